@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The statistics segment: what one process says about its allocation sites.
+ *
+ * What it is: the layout of the memory that libksmalloc publishes and that
+ * the report side reads: a header, then four tables (sites, slots, modules,
+ * strings) whose places the header names. It holds counters, addresses and
+ * file names, never the content of a block.
+ *
+ * What it is not: a protocol with locks. The writer never waits for a reader.
+ *
+ * Finding it: the mapping of a segment shows in /proc/PID/maps as a file whose
+ * last path component begins with KSMALLOC_SEGMENT_PREFIX, or as
+ * "/memfd:" KSMALLOC_SEGMENT_PREFIX. The name carries the pid only to keep two
+ * files apart: inside a container it is another pid. Readers therefore go by
+ * the mapping, never by the name and never by the pid that stands inside.
+ *
+ * Invariants: tables only grow, an entry is complete before the count that
+ * covers it is stored (release), and no entry but a counter or a state changes
+ * afterwards. Every field has a fixed width. All sizes are bytes unless the
+ * name says otherwise; integers have the byte order of the machine.
+ *
+ * Compatibility: a reader accepts a segment whose version it knows and uses the
+ * strides written in the header, so that records may grow at their end.
+ *
+ * Failure: the reader must treat each byte as hostile: offsets, counts and
+ * strings are checked against the size of the mapping before they are used.
+ */
+#ifndef KSMALLOC_SEGMENT_H
+#define KSMALLOC_SEGMENT_H
+
+#include <stdint.h>
+
+#define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
+#define KSMALLOC_SEGMENT_VERSION	1u
+#define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."
+
+#define KSMALLOC_MAX_FRAMES		16u
+#define KSMALLOC_MAX_SITES		4096u	/* sites that are told apart; later ones count as "other" */
+#define KSMALLOC_MAX_PLACED_SITES	1024u
+#define KSMALLOC_MAX_SLOTS		8192u
+#define KSMALLOC_MAX_MODULES		1024u
+#define KSMALLOC_GROUP_BYTES		64u
+#define KSMALLOC_BUILD_ID_BYTES		32u
+#define KSMALLOC_STRINGS_BYTES		(256u * 1024)
+
+/* Kinds of a statistic, as the exporter knows them. */
+enum ksmalloc_stat_kind {
+	KSMALLOC_STAT_GAUGE,
+	KSMALLOC_STAT_COUNTER,
+	KSMALLOC_STAT_PEAK,
+};
+
+/*
+ * The statistics of one site: X(name, kind, help). The unit is the end of the
+ * name. The segment, the report's columns, JSON, CSV and the documentation are
+ * generated from this list; append only.
+ */
+#define KSMALLOC_SITE_STATS(X)								\
+	X(live_bytes, GAUGE, "Bytes that the program asked for and has not freed")	\
+	X(peak_bytes, PEAK, "Highest value of live_bytes so far")			\
+	X(allocated_bytes_total, COUNTER, "Bytes asked for since the start")		\
+	X(placed_bytes, GAUGE, "Bytes of live blocks that lie in the site's slots, whole pages") \
+	X(slot_bytes, GAUGE, "Bytes of address space mapped for the site's slots")	\
+	X(kept_bytes, GAUGE, "Bytes of freed runs that were not yet given back")	\
+	X(given_back_bytes_total, COUNTER, "Bytes of freed runs returned to the kernel")	\
+	X(calls_total, COUNTER, "Allocations")						\
+	X(frees_total, COUNTER, "Blocks freed")						\
+	X(moved_total, COUNTER, "Reallocations that copied the block")
+
+/* The statistics of the process, of the same form. */
+#define KSMALLOC_PROCESS_STATS(X)							\
+	X(heap_mapped_bytes, GAUGE, "Bytes that jemalloc has mapped for the region heap")	\
+	X(mmap_live_bytes, GAUGE, "Bytes of the program's own private anonymous mappings") \
+	X(mmap_reserved_bytes, GAUGE, "Bytes of such mappings made without access rights") \
+	X(mmap_calls_total, COUNTER, "Calls of mmap that were counted")			\
+	X(mmap_untracked_total, COUNTER, "Mapping calls that could not be counted exactly") \
+	X(kept_bytes, GAUGE, "Bytes of freed runs of all sites that were not yet given back") \
+	X(placed_live_bytes, GAUGE, "Bytes of live blocks in slots, whole pages")	\
+	X(placed_sites, GAUGE, "Sites that own a slot")					\
+	X(slot_collisions_total, COUNTER, "Sites whose first choice of slot was taken")	\
+	X(captures_total, COUNTER, "Stacks that were walked because no cached one fitted") \
+	X(sites_dropped_total, COUNTER, "Blocks counted as site other because a table was full") \
+	X(grow_failed_total, COUNTER, "Slots that could not grow; the block went to jemalloc") \
+	X(advise_failed_total, COUNTER, "Calls of madvise on a slot that failed")	\
+	X(advise_errno, GAUGE, "errno of the last such failure, 0 if none")		\
+	X(name_failed_total, COUNTER, "Slots that could not be named")			\
+	X(hint_failed_total, COUNTER, "Hints that the kernel refused")			\
+	X(segment_failed_total, COUNTER, "Attempts to create a segment file that failed") \
+	X(segment_errno, GAUGE, "errno of the last such failure, 0 if none")		\
+	X(forks_total, COUNTER, "Times that this process is a fork away from its first ancestor")
+
+#define KSMALLOC_STAT_FIELD(name, kind, help) uint64_t name;
+
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_site_stats {
+	KSMALLOC_SITE_STATS(KSMALLOC_STAT_FIELD)
+};
+
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_process_stats {
+	KSMALLOC_PROCESS_STATS(KSMALLOC_STAT_FIELD)
+};
+
+/* One table of the segment: where it starts, how wide a record is, how many there are. */
+struct ksmalloc_segment_table {
+	uint64_t offset;	/* from the start of the segment */
+	uint32_t stride;	/* bytes of one record; at least what this version defines */
+	uint32_t capacity;	/* records there is room for */
+	uint32_t count;		/* records in use. Synchronization: atomic, stored with release. */
+	uint32_t reserved;
+};
+
+enum ksmalloc_layout {
+	KSMALLOC_LAYOUT_PRIVATE,
+	KSMALLOC_LAYOUT_SHARED,
+};
+
+struct ksmalloc_segment_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t header_bytes;
+	uint64_t size_bytes;		/* of the whole segment */
+	char boot_id[40];		/* /proc/sys/kernel/random/boot_id, NUL terminated */
+	uint64_t start_time_ticks;	/* field 22 of /proc/PID/stat */
+	uint64_t pid_namespace;		/* inode of /proc/self/ns/pid */
+	int32_t pid;			/* as seen in that namespace */
+	uint32_t page_bytes;
+	uint32_t layout;		/* enum ksmalloc_layout */
+	uint32_t threshold_bytes;	/* blocks from this size on are placed */
+	uint64_t span_base;		/* 0 while there is no slot */
+	uint64_t span_bytes;		/* length of the half that holds slots */
+	char group[KSMALLOC_GROUP_BYTES];	/* KSMALLOC_GROUP, may be empty */
+	char library_version[16];
+	struct ksmalloc_segment_table sites;
+	struct ksmalloc_segment_table slots;
+	struct ksmalloc_segment_table modules;
+	struct ksmalloc_segment_table strings;	/* stride 1; a string is NUL terminated, 0 is the empty one */
+	struct ksmalloc_process_stats stats;
+};
+
+/* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
+enum ksmalloc_site_state {
+	KSMALLOC_SITE_TRACKED,		/* has not yet held enough for a slot */
+	KSMALLOC_SITE_PLACED,		/* owns a slot */
+	KSMALLOC_SITE_TRANSIENT,	/* blocks live shortly: they go to jemalloc, live_bytes is a sample */
+};
+
+/* Flags of a site. */
+#define KSMALLOC_SITE_ADVISED	(1u << 0)	/* its slots are marked MADV_MERGEABLE */
+#define KSMALLOC_SITE_LABEL	(1u << 1)	/* named by the program; label_string is its name */
+#define KSMALLOC_SITE_DENIED	(1u << 2)	/* the policy or the filter says not to advise it */
+#define KSMALLOC_SITE_OTHER	(1u << 3)	/* the site "other" */
+
+/* A frame packs a module index (upper 16 bits) and an address relative to that module's load bias. */
+#define KSMALLOC_FRAME_MODULE_SHIFT	48
+#define KSMALLOC_FRAME_OFFSET_MASK	((UINT64_C(1) << KSMALLOC_FRAME_MODULE_SHIFT) - 1)
+
+struct ksmalloc_segment_site {
+	uint64_t id;		/* 48 bits, equal in all processes that run the same binaries */
+	uint32_t state;		/* enum ksmalloc_site_state. Synchronization: atomic. */
+	uint32_t flags;		/* Synchronization: atomic. */
+	uint32_t frame_count;
+	uint32_t label_string;	/* offset in the string table */
+	struct ksmalloc_site_stats stats;
+	/* Return addresses as the unwinder gave them, innermost first; symbolisers look up frame - 1. */
+	uint64_t frames[KSMALLOC_MAX_FRAMES];
+};
+
+/* Flags of a slot. */
+#define KSMALLOC_SLOT_ADVISED	(1u << 0)
+#define KSMALLOC_SLOT_NURSERY	(1u << 1)	/* blocks of sites that have no slot of their own; never advised */
+
+struct ksmalloc_segment_slot {
+	uint64_t base;
+	uint64_t mapped_bytes;	/* [base, base + mapped_bytes) is mapped. Synchronization: atomic. */
+	uint32_t site;		/* index in the table of sites */
+	uint32_t flags;		/* Synchronization: atomic. */
+};
+
+struct ksmalloc_segment_module {
+	uint64_t bias;		/* run-time address less link-time address */
+	uint64_t begin;		/* lowest and highest mapped address at the time it was seen */
+	uint64_t end;
+	uint32_t path_string;	/* offset in the string table */
+	uint32_t build_id_bytes;	/* 0 if the file has none: the id is then made of its path and size */
+	uint8_t build_id[KSMALLOC_BUILD_ID_BYTES];
+};
+
+#endif
