@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How: everything is read anew at each call, since the tests change what they ask about. */
+#include "test.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+
+static void say(const char *kind, const char *format, va_list arguments)
+{
+	char text[512];
+	int length = snprintf(text, sizeof(text), "%s: ", kind);
+
+	vsnprintf(text + length, sizeof(text) - (size_t)length, format, arguments);
+	dprintf(STDERR_FILENO, "%s\n", text);
+}
+
+void test_fail(const char *file, int line, const char *format, ...)
+{
+	char where[256];
+	va_list arguments;
+
+	snprintf(where, sizeof(where), "%s:%d", file, line);
+	va_start(arguments, format);
+	say(where, format, arguments);
+	va_end(arguments);
+	/* _exit: a failed test may be in a thread or hold a lock that exit() wants. */
+	_exit(1);
+}
+
+void test_skip(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("skipped", format, arguments);
+	va_end(arguments);
+	_exit(TEST_SKIP);
+}
+
+/* Calls visit for each mapping until it answers true. */
+static bool each_vma(bool (*visit)(const struct test_vma *vma, void *data), void *data)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	char line[1024];
+	struct test_vma vma = { 0 };
+	bool found = false;
+
+	CHECK(file != NULL);
+	while (!found && fgets(line, sizeof(line), file)) {
+		uintptr_t begin, end;
+		char perms[8] = "", name[256] = "";
+		size_t kib;
+
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s %*s %*s %*s %255[^\n]", &begin, &end,
+			   perms, name) >= 3) {
+			vma = (struct test_vma){ .begin = begin, .end = end };
+			memcpy(vma.perms, perms, sizeof(perms));
+			memcpy(vma.name, name, sizeof(name));
+		} else if (sscanf(line, "Rss: %zu kB", &kib) == 1) {
+			vma.rss_bytes = kib * TEST_KIB;
+		} else if (strncmp(line, "VmFlags:", 8) == 0) {
+			line[strcspn(line, "\n")] = '\0';
+			snprintf(vma.flags, sizeof(vma.flags), "%.140s ", line + 8);
+			found = visit(&vma, data);
+		}
+	}
+	fclose(file);
+	return found;
+}
+
+static bool count_one(const struct test_vma *vma, void *data)
+{
+	(void)vma;
+	*(size_t *)data += 1;
+	return false;
+}
+
+size_t test_vma_count(void)
+{
+	size_t count = 0;
+
+	each_vma(count_one, &count);
+	return count;
+}
+
+struct flag_count {
+	const char *flag;
+	size_t count;
+};
+
+static bool has_flag(const struct test_vma *vma, const char *flag)
+{
+	char wanted[16];
+
+	snprintf(wanted, sizeof(wanted), " %s ", flag);
+	return strstr(vma->flags, wanted) != NULL;
+}
+
+static bool count_flag(const struct test_vma *vma, void *data)
+{
+	struct flag_count *wanted = data;
+
+	wanted->count += has_flag(vma, wanted->flag);
+	return false;
+}
+
+size_t test_vma_count_flag(const char *flag)
+{
+	struct flag_count wanted = { .flag = flag };
+
+	each_vma(count_flag, &wanted);
+	return wanted.count;
+}
+
+struct vma_search {
+	uintptr_t address;
+	struct test_vma vma;
+};
+
+static bool holds_address(const struct test_vma *vma, void *data)
+{
+	struct vma_search *search = data;
+
+	if (search->address < vma->begin || search->address >= vma->end)
+		return false;
+	search->vma = *vma;
+	return true;
+}
+
+struct test_vma test_vma_of(const void *address)
+{
+	struct vma_search search = { .address = (uintptr_t)address };
+
+	CHECK_MSG(each_vma(holds_address, &search), "no mapping holds %p", address);
+	return search.vma;
+}
+
+bool test_has_flag(const void *address, const char *flag)
+{
+	struct test_vma vma = test_vma_of(address);
+
+	return has_flag(&vma, flag);
+}
+
+size_t test_rss_bytes(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	size_t kib = 0;
+
+	CHECK(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "Rss: %zu kB", &kib) == 1)
+			break;
+	fclose(file);
+	return kib * TEST_KIB;
+}
+
+static bool is_segment(const struct test_vma *vma, void *data)
+{
+	if (!strstr(vma->name, "/" KSMALLOC_SEGMENT_PREFIX) &&
+	    !strstr(vma->name, "/memfd:" KSMALLOC_SEGMENT_PREFIX))
+		return false;
+	*(uintptr_t *)data = vma->begin;
+	return true;
+}
+
+const struct ksmalloc_segment_header *test_segment(void)
+{
+	uintptr_t begin;
+
+	if (!each_vma(is_segment, &begin))
+		return NULL;
+	const struct ksmalloc_segment_header *header = (const void *)begin;
+
+	CHECK(memcmp(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic)) == 0);
+	CHECK(header->version == KSMALLOC_SEGMENT_VERSION);
+	return header;
+}
+
+static const void *record(const struct ksmalloc_segment_header *header,
+			  const struct ksmalloc_segment_table *table, uint32_t index)
+{
+	return (const char *)header + table->offset + (size_t)index * table->stride;
+}
+
+const struct ksmalloc_segment_slot *test_slot_of(const void *block)
+{
+	const struct ksmalloc_segment_header *header = test_segment();
+	uintptr_t address = (uintptr_t)block;
+
+	if (!header)
+		return NULL;
+	uint32_t count = __atomic_load_n(&header->slots.count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ksmalloc_segment_slot *slot = record(header, &header->slots, i);
+		uint64_t mapped = __atomic_load_n(&slot->mapped_bytes, __ATOMIC_RELAXED);
+
+		if (address - slot->base < mapped)
+			return slot->flags & KSMALLOC_SLOT_NURSERY ? NULL : slot;
+	}
+	return NULL;
+}
+
+const struct ksmalloc_segment_site *test_site_of(const void *block)
+{
+	const struct ksmalloc_segment_slot *slot = test_slot_of(block);
+	const struct ksmalloc_segment_header *header = test_segment();
+
+	if (!slot)
+		return NULL;
+	CHECK(slot->site < header->sites.count);
+	return record(header, &header->sites, slot->site);
+}
+
+bool test_is_placed(const void *block)
+{
+	return test_slot_of(block) != NULL;
+}
+
+static uint64_t mix(uint64_t value)
+{
+	value ^= value >> 33;
+	value *= UINT64_C(0xff51afd7ed558ccd);
+	value ^= value >> 33;
+	return value;
+}
+
+/* The word that belongs at this place; adding the place first makes shifted copies differ. */
+static uint64_t pattern(uint64_t seed, size_t word)
+{
+	return mix(seed + word * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+void test_fill(void *block, size_t size, uint64_t seed)
+{
+	char *bytes = block;
+
+	for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+		uint64_t word = pattern(seed, at / sizeof(word));
+		size_t left = size - at;
+
+		memcpy(bytes + at, &word, left < sizeof(word) ? left : sizeof(word));
+	}
+}
+
+bool test_matches(const void *block, size_t size, uint64_t seed)
+{
+	const char *bytes = block;
+
+	for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+		uint64_t word = pattern(seed, at / sizeof(word));
+		size_t left = size - at;
+
+		if (memcmp(bytes + at, &word, left < sizeof(word) ? left : sizeof(word)) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool test_is_zero(const void *block, size_t size)
+{
+	const unsigned char *bytes = block;
+
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+bool test_tail_is_zero(const void *block, size_t size)
+{
+	uintptr_t end = (uintptr_t)block + size;
+	size_t tail = (TEST_PAGE - end % TEST_PAGE) % TEST_PAGE;
+
+	return test_is_zero((const void *)end, tail);
+}
+
+uint64_t test_random(uint64_t *state)
+{
+	*state += UINT64_C(0x9e3779b97f4a7c15);
+	return mix(*state);
+}
+
+int test_run_self(const char *const argv[], char *buffer, size_t size)
+{
+	int ends[2], status;
+	size_t length = 0;
+	ssize_t got;
+
+	CHECK(pipe(ends) == 0);
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		/* execv takes char *const[] for historical reasons and changes nothing. */
+		execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+		_exit(126);
+	}
+	close(ends[1]);
+	while (length + 1 < size && (got = read(ends[0], buffer + length, size - 1 - length)) > 0)
+		length += (size_t)got;
+	buffer[length] = '\0';
+	close(ends[0]);
+	CHECK(waitpid(child, &status, 0) == child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every test program shares: checks, skips, and what a process can learn
+ * about its own memory from /proc and from its own statistics segment.
+ *
+ * What it is not: a framework. A test is a program with one property, and its
+ * exit code says what happened: 0 it holds, 77 it cannot be tried here, else it
+ * does not hold. Nothing here decides whether the library is loaded: a test of
+ * placement fails without it, and tests/lint/tests-can-fail relies on that.
+ */
+#ifndef KSM_TEST_H
+#define KSM_TEST_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <malloc.h>
+
+#include <ksmalloc/ksmalloc.h>
+#include <ksmalloc/segment.h>
+
+#define TEST_PAGE	((size_t)4096)
+#define TEST_KIB	((size_t)1024)
+#define TEST_MIB	((size_t)1024 * 1024)
+#define TEST_SKIP	77
+
+#define TEST_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define TEST_NOINLINE	__attribute__((noinline, noipa))
+#define TEST_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+_Noreturn void test_fail(const char *file, int line, const char *format, ...) TEST_PRINTF(3, 4);
+_Noreturn void test_skip(const char *format, ...) TEST_PRINTF(1, 2);
+
+#define CHECK(condition)								\
+	do {										\
+		if (!(condition))							\
+			test_fail(__FILE__, __LINE__, "not true: %s", #condition);	\
+	} while (0)
+
+#define CHECK_MSG(condition, ...)							\
+	do {										\
+		if (!(condition))							\
+			test_fail(__FILE__, __LINE__, __VA_ARGS__);			\
+	} while (0)
+
+/* One mapping as /proc/self/smaps shows it. */
+struct test_vma {
+	uintptr_t begin;
+	uintptr_t end;
+	char perms[8];
+	char flags[160];	/* the line VmFlags, with a space before and after each flag */
+	char name[256];
+	size_t rss_bytes;
+};
+
+/* Number of mappings of this process. */
+size_t test_vma_count(void);
+
+/* Number of mappings that carry the flag, for example "mg". */
+size_t test_vma_count_flag(const char *flag);
+
+/* The mapping that holds the address; the test fails if there is none. */
+struct test_vma test_vma_of(const void *address);
+
+/* Has the mapping that holds the address this flag? */
+bool test_has_flag(const void *address, const char *flag);
+
+/* Resident memory of this process, exact (smaps_rollup, not the sloppy statm). */
+size_t test_rss_bytes(void);
+
+/* This process's segment, or NULL while it has none. */
+const struct ksmalloc_segment_header *test_segment(void);
+
+/* Slot and site of a placed block, or NULL if it is not in a site's slot. */
+const struct ksmalloc_segment_slot *test_slot_of(const void *block);
+const struct ksmalloc_segment_site *test_site_of(const void *block);
+
+/* Does the block lie in a slot that belongs to one site? */
+bool test_is_placed(const void *block);
+
+/* Fills and checks a pattern that depends on seed and on each byte's place. */
+void test_fill(void *block, size_t size, uint64_t seed);
+bool test_matches(const void *block, size_t size, uint64_t seed);
+
+/* Is every byte of the range zero? */
+bool test_is_zero(const void *block, size_t size);
+
+/* The bytes between the block's end and the end of its last page are zero. */
+bool test_tail_is_zero(const void *block, size_t size);
+
+/* A small generator with a state of the caller's, equal in every run. */
+uint64_t test_random(uint64_t *state);
+
+/* Runs "/proc/self/exe argument..." with this environment; its standard output goes to buffer. */
+int test_run_self(const char *const argv[], char *buffer, size_t size);
+
+/*
+ * Allocates count blocks of one size from one call site. The result depends on
+ * the caller too, since a site is the whole stack: two calls of this function
+ * from two lines are two sites, and a loop around one call is one.
+ */
+void test_alloc_many(void **blocks, size_t count, size_t size);
+void test_free_many(void **blocks, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* The same tests, on the calls with a prefix: what sanitizers can be built with. */
+#ifdef KSM_TEST_PREFIXED
+#define malloc		ksmalloc_malloc
+#define calloc		ksmalloc_calloc
+#define realloc		ksmalloc_realloc
+#define reallocarray	ksmalloc_reallocarray
+#define free		ksmalloc_free
+#define aligned_alloc	ksmalloc_aligned_alloc
+#define posix_memalign	ksmalloc_posix_memalign
+#define malloc_usable_size(block) ksmalloc_usable_size(block)
+#define malloc_trim(pad) ((void)(pad), ksmalloc_trim())
+#endif
+
+#endif
