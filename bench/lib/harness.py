@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What all benchmarks share: allocators, interleaved rounds, statistics, tables, JSON.
+
+A benchmark is a script beside this folder that creates a Benchmark, calls add() for each
+measured value and ends with finish(). Rounds are interleaved: round 1 of every allocator comes
+before round 2 of the first, and the order rotates, so that a slow minute hits all of them.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCH = ROOT / "bench"
+RESULTS = BENCH / "results"
+PYTHON = "/usr/bin/python3"  # Debian's own: a python of the user's could be built in any way.
+
+# Debian's allocators by the name their soname has, and the package that brings it.
+LIBRARIES = {
+    "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
+    "mimalloc": ("libmimalloc.so.2.0", "libmimalloc2.0"),
+    "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+}
+ALLOCATORS = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "ksmalloc")
+MEASURED_PACKAGES = ("libc6", "python3.11", "redis-server", "sqlite3", "lua5.4", "valgrind")
+
+
+class BenchError(Exception):
+    """A benchmark that cannot be run here; the message tells the user why."""
+
+
+def fail(message):
+    """Ends the benchmark with one clear line."""
+    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {message}")
+
+
+def progress(text):
+    """One line on a terminal that the next one replaces; nothing in a log."""
+    if sys.stderr.isatty():
+        print(f"\r{text:<72}\r", end="", file=sys.stderr, flush=True)
+
+
+def first_line(path):
+    try:
+        return pathlib.Path(path).read_text().splitlines()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def output_of(*command):
+    """The output of a command that may be missing; the empty string if it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def describe_machine():
+    cpu = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    memory = re.search(r"^MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text(), re.M)
+    huge = re.search(r"\[(\w+)\]", first_line("/sys/kernel/mm/transparent_hugepage/enabled"))
+    return {
+        "cpu": cpu.group(1) if cpu else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_mib": int(memory.group(1)) // 1024 if memory else None,
+        "kernel": platform.release().split("-")[0],
+        "transparent_hugepages": huge.group(1) if huge else "none",
+        "load_average_at_start": first_line("/proc/loadavg").split()[0],
+    }
+
+
+def describe_packages():
+    names = list(MEASURED_PACKAGES) + [package for _, package in LIBRARIES.values()]
+    text = output_of("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *names)
+    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
+
+
+def describe_commit():
+    commit = output_of("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
+    # Results and documents do not change what is measured.
+    changed = output_of("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no",
+                        "--", "libksmalloc", "preload", "third_party", "bench/src")
+    return (commit or "unknown") + ("+changes" if changed else "")
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def format_number(value):
+    """Three to four significant digits, which is what these measurements carry."""
+    if value == 0:
+        return "0"
+    magnitude = abs(value)
+    if magnitude >= 1000:
+        return f"{value:.0f}"
+    if magnitude >= 100:
+        return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+    return f"{value:.1f}" if magnitude >= 10 else f"{value:.2f}"
+
+
+def format_spread(cell):
+    """The median with smallest and largest value, as every table shows it."""
+    middle = format_number(cell["median"])
+    if cell["min"] == cell["max"]:
+        return middle
+    return f"{middle} ({format_number(cell['min'])}..{format_number(cell['max'])})"
+
+
+def format_table(header, rows):
+    """Aligned columns: the first one to the left, all others to the right."""
+    widths = [max(len(str(row[i])) for row in [header] + rows) for i in range(len(header))]
+    lines = []
+    for row in [header] + rows:
+        cells = [str(row[0]).ljust(widths[0])]
+        cells += [str(cell).rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+class Allocators:
+    """The allocators that can be preloaded here, in the order of the columns."""
+
+    def __init__(self, wanted, build):
+        self.build = pathlib.Path(build).resolve()
+        self.paths = {}
+        self.missing = {}
+        for name in wanted:
+            self.find(name)
+
+    def find(self, name):
+        if name == "glibc":
+            self.paths[name] = None
+        elif name == "ksmalloc":
+            self.find_file(name, self.build / "libksmalloc.so",
+                           "run cmake --preset release && cmake --build --preset release")
+        elif name in LIBRARIES:
+            soname, package = LIBRARIES[name]
+            folders = [pathlib.Path("/usr/lib", f"{platform.machine()}-linux-gnu"),
+                       pathlib.Path("/usr/lib")]
+            found = [folder / soname for folder in folders if (folder / soname).exists()]
+            self.find_file(name, found[0] if found else folders[0] / soname, f"apt install {package}")
+        else:
+            fail(f"unknown allocator {name}; known are {', '.join(ALLOCATORS)}")
+
+    def find_file(self, name, path, remedy):
+        if path.exists():
+            self.paths[name] = path
+        else:
+            self.missing[name] = f"{path} is missing: {remedy}"
+
+    def names(self):
+        return list(self.paths)
+
+    def environment(self, name, extra=None):
+        """The caller's environment without any other allocator's settings."""
+        result = {key: value for key, value in os.environ.items()
+                  if key != "LD_PRELOAD" and key != "MALLOC_CONF"
+                  and not key.startswith(("KSMALLOC_", "MIMALLOC_", "MALLOC_", "GLIBC_TUNABLES"))}
+        result["LC_ALL"] = "C.UTF-8"
+        if self.paths[name]:
+            result["LD_PRELOAD"] = str(self.paths[name])
+        result.update(extra or {})
+        return result
+
+
+class Benchmark:
+    """One script's run: options, values, goals, and what is printed and written at the end."""
+
+    def __init__(self, name, description, unit, rounds=3, allocators=ALLOCATORS, arguments=()):
+        self.name = name
+        self.unit = unit
+        self.title = description.splitlines()[0]
+        self.parser = argparse.ArgumentParser(
+            prog=f"bench/{name}", description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.parser.add_argument("--rounds", type=int, default=rounds, metavar="N",
+                                 help=f"interleaved rounds, median of them is shown (default {rounds})")
+        self.parser.add_argument("--allocators", default=",".join(allocators), metavar="A,B",
+                                 help="which to compare (default %(default)s)")
+        self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",
+                                 help="the build folder (default build/release)")
+        self.parser.add_argument("--output", metavar="FILE",
+                                 help="where the JSON goes (default: it is not written; "
+                                      "bench/all writes bench/results/)")
+        for flags, settings in arguments:
+            self.parser.add_argument(*flags, **settings)
+        self.options = self.parser.parse_args()
+        if self.options.rounds < 1:
+            fail("--rounds must be at least 1")
+        self.allocators = Allocators(self.options.allocators.split(","), self.options.build)
+        for allocator, reason in self.allocators.missing.items():
+            print(f"note: without {allocator}: {reason}", file=sys.stderr)
+        self.machine = describe_machine()
+        self.values = {}
+        self.goals = []
+        self.extra = {}
+
+    # ---- measuring -----------------------------------------------------------------------
+
+    def program(self, name):
+        """A program built from bench/src."""
+        path = self.allocators.build / "bench" / name
+        if not path.exists():
+            fail(f"{path} is missing: run cmake --preset release && cmake --build --preset release")
+        return str(path)
+
+    def tool(self):
+        """The ksmalloc command of the build."""
+        path = self.allocators.build / "ksmalloc"
+        if not path.exists():
+            fail(f"{path} is missing: run cmake --preset release && cmake --build --preset release")
+        return str(path)
+
+    def turns(self, names=None):
+        """Yields (round, name), interleaved, with another first one in each round."""
+        names = list(names or self.allocators.names())
+        for turn in range(self.options.rounds):
+            shift = turn % len(names)
+            for name in names[shift:] + names[:shift]:
+                progress(f"round {turn + 1}/{self.options.rounds}: {name}")
+                yield turn, name
+        progress("")
+
+    def run(self, allocator, command, extra=None, **settings):
+        """Runs a command under an allocator and returns its output."""
+        done = subprocess.run(command, env=self.allocators.environment(allocator, extra),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False, **settings)
+        # The loader only warns when it cannot preload, and we would measure glibc.
+        if done.returncode != 0 or "cannot be preloaded" in done.stderr:
+            raise BenchError(f"{' '.join(map(str, command))} under {allocator} ended with "
+                             f"{done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def add(self, case, column, value, unit=None):
+        """Records one value of a case (a row) for a column, usually an allocator."""
+        key = (case, unit or self.unit)
+        self.values.setdefault(key, {}).setdefault(column, []).append(float(value))
+
+    def median_of(self, case, column, unit=None):
+        values = self.values.get((case, unit or self.unit), {}).get(column)
+        return median(values) if values else None
+
+    def goal(self, text, value, limit, at_least=False):
+        """Records a goal: value at most (or at least) limit. A value of None was not measured."""
+        met = None if value is None else (value >= limit if at_least else value <= limit)
+        self.goals.append({"text": text, "value": value, "limit": limit,
+                           "at_least": at_least, "met": met})
+
+    def ratio_goal(self, text, case, column, reference, limit, unit=None):
+        """A goal about the quotient of two medians of one case."""
+        value = self.median_of(case, column, unit)
+        base = self.median_of(case, reference, unit)
+        self.goal(text, value / base if value is not None and base else None, limit)
+
+    # ---- results -------------------------------------------------------------------------
+
+    def cells(self):
+        result = []
+        for (case, unit), columns in self.values.items():
+            for column, values in columns.items():
+                result.append({"case": case, "unit": unit, "column": column,
+                               "median": median(values), "min": min(values), "max": max(values),
+                               "values": values})
+        return result
+
+    def document(self):
+        return {
+            "benchmark": self.name,
+            "title": self.title,
+            "command": " ".join([f"bench/{self.name}"] + sys.argv[1:]),
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "commit": describe_commit(),
+            "machine": self.machine,
+            "packages": describe_packages(),
+            "rounds": self.options.rounds,
+            "results": self.cells(),
+            "goals": self.goals,
+            **self.extra,
+        }
+
+    def finish(self):
+        """Prints the tables and writes the JSON. Goals that are missed do not fail the run."""
+        document = self.document()
+        print(render_document(document))
+        if self.options.output:
+            path = pathlib.Path(self.options.output)
+            # With bench/all's path a folder name would be the workplace's business.
+            document["command"] = f"bench/{self.name}"
+            path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def table_of(document):
+    """The header and the rows of a document's results."""
+    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
+    order = {name: index for index, name in enumerate(ALLOCATORS)}
+    columns.sort(key=lambda name: order.get(name, len(order)))  # Stable: others as they came.
+    rows = {}
+    for cell in document["results"]:
+        rows.setdefault((cell["case"], cell["unit"]), {})[cell["column"]] = format_spread(cell)
+    body = [[case, unit] + [cells.get(column, "-") for column in columns]
+            for (case, unit), cells in rows.items()]
+    return ["case", "unit"] + columns, body
+
+
+def goal_rows(document):
+    rows = []
+    for goal in document["goals"]:
+        value = "-" if goal["value"] is None else format_number(goal["value"])
+        sign = ">=" if goal["at_least"] else "<="
+        verdict = {None: "not measured", True: "met", False: "MISSED"}[goal["met"]]
+        rows.append([goal["text"], value, f"{sign} {format_number(goal['limit'])}", verdict])
+    return ["goal", "measured", "wanted", "verdict"], rows
+
+
+def render_document(document):
+    machine = document["machine"]
+    parts = [f"{document['benchmark']}: {document['title']}",
+             f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+             f"load {machine['load_average_at_start']} at start, commit {document['commit']}, "
+             f"median (min..max) of {document['rounds']} rounds", "",
+             format_table(*table_of(document))]
+    if document["goals"]:
+        parts += ["", format_table(*goal_rows(document))]
+    return "\n".join(parts)
+
+
+def main_guard(main):
+    """Runs a benchmark's main and turns what cannot be measured into one line and exit code 1."""
+    try:
+        main()
+    except BenchError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def need(program, package):
+    """The path of a program, or a clear failure that names the package."""
+    path = shutil.which(program)
+    if not path:
+        raise BenchError(f"{program} is missing: apt install {package}, or "
+                         "packaging/install-packages bench")
+    return path
