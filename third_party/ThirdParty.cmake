@@ -9,8 +9,8 @@
 
 set(ksm_third_party_command ${CMAKE_CURRENT_LIST_DIR}/build --quiet)
 
-# The same compiler as the library's, so that a cross build or a second compiler does not
-# mix. The script takes a C compiler of its own from CC or uses cc.
+# The compiler of the environment (CC or cc) and not CMake's: builds with sanitizers or a
+# second compiler share one result, and the numbers of bench/ do not depend on it.
 foreach(ksm_third_party_step IN ITEMS build prefix)
   if(ksm_third_party_step STREQUAL "prefix")
     list(APPEND ksm_third_party_command --print-prefix)
