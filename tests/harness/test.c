@@ -220,54 +220,49 @@ bool test_is_placed(const void *block)
 	return test_slot_of(block) != NULL;
 }
 
-static uint64_t mix(uint64_t value)
-{
-	value ^= value >> 33;
-	value *= UINT64_C(0xff51afd7ed558ccd);
-	value ^= value >> 33;
-	return value;
-}
-
-/* The word that belongs at this place; adding the place first makes shifted copies differ. */
+/*
+ * The word that belongs at this place. Each place differs from every other one,
+ * so that shifted copies are noticed; cheap, since tests fill gigabytes with it.
+ */
 static uint64_t pattern(uint64_t seed, size_t word)
 {
-	return mix(seed + word * UINT64_C(0x9e3779b97f4a7c15));
+	return (seed * UINT64_C(0xff51afd7ed558ccd) + word + 1) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 void test_fill(void *block, size_t size, uint64_t seed)
 {
+	size_t words = size / sizeof(uint64_t);
 	char *bytes = block;
 
-	for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-		uint64_t word = pattern(seed, at / sizeof(word));
-		size_t left = size - at;
+	for (size_t i = 0; i < words; i++) {
+		uint64_t word = pattern(seed, i);
 
-		memcpy(bytes + at, &word, left < sizeof(word) ? left : sizeof(word));
+		memcpy(bytes + i * sizeof(word), &word, sizeof(word));
 	}
+	uint64_t last = pattern(seed, words);
+
+	memcpy(bytes + words * sizeof(last), &last, size % sizeof(last));
 }
 
 bool test_matches(const void *block, size_t size, uint64_t seed)
 {
+	size_t words = size / sizeof(uint64_t);
 	const char *bytes = block;
+	uint64_t difference = 0, word;
 
-	for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-		uint64_t word = pattern(seed, at / sizeof(word));
-		size_t left = size - at;
-
-		if (memcmp(bytes + at, &word, left < sizeof(word) ? left : sizeof(word)) != 0)
-			return false;
+	for (size_t i = 0; i < words; i++) {
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		difference |= word ^ pattern(seed, i);
 	}
-	return true;
+	word = pattern(seed, words);
+	return difference == 0 && memcmp(bytes + words * sizeof(word), &word, size % sizeof(word)) == 0;
 }
 
 bool test_is_zero(const void *block, size_t size)
 {
 	const unsigned char *bytes = block;
 
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i] != 0)
-			return false;
-	return true;
+	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 bool test_tail_is_zero(const void *block, size_t size)
@@ -280,8 +275,11 @@ bool test_tail_is_zero(const void *block, size_t size)
 
 uint64_t test_random(uint64_t *state)
 {
-	*state += UINT64_C(0x9e3779b97f4a7c15);
-	return mix(*state);
+	uint64_t value = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+	value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+	return value ^ value >> 31;
 }
 
 int test_run_self(const char *const argv[], char *buffer, size_t size)

@@ -31,14 +31,15 @@
 
 #define TEST_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TEST_NOINLINE	__attribute__((noinline, noipa))
+#define TEST_NORETURN	__attribute__((noreturn))
 #define TEST_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-_Noreturn void test_fail(const char *file, int line, const char *format, ...) TEST_PRINTF(3, 4);
-_Noreturn void test_skip(const char *format, ...) TEST_PRINTF(1, 2);
+TEST_NORETURN void test_fail(const char *file, int line, const char *format, ...) TEST_PRINTF(3, 4);
+TEST_NORETURN void test_skip(const char *format, ...) TEST_PRINTF(1, 2);
 
 #define CHECK(condition)								\
 	do {										\
