@@ -197,8 +197,6 @@ class Benchmark:
         if self.options.rounds < 1:
             fail("--rounds must be at least 1")
         self.allocators = Allocators(self.options.allocators.split(","), self.options.build)
-        for allocator, reason in self.allocators.missing.items():
-            print(f"note: without {allocator}: {reason}", file=sys.stderr)
         self.machine = describe_machine()
         self.values = {}
         self.goals = []
@@ -285,6 +283,7 @@ class Benchmark:
             "rounds": self.options.rounds,
             "results": self.cells(),
             "goals": self.goals,
+            "missing": self.allocators.missing,
             **self.extra,
         }
 
@@ -331,6 +330,7 @@ def render_document(document):
              format_table(*table_of(document))]
     if document["goals"]:
         parts += ["", format_table(*goal_rows(document))]
+    parts += [f"Without {name}: {reason}." for name, reason in document["missing"].items()]
     return "\n".join(parts)
 
 

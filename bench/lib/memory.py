@@ -55,3 +55,16 @@ class PeakSampler:
             return
         self.resident = max(self.resident, fields.get("VmHWM", 0))
         self.page_tables = max(self.page_tables, fields.get("VmPTE", 0))
+
+
+def advised_mappings(pid):
+    """Rss and Pss of each mapping that madvise marked mergeable, in bytes."""
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        text = file.read()
+    result = []
+    for part in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", text, flags=re.M):
+        if re.search(r"^VmFlags:.* mg\b", part, re.M):
+            fields = {name: int(value) * 1024
+                      for name, value in re.findall(r"^(Rss|Pss):\s+(\d+) kB$", part, re.M)}
+            result.append(fields)
+    return result

@@ -31,10 +31,10 @@ class Group:
         self.workers.append(subprocess.Popen(command, env=environment, text=True,
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE))
 
-    def start_all(self, command, environment, count, apart_seconds=0.0):
+    def start_all(self, commands, environment, apart_seconds=0.0):
         """Starts workers some time apart, as in real life: clocks and seeds differ then."""
-        for index in range(count):
-            if index and apart_seconds:
+        for index, command in enumerate(commands):
+            if index:
                 time.sleep(apart_seconds)
             self.start(command, environment)
         self.wait_ready()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the merge benchmarks share: their cases, data, and the worker group of one run."""
+
+import pathlib
+import random
+import tempfile
+
+from lib import ksm
+from lib.harness import BENCH, PYTHON
+
+MIB = 1 << 20
+PAGE = 4096
+WORKERS = 8
+BLOCKS = 64
+# A byte string of one MiB has a header, so it takes one page more than its content.
+PAGES_PER_BLOCK = MIB // PAGE + 1
+POSSIBLE_PAGES = (WORKERS - 1) * BLOCKS * PAGES_PER_BLOCK
+
+ARGUMENTS = [
+    (["--pages-to-scan"], {"type": int, "default": 5000, "metavar": "N",
+                           "help": "KSM's pages per batch (default %(default)s)"}),
+    (["--sleep-ms"], {"type": int, "default": 20, "metavar": "MS",
+                      "help": "KSM's pause between batches (default %(default)s)"}),
+    (["--apart"], {"type": float, "default": 2.0, "metavar": "S",
+                   "help": "seconds between the starts of two workers (default %(default)s)"}),
+    (["--thp"], {"choices": ["always", "madvise", "never"],
+                 "help": "huge pages while it runs (default: as the machine has it)"}),
+]
+
+
+class Case:
+    """A way to make memory mergeable: an allocator, and whether the launcher marks all of it."""
+
+    def __init__(self, name, allocator, launcher=False, environment=None):
+        self.name = name
+        self.allocator = allocator
+        self.launcher = launcher
+        self.environment = environment or {}
+
+
+def available(bench, cases):
+    return [case for case in cases if case.allocator in bench.allocators.paths]
+
+
+def start_inside_wrapper(bench):
+    """The options are read first, so that --help and a mistake need neither root nor the lock."""
+    ksm.require_wrapper(bench.options.thp)
+
+
+def make_data():
+    """A temporary file with BLOCKS different blocks; the same content in every run."""
+    file = tempfile.NamedTemporaryFile(prefix="ksmalloc-bench-")
+    file.write(random.Random(1).randbytes(BLOCKS * MIB))
+    file.flush()
+    return file
+
+
+def start_workers(bench, group, case, data, unique):
+    environment = bench.allocators.environment(case.allocator, case.environment)
+    launcher = [bench.program("mergeable")] if case.launcher else []
+    worker = pathlib.Path(BENCH, "workloads", "merge-worker.py")
+    commands = [launcher + [PYTHON, str(worker), data.name, str(index * BLOCKS // WORKERS),
+                            str(unique)] for index in range(WORKERS)]
+    group.start_all(commands, environment, bench.options.apart)
+    group.check_alive()
