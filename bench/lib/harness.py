@@ -155,6 +155,8 @@ class Allocators:
         if path.exists():
             self.paths[name] = path
         else:
+            if path.is_relative_to(ROOT):
+                path = path.relative_to(ROOT)  # Results are published: no folders of this machine.
             self.missing[name] = f"{path} is missing: {remedy}"
 
     def names(self):

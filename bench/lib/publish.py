@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""RESULTS.md and the charts, made from bench/results/*.json and from nothing else."""
+
+import json
+import re
+
+from lib import merging, plot
+from lib.harness import ALLOCATORS, BENCH, RESULTS, goal_rows, table_of
+
+
+def markdown_table(header, rows):
+    lines = ["| " + " | ".join(header) + " |",
+             "|---|" + "---:|" * (len(header) - 1)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def draw_merge(document, path):
+    chart = plot.Chart("Memory saved in 8 python3 workers after KSM is started", "seconds", "MiB")
+    series = document["series"]
+    limit = merging.POSSIBLE_PAGES * merging.PAGE / merging.MIB
+    chart.add_limit(limit, "what equality of the byte strings allows")
+    for name, points in sorted(series.items(), key=lambda item: item[0].startswith("ksmalloc")):
+        chart.add_line(name, [[0, 0]] + points)
+    longest = max(points[-1][0] for points in series.values())
+    highest = max([limit] + [point[1] for points in series.values() for point in points])
+    chart.save(path, plot.linear_axis(longest, *plot.x_span()),
+               plot.linear_axis(highest, *plot.y_span()))
+
+
+def bytes_of(case):
+    number, unit = re.match(r"(\d+) (B|KiB|MiB),", case).groups()
+    return int(number) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[unit]
+
+
+def draw_sizes(document, path):
+    chart = plot.Chart("malloc, write one byte, free: time by size, one thread", "size of the block",
+                       "ns, logarithmic")
+    lines = {}
+    for cell in document["results"]:
+        if cell["case"].endswith(", 1 thread"):
+            lines.setdefault(cell["column"], []).append([bytes_of(cell["case"]), cell["median"]])
+    for name in (name for name in ALLOCATORS if name in lines):
+        chart.add_line(name, sorted(lines[name]))
+    sizes = [point[0] for points in lines.values() for point in points]
+    times = [point[1] for points in lines.values() for point in points]
+    ticks = [(16, "16 B"), (256, "256 B"), (4096, "4 KiB"), (65536, "64 KiB"),
+             (1 << 20, "1 MiB"), (4 << 20, "4 MiB")]
+    chart.save(path, plot.Axis(min(sizes), max(sizes), *plot.x_span(), ticks, logarithmic=True),
+               plot.decade_axis(min(times), max(times), *plot.y_span()))
+
+
+CHARTS = {"merge": draw_merge, "sizes": draw_sizes}
+
+
+def section(document):
+    machine = document["machine"]
+    parts = [f"## {document['benchmark']}", "", document["title"], "",
+             f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, "
+             f"median (smallest..largest) of {document['rounds']} rounds, "
+             f"load {machine['load_average_at_start']} at the start.", ""]
+    if document["benchmark"] in CHARTS:
+        chart = RESULTS / f"{document['benchmark']}.svg"
+        CHARTS[document["benchmark"]](document, chart)
+        parts += [f"![{document['title']}](results/{chart.name})", ""]
+    parts += [markdown_table(*table_of(document)), ""]
+    parts += [f"Without {name}: {reason}.\n" for name, reason in document["missing"].items()]
+    return "\n".join(parts)
+
+
+def load_documents(order):
+    found = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
+    return [found[name] for name in order if name in found]
+
+
+def write_results(order):
+    """Rewrites RESULTS.md and the charts; order names the benchmarks."""
+    documents = load_documents(order)
+    if not documents:
+        return None
+    newest = max(documents, key=lambda document: document["date"])
+    machine = newest["machine"]
+    goals = [[f"[{document['benchmark']}](#{document['benchmark']})"] + row
+             for document in documents for row in goal_rows(document)[1]]
+    packages = ", ".join(f"{name} {version}" for name, version in newest["packages"].items())
+    parts = ["# Results", "",
+             "Written by `bench/all` from the files in [results](results); do not edit. What each",
+             "benchmark does and how to read it is in [README.md](README.md).", "",
+             f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, "
+             f"Linux {machine['kernel']}, transparent huge pages "
+             f"`{machine['transparent_hugepages']}`.", "",
+             f"Packages: {packages}.", "",
+             "## Goals", "",
+             markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]
+    parts += [section(document) for document in documents]
+    path = BENCH / "RESULTS.md"
+    path.write_text("\n".join(parts).rstrip() + "\n")
+    return path
