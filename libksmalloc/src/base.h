@@ -10,6 +10,7 @@
 #ifndef KSM_BASE_H
 #define KSM_BASE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# cmake --install: the library, its headers, what pkg-config and find_package need, the
+# command and the manual pages.
+include(CMakePackageConfigHelpers)
+
+if(TARGET ksmalloc)
+  install(TARGETS ksmalloc EXPORT ksmalloc-targets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(FILES ${CMAKE_BINARY_DIR}/libksmalloc.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT ksmalloc-targets NAMESPACE ksmalloc:: FILE ksmalloc-targets.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ksmalloc)
+  configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/ksmalloc-config.cmake.in
+    ${CMAKE_BINARY_DIR}/ksmalloc-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ksmalloc)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/ksmalloc-config-version.cmake
+    COMPATIBILITY SameMinorVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/ksmalloc-config.cmake
+    ${CMAKE_BINARY_DIR}/ksmalloc-config-version.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ksmalloc)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/ksmalloc.pc.in ${CMAKE_BINARY_DIR}/ksmalloc.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/ksmalloc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/libksmalloc/include/ksmalloc
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+if(TARGET ksmalloc_command)
+  install(TARGETS ksmalloc_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+file(GLOB ksmalloc_pages ${PROJECT_SOURCE_DIR}/libksmalloc/man/*.[137])
+foreach(page IN LISTS ksmalloc_pages)
+  string(REGEX REPLACE ".*\\." "" section ${page})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The public calls of ksmalloc/ksmalloc.h. Errors of the layers below are
+ * turned into errno here and nowhere else.
+ */
+#define KSMALLOC_EXPORT __attribute__((visibility("default")))
+#include <ksmalloc/ksmalloc.h>
+
+#include "heap.h"
+#include "os.h"
+#include "site.h"
+#include "stat.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+const char *ksmalloc_version(void)
+{
+	return KSMALLOC_VERSION_STRING;
+}
+
+void *ksmalloc_malloc(size_t size)
+{
+	return ksm_heap_malloc(size);
+}
+
+void *ksmalloc_calloc(size_t count, size_t size)
+{
+	return ksm_heap_calloc(count, size);
+}
+
+void *ksmalloc_realloc(void *block, size_t size)
+{
+	return ksm_heap_realloc(block, size);
+}
+
+void *ksmalloc_reallocarray(void *block, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return ksm_heap_realloc(block, bytes);
+}
+
+void ksmalloc_free(void *block)
+{
+	ksm_heap_free(block);
+}
+
+void *ksmalloc_aligned_alloc(size_t alignment, size_t size)
+{
+	if (!ksm_is_power_of_two(alignment)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return ksm_heap_aligned(alignment, size);
+}
+
+int ksmalloc_posix_memalign(void **result, size_t alignment, size_t size)
+{
+	int saved_errno = errno;
+	void *block;
+
+	if (!ksm_is_power_of_two(alignment) || alignment % sizeof(void *))
+		return EINVAL;
+	block = ksm_heap_aligned(alignment, size);
+	errno = saved_errno;
+	if (!block)
+		return ENOMEM;
+	*result = block;
+	return 0;
+}
+
+size_t ksmalloc_usable_size(const void *block)
+{
+	return block ? ksm_heap_usable_size(block) : 0;
+}
+
+int ksmalloc_trim(void)
+{
+	return ksm_heap_trim();
+}
+
+/* Labels need the tables that the first large block sets up; a block that is freed at once does it. */
+static void start_with_a_block(void)
+{
+	if (!ksm_stat)
+		ksm_heap_free(ksm_heap_malloc_private(1));
+}
+
+int ksmalloc_label_begin(const char *name)
+{
+	start_with_a_block();
+	return ksm_stat ? ksm_site_label_begin(name) : -ENOMEM;
+}
+
+void ksmalloc_label_end(void)
+{
+	ksm_site_label_end();
+}
+
+void *ksmalloc_malloc_mergeable(size_t size)
+{
+	return ksm_heap_malloc_mergeable(size);
+}
+
+void *ksmalloc_malloc_private(size_t size)
+{
+	return ksm_heap_malloc_private(size);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fork.h"
+
+#include "meta.h"
+#include "module.h"
+#include "os.h"
+#include "placed.h"
+#include "policy.h"
+#include "site.h"
+#include "stat.h"
+#include "unwind.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+/* For kernels without MADV_WIPEONFORK (before 4.14): only the handlers notice a fork. */
+static uint32_t never_cleared = 1;
+
+const volatile uint32_t *ksm_fork_mark = &never_cleared;
+static uint32_t *mark_page;
+
+/* Jemalloc's handlers were registered before ours, so its locks are taken after these. */
+static void prepare(void)
+{
+	ksm_unwind_prefork();
+	ksm_site_lock_all();
+	ksm_placed_lock_nurseries();
+	ksm_policy_prefork();
+	ksm_module_prefork();
+	ksm_stat_prefork();
+	ksm_meta_prefork();
+}
+
+static void parent(void)
+{
+	ksm_meta_postfork_parent();
+	ksm_stat_postfork_parent();
+	ksm_module_postfork_parent();
+	ksm_policy_postfork_parent();
+	ksm_placed_unlock_nurseries();
+	ksm_site_unlock_all();
+	ksm_unwind_postfork_parent();
+}
+
+/* The child has one thread, so locks are made anew instead of being unlocked. */
+static void child(void)
+{
+	ksm_meta_postfork_child();
+	ksm_stat_postfork_child();
+	ksm_module_postfork_child();
+	ksm_policy_postfork_child();
+	ksm_placed_postfork_child();
+	ksm_site_postfork_child();
+	ksm_unwind_postfork_child();
+	if (mark_page)
+		*mark_page = 1;
+}
+
+void ksm_fork_after_raw_clone(void)
+{
+	child();
+}
+
+int ksm_fork_init(void)
+{
+	void *page;
+
+	if (ksm_os_map(&page, KSM_PAGE, false) != 0)
+		return -ENOMEM;
+	if (ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK) == 0) {
+		mark_page = page;
+		*mark_page = 1;
+		ksm_fork_mark = mark_page;
+	} else {
+		ksm_os_unmap(page, KSM_PAGE);
+	}
+	return pthread_atfork(prepare, parent, child) == 0 ? 0 : -ENOMEM;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "heap.h"
+
+#include "fatal.h"
+#include "fork.h"
+#include "hint.h"
+#include "keep.h"
+#include "mapping.h"
+#include "module.h"
+#include "option.h"
+#include "os.h"
+#include "placed.h"
+#include "policy.h"
+#include "site.h"
+#include "stat.h"
+#include "unwind.h"
+
+#include <errno.h>
+#include <ksmalloc/ksmalloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Where a slow path was called from: it must not be inlined into another function. */
+#define HERE() (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)
+
+/*
+ * jemalloc as it comes, but for realloc(p, 0), which frees as glibc's does. No
+ * environment variable and no file of /etc reaches this jemalloc.
+ */
+extern const char *ksm_je_malloc_conf;
+const char *ksm_je_malloc_conf = "zero_realloc:free,background_thread:false";
+
+enum start {
+	START_NONE,
+	START_RUNNING,	/* one thread is at it; its own large blocks are jemalloc's */
+	START_DONE,
+	START_FAILED,
+};
+
+static atomic_int opened;  /* the gate */
+static atomic_int started; /* what large blocks need. Synchronization: atomic. */
+
+/* Without memory for more the jemalloc part alone is a complete malloc. */
+static void close_to_placed(void)
+{
+	ksm_gate.threshold = UINTPTR_MAX;
+}
+
+/*
+ * Valgrind and the sanitizers know the program's blocks by their own malloc.
+ * Under them this library is a plain allocator.
+ */
+extern char __asan_init[] __attribute__((weak));
+
+static bool must_stand_aside(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	if (__asan_init)
+		return true;
+	return !ksm_options.valgrind && preload && strstr(preload, "/vgpreload_");
+}
+
+static void announce(void)
+{
+	ksm_warn("version %s, pid %d: blocks from %llu bytes on are placed by site, advise=%s%s",
+		 KSMALLOC_VERSION_STRING, (int)getpid(), (unsigned long long)ksm_options.threshold,
+		 ksm_options.advise == KSM_ADVISE_NONE ? "none" : ksm_hint_backend(),
+		 ksm_gate.threshold == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
+}
+
+void ksm_heap_init(char *const *environment)
+{
+	int none = START_NONE;
+
+	if (!environment || !atomic_compare_exchange_strong(&opened, &none, START_RUNNING))
+		return;
+	ksm_option_init(environment);
+	if (ksm_os_page_size() != KSM_PAGE || must_stand_aside())
+		close_to_placed();
+	else
+		ksm_gate.threshold = ksm_options.threshold;
+	if (ksm_options.verbose)
+		announce();
+	atomic_store(&opened, START_DONE);
+}
+
+void ksm_heap_fini(void)
+{
+	if (atomic_load(&started) == START_DONE)
+		ksm_stat_unlink();
+}
+
+static int start_parts(void)
+{
+	int error;
+
+	/* jemalloc registers its fork handlers at its first call, and must come before ours. */
+	ksm_je_free(ksm_je_malloc(1));
+	error = ksm_stat_init();
+	if (error)
+		return error;
+	ksm_policy_init();
+	error = ksm_site_init();
+	if (error)
+		return error;
+	error = ksm_placed_init();
+	if (error)
+		return error;
+	ksm_unwind_warm_up();
+	error = ksm_fork_init();
+	if (error)
+		return error;
+	ksm_span_init();
+	ksm_stat_set_span(ksm_gate.low, ksm_gate.end - ksm_gate.low);
+	ksm_mapping_publish();
+	return 0;
+}
+
+/* True when blocks can be placed. The first caller sets up; others use jemalloc meanwhile. */
+KSM_COLD static bool start(void)
+{
+	int none = START_NONE;
+
+	if (atomic_load(&opened) != START_DONE)
+		return false;
+	if (!atomic_compare_exchange_strong(&started, &none, START_RUNNING))
+		return none == START_DONE;
+	if (start_parts() != 0) {
+		atomic_store(&started, START_FAILED);
+		close_to_placed();
+		return false;
+	}
+	atomic_store(&started, START_DONE);
+	return true;
+}
+
+static inline bool is_started(void)
+{
+	if (ksm_unlikely(atomic_load_explicit(&started, memory_order_acquire) != START_DONE) &&
+	    !start())
+		return false;
+	ksm_fork_detect();
+	return true;
+}
+
+/* A placed block, or NULL if it has to come from jemalloc. */
+static inline void *try_place(size_t size, size_t align, bool zero, enum ksm_placed_kind kind,
+			      uintptr_t caller, uintptr_t frame)
+{
+	struct ksm_site *site;
+
+	if (!is_started())
+		return NULL;
+	site = ksm_site_current(caller, frame);
+	return site ? ksm_placed_alloc(site, size, align, zero, kind) : NULL;
+}
+
+__attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
+{
+	void *block;
+
+	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
+		ksm_heap_init(environ);
+	if (size < ksm_gate.threshold)
+		return ksm_je_malloc(size);
+	block = try_place(size, KSM_PAGE, false, KSM_PLACED_USUAL, HERE());
+	return block ? block : ksm_je_malloc(size);
+}
+
+__attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
+{
+	size_t bytes;
+	void *block;
+
+	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
+		ksm_heap_init(environ);
+	if (__builtin_mul_overflow(count, size, &bytes) || bytes < ksm_gate.threshold)
+		return ksm_je_calloc(count, size);
+	block = try_place(bytes, KSM_PAGE, true, KSM_PLACED_USUAL, HERE());
+	return block ? block : ksm_je_calloc(count, size);
+}
+
+__attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t size)
+{
+	void *block;
+
+	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
+		ksm_heap_init(environ);
+	if (size < ksm_gate.threshold)
+		return ksm_je_memalign(alignment, size);
+	block = try_place(size, alignment, false, KSM_PLACED_USUAL, HERE());
+	return block ? block : ksm_je_memalign(alignment, size);
+}
+
+void ksm_heap_free_slow(void *block)
+{
+	int saved_errno = errno;
+
+	if (!ksm_span_holds(block)) {
+		ksm_je_free(block);
+		return;
+	}
+	ksm_fork_detect();
+	ksm_placed_free(block);
+	errno = saved_errno;
+}
+
+/* Moves the block's content into to, a larger or smaller new block, and frees it. */
+static void *move(void *from, size_t old_size, void *to, size_t size)
+{
+	if (!to)
+		return NULL;
+	memcpy(to, from, ksm_min(old_size, size));
+	ksm_heap_free(from);
+	return to;
+}
+
+static void *realloc_placed(void *block, size_t size)
+{
+	struct ksm_placed_block old;
+	void *to = NULL;
+
+	ksm_fork_detect();
+	if (size == 0) {
+		ksm_placed_free(block);
+		return NULL;
+	}
+	ksm_placed_describe(block, &old);
+	if (old.is_private) {
+		if (ksm_placed_resize(block, size))
+			return block;
+		to = ksm_placed_alloc_private(old.site, size);
+		if (!to)
+			errno = ENOMEM;
+		return move(block, old.usable, to, size);
+	}
+	if (size >= ksm_gate.threshold) {
+		if (ksm_placed_resize(block, size))
+			return block;
+		ksm_placed_count_move(old.site);
+		/* The block stays its site's: it is the same data, only longer. */
+		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
+	}
+	if (!to)
+		to = ksm_je_malloc(size);
+	return move(block, old.usable, to, size);
+}
+
+__attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
+{
+	struct ksm_site *site;
+	void *to;
+
+	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
+		ksm_heap_init(environ);
+	if (ksm_span_holds(block))
+		return realloc_placed(block, size);
+	if (size < ksm_gate.threshold || !is_started())
+		return ksm_je_realloc(block, size);
+	site = ksm_site_current(HERE());
+	if (!site)
+		return ksm_je_realloc(block, size);
+	to = ksm_placed_alloc(site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
+	if (!to)
+		return ksm_je_realloc(block, size);
+	return block ? move(block, ksm_je_malloc_usable_size(block), to, size) : to;
+}
+
+__attribute__((noinline)) void *ksm_heap_malloc_mergeable(size_t size)
+{
+	void *block;
+
+	ksm_heap_init(environ);
+	block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
+	return block ? block : ksm_je_malloc(size);
+}
+
+__attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
+{
+	struct ksm_site *site;
+	void *block;
+
+	ksm_heap_init(environ);
+	if (!is_started())
+		return ksm_je_malloc(size);
+	site = ksm_site_current(HERE());
+	block = site ? ksm_placed_alloc_private(site, size) : NULL;
+	return block ? block : ksm_je_malloc(size);
+}
+
+size_t ksm_heap_usable_size(const void *block)
+{
+	struct ksm_placed_block described;
+
+	if (!ksm_span_holds(block))
+		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
+	ksm_placed_describe(block, &described);
+	return described.usable;
+}
+
+bool ksm_heap_trim(void)
+{
+	bool given = atomic_load(&started) == START_DONE && ksm_keep_trim();
+	char purge[32];
+
+	/* MALLCTL_ARENAS_ALL; the name of the control carries the number. */
+	snprintf(purge, sizeof(purge), "arena.%u.purge", MALLCTL_ARENAS_ALL);
+	return ksm_je_mallctl(purge, NULL, NULL, NULL, 0) == 0 || given;
+}
+
+static size_t read_control(const char *name)
+{
+	size_t value = 0;
+	size_t length = sizeof(value);
+
+	return ksm_je_mallctl(name, &value, &length, NULL, 0) == 0 ? value : 0;
+}
+
+void ksm_heap_info(struct ksm_heap_info *info)
+{
+	uint64_t epoch = 1;
+	size_t length = sizeof(epoch);
+
+	ksm_je_mallctl("epoch", &epoch, &length, &epoch, length);
+	memset(info, 0, sizeof(*info));
+	info->small_mapped = read_control("stats.mapped");
+	info->small_allocated = read_control("stats.allocated");
+	if (atomic_load(&started) != START_DONE)
+		return;
+	info->placed_bytes = ksm_stat->header.stats.placed_live_bytes;
+	info->kept_bytes = ksm_stat->header.stats.kept_bytes;
+}
+
+/* --- what jemalloc calls ----------------------------------------------------------------- */
+
+void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+int ksm_heap_munmap(void *addr, size_t length);
+int ksm_heap_madvise(void *addr, size_t length, int advice);
+_Noreturn void ksm_heap_bad_pointer(const char *what);
+
+/* Bytes that jemalloc mapped before there was a segment to count them in. */
+static atomic_int_fast64_t mapped_bytes;
+
+static void count_mapped(int64_t bytes)
+{
+	int64_t total = atomic_fetch_add_explicit(&mapped_bytes, bytes, memory_order_relaxed) + bytes;
+
+	if (atomic_load_explicit(&started, memory_order_relaxed) == START_DONE)
+		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
+}
+
+void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	int saved_errno = errno;
+	void *memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+
+	if (memory == MAP_FAILED)
+		return memory;
+	errno = saved_errno;
+	if (!(flags & MAP_FIXED))
+		count_mapped((int64_t)length);
+	return memory;
+}
+
+int ksm_heap_munmap(void *addr, size_t length)
+{
+	int saved_errno = errno;
+	int result = ksm_os_munmap_raw(addr, length);
+
+	if (result == 0)
+		count_mapped(-(int64_t)length);
+	errno = saved_errno;
+	return result;
+}
+
+int ksm_heap_madvise(void *addr, size_t length, int advice)
+{
+	int saved_errno = errno;
+	int result = ksm_os_madvise_raw(addr, length, advice);
+
+	if (result == 0)
+		errno = saved_errno;
+	return result;
+}
+
+void ksm_heap_bad_pointer(const char *what)
+{
+	ksm_fatal(what);
+}

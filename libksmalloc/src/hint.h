@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hint: telling the kernel about a slot.
+ *
+ * What it is: one call for a range that is newly mapped and not yet touched,
+ * behind a table of operations for each kind of kernel:
+ *   madvise  MADV_MERGEABLE, any kernel with KSM
+ *   none     no KSM: nothing is said
+ * What it is not: the decision which slots are advised, and it is never called for
+ * single blocks: a slot that grows inherits what was said of it.
+ *
+ * Locking: none; the back end is an atomic pointer.
+ * Failure: is counted in the segment and changes nothing else.
+ */
+#ifndef KSM_HINT_H
+#define KSM_HINT_H
+
+#include "base.h"
+
+struct ksm_hint_ops {
+	const char *name;
+	/* Marks a whole mapping as mergeable memory of the site. 0 or -errno. */
+	int (*advise)(void *addr, size_t length, uint64_t site);
+};
+
+/* Advises a mapping; true if the kernel took it. */
+bool ksm_hint_advise(void *addr, size_t length, uint64_t site);
+
+/* Names a mapping in /proc/PID/maps where the kernel can. */
+void ksm_hint_name(void *addr, size_t length, const char *name);
+
+/* The name of the back end in use. */
+const char *ksm_hint_backend(void);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dl_iterate_phdr is asked only when an address is unknown or modules may have
+ * changed, and its list is walked only if the loader's counters of loaded and
+ * unloaded objects moved. The lock is taken inside the callback, once for each
+ * module: a program may call malloc from a callback of its own, with the
+ * loader's lock held, and must find ours free or about to be.
+ */
+#include "module.h"
+
+#include "meta.h"
+#include "os.h"
+#include "stat.h"
+
+#define XXH_INLINE_ALL
+#define XXH_NO_STREAM
+#include <xxhash.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+
+struct range {
+	uintptr_t begin;
+	uintptr_t end;
+	bool live;	/* still mapped when the loader was asked last */
+	uint32_t seen;	/* number of the walk that saw it last */
+};
+
+static struct {
+	pthread_mutex_t lock; /* Protects the other members but generation. */
+	struct range ranges[KSMALLOC_MAX_MODULES]; /* same index as the segment's table */
+	uint32_t count;
+	uint32_t walk;
+	unsigned long long adds; /* of the loader at the last walk */
+	unsigned long long subs;
+	bool stale;
+	atomic_uint generation;
+} modules = { .lock = PTHREAD_MUTEX_INITIALIZER, .stale = true };
+
+void ksm_module_invalidate(void)
+{
+	pthread_mutex_lock(&modules.lock);
+	modules.stale = true;
+	pthread_mutex_unlock(&modules.lock);
+	atomic_fetch_add(&modules.generation, 1);
+}
+
+uint32_t ksm_module_generation(void)
+{
+	return atomic_load_explicit(&modules.generation, memory_order_relaxed);
+}
+
+/* Copies the build-id out of a segment of notes; its length, 0 if there is none. */
+static uint32_t find_build_id(const char *notes, size_t length, uint8_t *build_id)
+{
+	while (length >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)notes;
+		size_t name = ksm_align_up(note->n_namesz, 4);
+		size_t whole = sizeof(*note) + name + ksm_align_up(note->n_descsz, 4);
+
+		if (whole > length)
+			return 0;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+		    memcmp(notes + sizeof(*note), "GNU", 4) == 0 &&
+		    note->n_descsz <= KSMALLOC_BUILD_ID_BYTES) {
+			memcpy(build_id, notes + sizeof(*note) + name, note->n_descsz);
+			return note->n_descsz;
+		}
+		notes += whole;
+		length -= whole;
+	}
+	return 0;
+}
+
+/* Reads a module's place and build-id from its program headers. */
+static void describe(const struct dl_phdr_info *info, struct ksmalloc_segment_module *module)
+{
+	memset(module, 0, sizeof(*module));
+	module->bias = info->dlpi_addr;
+	module->begin = UINT64_MAX;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+		uint64_t begin = info->dlpi_addr + header->p_vaddr;
+
+		if (header->p_type == PT_LOAD) {
+			module->begin = ksm_min(module->begin, begin);
+			module->end = ksm_max(module->end, begin + header->p_memsz);
+		} else if (header->p_type == PT_NOTE && module->build_id_bytes == 0) {
+			module->build_id_bytes = find_build_id((const char *)begin,
+							       header->p_memsz, module->build_id);
+		}
+	}
+}
+
+/*
+ * The main program has no name in the loader's list. The path is looked up
+ * before the lock is taken: it costs a system call.
+ */
+static const char *path_of(const struct dl_phdr_info *info, char *buffer, size_t room)
+{
+	if (info->dlpi_name && info->dlpi_name[0])
+		return info->dlpi_name;
+	if (ksm_os_read_link("/proc/self/exe", buffer, room) > 0)
+		return buffer;
+	return "";
+}
+
+/* A file without a build-id is told apart by its path and its size. */
+static void substitute_identity(struct ksmalloc_segment_module *module, const char *path)
+{
+	uint64_t parts[2] = { XXH3_64bits(path, strlen(path)), ksm_os_file_size(path) };
+
+	memcpy(module->build_id, parts, sizeof(parts));
+}
+
+static bool same_module(uint32_t index, const struct ksmalloc_segment_module *module)
+{
+	const struct ksmalloc_segment_module *known = &ksm_stat->modules[index];
+
+	return known->bias == module->bias && known->begin == module->begin &&
+	       known->end == module->end &&
+	       memcmp(known->build_id, module->build_id, sizeof(module->build_id)) == 0;
+}
+
+static void note_module(const struct ksmalloc_segment_module *module, const char *path)
+{
+	uint32_t index = 0;
+
+	while (index < modules.count && !same_module(index, module))
+		index++;
+	if (index == modules.count) {
+		int added = ksm_stat_add_module(module, path);
+
+		if (added < 0)
+			return;
+		modules.count = (uint32_t)added + 1;
+	}
+	modules.ranges[index] = (struct range){ .begin = module->begin,
+						.end = module->end,
+						.live = true,
+						.seen = modules.walk };
+}
+
+/* Returns 1, which ends the walk, if the loader's list is the one we know. */
+static int visit(struct dl_phdr_info *info, size_t size, void *first)
+{
+	struct ksmalloc_segment_module module;
+	char buffer[512];
+	const char *path;
+	bool known;
+
+	pthread_mutex_lock(&modules.lock);
+	known = *(bool *)first && size >= offsetof(struct dl_phdr_info, dlpi_subs) &&
+		modules.count > 0 && !modules.stale && modules.adds == info->dlpi_adds &&
+		modules.subs == info->dlpi_subs;
+	if (*(bool *)first && !known) {
+		modules.walk++;
+		modules.adds = info->dlpi_adds;
+		modules.subs = info->dlpi_subs;
+		modules.stale = false;
+	}
+	pthread_mutex_unlock(&modules.lock);
+	*(bool *)first = false;
+	if (known)
+		return 1;
+
+	describe(info, &module);
+	path = path_of(info, buffer, sizeof(buffer));
+	if (module.build_id_bytes == 0)
+		substitute_identity(&module, path);
+	pthread_mutex_lock(&modules.lock);
+	note_module(&module, path);
+	pthread_mutex_unlock(&modules.lock);
+	return 0;
+}
+
+/* Reads the loader's list; modules that are no longer in it stop resolving. */
+static void refresh(void)
+{
+	bool first = true;
+
+	if (dl_iterate_phdr(visit, &first) != 0)
+		return;
+	pthread_mutex_lock(&modules.lock);
+	for (uint32_t i = 0; i < modules.count; i++)
+		modules.ranges[i].live = modules.ranges[i].seen == modules.walk;
+	pthread_mutex_unlock(&modules.lock);
+}
+
+static int lookup(uintptr_t address, struct ksm_module_address *result)
+{
+	int error = -ENOENT;
+
+	pthread_mutex_lock(&modules.lock);
+	for (uint32_t i = 0; i < modules.count && !modules.stale; i++) {
+		const struct range *range = &modules.ranges[i];
+
+		if (range->live && address >= range->begin && address < range->end) {
+			result->module = i;
+			result->offset = address - ksm_stat->modules[i].bias;
+			error = 0;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&modules.lock);
+	return error;
+}
+
+int ksm_module_resolve(uintptr_t address, struct ksm_module_address *result)
+{
+	if (lookup(address, result) == 0)
+		return 0;
+	refresh();
+	return lookup(address, result);
+}
+
+size_t ksm_module_identity(uint32_t module, const uint8_t **bytes)
+{
+	const struct ksmalloc_segment_module *entry = &ksm_stat->modules[module];
+
+	*bytes = entry->build_id;
+	return entry->build_id_bytes ? entry->build_id_bytes : 2 * sizeof(uint64_t);
+}
+
+const char *ksm_module_path(uint32_t module)
+{
+	return ksm_stat->strings + ksm_stat->modules[module].path_string;
+}
+
+void ksm_module_prefork(void)
+{
+	pthread_mutex_lock(&modules.lock);
+}
+
+void ksm_module_postfork_parent(void)
+{
+	pthread_mutex_unlock(&modules.lock);
+}
+
+void ksm_module_postfork_child(void)
+{
+	pthread_mutex_init(&modules.lock, NULL);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * option: what a user can set, declared once in the table below.
+ *
+ * What it is: the table, and the values in force. Names in the environment are
+ * KSMALLOC_ and the name in capitals; KSMALLOC_CONF="name:value,name:value"
+ * sets several at once and is read first, so that a variable of its own wins.
+ * What it is not: a place that knows what an option does.
+ * Invariants: a value in force is always within its bounds. Values do not
+ * change after ksm_option_init(), which runs before there is a second thread.
+ * Failure: an unknown name or a bad value is reported in one line and the
+ * default is used. A program with AT_SECURE set reads nothing.
+ */
+#ifndef KSM_OPTION_H
+#define KSM_OPTION_H
+
+#include "base.h"
+
+enum ksm_option_type {
+	KSM_OPTION_SIZE,	/* a number with an optional suffix K, M, G */
+	KSM_OPTION_NUMBER,
+	KSM_OPTION_FLAG,	/* 0 or 1 */
+	KSM_OPTION_CHOICE,	/* a word of the list in unit, separated by | */
+	KSM_OPTION_TEXT,
+};
+
+/*
+ * X(name, type, default, least, most, unit, help). For a choice the default is
+ * the index of the word; for a text default, least and most are 0, most being
+ * the longest length allowed (0: no limit).
+ */
+#define KSM_OPTIONS(X)										\
+	X(threshold, SIZE, 16 * 1024, 16 * 1024, 1024 * 1024 * 1024, "bytes",			\
+	  "Blocks of at least this size may be placed; smaller ones are jemalloc's")		\
+	X(site_bytes, SIZE, 256 * 1024, 0, UINT64_C(1) << 40, "bytes",				\
+	  "A site gets a slot of its own when it has held this much at once")			\
+	X(max_sites, NUMBER, 1024, 1, 1024, "sites",						\
+	  "Sites with a slot; blocks of later ones belong to the site other")			\
+	X(short_blocks, NUMBER, 64, 0, 1000000, "blocks",					\
+	  "A site that frees this many before it held site_bytes goes to jemalloc; 0: never")	\
+	X(advise, CHOICE, 0, 0, 1, "all|none",							\
+	  "Which slots are marked mergeable; all can be narrowed by allow and deny")		\
+	X(allow, TEXT, 0, 0, 0, "patterns",							\
+	  "Advise only sites that match: function:GLOB, module:GLOB, label:GLOB, range:BUILDID:LO-HI") \
+	X(deny, TEXT, 0, 0, 0, "patterns", "Never advise sites that match; stronger than allow") \
+	X(huge_pages, CHOICE, 0, 0, 1, "never|keep",						\
+	  "never: advised slots are marked MADV_NOHUGEPAGE, since huge pages do not merge")	\
+	X(zero_reuse, FLAG, 0, 0, 1, "",							\
+	  "Clear the whole of a reused block, not only its tail")				\
+	X(keep_bytes, SIZE, 4 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
+	  "Freed memory that all sites together may keep, if keep_percent is not more")		\
+	X(keep_percent, NUMBER, 3, 0, 100, "percent",						\
+	  "Freed memory that all sites together may keep, of what is live")			\
+	X(cycle_bytes, SIZE, 64 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
+	  "Freed memory that sites may keep between two allocations of a busy cycle")		\
+	X(stats, FLAG, 1, 0, 1, "", "Publish the statistics segment")				\
+	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\
+	  "Where the segment file is made; default: the user's run-time folder")		\
+	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
+	  "A group that may read the segment (mode 0640)")					\
+	X(group, TEXT, 0, 0, 63, "name", "The group of processes that reports sum up")		\
+	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
+	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
+	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")
+
+enum ksm_advise {
+	KSM_ADVISE_ALL,
+	KSM_ADVISE_NONE,
+};
+
+enum ksm_huge_pages {
+	KSM_HUGE_PAGES_NEVER,
+	KSM_HUGE_PAGES_KEEP,
+};
+
+#define KSM_OPTION_FIELD_SIZE(name)	uint64_t name;
+#define KSM_OPTION_FIELD_NUMBER(name)	uint64_t name;
+#define KSM_OPTION_FIELD_FLAG(name)	uint64_t name;
+#define KSM_OPTION_FIELD_CHOICE(name)	uint64_t name;
+#define KSM_OPTION_FIELD_TEXT(name)	const char *name; /* never NULL; in the environment's memory */
+#define KSM_OPTION_FIELD(name, type, ...) KSM_OPTION_FIELD_##type(name)
+
+struct ksm_options {
+	KSM_OPTIONS(KSM_OPTION_FIELD)
+};
+
+/* The values in force. Synchronization: written once before there are threads. */
+extern struct ksm_options ksm_options;
+
+/*
+ * Reads the environment. With dump_options set it prints the table to standard
+ * output, one option a line, fields separated by tabs (name in the environment,
+ * type, default, least, most, unit, help), and ends the program with status 0.
+ */
+void ksm_option_init(char *const *environment);
+
+/*
+ * Reads a number with an optional suffix K, M or G (1024 each) from the first
+ * length characters of text. Returns 0, -EINVAL if it is not one, -ERANGE if
+ * it does not fit 64 bits.
+ */
+int ksm_option_parse_size(const char *text, size_t length, uint64_t *value);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * os: every system call of the library.
+ *
+ * What it is: thin calls that return 0 or -errno (or a pointer through a
+ * result parameter), so that no other file of the library reads errno, and so
+ * that our own interposed mmap is never entered from inside.
+ * What it is not: policy. Which memory is mapped or advised is decided above.
+ *
+ * Common preconditions: result parameters are not NULL; addresses and lengths
+ * of mappings are multiples of the page size and lengths are not 0.
+ * Locking: none; all calls may be made from any thread.
+ * Failure: errno of the caller is never changed.
+ */
+#ifndef KSM_OS_H
+#define KSM_OS_H
+
+#include "base.h"
+
+#include <sys/types.h>
+
+/* The library works in units of 4 KiB; larger system pages are refused at start. */
+#define KSM_PAGE_SHIFT	12
+#define KSM_PAGE	(UINT64_C(1) << KSM_PAGE_SHIFT)
+
+size_t ksm_os_page_size(void);
+
+/*
+ * The three calls as the program makes them, straight to the kernel: the value
+ * is the kernel's, MAP_FAILED or -1 with errno set on failure (mmap(2),
+ * mremap(2), munmap(2)). For the interposed symbols and for jemalloc.
+ */
+void *ksm_os_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+int ksm_os_munmap_raw(void *addr, size_t length);
+void *ksm_os_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to);
+int ksm_os_madvise_raw(void *addr, size_t length, int advice);
+
+/* Maps private zero pages anywhere. noreserve: do not account for them beforehand. */
+int ksm_os_map(void **result, size_t length, bool noreserve);
+
+/* Maps private zero pages exactly at addr; -EEXIST if something lies there. */
+int ksm_os_map_at(void *addr, size_t length);
+
+/* Replaces whatever lies at addr by private zero pages. */
+int ksm_os_map_over(void *addr, size_t length);
+
+/* Replaces whatever lies at addr by a shared mapping of fd. */
+int ksm_os_map_file_over(void *addr, size_t length, int fd);
+
+int ksm_os_unmap(void *addr, size_t length);
+
+/* Moves [from, from + length) onto to, replacing what lies there. */
+int ksm_os_move_over(void *from, size_t length, void *to);
+
+/*
+ * Extends the mapping that ends at end by more bytes in place: mremap of its
+ * last page, so that the new pages are the same VMA with the same marks.
+ * -ENOMEM if something lies there or the mapping's edges are not as said.
+ */
+int ksm_os_extend(void *end, size_t more);
+
+int ksm_os_madvise(void *addr, size_t length, int advice);
+
+/*
+ * Faults the pages in for writing (madvise(2), MADV_POPULATE_WRITE), so that a
+ * file system without room shows as an error instead of SIGBUS. 0, or -errno;
+ * 0 also where the kernel does not know the call (before 5.14).
+ */
+int ksm_os_populate(void *addr, size_t length);
+
+/* Names an anonymous mapping (prctl(2), PR_SET_VMA_ANON_NAME); -EINVAL where the kernel cannot. */
+int ksm_os_name(void *addr, size_t length, const char *name);
+
+/* Fills buffer from the kernel's generator, else from AT_RANDOM and the clock. */
+void ksm_os_random(void *buffer, size_t length);
+
+/* Milliseconds of the monotonic clock (coarse, no system call). */
+uint64_t ksm_os_now_ms(void);
+
+/*
+ * Copies up to length bytes at address of this process into buffer; memory
+ * that is not readable ends the copy instead of the program.
+ * Returns the number of bytes copied, 0 if none can be read.
+ */
+size_t ksm_os_peek(const void *address, void *buffer, size_t length);
+
+/*
+ * Reads a whole small file into buffer and terminates it with NUL.
+ * Returns its length, at most room - 1, or -errno.
+ */
+ssize_t ksm_os_read_file(const char *path, char *buffer, size_t room);
+
+/* readlink(2) with a terminating NUL; the length or -errno. */
+ssize_t ksm_os_read_link(const char *path, char *buffer, size_t room);
+
+/* Maps a file read-only; -errno if it cannot be opened or is empty. */
+int ksm_os_map_file(const char *path, const void **result, size_t *length);
+
+/* The size of a file in bytes, 0 if it cannot be told. */
+uint64_t ksm_os_file_size(const char *path);
+
+/*
+ * Creates folder with mode 0700 unless it exists, and opens it.
+ * -EPERM if it belongs to somebody else or others may write to it.
+ * Returns a descriptor or -errno.
+ */
+int ksm_os_open_private_folder(const char *path);
+
+/*
+ * Creates name in the folder anew (an old file of that name is unlinked first)
+ * with the mode, gives it to the group unless group is (gid_t)-1, and makes it
+ * length bytes long. Returns a descriptor or -errno; on failure no file stays.
+ */
+int ksm_os_create_file(int folder, const char *name, mode_t mode, gid_t group, size_t length);
+
+/* A sealed-off memory file, or -errno. */
+int ksm_os_create_memfd(const char *name, size_t length);
+
+void ksm_os_close(int descriptor);
+void ksm_os_unlink(int folder, const char *name);
+void ksm_os_unlink_path(const char *path);
+
+/* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
+bool ksm_os_is_secure(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy: which sites are advised.
+ *
+ * What it is: the options advise, allow and deny, applied to a site's frames
+ * when the site is made. deny is stronger than allow; an empty allow list
+ * allows all.
+ * What it is not: about placement: a site that is not advised still has its slot.
+ *
+ * Patterns, separated by commas: function:GLOB (any frame's function, from the
+ * file's symbol table), module:GLOB (last component of the file's path),
+ * label:GLOB, range:BUILDID:LOW-HIGH (hexadecimal link-time addresses), and a
+ * bare GLOB, which means function. * and ? are the only wildcards.
+ *
+ * Locking: its own lock around the ranges that functions resolve to, because
+ * they are looked up when a module is first met.
+ * Failure: a pattern that cannot be read is reported in one line and ignored;
+ * a file whose symbols cannot be read matches no function.
+ */
+#ifndef KSM_POLICY_H
+#define KSM_POLICY_H
+
+#include "base.h"
+#include "module.h"
+
+/* Reads the options. */
+void ksm_policy_init(void);
+
+/* True if a site with these frames is to be advised. */
+bool ksm_policy_advises_frames(const struct ksm_module_address *frames, uint32_t count);
+
+/* The same for a site named by a label. */
+bool ksm_policy_advises_label(const char *name);
+
+/* True if text matches glob; * stands for any characters, ? for one. */
+bool ksm_policy_glob(const char *glob, size_t glob_length, const char *text);
+
+void ksm_policy_prefork(void);
+void ksm_policy_postfork_parent(void);
+void ksm_policy_postfork_child(void);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * site: the call stacks that allocate, and what is known about each.
+ *
+ * What it is: from the current call to its site in a few nanoseconds (a cache
+ * per thread), the site's counters and its state.
+ * What it is not: memory. Which blocks a site has where is the business of
+ * slot, run and placed; which sites are advised is policy's.
+ *
+ * Identity: XXH3 over (identity of the file, link-time address) of each frame,
+ * 48 bits, with repeated frames left out, so that recursion does not make a
+ * site for each depth. It is the same in every process that runs the same
+ * files. A label's id is XXH3 over its name.
+ *
+ * Invariants: site 0 is "other". A site's index and address never change.
+ * Locking: the table's lock for new sites; each site's own lock for its counters
+ * and state and, if it is placed, for its slots.
+ * Failure: with a full table or without memory a block belongs to site other.
+ */
+#ifndef KSM_SITE_H
+#define KSM_SITE_H
+
+#include "base.h"
+#include "unwind.h"
+
+#include <ksmalloc/segment.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct ksm_pool;
+
+struct ksm_site {
+	pthread_mutex_t lock;	/* Protects the members below, and record's counters. */
+	uint64_t id;		/* Synchronization: constant. */
+	uint32_t index;		/* in the segment's table. Synchronization: constant. */
+	uint32_t probes;	/* slots that were tried for it so far */
+	bool advise;		/* what the policy says. Synchronization: constant. */
+	uint32_t shortly_freed;	/* blocks freed before the site was placed */
+	uint32_t outstanding;	/* tracked blocks that live outside of its own slots */
+	uint32_t unsampled;	/* blocks given to jemalloc since the last sample, when transient */
+	uint64_t held_bytes;	/* of these tracked blocks */
+	atomic_uint state;	/* enum ksmalloc_site_state. Synchronization: atomic, written under lock. */
+	struct ksm_pool *pool;	/* its slots, NULL until it is placed; never changes back */
+	struct ksmalloc_segment_site *record;	/* its row in the segment */
+};
+
+/* Makes the tables and the site other. 0, or -ENOMEM; ksm_stat_init() came first. */
+int ksm_site_init(void);
+
+/*
+ * The site of a call that returns to caller with frame address frame: that of
+ * the innermost label of this thread, else that of the call stack. Never NULL;
+ * may be the site other. NULL means that this thread is inside of a capture
+ * and the block must go to jemalloc.
+ */
+struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame);
+
+/* The site of an index that a block was marked with. */
+struct ksm_site *ksm_site_at(uint32_t index);
+
+/* Opens and closes labels of the current thread; see ksmalloc_label_begin(). */
+int ksm_site_label_begin(const char *name);
+void ksm_site_label_end(void);
+
+/* The number that the thread got when it was created, 0 for the first. */
+uint32_t ksm_site_thread_ordinal(void);
+void ksm_site_set_thread_ordinal(uint32_t ordinal);
+
+/* Forgets which stacks were seen, since code may have been loaded or unloaded. */
+void ksm_site_flush(void);
+
+/* Calls visit for each site; sites made meanwhile may be missed. */
+void ksm_site_each(void (*visit)(struct ksm_site *site, void *argument), void *argument);
+
+/* Takes and releases the table's lock and all sites' locks, in this order. */
+void ksm_site_lock_all(void);
+void ksm_site_unlock_all(void);
+void ksm_site_postfork_child(void);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "slot.h"
+
+#include "hint.h"
+#include "meta.h"
+#include "site.h"
+#include "span.h"
+#include "stat.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* A slot grows to these sizes, then by the last one. */
+#define FIRST_PAGES ((uint32_t)(256 * KSM_KIB >> KSM_PAGE_SHIFT))
+#define STEP_PAGES  ((uint32_t)(2 * KSM_MIB >> KSM_PAGE_SHIFT))
+
+int ksm_slot_create(struct ksm_pool *pool, struct ksm_slot **result)
+{
+	struct ksm_slot *slot = ksm_meta_alloc(sizeof(*slot));
+	uint32_t first_probe = pool->probe;
+
+	if (!slot)
+		return -ENOMEM;
+	slot->pool = pool;
+	slot->base = ksm_span_claim(pool->site_id, &pool->probe, slot);
+	if (!slot->base)
+		return -ENOSPC;
+	if (pool->probe - first_probe > 1)
+		ksm_stat_add(&ksm_stat->header.stats.slot_collisions_total, 1);
+	ksm_runs_init(&slot->runs, 1u << (ksm_span_slot_shift() - KSM_PAGE_SHIFT),
+		      pool->has_owners);
+	slot->record = -1;
+	if (pool->last)
+		pool->last->next = slot;
+	else
+		pool->first = slot;
+	pool->last = slot;
+	*result = slot;
+	return 0;
+}
+
+/* The size to grow to: doubling to 2 MiB, then whole steps of it. */
+static uint32_t grown_size(uint32_t pages)
+{
+	uint32_t size = FIRST_PAGES;
+
+	while (size < pages && size < STEP_PAGES)
+		size *= 2;
+	return size >= pages ? size : (uint32_t)ksm_align_up(pages, STEP_PAGES);
+}
+
+/* Says of new memory what the pool wants said of it. */
+static void introduce(struct ksm_slot *slot, void *addr, size_t length)
+{
+	const struct ksm_pool *pool = slot->pool;
+	char name[32];
+	bool advised = pool->advise && ksm_hint_advise(addr, length, pool->site_id);
+
+	snprintf(name, sizeof(name), "ksmalloc:%012llx", (unsigned long long)pool->site_id);
+	ksm_hint_name(addr, length, pool->name ? pool->name : name);
+	if (slot->record < 0) {
+		uint32_t flags = (advised ? KSMALLOC_SLOT_ADVISED : 0) |
+				 (pool->has_owners ? KSMALLOC_SLOT_NURSERY : 0);
+
+		slot->record = ksm_stat_add_slot(slot->base, pool->site, flags);
+	}
+	if (advised && !pool->has_owners)
+		__atomic_fetch_or(&ksm_stat->sites[pool->site].flags, KSMALLOC_SITE_ADVISED,
+				  __ATOMIC_RELAXED);
+}
+
+/*
+ * Maps the slot's first piece. If something that is not ours lies at its
+ * address the slot moves to the next candidate; nothing of it is in use yet.
+ */
+static int map_first(struct ksm_slot *slot, size_t length)
+{
+	int error;
+
+	while ((error = ksm_os_map_at((void *)slot->base, length)) == -EEXIST) {
+		ksm_span_abandon(slot->base);
+		slot->base = ksm_span_claim(slot->pool->site_id, &slot->pool->probe, slot);
+		if (!slot->base)
+			return -ENOSPC;
+		ksm_stat_add(&ksm_stat->header.stats.slot_collisions_total, 1);
+	}
+	return error;
+}
+
+int ksm_slot_reserve(struct ksm_slot *slot, uint32_t pages)
+{
+	uint32_t size = (uint32_t)ksm_min(grown_size(pages), slot->runs.capacity);
+	uint32_t more = size - slot->mapped_pages;
+	size_t length = (size_t)more << KSM_PAGE_SHIFT;
+	void *end;
+	int error;
+
+	if (ksm_likely(pages <= slot->mapped_pages))
+		return 0;
+	if (slot->mapped_pages == 0) {
+		error = map_first(slot, length);
+		end = (void *)slot->base;
+	} else {
+		end = ksm_slot_address(slot, slot->mapped_pages);
+		error = ksm_os_extend(end, length);
+		if (!error)
+			goto grown;
+		/* The program may have split the mapping; a second one is better than none. */
+		error = ksm_os_map_at(end, length);
+	}
+	if (error) {
+		ksm_stat_add(&ksm_stat->header.stats.grow_failed_total, 1);
+		return error;
+	}
+	introduce(slot, end, length);
+grown:
+	slot->mapped_pages = size;
+	if (slot->record >= 0)
+		__atomic_store_n(&ksm_stat->slots[slot->record].mapped_bytes,
+				 (uint64_t)size << KSM_PAGE_SHIFT, __ATOMIC_RELEASE);
+	if (!slot->pool->has_owners)
+		ksm_stat_add_locked(&ksm_stat->sites[slot->pool->site].stats.slot_bytes, length);
+	return 0;
+}

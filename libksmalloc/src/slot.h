@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slot: the memory of pools: slots that grow in place.
+ *
+ * What it is: a pool owns slots; a slot is one mapping that starts small and
+ * grows at its end, so that it stays one VMA, is advised and named once, before
+ * its first touch, and passes both on to what it grows by.
+ * What it is not: blocks. Which pages of a slot are in use is run's business.
+ *
+ * Pools: each placed site has one. The nurseries hold blocks of sites
+ * without a slot and are never advised; the private pool holds blocks that
+ * must never merge.
+ *
+ * Invariants: [base, base + mapped_pages) is mapped; nothing else in the slot is.
+ * Locking: the pool's lock, which is the site's own for the pool of a site.
+ * Failure: -ENOMEM and -ENOSPC; what was there stays.
+ */
+#ifndef KSM_SLOT_H
+#define KSM_SLOT_H
+
+#include "base.h"
+#include "os.h"
+#include "run.h"
+
+#include <pthread.h>
+
+struct ksm_slot {
+	struct ksm_pool *pool;
+	struct ksm_slot *next;	/* of the same pool, in order of creation */
+	uintptr_t base;
+	uint32_t mapped_pages;
+	int record;		/* index in the segment's table, negative if it was full */
+	struct ksm_runs runs;
+};
+
+struct ksm_pool {
+	pthread_mutex_t *lock;	/* Protects all members, and the slots and their runs. */
+	struct ksm_pool *next;	/* all pools, LIFO. Synchronization: constant once linked. */
+	uint64_t site_id;
+	uint32_t site;		/* index of the owner; 0 for nurseries and the private pool */
+	uint32_t probe;		/* candidates of the span that were tried */
+	bool advise;
+	bool has_owners;	/* blocks of many sites lie in it */
+	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
+	struct ksm_slot *first;
+	struct ksm_slot *last;
+	uint64_t purged_ms;	/* when memory was given back last, 0 if never */
+	uint64_t cycling_until_ms;	/* see keep.h */
+	uint64_t retry_ms;	/* no giving back before this time, since the kernel refused */
+};
+
+/* Adds a slot to the pool. *result has nothing mapped yet. */
+int ksm_slot_create(struct ksm_pool *pool, struct ksm_slot **result);
+
+/* Makes the first pages of the slot usable. */
+int ksm_slot_reserve(struct ksm_slot *slot, uint32_t pages);
+
+KSM_INLINE void *ksm_slot_address(const struct ksm_slot *slot, uint32_t page)
+{
+	return (void *)(slot->base + ((uintptr_t)page << KSM_PAGE_SHIFT));
+}
+
+#endif

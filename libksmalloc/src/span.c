@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The base is drawn between the addresses that programs without position
+ * independence use and those where the kernel puts position independent ones
+ * (two thirds of the address space on x86-64 and arm64).
+ */
+#include "span.h"
+
+#include "os.h"
+
+#include <errno.h>
+
+struct ksm_gate ksm_gate;
+
+static struct {
+	uintptr_t base;
+	uint32_t slot_shift;
+	uint32_t slot_count;
+	uint32_t window;	/* slots that first choices are taken from */
+	uint64_t secret;	/* makes the choice of slots differ between processes */
+	_Atomic(struct ksm_slot *) owners[KSM_SPAN_SLOTS];
+} span;
+
+/* Owner of slots that are given up: never dereferenced. */
+#define ABANDONED ((struct ksm_slot *)(uintptr_t)1)
+
+#define WIDE_BITS 46 /* user addresses of at least this many bits have room for the wide span */
+
+void ksm_span_init(void)
+{
+	uintptr_t here = (uintptr_t)&here;
+	bool wide = here >> WIDE_BITS != 0;
+	/* In units of one slot: the lowest base and how many there are to choose from. */
+	uint64_t lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
+	uint64_t choices;
+	uint64_t random[2];
+
+	span.slot_shift = wide ? 30 : 28;
+	span.slot_count = wide ? KSM_SPAN_SLOTS : KSM_SPAN_SLOTS / 16;
+	span.window = 512;
+	choices = (wide ? 52 * KSM_TIB : 48 * KSM_GIB) >> span.slot_shift;
+	ksm_os_random(random, sizeof(random));
+	span.secret = random[0];
+	span.base = lowest + ((random[1] % choices) << span.slot_shift);
+	ksm_gate.low = span.base;
+	__atomic_store_n(&ksm_gate.end,
+			 span.base + ((uintptr_t)span.slot_count << span.slot_shift),
+			 __ATOMIC_RELEASE);
+}
+
+uint32_t ksm_span_slot_shift(void)
+{
+	return span.slot_shift;
+}
+
+struct ksm_slot *ksm_span_slot_at(const void *p)
+{
+	struct ksm_slot *owner = atomic_load_explicit(
+		&span.owners[((uintptr_t)p - span.base) >> span.slot_shift], memory_order_acquire);
+
+	return owner == ABANDONED ? NULL : owner;
+}
+
+/* A mixer of full period (the finaliser of MurmurHash3). */
+static uint64_t mix(uint64_t value)
+{
+	value ^= value >> 33;
+	value *= UINT64_C(0xff51afd7ed558ccd);
+	value ^= value >> 33;
+	value *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return value ^ value >> 33;
+}
+
+/* The window first, since slots in it share page tables; then the whole half. */
+static uint32_t candidate(uint64_t seed, uint32_t probe)
+{
+	uint64_t hash = mix((seed ^ span.secret) + probe);
+
+	if (probe < 2 * span.window)
+		return (uint32_t)(hash % span.window);
+	if (probe < 4 * span.slot_count)
+		return (uint32_t)(hash % span.slot_count);
+	return (probe - 4 * span.slot_count) % span.slot_count;
+}
+
+uintptr_t ksm_span_claim(uint64_t seed, uint32_t *probe, struct ksm_slot *owner)
+{
+	while (*probe < 5 * span.slot_count) {
+		uint32_t index = candidate(seed, (*probe)++);
+		struct ksm_slot *nobody = NULL;
+
+		if (atomic_compare_exchange_strong(&span.owners[index], &nobody, owner))
+			return span.base + ((uintptr_t)index << span.slot_shift);
+	}
+	return 0;
+}
+
+void ksm_span_abandon(uintptr_t address)
+{
+	atomic_store(&span.owners[(address - span.base) >> span.slot_shift], ABANDONED);
+}
+
+void ksm_span_release(uintptr_t address)
+{
+	atomic_store(&span.owners[(address - span.base) >> span.slot_shift], NULL);
+}

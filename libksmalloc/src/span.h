@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * span: where slots lie in the address space.
+ *
+ * What it is: the range of addresses that free() tests for, cut into slots of
+ * equal size, the table from a slot to its owner, and the choice of a slot.
+ * What it is not: memory: nothing here is mapped or reserved.
+ *
+ * Layout: the span is 16 TiB (256 GiB where user addresses have 39 bits) in two
+ * halves; slots lie in the lower one, the upper is for the region heap and
+ * the program's own mappings in the shared layout. In the private layout the base is
+ * random for each process, and slots are chosen from a window of 512, so that
+ * they share upper page tables.
+ *
+ * Invariants: base and slots are aligned to the slot size; the slot of a pool
+ * never goes to another one.
+ * Locking: the table is atomic; ksm_span_init() runs once before all else.
+ * Failure: -ENOSPC if no slot is free.
+ */
+#ifndef KSM_SPAN_H
+#define KSM_SPAN_H
+
+#include "base.h"
+
+#include <stdatomic.h>
+
+struct ksm_slot;
+
+#define KSM_SPAN_SLOTS 8192u
+
+/*
+ * What the entry points compare with, together in one cache line. Before the
+ * first slot all are 0: each malloc takes the slow path, which initialises, and
+ * no pointer is placed. Synchronization: written once; end after low.
+ */
+struct ksm_gate {
+	uintptr_t threshold;	/* blocks of this size on take the slow path */
+	uintptr_t low;		/* the half of the span that holds slots: [low, end) */
+	uintptr_t end;
+};
+
+extern struct ksm_gate ksm_gate __attribute__((visibility("hidden")));
+
+/*
+ * True if p may lie in a slot: the one comparison of free(). jemalloc's memory
+ * comes from mmap, which the kernel puts above the span; where it does not
+ * (an unlimited stack turns its order round), this is true for more pointers
+ * and ksm_span_holds() tells them apart.
+ */
+KSM_INLINE bool ksm_span_may_hold(const void *p)
+{
+	return (uintptr_t)p < ksm_gate.end;
+}
+
+/* True if p lies in the half of the span that holds slots. */
+KSM_INLINE bool ksm_span_holds(const void *p)
+{
+	return (uintptr_t)p < ksm_gate.end && (uintptr_t)p >= ksm_gate.low;
+}
+
+/* Chooses the base. Nothing lies in the span yet. */
+void ksm_span_init(void);
+
+/* log2 of the size of a slot. */
+uint32_t ksm_span_slot_shift(void);
+
+/* The owner of the slot that p lies in, or NULL. p is held by the span. */
+struct ksm_slot *ksm_span_slot_at(const void *p);
+
+/*
+ * Takes a free slot for owner. seed selects the order of candidates, probe is
+ * the number of candidates to skip and is advanced past the one taken.
+ * Returns the slot's address, or 0 if all candidates are taken.
+ */
+uintptr_t ksm_span_claim(uint64_t seed, uint32_t *probe, struct ksm_slot *owner);
+
+/* Gives up a slot for ever, because something that is not ours lies there. */
+void ksm_span_abandon(uintptr_t address);
+
+/* Puts a slot back that could not be mapped for want of memory. */
+void ksm_span_release(uintptr_t address);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The whole segment is mapped at once, a few MiB of address space of which
+ * only used pages cost memory. Publishing copies what is in use through the
+ * file and then maps the file over the same addresses, so pointers into the
+ * segment stay good.
+ */
+#include "stat.h"
+
+#include "fatal.h"
+#include "option.h"
+#include "os.h"
+
+#include <errno.h>
+#include <ksmalloc/ksmalloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static_assert(sizeof(KSMALLOC_SEGMENT_MAGIC) - 1 == sizeof(((struct ksmalloc_segment_header *)0)->magic),
+	      "the magic fills its field");
+static_assert(KSMALLOC_MAX_SITES <= UINT16_MAX, "an owner of a block is kept in 16 bits");
+static_assert(KSMALLOC_MAX_MODULES <= UINT16_MAX, "a frame has 16 bits for its module");
+static_assert(sizeof(KSMALLOC_VERSION_STRING) <= 16, "the version fits its field");
+
+#define SEGMENT_BYTES ksm_align_up(sizeof(struct ksm_stat_segment), KSM_PAGE)
+
+struct ksm_stat_segment *ksm_stat;
+
+static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER; /* Protects counts of tables. */
+
+/* Synchronization: atomic; changes under the publisher's exclusion. */
+static atomic_bool must_publish;
+
+static bool is_file; /* the mapping is shared with a file or memfd. Synchronization: as must_publish. */
+
+static char file_path[4200]; /* of the published file, empty if there is none */
+
+static void read_identity(struct ksmalloc_segment_header *header)
+{
+	char text[1024];
+	const char *field;
+	char *end;
+
+	header->pid = getpid();
+	if (ksm_os_read_file("/proc/sys/kernel/random/boot_id", text, sizeof(header->boot_id)) > 0) {
+		text[strcspn(text, "\n")] = '\0';
+		memcpy(header->boot_id, text, strlen(text) + 1);
+	}
+	if (ksm_os_read_link("/proc/self/ns/pid", text, sizeof(text)) > 0) {
+		field = strchr(text, '[');
+		header->pid_namespace = field ? strtoull(field + 1, NULL, 10) : 0;
+	}
+	/* The command's name may hold spaces and parentheses: count from the last one. */
+	if (ksm_os_read_file("/proc/self/stat", text, sizeof(text)) <= 0)
+		return;
+	field = strrchr(text, ')');
+	for (int i = 3; field && i <= 22; i++)
+		field = strchr(field + 1, ' ');
+	if (field)
+		header->start_time_ticks = strtoull(field, &end, 10);
+}
+
+static void set_table(struct ksmalloc_segment_table *table, size_t offset, size_t stride,
+		      size_t capacity)
+{
+	table->offset = offset;
+	table->stride = (uint32_t)stride;
+	table->capacity = (uint32_t)capacity;
+}
+
+static void fill_header(struct ksmalloc_segment_header *header)
+{
+	header->version = KSMALLOC_SEGMENT_VERSION;
+	header->header_bytes = sizeof(*header);
+	header->size_bytes = SEGMENT_BYTES;
+	header->page_bytes = KSM_PAGE;
+	header->layout = KSMALLOC_LAYOUT_PRIVATE;
+	header->threshold_bytes = (uint32_t)ksm_options.threshold;
+	strncpy(header->group, ksm_options.group, sizeof(header->group) - 1);
+	memcpy(header->library_version, KSMALLOC_VERSION_STRING, sizeof(KSMALLOC_VERSION_STRING));
+	set_table(&header->sites, offsetof(struct ksm_stat_segment, sites),
+		  sizeof(struct ksmalloc_segment_site), KSMALLOC_MAX_SITES);
+	set_table(&header->slots, offsetof(struct ksm_stat_segment, slots),
+		  sizeof(struct ksmalloc_segment_slot), KSMALLOC_MAX_SLOTS);
+	set_table(&header->modules, offsetof(struct ksm_stat_segment, modules),
+		  sizeof(struct ksmalloc_segment_module), KSMALLOC_MAX_MODULES);
+	set_table(&header->strings, offsetof(struct ksm_stat_segment, strings), 1,
+		  KSMALLOC_STRINGS_BYTES);
+	header->strings.count = 1; /* the empty string at offset 0 */
+	read_identity(header);
+	memcpy(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic));
+}
+
+int ksm_stat_init(void)
+{
+	void *memory;
+	int error = ksm_os_map(&memory, SEGMENT_BYTES, true);
+
+	if (error)
+		return error;
+	fill_header(&((struct ksm_stat_segment *)memory)->header);
+	ksm_stat = memory;
+	must_publish = ksm_options.stats;
+	return 0;
+}
+
+bool ksm_stat_must_publish(void)
+{
+	return atomic_load_explicit(&must_publish, memory_order_relaxed);
+}
+
+/* Opens one folder for the file and remembers its path for the removal at exit. */
+static int create_in(const char *folder_path, const char *name)
+{
+	bool shared = ksm_options.stats_group != UINT32_MAX;
+	int folder = ksm_os_open_private_folder(folder_path);
+	int file;
+
+	if (folder < 0)
+		return folder;
+	file = ksm_os_create_file(folder, name, shared ? 0640 : 0600,
+				  shared ? (gid_t)ksm_options.stats_group : (gid_t)-1,
+				  SEGMENT_BYTES);
+	ksm_os_close(folder);
+	if (file >= 0)
+		snprintf(file_path, sizeof(file_path), "%s/%s", folder_path, name);
+	return file;
+}
+
+/*
+ * The folders are tried in the order in which a reader would look: the one that
+ * was asked for, else the user's run-time folder as the session manager made
+ * it, else one in shared memory. All of them are memory file systems.
+ */
+static int create_file(void)
+{
+	const char *runtime = ksm_os_is_secure() ? NULL : getenv("XDG_RUNTIME_DIR");
+	unsigned int user = (unsigned int)geteuid();
+	char name[64];
+	char path[4096];
+	int file;
+
+	snprintf(name, sizeof(name), KSMALLOC_SEGMENT_PREFIX "%d.%llx", (int)getpid(),
+		 (unsigned long long)ksm_stat->header.pid_namespace);
+	if (ksm_options.stats_dir[0])
+		return create_in(ksm_options.stats_dir, name);
+	if (runtime && runtime[0] == '/') {
+		snprintf(path, sizeof(path), "%s/ksmalloc", runtime);
+		file = create_in(path, name);
+		if (file >= 0)
+			return file;
+	}
+	snprintf(path, sizeof(path), "/run/user/%u/ksmalloc", user);
+	file = create_in(path, name);
+	if (file >= 0)
+		return file;
+	snprintf(path, sizeof(path), "/dev/shm/ksmalloc-%u", user);
+	return create_in(path, name);
+}
+
+/* Writes the used part of a region of the segment to the same place of the file. */
+static int write_region(int file, const void *from, size_t length)
+{
+	off_t offset = (const char *)from - (const char *)ksm_stat;
+	const char *next = from;
+
+	while (length > 0) {
+		ssize_t done = pwrite(file, next, length, offset);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		next += done;
+		offset += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+static int copy_to(int file)
+{
+	const struct ksmalloc_segment_header *header = &ksm_stat->header;
+	int saved_errno = errno;
+	int error = write_region(file, header, sizeof(*header));
+
+	if (!error)
+		error = write_region(file, ksm_stat->sites,
+				     header->sites.count * sizeof(ksm_stat->sites[0]));
+	if (!error)
+		error = write_region(file, ksm_stat->slots,
+				     header->slots.count * sizeof(ksm_stat->slots[0]));
+	if (!error)
+		error = write_region(file, ksm_stat->modules,
+				     header->modules.count * sizeof(ksm_stat->modules[0]));
+	if (!error)
+		error = write_region(file, ksm_stat->strings, header->strings.count);
+	errno = saved_errno;
+	return error;
+}
+
+/* Puts the contents into file and the file in the place of the private memory. */
+static int switch_to(int file)
+{
+	int error = copy_to(file);
+
+	if (!error)
+		error = ksm_os_map_file_over(ksm_stat, SEGMENT_BYTES, file);
+	if (!error)
+		is_file = true;
+	ksm_os_close(file);
+	if (error && file_path[0]) {
+		ksm_os_unlink_path(file_path);
+		file_path[0] = '\0';
+	}
+	return error;
+}
+
+void ksm_stat_publish(void)
+{
+	struct ksmalloc_process_stats *stats = &ksm_stat->header.stats;
+	int error;
+	int file;
+
+	pthread_mutex_lock(&tables_lock);
+	must_publish = false;
+	file = create_file();
+	error = file >= 0 ? switch_to(file) : file;
+	if (error) {
+		ksm_stat_add(&stats->segment_failed_total, 1);
+		ksm_stat_set(&stats->segment_errno, (uint64_t)-error);
+		file = ksm_os_create_memfd(KSMALLOC_SEGMENT_PREFIX "memory", SEGMENT_BYTES);
+		if (file >= 0)
+			switch_to(file);
+	}
+	pthread_mutex_unlock(&tables_lock);
+}
+
+void ksm_stat_unlink(void)
+{
+	if (file_path[0])
+		ksm_os_unlink_path(file_path);
+	file_path[0] = '\0';
+}
+
+void ksm_stat_set_span(uint64_t base, uint64_t length)
+{
+	ksm_stat->header.span_base = base;
+	ksm_stat->header.span_bytes = length;
+}
+
+/*
+ * Makes sure that a record can be written: a file system that has filled up
+ * would else answer the first touch of a new page with SIGBUS. Only a record
+ * that begins or crosses a page needs the system call.
+ */
+static bool has_room(const void *record, size_t length)
+{
+	uintptr_t first = (uintptr_t)record;
+	uintptr_t new_page = ksm_align_up(first, KSM_PAGE);
+
+	if (!is_file || new_page >= first + length)
+		return true;
+	return ksm_os_populate((void *)new_page, KSM_PAGE) == 0;
+}
+
+int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags)
+{
+	struct ksmalloc_segment_table *table = &ksm_stat->header.slots;
+	uint32_t index;
+
+	pthread_mutex_lock(&tables_lock);
+	index = table->count;
+	if (index == table->capacity ||
+	    !has_room(&ksm_stat->slots[index], sizeof(ksm_stat->slots[0]))) {
+		pthread_mutex_unlock(&tables_lock);
+		return -ENOSPC;
+	}
+	ksm_stat->slots[index] =
+		(struct ksmalloc_segment_slot){ .base = base, .site = site, .flags = flags };
+	__atomic_store_n(&table->count, index + 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&tables_lock);
+	return (int)index;
+}
+
+/* Appends a string; the tables' lock is held. */
+static uint32_t add_string_locked(const char *text, size_t length)
+{
+	struct ksmalloc_segment_table *table = &ksm_stat->header.strings;
+	uint32_t offset = table->count;
+
+	if (length + 1 > table->capacity - offset || length + 1 > KSM_PAGE ||
+	    !has_room(ksm_stat->strings + offset, length + 1))
+		return 0;
+	memcpy(ksm_stat->strings + offset, text, length);
+	ksm_stat->strings[offset + length] = '\0';
+	__atomic_store_n(&table->count, offset + (uint32_t)length + 1, __ATOMIC_RELEASE);
+	return offset;
+}
+
+uint32_t ksm_stat_add_string(const char *text, size_t length)
+{
+	uint32_t offset;
+
+	pthread_mutex_lock(&tables_lock);
+	offset = add_string_locked(text, length);
+	pthread_mutex_unlock(&tables_lock);
+	return offset;
+}
+
+int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char *path)
+{
+	struct ksmalloc_segment_table *table = &ksm_stat->header.modules;
+	uint32_t index;
+
+	pthread_mutex_lock(&tables_lock);
+	index = table->count;
+	if (index == table->capacity ||
+	    !has_room(&ksm_stat->modules[index], sizeof(ksm_stat->modules[0]))) {
+		pthread_mutex_unlock(&tables_lock);
+		return -ENOSPC;
+	}
+	ksm_stat->modules[index] = *module;
+	ksm_stat->modules[index].path_string = add_string_locked(path, strlen(path));
+	__atomic_store_n(&table->count, index + 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&tables_lock);
+	return (int)index;
+}
+
+struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index)
+{
+	if (index >= KSMALLOC_MAX_SITES ||
+	    !has_room(&ksm_stat->sites[index], sizeof(ksm_stat->sites[0])))
+		return NULL;
+	return &ksm_stat->sites[index];
+}
+
+void ksm_stat_commit_site(uint32_t index)
+{
+	__atomic_store_n(&ksm_stat->header.sites.count, index + 1, __ATOMIC_RELEASE);
+}
+
+void ksm_stat_prefork(void)
+{
+	pthread_mutex_lock(&tables_lock);
+}
+
+void ksm_stat_postfork_parent(void)
+{
+	pthread_mutex_unlock(&tables_lock);
+}
+
+/*
+ * The child still maps its parent's file. A copy is made elsewhere and moved
+ * over it, so that at no time a write of the child reaches the parent's file.
+ */
+static void leave_parents_file(void)
+{
+	struct ksm_stat_segment *copy;
+	const struct ksmalloc_segment_header *header = &ksm_stat->header;
+	void *memory;
+
+	if (ksm_os_map(&memory, SEGMENT_BYTES, true) != 0) {
+		/* Without memory for a copy the child counts from zero. */
+		ksm_os_map_over(ksm_stat, SEGMENT_BYTES);
+		fill_header(&ksm_stat->header);
+		return;
+	}
+	copy = memory;
+	copy->header = *header;
+	memcpy(copy->sites, ksm_stat->sites, header->sites.count * sizeof(copy->sites[0]));
+	memcpy(copy->slots, ksm_stat->slots, header->slots.count * sizeof(copy->slots[0]));
+	memcpy(copy->modules, ksm_stat->modules, header->modules.count * sizeof(copy->modules[0]));
+	memcpy(copy->strings, ksm_stat->strings, header->strings.count);
+	ksm_os_move_over(copy, SEGMENT_BYTES, ksm_stat);
+}
+
+void ksm_stat_postfork_child(void)
+{
+	pthread_mutex_init(&tables_lock, NULL);
+	if (!ksm_stat)
+		return;
+	if (is_file)
+		leave_parents_file();
+	is_file = false;
+	file_path[0] = '\0';
+	must_publish = ksm_options.stats;
+	read_identity(&ksm_stat->header);
+	ksm_stat_add(&ksm_stat->header.stats.forks_total, 1);
+}

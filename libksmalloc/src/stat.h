@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stat: the statistics segment of this process (layout: ksmalloc/segment.h).
+ *
+ * What it is: the one mapping that holds the counters and tables, the calls
+ * that append to the tables, and the switch between its two forms: private
+ * memory, which nobody else sees, and a file that readers can open.
+ * What it is not: the place where counters are counted; each owner does that.
+ *
+ * Invariants: the mapping stays at its address from ksm_stat_init() to the end
+ * of the process, whatever form it has; ksm_stat is never NULL after a
+ * successful init. A forked child starts with a private copy and publishes it
+ * when it first places a block, so children that only exec leave no file.
+ * Locking: appending takes the tables' lock. Publishing replaces the mapping:
+ * the caller keeps all writers of site statistics out meanwhile.
+ * Failure: without a segment file the process runs on with private memory; the
+ * failure is counted in the segment itself.
+ */
+#ifndef KSM_STAT_H
+#define KSM_STAT_H
+
+#include "base.h"
+
+#include <ksmalloc/segment.h>
+#include <stdatomic.h>
+
+struct ksm_stat_segment {
+	struct ksmalloc_segment_header header;
+	_Alignas(64) struct ksmalloc_segment_site sites[KSMALLOC_MAX_SITES];
+	_Alignas(64) struct ksmalloc_segment_slot slots[KSMALLOC_MAX_SLOTS];
+	_Alignas(64) struct ksmalloc_segment_module modules[KSMALLOC_MAX_MODULES];
+	_Alignas(64) char strings[KSMALLOC_STRINGS_BYTES];
+};
+
+/* NULL until ksm_stat_init(). Synchronization: written once. */
+extern struct ksm_stat_segment *ksm_stat;
+
+/* Maps the segment as private memory and fills the header. 0, or -ENOMEM. */
+int ksm_stat_init(void);
+
+/* True while readers cannot see the segment although they should. */
+bool ksm_stat_must_publish(void);
+
+/*
+ * Turns the private memory into a file in the stats folder, or a memfd where
+ * no folder can be written. The caller holds off all writers of statistics.
+ */
+void ksm_stat_publish(void);
+
+/* Removes the segment file at exit; the mapping stays for late writers. */
+void ksm_stat_unlink(void);
+
+/* Sets the span's place in the header. */
+void ksm_stat_set_span(uint64_t base, uint64_t length);
+
+/* Appends; each returns the index, or -ENOSPC when the table is full. */
+int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags);
+int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char *path);
+
+/* Returns the place of a new site that is not counted yet, or NULL. */
+struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index);
+/* Counts the site; its fields are complete. */
+void ksm_stat_commit_site(uint32_t index);
+/* Appends a string; its offset, 0 if there is no room. */
+uint32_t ksm_stat_add_string(const char *text, size_t length);
+
+void ksm_stat_prefork(void);
+void ksm_stat_postfork_parent(void);
+void ksm_stat_postfork_child(void);
+
+/*
+ * Counters of a site or process are plain 64-bit words for which one lock is
+ * held by the writer; relaxed atomics keep readers from seeing half a word.
+ */
+KSM_INLINE void ksm_stat_add_locked(uint64_t *counter, uint64_t value)
+{
+	uint64_t old = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	__atomic_store_n(counter, old + value, __ATOMIC_RELAXED);
+}
+
+KSM_INLINE void ksm_stat_sub_locked(uint64_t *counter, uint64_t value)
+{
+	ksm_stat_add_locked(counter, 0 - value);
+}
+
+/* For counters of the process, which no lock protects. */
+KSM_INLINE void ksm_stat_add(uint64_t *counter, uint64_t value)
+{
+	__atomic_fetch_add(counter, value, __ATOMIC_RELAXED);
+}
+
+KSM_INLINE void ksm_stat_set(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mmap, munmap and mremap of the program: passed on unchanged, and counted.
+ * They set errno as the kernel does, may be called from signal handlers, and
+ * take no lock that malloc takes.
+ */
+#include "base.h"
+#include "mapping.h"
+#include "os.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+
+KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, off64_t offset);
+
+KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	void *memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+
+	if (memory != MAP_FAILED)
+		ksm_mapping_note_map(memory, length, prot, flags);
+	return memory;
+}
+
+KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, off64_t offset)
+{
+	return mmap(addr, length, prot, flags, fd, offset);
+}
+
+KSM_EXPORT int munmap(void *addr, size_t length)
+{
+	int result = ksm_os_munmap_raw(addr, length);
+
+	if (result == 0)
+		ksm_mapping_note_unmap(addr, length);
+	return result;
+}
+
+KSM_EXPORT void *mremap(void *old, size_t old_length, size_t new_length, int flags, ...)
+{
+	void *to = NULL;
+	void *memory;
+	va_list arguments;
+
+	if (flags & MREMAP_FIXED) {
+		va_start(arguments, flags);
+		to = va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	memory = ksm_os_mremap_raw(old, old_length, new_length, flags, to);
+	if (memory != MAP_FAILED)
+		ksm_mapping_note_remap(old, old_length, memory, new_length, flags);
+	return memory;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The beginning and the end of the library in a program that loads or links it.
+ * malloc is called before the constructor runs, by the loader and by other
+ * libraries; the constructor is only the latest moment at which options are read.
+ */
+#include "heap.h"
+
+#include <unistd.h>
+
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **environment)
+{
+	(void)argc;
+	(void)argv;
+	ksm_heap_init(environment ? environment : environ);
+}
+
+__attribute__((destructor(101))) static void end(void)
+{
+	ksm_heap_fini();
+}
