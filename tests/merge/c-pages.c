@@ -8,10 +8,11 @@
 
 #define SLOTS 128
 
+static char *blocks[SLOTS];
+static size_t sizes[SLOTS];
+
 static void churn(void)
 {
-	static char *blocks[SLOTS];
-	static size_t sizes[SLOTS];
 	uint64_t state = 7;
 
 	for (int i = 0; i < 4000; i++) {
@@ -43,23 +44,21 @@ static uint64_t checksum(const unsigned char *page)
 	return sum;
 }
 
-static void print_slots(void)
+/* Freed runs are left out: when they are given back may depend on time. */
+static void print_blocks(void)
 {
-	const struct ksmalloc_segment_header *header = test_segment();
 	size_t pages = 0;
 
-	CHECK(header != NULL);
-	for (uint32_t i = 0; i < header->slots.count; i++) {
-		const struct ksmalloc_segment_slot *slot = (const void *)((const char *)header +
-			header->slots.offset + (size_t)i * header->slots.stride);
+	for (size_t i = 0; i < SLOTS; i++) {
+		const struct ksmalloc_segment_slot *slot = test_slot_of(blocks[i]);
 
-		if (slot->flags & KSMALLOC_SLOT_NURSERY)
+		if (!blocks[i] || !slot)
 			continue;
-		for (uint64_t at = 0; at < slot->mapped_bytes; at += TEST_PAGE, pages++)
-			printf("%x %llx ", i, (unsigned long long)
-			       checksum((const unsigned char *)(uintptr_t)(slot->base + at)));
+		printf("\n%zu %llx:", i, (unsigned long long)((uintptr_t)blocks[i] - slot->base));
+		for (size_t at = 0; at < sizes[i]; at += TEST_PAGE, pages++)
+			printf(" %llx", (unsigned long long)checksum((const unsigned char *)blocks[i] + at));
 	}
-	printf("end %zu\n", pages);
+	printf("\nend %zu\n", pages);
 }
 
 int main(int argc, char **argv)
@@ -70,7 +69,7 @@ int main(int argc, char **argv)
 	(void)argv;
 	if (argc > 1) {
 		churn();
-		print_slots();
+		print_blocks();
 		return 0;
 	}
 	for (int i = 0; i < 2; i++)
