@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 24, 88, 52
 # Colour, dashes and width of a line by the first word of its name.
 STYLES = {
     "ksmalloc": ("#2f81f7", "", 3.5),
-    "glibc": ("#8b6f47", "7 4", 2),
+    "glibc": ("#a0845c", "7 4", 2),
     "jemalloc": ("#d9730d", "", 2),
     "mimalloc": ("#2a9d6f", "2 3", 2),
     "tcmalloc": ("#a371d8", "9 3 2 3", 2),

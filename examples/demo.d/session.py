@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The part of the demo that starts workers and measures; examples/demo prepares and cleans up."""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+from lib import ksm, memory  # noqa: E402  (the path must be set first)
+from lib.harness import PYTHON, BenchError  # noqa: E402
+from lib.workers import Group  # noqa: E402
+from model import make  # noqa: E402
+
+MIB = 1 << 20
+PAGES_TO_SCAN, SLEEP_MILLISECS = 5000, 20
+MERGE_LIMIT_SECONDS = 30
+ENOUGH = 0.8  # Of the weights that could be saved; less means that something does not work.
+
+
+def parse_options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--merging", choices=["start", "watch", "estimate"], required=True)
+    parser.add_argument("--reason", default="")
+    return parser.parse_args()
+
+
+def step(text):
+    print(f"\n== {text}", flush=True)
+
+
+def environment(build, group):
+    result = {key: value for key, value in os.environ.items()
+              if key != "LD_PRELOAD" and not key.startswith("KSMALLOC_")}
+    result.update(LD_PRELOAD=str(build / "libksmalloc.so"), KSMALLOC_GROUP=group)
+    return result
+
+
+def tool(build, *arguments):
+    """Shows a command of the tool as the user would type it, and what it prints."""
+    print(f"$ ksmalloc {' '.join(arguments)}", flush=True)
+    done = subprocess.run([str(build / "ksmalloc"), *arguments], check=False)
+    if done.returncode:
+        raise BenchError(f"ksmalloc {arguments[0]} ended with {done.returncode}")
+
+
+def check_answers(group):
+    """All workers must still give the same answer: merged memory is the program's own."""
+    answers = set()
+    for worker in group.workers:
+        worker.stdin.write("word 4711\n")
+        worker.stdin.flush()
+        answers.add(worker.stdout.readline().strip())
+    if len(answers) != 1 or "" in answers:
+        raise BenchError(f"the workers disagree: {sorted(answers)}")
+
+
+def wait_for_merging(pids, before, possible, watch):
+    """Shows progress until the saving is complete or does not grow any more."""
+    saved, idle = 0, 0
+    while watch.sample()["seconds"] < MERGE_LIMIT_SECONDS and idle < 4:
+        time.sleep(1)
+        now = before - memory.group_rollup(pids)["Pss"]
+        # Nothing merges in the first seconds: KSM wants to see a page unchanged twice.
+        idle = idle + 1 if saved > 0.1 * possible and now < saved + MIB else 0
+        saved = now
+        print(f"  after {watch.points[-1]['seconds'] + 1:2.0f} s  {max(saved, 0) / MIB:5.0f} MiB saved",
+              flush=True)
+    return saved
+
+
+class WatchOnly(ksm.Watch):
+    """As Watch, for a KSM that runs already and that we may not set."""
+
+    def __init__(self):
+        self.daemon = ksm.daemon_pid()
+        self.scanned_before = ksm.read("pages_scanned")
+        self.cpu_before = memory.cpu_ns(self.daemon)
+        self.begin = time.monotonic()
+        self.points = []
+
+
+def merge(options, group, possible):
+    pids = group.pids()
+    before = memory.group_rollup(pids)
+    if options.merging == "start":
+        step(f"KSM runs ({PAGES_TO_SCAN} pages each {SLEEP_MILLISECS} ms)")
+        watch = ksm.Watch(PAGES_TO_SCAN, SLEEP_MILLISECS)
+    else:
+        step("KSM runs already, with the settings of this machine")
+        watch = WatchOnly()
+    saved = wait_for_merging(pids, before["Pss"], possible, watch)
+    cpu_seconds = watch.sample()["ksmd_seconds"]
+    check_answers(group)
+    step("What was saved, by allocation site")
+    tool(options.build, "report", "--group", group.name)
+    after = memory.group_rollup(pids)
+    step("Memory of all workers (Pss)")
+    print(f"before merging {before['Pss'] / MIB:6.0f} MiB\n"
+          f"after merging  {after['Pss'] / MIB:6.0f} MiB\n"
+          f"saved          {saved / MIB:6.0f} MiB; ksmd worked {cpu_seconds:.1f} s for it")
+    if saved < ENOUGH * possible:
+        raise BenchError(f"only {saved / MIB:.0f} MiB of {possible / MIB:.0f} MiB were saved; "
+                         "`ksmalloc doctor` tells what is wrong")
+
+
+def main():
+    options = parse_options()
+    count, layers = (4, 16) if options.quick else (8, 64)
+    if options.merging == "start":
+        ksm.write("run", 0)  # So that "before" is before.
+    with tempfile.TemporaryDirectory(prefix="ksmalloc-demo-") as folder, Group() as group:
+        make(folder, layers)
+        group.name = f"demo-{os.getpid()}"
+        step(f"{count} python3 workers load the same model of {layers} MiB, each for itself")
+        begin = time.monotonic()
+        worker = pathlib.Path(__file__).parent / "worker.py"
+        group.start_all([[PYTHON, str(worker), folder]] * count,
+                        environment(options.build, group.name))
+        print(f"ready after {time.monotonic() - begin:.1f} s")
+        check_answers(group)
+        if options.merging == "estimate":
+            step(f"What would merge ({options.reason})")
+            tool(options.build, "estimate", "--group", group.name)
+        else:
+            merge(options, group, (count - 1) * layers * MIB)
+        group.check_alive()
+    print("\nThe workers have ended" +
+          (", and KSM is as it was." if options.merging == "start" else "."), flush=True)
+
+
+try:
+    main()
+except BenchError as error:
+    sys.exit(f"demo: error: {error}")
+except KeyboardInterrupt:
+    sys.exit(130)
