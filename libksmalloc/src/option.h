@@ -36,8 +36,6 @@ enum ksm_option_type {
 	  "A site gets a slot of its own when it has held this much at once")			\
 	X(max_sites, NUMBER, 1024, 1, 1024, "sites",						\
 	  "Sites with a slot; blocks of later ones belong to the site other")			\
-	X(short_blocks, NUMBER, 64, 0, 1000000, "blocks",					\
-	  "A site that frees this many before it held site_bytes goes to jemalloc; 0: never")	\
 	X(advise, CHOICE, 0, 0, 1, "all|none",							\
 	  "Which slots are marked mergeable; all can be narrowed by allow and deny")		\
 	X(allow, TEXT, 0, 0, 0, "patterns",							\

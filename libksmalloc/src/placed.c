@@ -17,9 +17,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define NURSERIES	   4
-#define SAMPLE_EVERY	   64	/* blocks of a transient site */
-#define SAMPLES_TO_PLACE   4
+/* Threads share them by their ordinal; one that no thread uses costs nothing. */
+#define NURSERIES 8
 
 struct shared_pool {
 	struct ksm_pool pool;
@@ -94,6 +93,16 @@ static bool take_locked(struct ksm_pool *pool, size_t size, size_t align, uint16
 }
 
 /*
+ * Clears a block from size to the end of its last page. Nothing is done for a whole page: a
+ * vector memset of no bytes behind the slot's mapping costs a hundred nanoseconds.
+ */
+static void clear_tail(char *block, size_t size, size_t whole)
+{
+	if (size < whole)
+		memset(block + size, 0, whole - size);
+}
+
+/*
  * Clears what must be zero of a new block: its tail, or all of it. Pages that are not
  * dirty are zero already, and writing to them would only make them resident.
  * The block is the caller's, so that no lock is needed.
@@ -108,7 +117,7 @@ static void *clear_block(const struct place *place, size_t size, bool zero)
 	if (zero || ksm_options.zero_reuse)
 		memset(block, 0, whole);
 	else
-		memset(block + size, 0, whole - size);
+		clear_tail(block, size, whole);
 	return block;
 }
 
@@ -129,12 +138,6 @@ static void count_live_locked(struct ksm_site *site, size_t size)
 	ksm_stat_add_locked(&stats->live_bytes, size);
 	if (stats->live_bytes > stats->peak_bytes)
 		ksm_stat_set(&stats->peak_bytes, stats->live_bytes);
-}
-
-static void set_state_locked(struct ksm_site *site, enum ksmalloc_site_state state)
-{
-	atomic_store_explicit(&site->state, state, memory_order_relaxed);
-	__atomic_store_n(&site->record->state, state, __ATOMIC_RELAXED);
 }
 
 /* --- the way of a site ----------------------------------------------------------------- */
@@ -159,7 +162,7 @@ KSM_COLD static bool promote_locked(struct ksm_site *site)
 	pool->advise = site->advise;
 	ksm_keep_add_pool(pool);
 	site->pool = pool;
-	set_state_locked(site, KSMALLOC_SITE_PLACED);
+	__atomic_store_n(&site->record->state, KSMALLOC_SITE_PLACED, __ATOMIC_RELAXED);
 	ksm_stat_add(&ksm_stat->header.stats.placed_sites, 1);
 	return true;
 }
@@ -167,29 +170,16 @@ KSM_COLD static bool promote_locked(struct ksm_site *site)
 enum decision {
 	TO_SLOT,
 	TO_NURSERY,
-	TO_JEMALLOC,
 	TO_OTHER,	/* the site should be placed and cannot be */
 };
-
-static enum decision promote_or_other_locked(struct ksm_site *site)
-{
-	return promote_locked(site) ? TO_SLOT : TO_OTHER;
-}
 
 /* Where the next block of a site without a slot goes. */
 KSM_COLD static enum decision decide_locked(struct ksm_site *site, size_t size,
 					    enum ksm_placed_kind kind)
 {
-	if (kind == KSM_PLACED_MERGEABLE || size >= ksm_options.site_bytes)
-		return promote_or_other_locked(site);
-	if (site->state == KSMALLOC_SITE_TRACKED)
-		return site->held_bytes + size >= ksm_options.site_bytes ?
-			       promote_or_other_locked(site) : TO_NURSERY;
-	if (++site->unsampled < SAMPLE_EVERY)
-		return TO_JEMALLOC;
-	site->unsampled = 0;
-	return site->outstanding + 1 >= SAMPLES_TO_PLACE ? promote_or_other_locked(site) :
-							   TO_NURSERY;
+	if (kind != KSM_PLACED_MERGEABLE && site->held_bytes + size < ksm_options.site_bytes)
+		return TO_NURSERY;
+	return promote_locked(site) ? TO_SLOT : TO_OTHER;
 }
 
 static struct ksm_pool *nursery_of_thread(void)
@@ -218,7 +208,6 @@ static void *alloc_nursery(struct ksm_site *site, size_t size, size_t align, boo
 		return NULL;
 	pthread_mutex_lock(&site->lock);
 	site->held_bytes += size;
-	site->outstanding++;
 	count_live_locked(site, size);
 	pthread_mutex_unlock(&site->lock);
 	return block;
@@ -327,19 +316,14 @@ static void find_locked(struct ksm_slot *slot, const void *block, struct found *
 	ksm_fatal(KSM_FATAL_DOUBLE_FREE);
 }
 
-/* A block of a shared pool is gone: its site may turn out to be transient. */
+/* A block of a shared pool is gone. */
 static void count_shared_free(struct ksm_pool *pool, struct ksm_site *site, uint64_t bytes)
 {
 	pthread_mutex_lock(&site->lock);
 	ksm_stat_add_locked(&site->record->stats.frees_total, 1);
 	ksm_stat_sub_locked(&site->record->stats.live_bytes, bytes);
-	if (pool != &private_pool.pool) {
+	if (pool != &private_pool.pool)
 		site->held_bytes -= bytes;
-		site->outstanding--;
-		if (site->state == KSMALLOC_SITE_TRACKED && ksm_options.short_blocks &&
-		    ++site->shortly_freed >= ksm_options.short_blocks)
-			set_state_locked(site, KSMALLOC_SITE_TRANSIENT);
-	}
 	pthread_mutex_unlock(&site->lock);
 }
 
@@ -443,7 +427,7 @@ bool ksm_placed_resize(void *block, size_t size)
 		pthread_mutex_unlock(&site->lock);
 	}
 	/* Old bytes of this block, or of an earlier one of the same pool, may lie in the tail. */
-	memset((char *)block + size, 0, ((size_t)pages << KSM_PAGE_SHIFT) - size);
+	clear_tail(block, size, (size_t)pages << KSM_PAGE_SHIFT);
 	return true;
 }
 

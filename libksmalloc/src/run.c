@@ -173,6 +173,14 @@ int64_t ksm_runs_find(struct ksm_runs *runs, uint32_t pages, uint32_t align)
 	return -1;
 }
 
+/* Counts bits; all and none, the usual cases, without a call where the processor has no such instruction. */
+static uint32_t count_bits(uint64_t bits, uint64_t all, uint32_t all_count)
+{
+	if (bits == all)
+		return all_count;
+	return bits ? (uint32_t)__builtin_popcountll(bits) : 0;
+}
+
 static uint64_t word_mask(uint32_t low, uint32_t high)
 {
 	return (high - low == 64 ? ~UINT64_C(0) : (UINT64_C(1) << (high - low)) - 1) << low;
@@ -190,7 +198,7 @@ static uint32_t mark_used(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 		uint32_t high = (uint32_t)ksm_min(64, low + (end - page));
 		uint32_t word = (page % KSM_CHUNK_PAGES) / 64;
 		uint64_t mask = word_mask(low, high);
-		uint32_t kept = (uint32_t)__builtin_popcountll(chunk->dirty[word] & mask);
+		uint32_t kept = count_bits(chunk->dirty[word] & mask, mask, high - low);
 
 		chunk->used[word] |= mask;
 		chunk->dirty[word] |= mask;
@@ -384,7 +392,7 @@ void ksm_runs_clean(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 		uint32_t high = (uint32_t)ksm_min(64, low + (end - page));
 		uint64_t mask = word_mask(low, high);
 		uint64_t *dirty = &chunk->dirty[(page % KSM_CHUNK_PAGES) / 64];
-		uint32_t kept = (uint32_t)__builtin_popcountll(*dirty & mask);
+		uint32_t kept = count_bits(*dirty & mask, mask, high - low);
 
 		*dirty &= ~mask;
 		chunk->kept_pages = (uint16_t)(chunk->kept_pages - kept);

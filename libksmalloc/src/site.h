@@ -33,13 +33,8 @@ struct ksm_site {
 	pthread_mutex_t lock;	/* Protects the members below, and record's counters. */
 	uint64_t id;		/* Synchronization: constant. */
 	uint32_t index;		/* in the segment's table. Synchronization: constant. */
-	uint32_t probes;	/* slots that were tried for it so far */
 	bool advise;		/* what the policy says. Synchronization: constant. */
-	uint32_t shortly_freed;	/* blocks freed before the site was placed */
-	uint32_t outstanding;	/* tracked blocks that live outside of its own slots */
-	uint32_t unsampled;	/* blocks given to jemalloc since the last sample, when transient */
-	uint64_t held_bytes;	/* of these tracked blocks */
-	atomic_uint state;	/* enum ksmalloc_site_state. Synchronization: atomic, written under lock. */
+	uint64_t held_bytes;	/* of its blocks that lie in nurseries */
 	struct ksm_pool *pool;	/* its slots, NULL until it is placed; never changes back */
 	struct ksmalloc_segment_site *record;	/* its row in the segment */
 };
