@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * aggregate: segments joined with kernel counters, summed over processes.
+ *
+ * What it is: collects the processes of a selection, joins each slot with the
+ * VMAs that cover it, and adds up sites of equal id.
+ *
+ * What it is not: an explanation or a picture. It names nothing; the frames of
+ * a site are reached through its sample.
+ *
+ * How "saved" is found on a stock kernel. For a VMA, smaps gives R = Rss,
+ * P = Pss, S = Shared_Clean + Shared_Dirty and K = KSM. R - P is what sharing
+ * of any kind saves: each page mapped m times adds page * (1 - 1/m). It has two
+ * sources, KSM and fork, and only the first counts:
+ *   K = 0        all of R - P is fork's.
+ *   S <= K       every shared page is KSM's: all of R - P is saved.
+ *   0 < K < S    both. Shared pages that are not KSM's are F = S - K. With
+ *                privilege the pages are counted one by one (pagemap,
+ *                kpagecount, kpageflags). Without, R - P is divided in the
+ *                proportion K : F, and the error is bounded, because a page
+ *                mapped m >= 2 times adds between half and all of itself:
+ *                max(K/2, R - P - F) <= saved <= min(K, R - P - F/2).
+ * Two things no counter of a stock kernel tells. A KSM page whose partners have
+ * exited is mapped once and counts in K, not in S; where K < S then F is taken
+ * too small by as much. And a page that fork had shared before KSM merged it
+ * becomes a KSM page in all relatives at once; it counts as saved, though part
+ * of that is fork's. Zero pages placed by KSM are in no field of smaps; they
+ * are one line of the reconciliation.
+ *
+ * Invariants: the figures of the sites, of the nursery and of what lies outside
+ * add up to those of all VMAs that were read, but for the rounding of VMAs that
+ * only partly belong to a slot (these are divided by address range).
+ *
+ * Locking and owner: a report owns all that it points to.
+ *
+ * Failure: a process that cannot be read is one line in `rejected`, and the
+ * others are read. -errno only when nothing can be done at all.
+ */
+#ifndef KSR_AGGREGATE_H
+#define KSR_AGGREGATE_H
+
+#include "snapshot.h"
+#include "sources.h"
+
+struct ksr_memory {
+	uint64_t resident;
+	uint64_t merged; /* mapped pages that are KSM's */
+	uint64_t saved; /* by KSM */
+	uint64_t saved_error; /* saved is right to this many bytes more or less */
+	uint64_t fork_shared; /* saved by fork, not by KSM */
+	uint64_t swapped;
+	uint64_t mergeable; /* resident bytes of VMAs marked mg */
+	uint64_t not_asked; /* resident bytes of VMAs without it */
+};
+
+struct ksr_process {
+	struct ksr_snapshot snapshot;
+	struct ksr_status status;
+	struct ksr_ksm_stat ksm;
+	struct ksr_smaps smaps;
+	/*
+	 * false: a forked child that still maps its parent's segment, as it does
+	 * until its first large block. Its memory counts, the parent's counters
+	 * do not count a second time.
+	 */
+	bool owner;
+};
+
+struct ksr_site {
+	uint64_t id;
+	uint32_t flags; /* of all processes, or-ed */
+	uint32_t states; /* bit n: some process has it in state n */
+	uint32_t processes;
+	uint32_t slots;
+	struct ksmalloc_site_stats stats; /* sums over processes, the peak too */
+	struct ksr_memory memory;
+	/* A process that has the site, and its index there: where the frames are. */
+	size_t sample_process;
+	uint32_t sample_index;
+};
+
+struct ksr_rejected {
+	pid_t pid;
+	char why[KSR_WHY_BYTES];
+};
+
+struct ksr_totals {
+	struct ksr_memory sites;
+	struct ksr_memory nursery;
+	struct ksr_memory outside; /* KSM pages of VMAs that are no slots */
+	uint64_t merging; /* bytes: ksm_merging_pages of the processes read */
+	uint64_t zero; /* bytes: zero pages placed by KSM in them */
+	uint64_t kernel_saved; /* bytes: pages_sharing of the whole machine */
+	uint64_t kernel_merging; /* bytes: pages_sharing + pages_shared */
+	uint64_t other_merging; /* bytes: kernel_merging less merging, at least 0 */
+	uint64_t page_tables;
+};
+
+struct ksr_report {
+	struct ksr_process *processes;
+	size_t process_count;
+	struct ksr_site *sites; /* in the order in which they were met */
+	size_t site_count;
+	struct ksr_rejected *rejected;
+	size_t rejected_count;
+	struct ksr_kernel kernel;
+	struct ksr_totals totals;
+	uint64_t page_bytes;
+	bool exact; /* page counts could be read wherever smaps alone does not decide */
+};
+
+struct ksr_selection {
+	const pid_t *pids; /* empty: all processes that can be found */
+	size_t pid_count;
+	const char *const *groups; /* empty: any group */
+	size_t group_count;
+	bool everyone; /* also processes of other users */
+};
+
+/* Reads all processes of the selection and builds the sites. */
+int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selection,
+		      struct ksr_report *report);
+void ksr_report_destroy(struct ksr_report *report);
+
+/* Pure parts, exposed for tests. */
+
+/* The figures of one VMA by smaps alone; true when they may be wrong by saved_error. */
+bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory);
+void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part);
+/* part / whole of it. */
+struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole);
+/* Sums sites, slots and totals of processes that were collected before. */
+int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report);
+
+#endif

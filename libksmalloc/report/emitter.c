@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Everything is first built as one JSON value, whatever the format: that gives
+ * the emitter one owner for all copies, and the text form the widths that it
+ * must know before its first line.
+ */
+#define _GNU_SOURCE
+#include "emitter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More columns than any view has; a wider table is a programming error. */
+#define MAX_COLUMNS 32
+
+struct ksr_emitter {
+	enum ksr_format format;
+	FILE *output;
+	json_t *root; /* what JSON prints */
+	json_t *notes;
+	/* The table or section that is open. */
+	json_t *open;
+	const struct ksr_column *columns;
+	size_t column_count;
+	/* Text and CSV only: rows of ready strings, and of lists of lines. */
+	json_t *rows;
+	int error;
+	bool printed; /* something was printed: an empty line goes before the next part */
+};
+
+/* --- strings -------------------------------------------------------------- */
+
+/* Length of the valid UTF-8 sequence at text, 0 if there is none or it is a control character. */
+static size_t sequence_bytes(const unsigned char *text)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t point;
+	size_t bytes;
+
+	if (text[0] < 0x80)
+		return text[0] >= 0x20 && text[0] != 0x7f;
+	bytes = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : text[0] >= 0xc0 ? 2 : 0;
+	if (bytes == 0 || text[0] > 0xf4)
+		return 0;
+	point = text[0] & (0xffu >> (bytes + 1));
+	for (size_t i = 1; i < bytes; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (text[i] & 0x3f);
+	}
+	/* C1 controls and directional overrides change what a terminal shows. */
+	if (point < least[bytes] || point < 0xa0 || (point >= 0xd800 && point < 0xe000) ||
+	    (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+	    point > 0x10ffff)
+		return 0;
+	return bytes;
+}
+
+void ksr_clean_text(char *text)
+{
+	while (*text) {
+		size_t bytes = sequence_bytes((const unsigned char *)text);
+
+		if (bytes == 0) {
+			*text = '?';
+			bytes = 1;
+		}
+		text += bytes;
+	}
+}
+
+void ksr_human_bytes(uint64_t bytes, char text[KSR_HUMAN_BYTES])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	/* 1023.95 and more would be printed as 1024.0 of the smaller unit. */
+	while (value >= 1023.95 && unit + 1 < KSM_COUNT_OF(units)) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, KSR_HUMAN_BYTES, "%.*f %s", unit ? 1 : 0, value, units[unit]);
+}
+
+static json_t *clean_string(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *string = NULL;
+
+	if (copy) {
+		ksr_clean_text(copy);
+		string = json_string(copy);
+		free(copy);
+	}
+	return string;
+}
+
+/* Columns that a terminal needs: code points, which is right for all but wide letters. */
+static size_t width_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+/* --- cells ----------------------------------------------------------------- */
+
+static json_t *list_to_json(const struct ksr_cell *cell)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < cell->list.count; i++)
+		json_array_append_new(array, clean_string(cell->list.items[i]));
+	return array;
+}
+
+/* The value as JSON has it. */
+static json_t *cell_to_json(const struct ksr_cell *cell)
+{
+	switch (cell->kind) {
+	case KSR_CELL_NONE:
+		break;
+	case KSR_CELL_TEXT:
+		return clean_string(cell->text);
+	case KSR_CELL_BYTES:
+	case KSR_CELL_COUNT:
+		return json_integer((json_int_t)ksm_min(cell->number, INT64_MAX));
+	case KSR_CELL_PERCENT:
+		/* Two digits: more would only be noise of the division. */
+		return json_real((double)(int64_t)(cell->percent * 100 + 0.5) / 100);
+	case KSR_CELL_BOOL:
+		return json_boolean(cell->number);
+	case KSR_CELL_LIST:
+		return list_to_json(cell);
+	}
+	return json_null();
+}
+
+static json_t *joined_list(const struct ksr_cell *cell)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&text, &bytes);
+	json_t *string = NULL;
+
+	if (!stream)
+		return NULL;
+	for (size_t i = 0; i < cell->list.count; i++)
+		fprintf(stream, "%s%s", i ? " < " : "", cell->list.items[i]);
+	if (fclose(stream) == 0)
+		string = clean_string(text);
+	free(text);
+	return string;
+}
+
+/* The value as a string of text or CSV; a list stays one in text. */
+static json_t *cell_to_string(const struct ksr_emitter *emitter, const struct ksr_cell *cell)
+{
+	bool text = emitter->format == KSR_FORMAT_TEXT;
+	char buffer[64];
+
+	switch (cell->kind) {
+	case KSR_CELL_NONE:
+		return json_string(text ? "-" : "");
+	case KSR_CELL_TEXT:
+		return clean_string(cell->text);
+	case KSR_CELL_BYTES:
+		if (text) {
+			ksr_human_bytes(cell->number, buffer);
+			return json_string(buffer);
+		}
+		return json_sprintf("%" PRIu64, cell->number);
+	case KSR_CELL_COUNT:
+		return json_sprintf("%" PRIu64, cell->number);
+	case KSR_CELL_PERCENT:
+		return json_sprintf(text ? "%.1f %%" : "%.2f", cell->percent);
+	case KSR_CELL_BOOL:
+		return json_string(cell->number ? "yes" : "no");
+	case KSR_CELL_LIST:
+		return text ? list_to_json(cell) : joined_list(cell);
+	}
+	return NULL;
+}
+
+/* --- printing --------------------------------------------------------------- */
+
+static void separate(struct ksr_emitter *emitter)
+{
+	if (emitter->printed)
+		fputc('\n', emitter->output);
+	emitter->printed = true;
+}
+
+static void csv_field(FILE *output, const char *text, bool first)
+{
+	bool quote = strpbrk(text, ",\"\n\r") != NULL;
+
+	if (!first)
+		fputc(',', output);
+	if (quote)
+		fputc('"', output);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', output);
+		fputc(*text, output);
+	}
+	if (quote)
+		fputc('"', output);
+}
+
+static void print_csv_table(struct ksr_emitter *emitter)
+{
+	json_t *row;
+	size_t index;
+
+	separate(emitter);
+	for (size_t i = 0; i < emitter->column_count; i++)
+		csv_field(emitter->output, emitter->columns[i].key, i == 0);
+	fputc('\n', emitter->output);
+	json_array_foreach(emitter->rows, index, row) {
+		for (size_t i = 0; i < emitter->column_count; i++)
+			csv_field(emitter->output, json_string_value(json_array_get(row, i)),
+				  i == 0);
+		fputc('\n', emitter->output);
+	}
+}
+
+static bool is_shown(const struct ksr_emitter *emitter, size_t column)
+{
+	return emitter->columns[column].title != NULL;
+}
+
+/* The first row decides what kind a column is: numbers stand right, text left. */
+static bool stands_left(const struct ksr_emitter *emitter, size_t column)
+{
+	json_t *kinds = json_object_get(emitter->open, "left");
+
+	return json_is_true(json_array_get(kinds, column));
+}
+
+static void column_widths(const struct ksr_emitter *emitter, size_t widths[MAX_COLUMNS])
+{
+	json_t *row;
+	size_t index;
+
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		widths[i] = is_shown(emitter, i) ? width_of(emitter->columns[i].title) : 0;
+		json_array_foreach(emitter->rows, index, row) {
+			const char *text = json_string_value(json_array_get(row, i));
+
+			if (text && width_of(text) > widths[i])
+				widths[i] = width_of(text);
+		}
+	}
+}
+
+static void print_field(const struct ksr_emitter *emitter, const char *text, size_t width,
+			bool left, bool last)
+{
+	int blanks = (int)(width - width_of(text));
+
+	if (left)
+		fprintf(emitter->output, "%s%*s", text, last ? 0 : blanks, "");
+	else
+		fprintf(emitter->output, "%*s%s", blanks, "", text);
+	fputs(last ? "\n" : "  ", emitter->output);
+}
+
+static void print_text_row(const struct ksr_emitter *emitter, json_t *row,
+			   const size_t widths[MAX_COLUMNS])
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		if (is_shown(emitter, i) && !json_is_array(json_array_get(row, i)))
+			last = i;
+	}
+	for (size_t i = 0; i <= last; i++) {
+		const char *text = json_string_value(json_array_get(row, i));
+
+		if (is_shown(emitter, i) && text)
+			print_field(emitter, text, widths[i], stands_left(emitter, i), i == last);
+	}
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		json_t *line;
+		size_t index;
+
+		if (!is_shown(emitter, i))
+			continue;
+		json_array_foreach(json_array_get(row, i), index, line)
+			fprintf(emitter->output, "    %s\n", json_string_value(line));
+	}
+}
+
+static void print_text_head(const struct ksr_emitter *emitter, const size_t widths[MAX_COLUMNS])
+{
+	json_t *sample = json_array_get(emitter->rows, 0);
+	size_t last = 0;
+
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		if (is_shown(emitter, i) && !json_is_array(json_array_get(sample, i)))
+			last = i;
+	}
+	for (size_t i = 0; i <= last; i++) {
+		if (is_shown(emitter, i) && !json_is_array(json_array_get(sample, i)))
+			print_field(emitter, emitter->columns[i].title, widths[i],
+				    stands_left(emitter, i), i == last);
+	}
+}
+
+static void print_text_table(struct ksr_emitter *emitter)
+{
+	size_t widths[MAX_COLUMNS];
+	json_t *row;
+	size_t index;
+
+	if (json_array_size(emitter->rows) == 0)
+		return;
+	separate(emitter);
+	column_widths(emitter, widths);
+	print_text_head(emitter, widths);
+	json_array_foreach(emitter->rows, index, row)
+		print_text_row(emitter, row, widths);
+}
+
+/* --- the interface ----------------------------------------------------------- */
+
+static void note_error(struct ksr_emitter *emitter, bool failed)
+{
+	if (failed && !emitter->error)
+		emitter->error = -ENOMEM;
+}
+
+struct ksr_emitter *ksr_emitter_create(enum ksr_format format, FILE *output)
+{
+	struct ksr_emitter *emitter = calloc(1, sizeof(*emitter));
+
+	if (!emitter)
+		return NULL;
+	emitter->format = format;
+	emitter->output = output;
+	emitter->root = json_object();
+	emitter->notes = json_array();
+	if (!emitter->root || !emitter->notes) {
+		json_decref(emitter->root);
+		json_decref(emitter->notes);
+		free(emitter);
+		return NULL;
+	}
+	return emitter;
+}
+
+void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
+			     const struct ksr_column *columns, size_t count)
+{
+	emitter->columns = columns;
+	emitter->column_count = ksm_min(count, MAX_COLUMNS);
+	emitter->rows = json_array();
+	emitter->open = emitter->format == KSR_FORMAT_JSON ? json_array() : json_object();
+	note_error(emitter, !emitter->rows || !emitter->open);
+	if (emitter->format == KSR_FORMAT_JSON)
+		note_error(emitter, json_object_set(emitter->root, key, emitter->open));
+}
+
+static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
+{
+	json_t *row = json_object();
+
+	for (size_t i = 0; i < emitter->column_count; i++)
+		note_error(emitter, json_object_set_new(row, emitter->columns[i].key,
+							cell_to_json(&cells[i])));
+	note_error(emitter, json_array_append_new(emitter->open, row));
+}
+
+static void text_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
+{
+	json_t *row = json_array();
+	json_t *left = json_array();
+
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		enum ksr_cell_kind kind = cells[i].kind;
+
+		note_error(emitter,
+			   json_array_append_new(row, cell_to_string(emitter, &cells[i])));
+		note_error(emitter,
+			   json_array_append_new(left, json_boolean(kind == KSR_CELL_TEXT ||
+								    kind == KSR_CELL_BOOL)));
+	}
+	if (json_object_get(emitter->open, "left"))
+		json_decref(left);
+	else
+		note_error(emitter, json_object_set_new(emitter->open, "left", left));
+	note_error(emitter, json_array_append_new(emitter->rows, row));
+}
+
+void ksr_emitter_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
+{
+	if (emitter->format == KSR_FORMAT_JSON)
+		json_row(emitter, cells);
+	else
+		text_row(emitter, cells);
+}
+
+void ksr_emitter_table_end(struct ksr_emitter *emitter)
+{
+	if (emitter->error)
+		; /* Half a table would be taken for a whole one. */
+	else if (emitter->format == KSR_FORMAT_TEXT)
+		print_text_table(emitter);
+	else if (emitter->format == KSR_FORMAT_CSV)
+		print_csv_table(emitter);
+	json_decref(emitter->rows);
+	json_decref(emitter->open);
+	emitter->rows = NULL;
+	emitter->open = NULL;
+}
+
+void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key)
+{
+	static const struct ksr_column columns[] = { { "key", "" }, { "value", "" } };
+
+	emitter->columns = columns;
+	emitter->column_count = KSM_COUNT_OF(columns);
+	emitter->rows = json_array();
+	emitter->open = json_object();
+	note_error(emitter, !emitter->rows || !emitter->open);
+	if (emitter->format == KSR_FORMAT_JSON)
+		note_error(emitter, json_object_set(emitter->root, key, emitter->open));
+}
+
+void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char *title,
+		       struct ksr_cell cell)
+{
+	const char *label = emitter->format == KSR_FORMAT_TEXT ? title : key;
+	json_t *row;
+
+	if (emitter->format == KSR_FORMAT_JSON) {
+		note_error(emitter, json_object_set_new(emitter->open, key, cell_to_json(&cell)));
+		return;
+	}
+	row = json_array();
+	note_error(emitter, json_array_append_new(row, clean_string(label)));
+	note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cell)));
+	note_error(emitter, json_array_append_new(emitter->rows, row));
+}
+
+void ksr_emitter_section_end(struct ksr_emitter *emitter)
+{
+	size_t widths[MAX_COLUMNS];
+	json_t *row;
+	size_t index;
+
+	if (!emitter->error && emitter->format == KSR_FORMAT_CSV)
+		print_csv_table(emitter);
+	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT) {
+		separate(emitter);
+		column_widths(emitter, widths);
+		json_array_foreach(emitter->rows, index, row) {
+			print_field(emitter, json_string_value(json_array_get(row, 0)), widths[0],
+				    true, false);
+			print_field(emitter, json_string_value(json_array_get(row, 1)), widths[1],
+				    false, true);
+		}
+	}
+	json_decref(emitter->rows);
+	json_decref(emitter->open);
+	emitter->rows = NULL;
+	emitter->open = NULL;
+}
+
+void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...)
+{
+	char *line = NULL;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&line, format, args);
+	va_end(args);
+	if (length < 0) {
+		note_error(emitter, true);
+		return;
+	}
+	ksr_clean_text(line);
+	if (emitter->format == KSR_FORMAT_TEXT) {
+		fprintf(emitter->output, "%s\n", line);
+		emitter->printed = true;
+	} else if (emitter->format == KSR_FORMAT_CSV) {
+		fprintf(stderr, "%s\n", line);
+	} else {
+		note_error(emitter, json_array_append_new(emitter->notes, json_string(line)));
+	}
+	free(line);
+}
+
+int ksr_emitter_finish(struct ksr_emitter *emitter)
+{
+	int error = emitter->error;
+
+	if (!error && emitter->format == KSR_FORMAT_JSON) {
+		if (json_array_size(emitter->notes) &&
+		    json_object_set(emitter->root, "notes", emitter->notes))
+			error = -ENOMEM;
+		if (!error && json_dumpf(emitter->root, emitter->output, JSON_INDENT(2)))
+			error = -EIO;
+		fputc('\n', emitter->output);
+	}
+	if (!error && (fflush(emitter->output) || ferror(emitter->output)))
+		error = -EIO;
+	json_decref(emitter->root);
+	json_decref(emitter->notes);
+	free(emitter);
+	return error;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The columns are one table: key, title, how to get the number. The order of
+ * the table is that of the output; the name comes last in text, because it is
+ * the only column without a bound on its width.
+ */
+#define _GNU_SOURCE
+#include "render.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum column_id {
+	COLUMN_LIVE,
+	COLUMN_RESIDENT,
+	COLUMN_MERGED,
+	COLUMN_SAVED,
+	COLUMN_SAVED_PERCENT,
+	COLUMN_FORK,
+	COLUMN_CALLS,
+	COLUMN_PROCESSES,
+	COLUMN_NAME,
+	COLUMN_ID,
+	COLUMN_STATE,
+	COLUMN_ADVISED,
+	COLUMN_SAVED_ERROR,
+	COLUMN_FRAMES,
+	COLUMN_WHY,
+	COLUMN_FIRST_STAT, /* the statistics of the segment follow, from their own list */
+};
+
+#define STAT_COLUMN(name, kind, help) { #name, NULL },
+
+static const struct ksr_column columns[] = {
+	[COLUMN_LIVE] = { "live", "LIVE" },
+	[COLUMN_RESIDENT] = { "resident", "RESIDENT" },
+	[COLUMN_MERGED] = { "merged", "MERGED" },
+	[COLUMN_SAVED] = { "saved", "SAVED" },
+	[COLUMN_SAVED_PERCENT] = { "saved_percent", "SAVED %" },
+	[COLUMN_FORK] = { "fork_shared", NULL },
+	[COLUMN_CALLS] = { "calls", "CALLS" },
+	[COLUMN_PROCESSES] = { "processes", "PROCESSES" },
+	[COLUMN_NAME] = { "site", "SITE" },
+	[COLUMN_ID] = { "id", NULL },
+	[COLUMN_STATE] = { "state", NULL },
+	[COLUMN_ADVISED] = { "advised", NULL },
+	[COLUMN_SAVED_ERROR] = { "saved_error", NULL },
+	[COLUMN_FRAMES] = { "frames", "FRAMES" },
+	[COLUMN_WHY] = { "why", "WHY" },
+	KSMALLOC_SITE_STATS(STAT_COLUMN)
+};
+
+#define COLUMN_COUNT KSM_COUNT_OF(columns)
+
+/* Cells are made for one site at a time; lists point into the scratch of the row. */
+struct row {
+	struct ksr_cell cells[COLUMN_COUNT];
+	char id[24];
+	const char *reason_lines[KSR_REASONS_MOST];
+	struct ksr_reasons reasons;
+	char **frame_lines;
+	size_t frame_count;
+};
+
+static uint64_t sort_value(const struct ksr_site *site, size_t column)
+{
+	const struct ksr_memory *memory = &site->memory;
+
+	switch (column) {
+	case COLUMN_LIVE:
+		return site->stats.live_bytes;
+	case COLUMN_RESIDENT:
+		return memory->resident;
+	case COLUMN_MERGED:
+		return memory->merged;
+	case COLUMN_SAVED:
+		return memory->saved;
+	case COLUMN_SAVED_PERCENT:
+		return memory->resident ? memory->saved * 100000 / memory->resident : 0;
+	case COLUMN_FORK:
+		return memory->fork_shared;
+	case COLUMN_CALLS:
+		return site->stats.calls_total;
+	case COLUMN_PROCESSES:
+		return site->processes;
+	default:
+		return 0;
+	}
+}
+
+static bool is_sortable(size_t column)
+{
+	return column <= COLUMN_PROCESSES;
+}
+
+bool ksr_render_knows_column(const char *key)
+{
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+		if (is_sortable(i) && strcmp(columns[i].key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+void ksr_render_columns(char *text, size_t bytes)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < COLUMN_COUNT && used < bytes; i++) {
+		if (is_sortable(i))
+			used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+						 used ? ", " : "", columns[i].key);
+	}
+}
+
+/* Descending; equal values by resident, live and id, so that the order is always the same. */
+static int compare_sites(const void *left, const void *right, void *user)
+{
+	const struct ksr_site *a = left;
+	const struct ksr_site *b = right;
+	const size_t keys[] = { *(size_t *)user, COLUMN_RESIDENT, COLUMN_LIVE };
+
+	for (size_t i = 0; i < KSM_COUNT_OF(keys); i++) {
+		uint64_t x = sort_value(a, keys[i]);
+		uint64_t y = sort_value(b, keys[i]);
+
+		if (x != y)
+			return x > y ? -1 : 1;
+	}
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void sort_sites(struct ksr_report *report, const char *key)
+{
+	size_t column = COLUMN_SAVED;
+
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+		if (is_sortable(i) && strcmp(columns[i].key, key) == 0)
+			column = i;
+	}
+	qsort_r(report->sites, report->site_count, sizeof(*report->sites), compare_sites, &column);
+}
+
+static const char *state_word(const struct ksr_site *site)
+{
+	if (site->states & (1u << KSMALLOC_SITE_PLACED))
+		return "placed";
+	return site->states & (1u << KSMALLOC_SITE_TRANSIENT) ? "transient" : "tracked";
+}
+
+static void fill_frames(struct row *row, const struct ksr_stack *stack, uint64_t most)
+{
+	size_t count = stack ? (size_t)ksm_min(stack->count, most) : 0;
+
+	row->frame_lines = count ? calloc(count, sizeof(*row->frame_lines)) : NULL;
+	row->frame_count = 0;
+	for (size_t i = 0; row->frame_lines && i < count; i++) {
+		const struct ksr_line *line = &stack->lines[i];
+		int length = asprintf(&row->frame_lines[i], "%s%s%s%s  [%s]", line->function,
+				      line->place[0] ? " (" : "", line->place,
+				      line->place[0] ? ")" : "", line->module);
+
+		if (length < 0)
+			break;
+		row->frame_count++;
+	}
+	row->cells[COLUMN_FRAMES] =
+		ksr_cell_list((const char *const *)row->frame_lines, row->frame_count);
+}
+
+static void free_frames(struct row *row)
+{
+	for (size_t i = 0; i < row->frame_count; i++)
+		free(row->frame_lines[i]);
+	free(row->frame_lines);
+}
+
+static void fill_why(struct row *row, const struct ksr_report *report, const struct ksr_site *site)
+{
+	ksr_explain_site(report, site, &row->reasons);
+	for (size_t i = 0; i < row->reasons.count; i++)
+		row->reason_lines[i] = row->reasons.text[i];
+	row->cells[COLUMN_WHY] = ksr_cell_list(row->reason_lines, row->reasons.count);
+}
+
+static void fill_row(struct row *row, const struct ksr_report *report, const struct ksr_site *site,
+		     const struct ksr_stack *stack)
+{
+	const struct ksr_memory *memory = &site->memory;
+	struct ksr_cell *cells = row->cells;
+	size_t next = COLUMN_FIRST_STAT;
+
+	snprintf(row->id, sizeof(row->id), "%012" PRIx64, site->id);
+	cells[COLUMN_LIVE] = ksr_cell_bytes(site->stats.live_bytes);
+	cells[COLUMN_RESIDENT] = ksr_cell_bytes(memory->resident);
+	cells[COLUMN_MERGED] = ksr_cell_bytes(memory->merged);
+	cells[COLUMN_SAVED] = ksr_cell_bytes(memory->saved);
+	cells[COLUMN_SAVED_PERCENT] = ksr_cell_percent(memory->saved, memory->resident);
+	cells[COLUMN_FORK] = ksr_cell_bytes(memory->fork_shared);
+	cells[COLUMN_CALLS] = ksr_cell_count(site->stats.calls_total);
+	cells[COLUMN_PROCESSES] = ksr_cell_count(site->processes);
+	cells[COLUMN_NAME] = ksr_cell_text(stack ? stack->name : row->id);
+	cells[COLUMN_ID] = ksr_cell_text(row->id);
+	cells[COLUMN_STATE] = ksr_cell_text(state_word(site));
+	cells[COLUMN_ADVISED] = ksr_cell_bool(site->flags & KSMALLOC_SITE_ADVISED);
+	cells[COLUMN_SAVED_ERROR] = ksr_cell_bytes(memory->saved_error);
+	cells[COLUMN_FRAMES] = ksr_cell_list(NULL, 0);
+	cells[COLUMN_WHY] = ksr_cell_list(NULL, 0);
+#define STAT_CELL(name, kind, help) cells[next++] = ksr_cell_count(site->stats.name);
+	KSMALLOC_SITE_STATS(STAT_CELL)
+#undef STAT_CELL
+	(void)report;
+}
+
+static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
+			 const struct ksr_render_options *options, struct ksr_emitter *emitter)
+{
+	size_t shown = report->site_count;
+	struct row row;
+
+	if (options->top && options->top < shown)
+		shown = (size_t)options->top;
+	ksr_emitter_table_begin(emitter, "sites", columns, COLUMN_COUNT);
+	for (size_t i = 0; i < shown; i++) {
+		const struct ksr_site *site = &report->sites[i];
+		const struct ksr_process *process = &report->processes[site->sample_process];
+		const struct ksr_stack *stack =
+			ksr_symbols_stack(symbols, &process->snapshot, site->sample_index);
+
+		memset(&row, 0, sizeof(row));
+		fill_row(&row, report, site, stack);
+		if (options->frames)
+			fill_frames(&row, stack, options->frames);
+		if (options->why)
+			fill_why(&row, report, site);
+		ksr_emitter_row(emitter, row.cells);
+		free_frames(&row);
+	}
+	ksr_emitter_table_end(emitter);
+	if (shown < report->site_count)
+		ksr_emitter_note(emitter, "%zu more sites are not shown (--top).",
+				 report->site_count - shown);
+}
+
+static void render_totals(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	const struct ksr_totals *totals = &report->totals;
+	struct {
+		const char *key;
+		const char *title;
+		uint64_t bytes;
+		bool always; /* in text too when it is 0 */
+	} const lines[] = {
+		{ "resident_in_sites", "resident in sites", totals->sites.resident, true },
+		{ "merged_in_sites", "merged in sites", totals->sites.merged, true },
+		{ "saved_in_sites", "saved in sites", totals->sites.saved, true },
+		{ "saved_error", "saved, error at most", totals->sites.saved_error, false },
+		{ "fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
+		  false },
+		{ "resident_in_nursery", "resident in nurseries", totals->nursery.resident,
+		  false },
+		{ "swapped_in_sites", "swapped out of sites", totals->sites.swapped, false },
+		{ "merged_outside", "merged outside of sites", totals->outside.merged, true },
+		{ "saved_outside", "saved outside of sites", totals->outside.saved, true },
+		{ "zero_pages", "zero pages placed by KSM", totals->zero, false },
+		{ "merging_of_processes", "merging, as the kernel counts these processes",
+		  totals->merging, true },
+		{ "other_processes", "merging in other processes", totals->other_merging, true },
+		{ "kernel_merging", "merging on the whole machine", totals->kernel_merging, true },
+		{ "kernel_saved", "saved on the whole machine", totals->kernel_saved, true },
+		{ "page_tables", "page tables of these processes", totals->page_tables, false },
+	};
+
+	ksr_emitter_section_begin(emitter, "totals");
+	ksr_emitter_value(emitter, "processes", "processes read",
+			  ksr_cell_count(report->process_count));
+	for (size_t i = 0; i < KSM_COUNT_OF(lines); i++) {
+		if (lines[i].always || lines[i].bytes)
+			ksr_emitter_value(emitter, lines[i].key, lines[i].title,
+					  ksr_cell_bytes(lines[i].bytes));
+	}
+	ksr_emitter_section_end(emitter);
+}
+
+static void render_notes(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	const struct ksr_kernel *kernel = &report->kernel;
+
+	if (!kernel->present)
+		ksr_emitter_note(emitter, "This kernel has no KSM: nothing can be saved.");
+	else if (kernel->run != 1)
+		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
+	if (report->totals.sites.saved_error)
+		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
+				 "saved was estimated; as root it is counted.");
+	for (size_t i = 0; i < report->rejected_count; i++)
+		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
+				 report->rejected[i].why);
+}
+
+void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
+		       const struct ksr_render_options *options, struct ksr_emitter *emitter)
+{
+	sort_sites(report, options->sort);
+	render_sites(report, symbols, options, emitter);
+	render_totals(report, emitter);
+	render_notes(report, emitter);
+}

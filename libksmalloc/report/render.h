@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * render: the report as rows, values and notes.
+ *
+ * What it is: decides what a report shows and in which order; gives it to an
+ * emitter.
+ * What it is not: formatting, or computing.
+ * Invariants: each site of the report is shown or counted in a note.
+ * Locking and owner: reads the report, sorts its sites.
+ * Failure: memory only; the emitter remembers what it could not take.
+ */
+#ifndef KSR_RENDER_H
+#define KSR_RENDER_H
+
+#include "aggregate.h"
+#include "emitter.h"
+#include "explain.h"
+#include "symbolize.h"
+
+struct ksr_render_options {
+	const char *sort; /* a column's key */
+	uint64_t top; /* 0: all */
+	uint64_t frames; /* lines of the stack below each site, 0: none */
+	bool why;
+};
+
+/* Is there a column of this key to sort by? */
+bool ksr_render_knows_column(const char *key);
+/* "live, resident, ...": for help and messages. */
+void ksr_render_columns(char *text, size_t bytes);
+
+void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
+		       const struct ksr_render_options *options, struct ksr_emitter *emitter);
+
+#endif

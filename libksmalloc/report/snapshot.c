@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * There are three ways to the bytes of a segment, tried in this order: the file
+ * under the process's root, accepted only when it is the very inode that maps
+ * shows; the kernel's link in map_files, which needs a capability but also
+ * works for memfds and deleted files; the memory of the process itself.
+ * All three end in the same permission check of the kernel, that of ptrace.
+ */
+#define _GNU_SOURCE
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* Several times what the tables of this version can fill. */
+#define SEGMENT_LIMIT (32 * KSM_MIB)
+
+/* The program puts this behind the name of an unlinked file. */
+#define DELETED " (deleted)"
+
+struct table_rule {
+	const char *name;
+	size_t header_offset; /* of the struct ksmalloc_segment_table */
+	uint32_t stride_min;
+	uint32_t capacity_max;
+};
+
+#define RULE(field, bytes, max) \
+	{ #field, offsetof(struct ksmalloc_segment_header, field), bytes, max }
+
+static const struct table_rule table_rules[] = {
+	RULE(sites, sizeof(struct ksmalloc_segment_site), 16 * KSMALLOC_MAX_SITES),
+	RULE(slots, sizeof(struct ksmalloc_segment_slot), 16 * KSMALLOC_MAX_SLOTS),
+	RULE(modules, sizeof(struct ksmalloc_segment_module), 16 * KSMALLOC_MAX_MODULES),
+	RULE(strings, 1, 16 * KSMALLOC_STRINGS_BYTES),
+};
+
+static int refuse(char why[KSR_WHY_BYTES], const char *format, ...) KSM_PRINTF(2, 3);
+
+static int refuse(char why[KSR_WHY_BYTES], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, KSR_WHY_BYTES, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int check_table(const struct table_rule *rule, const struct ksmalloc_segment_header *header,
+		       size_t size, char *why)
+{
+	struct ksmalloc_segment_table table;
+
+	memcpy(&table, (const char *)header + rule->header_offset, sizeof(table));
+	if (table.stride < rule->stride_min || table.stride > 65536 ||
+	    (rule->stride_min == 1 && table.stride != 1))
+		return refuse(why, "table %s: stride %u, expected at least %u", rule->name,
+			      table.stride, rule->stride_min);
+	if (table.capacity > rule->capacity_max)
+		return refuse(why, "table %s: capacity %u is above the limit of %u", rule->name,
+			      table.capacity, rule->capacity_max);
+	if (table.count > table.capacity)
+		return refuse(why, "table %s: count %u is above its capacity %u", rule->name,
+			      table.count, table.capacity);
+	if (table.offset < header->header_bytes || table.offset > size ||
+	    (uint64_t)table.count * table.stride > size - table.offset)
+		return refuse(why, "table %s: %u records at offset %" PRIu64
+			      " do not fit into %zu bytes", rule->name, table.count, table.offset,
+			      size);
+	return 0;
+}
+
+static int check_header(const struct ksmalloc_segment_header *header, size_t size, char *why)
+{
+	if (memcmp(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic)) != 0)
+		return refuse(why, "magic is not that of a segment");
+	if (header->version != KSMALLOC_SEGMENT_VERSION)
+		return refuse(why, "version %u, this program knows version %u", header->version,
+			      KSMALLOC_SEGMENT_VERSION);
+	if (header->header_bytes < sizeof(*header) || header->header_bytes > size)
+		return refuse(why, "header of %u bytes, expected at least %zu and at most %zu",
+			      header->header_bytes, sizeof(*header), size);
+	if (header->size_bytes > size)
+		return refuse(why, "truncated: says %" PRIu64 " bytes, has %zu", header->size_bytes,
+			      size);
+	if (!memchr(header->boot_id, 0, sizeof(header->boot_id)) ||
+	    !memchr(header->group, 0, sizeof(header->group)) ||
+	    !memchr(header->library_version, 0, sizeof(header->library_version)))
+		return refuse(why, "a string of the header is not terminated");
+	if (!ksm_is_power_of_two(header->page_bytes) || header->page_bytes < 4096 ||
+	    header->page_bytes > KSM_MIB)
+		return refuse(why, "page size of %u bytes", header->page_bytes);
+	return 0;
+}
+
+static int check_strings(const unsigned char *data, const struct ksmalloc_segment_table *strings,
+			 char *why)
+{
+	const unsigned char *start = data + strings->offset;
+
+	if (strings->count == 0)
+		return 0;
+	if (start[strings->count - 1] != 0)
+		return refuse(why, "table strings: the last string is not terminated");
+	if (start[0] != 0)
+		return refuse(why, "table strings: string 0 is not empty");
+	return 0;
+}
+
+static int check_sites(const unsigned char *data, const struct ksmalloc_segment_header *header,
+		       char *why)
+{
+	for (uint32_t i = 0; i < header->sites.count; i++) {
+		struct ksmalloc_segment_site site;
+
+		memcpy(&site, data + header->sites.offset + (uint64_t)i * header->sites.stride,
+		       sizeof(site));
+		if (site.frame_count > KSMALLOC_MAX_FRAMES)
+			return refuse(why, "site %u: %u frames, at most %u are possible", i,
+				      site.frame_count, KSMALLOC_MAX_FRAMES);
+		if (site.id > KSMALLOC_FRAME_OFFSET_MASK)
+			return refuse(why, "site %u: id has more than 48 bits", i);
+		if (site.label_string && site.label_string >= header->strings.count)
+			return refuse(why, "site %u: label at %u, the strings end at %u", i,
+				      site.label_string, header->strings.count);
+	}
+	return 0;
+}
+
+static int compare_slots(const void *left, const void *right)
+{
+	const struct ksmalloc_segment_slot *a = left;
+	const struct ksmalloc_segment_slot *b = right;
+
+	return a->base < b->base ? -1 : a->base > b->base;
+}
+
+/* Overlapping slots would count the same memory for two sites. */
+static int check_overlap(struct ksmalloc_segment_slot *slots, uint32_t count, char *why)
+{
+	qsort(slots, count, sizeof(*slots), compare_slots);
+	for (uint32_t i = 1; i < count; i++) {
+		if (slots[i - 1].base + slots[i - 1].mapped_bytes > slots[i].base)
+			return refuse(why, "slots at %" PRIx64 " and %" PRIx64 " overlap",
+				      slots[i - 1].base, slots[i].base);
+	}
+	return 0;
+}
+
+static int check_slots(const unsigned char *data, const struct ksmalloc_segment_header *header,
+		       char *why)
+{
+	uint32_t count = header->slots.count;
+	struct ksmalloc_segment_slot *slots;
+	int error = 0;
+
+	if (count == 0)
+		return 0;
+	slots = calloc(count, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count && !error; i++) {
+		struct ksmalloc_segment_slot *slot = &slots[i];
+
+		memcpy(slot, data + header->slots.offset + (uint64_t)i * header->slots.stride,
+		       sizeof(*slot));
+		if (slot->site >= header->sites.count)
+			error = refuse(why, "slot %u: site %u of %u", i, slot->site,
+				       header->sites.count);
+		else if ((slot->base | slot->mapped_bytes) & (header->page_bytes - 1))
+			error = refuse(why, "slot %u: not a whole number of pages", i);
+		else if (slot->mapped_bytes > UINT64_MAX - slot->base)
+			error = refuse(why, "slot %u: ends past the address space", i);
+	}
+	if (!error)
+		error = check_overlap(slots, count, why);
+	free(slots);
+	return error;
+}
+
+static int check_modules(const unsigned char *data, const struct ksmalloc_segment_header *header,
+			 char *why)
+{
+	for (uint32_t i = 0; i < header->modules.count; i++) {
+		struct ksmalloc_segment_module module;
+
+		memcpy(&module,
+		       data + header->modules.offset + (uint64_t)i * header->modules.stride,
+		       sizeof(module));
+		if (module.build_id_bytes > KSMALLOC_BUILD_ID_BYTES)
+			return refuse(why, "module %u: build-id of %u bytes", i,
+				      module.build_id_bytes);
+		if (module.path_string && module.path_string >= header->strings.count)
+			return refuse(why, "module %u: path at %u, the strings end at %u", i,
+				      module.path_string, header->strings.count);
+		if (module.begin > module.end)
+			return refuse(why, "module %u: ends before it begins", i);
+	}
+	return 0;
+}
+
+int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment_header *header,
+			  char why[KSR_WHY_BYTES])
+{
+	int error;
+
+	why[0] = '\0';
+	if (size < sizeof(*header))
+		return refuse(why, "truncated: %zu bytes, the header alone has %zu", size,
+			      sizeof(*header));
+	memcpy(header, data, sizeof(*header));
+	error = check_header(header, size, why);
+	for (size_t i = 0; i < KSM_COUNT_OF(table_rules) && !error; i++)
+		error = check_table(&table_rules[i], header, size, why);
+	if (!error)
+		error = check_strings(data, &header->strings, why);
+	if (!error)
+		error = check_sites(data, header, why);
+	if (!error)
+		error = check_slots(data, header, why);
+	if (!error)
+		error = check_modules(data, header, why);
+	return error;
+}
+
+/* The last component decides, and memfds have a name of the kernel's form "/memfd:NAME". */
+static bool is_segment_path(const char *path, size_t bytes)
+{
+	static const char memfd[] = "/memfd:" KSMALLOC_SEGMENT_PREFIX;
+	static const char prefix[] = "/" KSMALLOC_SEGMENT_PREFIX;
+	const char *slash;
+
+	if (bytes == 0 || path[0] != '/')
+		return false;
+	if (bytes >= sizeof(memfd) - 1 && memcmp(path, memfd, sizeof(memfd) - 1) == 0)
+		return true;
+	slash = memrchr(path, '/', bytes);
+	return (size_t)(path + bytes - slash) >= sizeof(prefix) - 1 &&
+	       memcmp(slash, prefix, sizeof(prefix) - 1) == 0;
+}
+
+bool ksr_snapshot_is_mapped(const struct ksr_text *maps, struct ksr_map_line *map)
+{
+	size_t position = 0;
+	const char *line;
+	size_t bytes;
+
+	/* A process that we have just looked at may have a thousand lines: skip those without. */
+	if (!memmem(maps->data, maps->size, KSMALLOC_SEGMENT_PREFIX,
+		    sizeof(KSMALLOC_SEGMENT_PREFIX) - 1))
+		return false;
+	while (ksr_text_line(maps, &position, &line, &bytes)) {
+		if (ksr_map_line_parse(line, bytes, map) && map->offset == 0 &&
+		    is_segment_path(map->path, map->path_bytes))
+			return true;
+	}
+	return false;
+}
+
+static void copy_path(struct ksr_snapshot *snapshot, const struct ksr_map_line *map)
+{
+	size_t bytes = map->path_bytes;
+	size_t suffix = sizeof(DELETED) - 1;
+
+	if (bytes > suffix && memcmp(map->path + bytes - suffix, DELETED, suffix) == 0)
+		bytes -= suffix;
+	snapshot->path[0] = '\0';
+	if (bytes < sizeof(snapshot->path) && memcmp(map->path, "/memfd:", 7) != 0) {
+		memcpy(snapshot->path, map->path, bytes);
+		snapshot->path[bytes] = '\0';
+	}
+}
+
+/* A descriptor of the segment's file and its size, or -errno. */
+static int open_file(const struct ksr_fs *fs, pid_t pid, const struct ksr_snapshot *snapshot,
+		     const struct ksr_map_line *map, size_t *size)
+{
+	struct stat status;
+	int fd = -ENOENT;
+
+	if (snapshot->path[0]) {
+		fd = ksr_fs_open_in_process(fs, pid, snapshot->path, &status);
+		if (fd >= 0 && fs->live &&
+		    (status.st_ino != map->inode || major(status.st_dev) != map->major ||
+		     minor(status.st_dev) != map->minor)) {
+			close(fd);
+			fd = -ESTALE;
+		}
+	}
+	if (fd < 0 && fs->live) {
+		fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
+				 map->begin, map->end);
+		if (fd >= 0 && (fstat(fd, &status) || !S_ISREG(status.st_mode))) {
+			close(fd);
+			fd = -EINVAL;
+		}
+	}
+	if (fd >= 0)
+		*size = (size_t)ksm_min((uint64_t)status.st_size, SEGMENT_LIMIT + 1);
+	return fd;
+}
+
+static int read_exactly(int fd, unsigned char *data, size_t from, size_t to, uint64_t base)
+{
+	while (from < to) {
+		ssize_t got = pread(fd, data + from, to - from, (off_t)(base + from));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -ENODATA;
+		from += (size_t)got;
+	}
+	return 0;
+}
+
+/* The header goes first: see the invariant about counts in the header file. */
+static int copy_bytes(struct ksr_snapshot *snapshot, int fd, size_t size, uint64_t base)
+{
+	size_t head = (size_t)ksm_min(size, sizeof(struct ksmalloc_segment_header));
+	int error;
+
+	snapshot->data = malloc(size ? size : 1);
+	if (!snapshot->data)
+		return -ENOMEM;
+	snapshot->size = size;
+	error = read_exactly(fd, snapshot->data, 0, head, base);
+	return error ? error : read_exactly(fd, snapshot->data, head, size, base);
+}
+
+static int copy_segment(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
+			const struct ksr_map_line *map, char *why)
+{
+	uint64_t base = 0;
+	size_t size = 0;
+	int fd = open_file(fs, snapshot->pid, snapshot, map, &size);
+	int error;
+
+	if (fd < 0 && fs->live) {
+		fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/mem", (int)snapshot->pid);
+		base = map->begin;
+		size = (size_t)ksm_min(map->end - map->begin, SEGMENT_LIMIT + 1);
+	}
+	if (fd < 0) {
+		snprintf(why, KSR_WHY_BYTES, "cannot open its segment: %s", strerror(-fd));
+		return fd;
+	}
+	if (size > SEGMENT_LIMIT)
+		error = refuse(why, "segment is larger than %" PRIu64 " bytes", SEGMENT_LIMIT);
+	else
+		error = copy_bytes(snapshot, fd, size, base);
+	if (error && !why[0])
+		snprintf(why, KSR_WHY_BYTES, "cannot read its segment: %s", strerror(-error));
+	close(fd);
+	return error;
+}
+
+int ksr_snapshot_create(const struct ksr_fs *fs, pid_t pid, struct ksr_snapshot *snapshot,
+			char why[KSR_WHY_BYTES])
+{
+	struct ksr_map_line map;
+	struct ksr_text maps;
+	int error;
+
+	memset(snapshot, 0, sizeof(*snapshot));
+	snapshot->pid = pid;
+	why[0] = '\0';
+	error = ksr_fs_read(fs, &maps, "proc/%d/maps", (int)pid);
+	if (error) {
+		snprintf(why, KSR_WHY_BYTES, "cannot read /proc/%d/maps: %s", (int)pid,
+			 strerror(-error));
+		return error == -ENOENT ? -ESRCH : error;
+	}
+	if (!ksr_snapshot_is_mapped(&maps, &map)) {
+		ksr_text_free(&maps);
+		return -ENOENT;
+	}
+	snapshot->device = ((uint64_t)map.major << 32) | map.minor;
+	snapshot->inode = map.inode;
+	copy_path(snapshot, &map);
+	error = copy_segment(fs, snapshot, &map, why);
+	ksr_text_free(&maps);
+	if (!error)
+		error = ksr_snapshot_validate(snapshot->data, snapshot->size, &snapshot->header,
+					      why);
+	if (error)
+		ksr_snapshot_destroy(snapshot);
+	return error;
+}
+
+void ksr_snapshot_destroy(struct ksr_snapshot *snapshot)
+{
+	free(snapshot->data);
+	snapshot->data = NULL;
+	snapshot->size = 0;
+}
+
+static const unsigned char *record(const struct ksr_snapshot *snapshot,
+				   const struct ksmalloc_segment_table *table, uint32_t index)
+{
+	return snapshot->data + table->offset + (uint64_t)index * table->stride;
+}
+
+void ksr_snapshot_site(const struct ksr_snapshot *snapshot, uint32_t index,
+		       struct ksmalloc_segment_site *site)
+{
+	memcpy(site, record(snapshot, &snapshot->header.sites, index), sizeof(*site));
+}
+
+void ksr_snapshot_slot(const struct ksr_snapshot *snapshot, uint32_t index,
+		       struct ksmalloc_segment_slot *slot)
+{
+	memcpy(slot, record(snapshot, &snapshot->header.slots, index), sizeof(*slot));
+}
+
+bool ksr_snapshot_module(const struct ksr_snapshot *snapshot, uint32_t index,
+			 struct ksmalloc_segment_module *module)
+{
+	if (index >= snapshot->header.modules.count)
+		return false;
+	memcpy(module, record(snapshot, &snapshot->header.modules, index), sizeof(*module));
+	return true;
+}
+
+const char *ksr_snapshot_string(const struct ksr_snapshot *snapshot, uint32_t offset)
+{
+	const struct ksmalloc_segment_table *strings = &snapshot->header.strings;
+
+	if (offset >= strings->count)
+		return "";
+	return (const char *)snapshot->data + strings->offset + offset;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command: what a sub-command is, and its options.
+ *
+ * What it is: the table of sub-commands, and one table of options for each,
+ * from which parsing and --help come; a test compares the man pages with it.
+ *
+ * What it is not: a place for what a sub-command does.
+ *
+ * Invariants: every sub-command knows --help; options come before or between
+ * arguments unless the sub-command stops at the first one (run).
+ *
+ * Locking and owner: one thread; values point into argv.
+ *
+ * Failure: a mistake of the caller's gives one line on the error output, with
+ * what to do, and the exit code KSR_EXIT_USAGE.
+ */
+#ifndef KSR_COMMAND_H
+#define KSR_COMMAND_H
+
+#include "emitter.h"
+#include "fs.h"
+
+#define KSR_EXIT_OK	  0
+#define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show */
+#define KSR_EXIT_USAGE	  2
+#define KSR_EXIT_FAILED	  3 /* the command could not do its work */
+
+struct ksr_option {
+	const char *name; /* without dashes */
+	const char *argument; /* NULL: a switch */
+	const char *help;
+};
+
+struct ksr_command {
+	const char *name;
+	const char *arguments; /* for the line of usage */
+	const char *summary;
+	const struct ksr_option *options;
+	size_t option_count;
+	bool stop_at_argument; /* what follows the first argument belongs to another program */
+	int (*main)(const struct ksr_command *command, int argc, char **argv);
+};
+
+extern const struct ksr_command ksr_command_doctor;
+extern const struct ksr_command ksr_command_estimate;
+extern const struct ksr_command ksr_command_report;
+extern const struct ksr_command ksr_command_run;
+extern const struct ksr_command ksr_command_version;
+
+/*
+ * Calls set for each option (index in the table, value or NULL). Returns the
+ * index of the first argument in argv, which is permuted so that options come
+ * first; or -1 when the program must end with *status.
+ */
+int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
+		      int (*set)(const struct ksr_command *command, size_t option,
+				 const char *value, void *user),
+		      void *user, int *status);
+
+void ksr_command_help(const struct ksr_command *command, FILE *output);
+/* Prints "ksmalloc NAME: ..." and returns KSR_EXIT_USAGE. */
+int ksr_usage_error(const struct ksr_command *command, const char *format, ...) KSM_PRINTF(2, 3);
+/* The same for what is no mistake of the caller's: returns KSR_EXIT_FAILED. */
+int ksr_failure(const struct ksr_command *command, const char *format, ...) KSM_PRINTF(2, 3);
+
+/* A whole number from 1 on; false when the text is anything else. */
+bool ksr_parse_number(const char *text, uint64_t *number);
+/* Process ids are digits only. */
+bool ksr_parse_pid(const char *text, pid_t *pid);
+
+#endif

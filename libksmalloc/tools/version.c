@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `ksmalloc version`: the release, and the version of the segment that it reads. */
+#include "command.h"
+
+#include "ksmalloc/segment.h"
+
+static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
+{
+	(void)command;
+	(void)option;
+	(void)value;
+	*(enum ksr_format *)user = KSR_FORMAT_JSON;
+	return 0;
+}
+
+static int version_main(const struct ksr_command *command, int argc, char **argv)
+{
+	enum ksr_format format = KSR_FORMAT_TEXT;
+	struct ksr_emitter *emitter;
+	int status = 0;
+	int first = ksr_options_parse(command, argc, argv, set, &format, &status);
+
+	if (first < 0)
+		return status;
+	if (first < argc)
+		return ksr_usage_error(command, "'%s' is one argument too many; it takes none",
+				       argv[first]);
+	emitter = ksr_emitter_create(format, stdout);
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_emitter_section_begin(emitter, "version");
+	ksr_emitter_value(emitter, "ksmalloc", "ksmalloc", ksr_cell_text(KSMALLOC_VERSION));
+	ksr_emitter_value(emitter, "segment", "segment version",
+			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
+	ksr_emitter_section_end(emitter);
+	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+}
+
+static const struct ksr_option options[] = {
+	{ "json", NULL, "Write JSON." },
+};
+
+const struct ksr_command ksr_command_version = {
+	.name = "version",
+	.arguments = "",
+	.summary = "Show the versions of the command and of the segments that it reads",
+	.options = options,
+	.option_count = KSM_COUNT_OF(options),
+	.main = version_main,
+};
