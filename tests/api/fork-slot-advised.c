@@ -13,7 +13,7 @@ int main(void)
 	int status;
 
 	/* One loop for both, so that the child goes on with its parent's site. */
-	for (int round = 0; round < 2; round++) {
+	for (size_t round = test_opaque(0); round < 2; round++) {
 		test_alloc_many(blocks + round * COUNT / 2, COUNT / 2, SIZE);
 		if (round == 1)
 			break;

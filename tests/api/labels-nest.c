@@ -49,7 +49,7 @@ int main(void)
 	pthread_t thread;
 
 	/* A loop: the stack is the same each time, only the labels differ. */
-	for (int i = 0; i < 6; i++) {
+	for (size_t i = test_opaque(0); i < 6; i++) {
 		if (i == 1 || i == 4)
 			CHECK(ksmalloc_label_begin("outer") == 0);
 		if (i == 2)

@@ -10,7 +10,7 @@ int main(void)
 	void *blocks[3 * COUNT];
 
 	/* One loop, so that there is one site in both rounds. */
-	for (size_t round = 0; round < 2; round++) {
+	for (size_t round = test_opaque(0); round < 2; round++) {
 		test_alloc_many(blocks + round * COUNT, round ? 20 : 2 * COUNT, SIZE);
 		if (round)
 			break;

@@ -282,6 +282,12 @@ uint64_t test_random(uint64_t *state)
 	return value ^ value >> 31;
 }
 
+TEST_NOINLINE size_t test_opaque(size_t value)
+{
+	__asm__ volatile("" : "+r"(value));
+	return value;
+}
+
 int test_run_self(const char *const argv[], char *buffer, size_t size)
 {
 	int ends[2], status;

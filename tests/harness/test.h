@@ -101,6 +101,12 @@ bool test_tail_is_zero(const void *block, size_t size);
 /* A small generator with a state of the caller's, equal in every run. */
 uint64_t test_random(uint64_t *state);
 
+/*
+ * Gives back its argument in a way that the compiler cannot see through. A loop that starts at
+ * test_opaque(0) is not split into copies, whose calls would be different sites.
+ */
+size_t test_opaque(size_t value);
+
 /* Runs "/proc/self/exe argument..." with this environment; its standard output goes to buffer. */
 int test_run_self(const char *const argv[], char *buffer, size_t size);
 
@@ -114,6 +120,21 @@ void test_free_many(void **blocks, size_t count);
 
 #ifdef __cplusplus
 }
+#endif
+
+/*
+ * A program that gets the library from LD_PRELOAD is linked without it, so that its names are
+ * found when it starts.
+ */
+#ifdef KSM_TEST_PRELOADED
+#pragma weak ksmalloc_version
+#pragma weak ksmalloc_malloc
+#pragma weak ksmalloc_label_begin
+#pragma weak ksmalloc_label_end
+#pragma weak ksmalloc_malloc_mergeable
+#pragma weak ksmalloc_malloc_private
+#pragma weak free_sized
+#pragma weak free_aligned_sized
 #endif
 
 /* The same tests, on the calls with a prefix: what sanitizers can be built with. */
