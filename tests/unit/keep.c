@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The rule for freed memory, on a pool with real pages and no clock in the way. */
+#include "keep.h"
+#include "option.h"
+#include "site.h"
+#include "span.h"
+#include "stat.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ksm_pool pool = { .lock = &lock, .site_id = 99, .has_owners = true };
+static struct ksm_slot *slot;
+
+static void setup(void)
+{
+	ksm_options.keep_bytes = 64 << 12;
+	cr_assert_eq(ksm_stat_init(), 0);
+	cr_assert_eq(ksm_site_init(), 0);
+	ksm_span_init();
+	ksm_keep_add_pool(&pool);
+	cr_assert_eq(ksm_slot_create(&pool, &slot), 0);
+	cr_assert_eq(ksm_slot_reserve(slot, 4096), 0);
+}
+
+TestSuite(keep, .init = setup);
+
+static void take(uint32_t page, uint32_t pages)
+{
+	uint32_t kept;
+
+	cr_assert_eq(ksm_runs_take(&slot->runs, page, pages, (uint64_t)pages << 12, 0, &kept), 0);
+	ksm_keep_taken(&pool, pages, kept);
+	memset(ksm_slot_address(slot, page), 1, (size_t)pages << 12);
+}
+
+static void release(uint32_t page, uint32_t pages)
+{
+	ksm_runs_release(&slot->runs, page);
+	ksm_keep_freed(&pool, pages);
+}
+
+static uint32_t resident(void)
+{
+	static unsigned char present[4096];
+	uint32_t count = 0;
+
+	cr_assert_eq(mincore(ksm_slot_address(slot, 0), (size_t)slot->mapped_pages << 12, present), 0);
+	for (uint32_t i = 0; i < slot->mapped_pages; i++)
+		count += present[i] & 1;
+	return count;
+}
+
+Test(keep, little_is_kept_as_it_is)
+{
+	take(0, 60);
+	release(0, 60);
+	cr_assert_eq(slot->runs.kept_pages, 60);
+	cr_assert_eq(resident(), 60);
+}
+
+Test(keep, more_than_the_rule_is_given_back)
+{
+	take(0, 1000);
+	release(0, 1000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+	cr_assert_eq(resident(), slot->runs.kept_pages);
+	cr_assert_eq(ksm_stat->header.stats.kept_bytes, (uint64_t)slot->runs.kept_pages << 12);
+	cr_assert(ksm_runs_check(&slot->runs));
+}
+
+Test(keep, a_share_of_what_is_live_may_be_kept)
+{
+	ksm_options.keep_bytes = 0;
+	ksm_options.keep_percent = 10;
+	take(0, 1000);
+	take(1000, 90);
+	release(1000, 90);
+	cr_assert_eq(slot->runs.kept_pages, 90);
+	take(1000, 200);
+	release(1000, 200);
+	cr_assert_leq(slot->runs.kept_pages, 100);
+}
+
+Test(keep, a_pool_that_cycles_keeps_its_memory)
+{
+	for (int round = 0; round < 3; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	take(0, 1000);
+	release(0, 1000);
+	cr_assert_eq(slot->runs.kept_pages, 1000, "freed and taken again at once");
+}
+
+Test(keep, a_cycle_has_a_limit)
+{
+	ksm_options.cycle_bytes = 500 << 12;
+	for (int round = 0; round < 4; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+Test(keep, a_cycle_that_ended_gives_back_at_the_next_call)
+{
+	for (int round = 0; round < 4; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	cr_assert_eq(slot->runs.kept_pages, 1000);
+	usleep(120 * 1000);
+	take(1000, 1);
+	release(1000, 1);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+Test(keep, trim_gives_all_back)
+{
+	take(0, 50);
+	release(0, 50);
+	cr_assert(ksm_keep_trim());
+	cr_assert_eq(slot->runs.kept_pages, 0);
+	cr_assert_eq(resident(), 0);
+	cr_assert_not(ksm_keep_trim());
+}
+
+Test(keep, locked_memory_stays)
+{
+	take(0, 1000);
+	if (mlock(ksm_slot_address(slot, 0), 1000 << 12) != 0)
+		cr_skip("mlock is not allowed here");
+	release(0, 1000);
+	cr_assert_eq(slot->runs.kept_pages, 1000);
+	cr_assert(ksm_runs_check(&slot->runs));
+}

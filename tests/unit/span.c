@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "slot.h"
+#include "span.h"
+
+#include <criterion/criterion.h>
+
+static struct ksm_slot owner;
+
+Test(span, nothing_is_held_before_the_start)
+{
+	cr_assert_not(ksm_span_holds(&owner));
+	cr_assert_not(ksm_span_may_hold(NULL));
+}
+
+Test(span, slots_are_aligned_and_apart)
+{
+	uint32_t probe = 0;
+	uintptr_t last = 0;
+
+	ksm_span_init();
+	for (int i = 0; i < 600; i++) {
+		uintptr_t slot = ksm_span_claim(42, &probe, &owner);
+
+		cr_assert_neq(slot, 0);
+		cr_assert_neq(slot, last);
+		cr_assert_eq(slot & ((UINT64_C(1) << ksm_span_slot_shift()) - 1), 0);
+		cr_assert(ksm_span_holds((void *)slot));
+		cr_assert_eq(ksm_span_slot_at((char *)slot + 12345), &owner);
+		last = slot;
+	}
+}
+
+Test(span, every_slot_can_be_had_and_no_more)
+{
+	uint32_t slots;
+	uint32_t taken = 0;
+	uint32_t probe = 0;
+
+	ksm_span_init();
+	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
+	while (ksm_span_claim(7, &probe, &owner))
+		taken++;
+	cr_assert_eq(taken, slots);
+}
+
+Test(span, an_abandoned_slot_has_no_owner_and_is_not_given_again)
+{
+	uint32_t probe = 0;
+	uintptr_t slot;
+
+	ksm_span_init();
+	slot = ksm_span_claim(7, &probe, &owner);
+	ksm_span_abandon(slot);
+	cr_assert_null(ksm_span_slot_at((void *)slot));
+	probe = 0;
+	cr_assert_neq(ksm_span_claim(7, &probe, &owner), slot);
+}
+
+Test(span, the_stack_and_the_heap_lie_outside)
+{
+	int local;
+
+	ksm_span_init();
+	cr_assert_not(ksm_span_holds(&local));
+	cr_assert_not(ksm_span_holds(&owner));
+	cr_assert_not(ksm_span_may_hold(&local), "free() of what lies above takes the short path");
+}
