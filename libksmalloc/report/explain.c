@@ -83,8 +83,8 @@ static void explain_content(const struct ksr_report *report, const struct ksr_si
 	if (volatile_pages > unshared_pages && volatile_pages * report->page_bytes >
 	    report->totals.sites.resident / 4)
 		say(reasons, "Many pages of this machine change faster than KSM visits them.");
-	say(reasons, "Most of its pages have content of their own, addresses for example: "
-	    "'ksmalloc estimate' tells, --layout=shared may help.");
+	say(reasons, "Most of its pages have content of their own, such as addresses: "
+	    "'ksmalloc estimate' tells what could merge.");
 }
 
 void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *site,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct ksr_command *const commands[] = {
-	&ksr_command_report,
+	&ksr_command_run, &ksr_command_report, &ksr_command_doctor,
 	&ksr_command_version,
 };
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `ksmalloc doctor`: says what keeps memory from merging, and repairs on request. */
+#define _GNU_SOURCE
+#include "doctor.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+enum option_id {
+	OPTION_FIX,
+	OPTION_ALL,
+	OPTION_JSON,
+	OPTION_ROOT,
+};
+
+static const struct ksr_option options[] = {
+	[OPTION_FIX] = { "fix", NULL, "Start KSM, raise its speed, remove stale segment files." },
+	[OPTION_ALL] = { "all", NULL, "Look at the processes of all users." },
+	[OPTION_JSON] = { "json", NULL, "Write JSON." },
+	[OPTION_ROOT] = { "root", "DIR", "Read proc and sys below DIR: a recorded tree." },
+};
+
+struct doctor_options {
+	enum ksr_format format;
+	const char *root;
+	bool fix;
+	bool everyone;
+};
+
+void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
+	      const char *advice, const char *format, ...)
+{
+	struct ksr_finding *larger =
+		reallocarray(findings->list, findings->count + 1, sizeof(*larger));
+	char *text = NULL;
+	char *copy = strdup(advice);
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (larger)
+		findings->list = larger;
+	if (!larger || !copy || length < 0) {
+		findings->lost++;
+		free(copy);
+		if (length >= 0)
+			free(text);
+		return;
+	}
+	larger[findings->count++] = (struct ksr_finding){ level, key, text, copy };
+}
+
+void ksr_findings_free(struct ksr_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		free(findings->list[i].text);
+		free(findings->list[i].advice);
+	}
+	free(findings->list);
+}
+
+/* --- repair ----------------------------------------------------------------------- */
+
+static void raise_setting(const struct ksr_fs *fs, const char *name, uint64_t old, uint64_t wanted,
+			  struct ksr_findings *findings)
+{
+	char value[24];
+	int error;
+
+	snprintf(value, sizeof(value), "%" PRIu64, wanted);
+	error = ksr_fs_write(fs, value, "sys/kernel/mm/ksm/%s", name);
+	if (error)
+		ksr_find(findings, KSR_LEVEL_BAD, "fix", "run 'ksmalloc doctor --fix' as root",
+			 "cannot write /sys/kernel/mm/ksm/%s: %s", name, strerror(-error));
+	else
+		ksr_find(findings, KSR_LEVEL_OK, "fix", "",
+			 "changed %s from %" PRIu64 " to %" PRIu64
+			 "; undo: echo %" PRIu64 " > /sys/kernel/mm/ksm/%s",
+			 name, old, wanted, old, name);
+}
+
+/* Each change is a finding of its own, so that nothing is changed silently. */
+static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
+{
+	struct ksr_kernel kernel;
+	bool advised;
+
+	ksr_kernel_read(fs, &kernel);
+	if (!kernel.present)
+		return;
+	advised = kernel.advisor_mode[0] && strcmp(kernel.advisor_mode, "none") != 0;
+	if (!advised && kernel.pages_to_scan < KSR_PAGES_TO_SCAN)
+		raise_setting(fs, "pages_to_scan", kernel.pages_to_scan, KSR_PAGES_TO_SCAN,
+			      findings);
+	if (kernel.run != 1 && kernel.run != KSR_NONE)
+		raise_setting(fs, "run", kernel.run, 1, findings);
+}
+
+/* --- the command -------------------------------------------------------------------- */
+
+static const char *level_word(enum ksr_level level)
+{
+	static const char *const words[] = { "ok", "warn", "bad" };
+
+	return words[level];
+}
+
+static int render(const struct ksr_command *command, enum ksr_format format,
+		  const struct ksr_findings *findings)
+{
+	static const struct ksr_column columns[] = {
+		{ "level", "LEVEL" }, { "key", NULL }, { "finding", "FINDING" }, { "advice", "ADVICE" },
+	};
+	struct ksr_emitter *emitter = ksr_emitter_create(format, stdout);
+	int status = KSR_EXIT_OK;
+
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_emitter_table_begin(emitter, "findings", columns, KSM_COUNT_OF(columns));
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct ksr_finding *finding = &findings->list[i];
+		const char *advice = finding->advice;
+		struct ksr_cell cells[] = {
+			ksr_cell_text(level_word(finding->level)),
+			ksr_cell_text(finding->key),
+			ksr_cell_text(finding->text),
+			ksr_cell_list(&advice, advice[0] ? 1 : 0),
+		};
+
+		ksr_emitter_row(emitter, cells);
+		if (finding->level != KSR_LEVEL_OK)
+			status = KSR_EXIT_FINDINGS;
+	}
+	ksr_emitter_table_end(emitter);
+	if (findings->lost)
+		status = KSR_EXIT_FAILED;
+	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : status;
+}
+
+static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
+{
+	struct doctor_options *chosen = user;
+
+	(void)command;
+	switch ((enum option_id)option) {
+	case OPTION_FIX:
+		chosen->fix = true;
+		break;
+	case OPTION_ALL:
+		chosen->everyone = true;
+		break;
+	case OPTION_JSON:
+		chosen->format = KSR_FORMAT_JSON;
+		break;
+	case OPTION_ROOT:
+		chosen->root = value;
+		break;
+	}
+	return 0;
+}
+
+static int doctor_main(const struct ksr_command *command, int argc, char **argv)
+{
+	struct doctor_options chosen = { 0 };
+	struct ksr_findings findings = { 0 };
+	struct ksr_fs fs;
+	int status = 0;
+	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	int error;
+
+	if (first < 0)
+		return status;
+	if (first < argc)
+		return ksr_usage_error(command, "'%s' is one argument too many; it takes none",
+				       argv[first]);
+	error = ksr_fs_init(&fs, chosen.root);
+	if (error)
+		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
+				       chosen.root ? chosen.root : "/", strerror(-error));
+	if (chosen.fix && !fs.live) {
+		ksr_fs_fini(&fs);
+		return ksr_usage_error(command, "--fix changes this machine; leave --root away");
+	}
+	if (chosen.fix)
+		fix_kernel(&fs, &findings);
+	ksr_check_kernel(&fs, &findings);
+	ksr_check_processes(&fs, chosen.everyone, &findings);
+	ksr_check_stale(&fs, chosen.fix, &findings);
+	status = render(command, chosen.format, &findings);
+	ksr_findings_free(&findings);
+	ksr_fs_fini(&fs);
+	return status;
+}
+
+const struct ksr_command ksr_command_doctor = {
+	.name = "doctor",
+	.arguments = "",
+	.summary = "Find out what keeps memory from merging",
+	.options = options,
+	.option_count = KSM_COUNT_OF(options),
+	.main = doctor_main,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * doctor: findings about the machine and the processes.
+ *
+ * What it is: checks add findings to a list; each says what is, and, unless all
+ * is well, what to do.
+ * What it is not: repair. Only doctor.c writes anything, and only with --fix.
+ * Invariants: a finding that is not ok has advice. Keys are stable, for JSON.
+ * Locking and owner: one thread; the list owns its strings.
+ * Failure: without memory a finding is dropped and `lost` counts it.
+ */
+#ifndef KSR_DOCTOR_H
+#define KSR_DOCTOR_H
+
+#include "aggregate.h"
+
+enum ksr_level {
+	KSR_LEVEL_OK,
+	KSR_LEVEL_WARN,
+	KSR_LEVEL_BAD,
+};
+
+struct ksr_finding {
+	enum ksr_level level;
+	const char *key;
+	char *text;
+	char *advice; /* empty for ok */
+};
+
+struct ksr_findings {
+	struct ksr_finding *list;
+	size_t count;
+	size_t lost;
+};
+
+/* pages_to_scan below this is raised by --fix: about 195 MiB/s at the default sleep. */
+#define KSR_PAGES_TO_SCAN 1000
+
+void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
+	      const char *advice, const char *format, ...) KSM_PRINTF(5, 6);
+void ksr_findings_free(struct ksr_findings *findings);
+
+/* doctor_kernel.c: KSM and the settings of the machine, and what this process may call. */
+void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings);
+/* doctor_process.c: the processes that run under ksmalloc. */
+void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings);
+
+/* doctor_stale.c: segment files that no process maps any more; removed when asked. */
+void ksr_check_stale(const struct ksr_fs *fs, bool remove_them, struct ksr_findings *findings);
+
+#endif
