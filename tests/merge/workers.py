@@ -61,6 +61,25 @@ class Worker:
         """The mappings that are mergeable: the slots, and nothing else."""
         return [mapping for mapping in self.mappings() if "mg" in mapping.flags]
 
+    def sites(self):
+        """The advised mappings by the id of their site, which is the same in every process."""
+        for mapping in self.mappings():
+            if "ksmalloc-segment." in mapping.name:
+                path = f"/proc/{self.pid}/map_files/{mapping.begin:x}-{mapping.end:x}"
+                with open(path, "rb") as file:
+                    return self.join(file.read())
+        return {}
+
+    def join(self, segment):
+        # The tables stand at byte 192 of the header (ksmalloc/segment.h): offset, stride, capacity, count.
+        sites, slots = (struct.unpack_from("QIIII", segment, 192 + 24 * i) for i in range(2))
+        result, advised = {}, {mapping.begin: mapping for mapping in self.advised()}
+        for i in range(slots[3]):
+            base, _, site, _ = struct.unpack_from("QQII", segment, slots[0] + i * slots[1])
+            if base in advised:
+                result[struct.unpack_from("Q", segment, sites[0] + site * sites[1])[0]] = advised[base]
+        return result
+
     def merging_pages(self):
         with open(f"/proc/{self.pid}/ksm_merging_pages") as file:
             return int(file.read())
