@@ -55,7 +55,7 @@ enum ksm_option_type {
 	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\
 	  "Where the segment file is made; default: the user's run-time folder")		\
 	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
-	  "A group that may read the segment (mode 0640)")					\
+	  "A group that may read the segment (mode 0640); 4294967295: none")					\
 	X(group, TEXT, 0, 0, 63, "name", "The group of processes that reports sum up")		\
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
