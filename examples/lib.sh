@@ -3,7 +3,7 @@
 
 examples=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
 root=${examples%/*}
-build=${KSMALLOC_BUILD:-$root/build/release}
+build=${BUILD_DIR:-$root/build/release}
 work=$(mktemp -d)
 started=()
 

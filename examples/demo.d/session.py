@@ -100,7 +100,7 @@ def merge(options, group, possible):
     cpu_seconds = watch.sample()["ksmd_seconds"]
     check_answers(group)
     step("What was saved, by allocation site")
-    tool(options.build, "report", "--group", group.name)
+    tool(options.build, "report", group.name)
     after = memory.group_rollup(pids)
     step("Memory of all workers (Pss)")
     print(f"before merging {before['Pss'] / MIB:6.0f} MiB\n"
@@ -128,7 +128,7 @@ def main():
         check_answers(group)
         if options.merging == "estimate":
             step(f"What would merge ({options.reason})")
-            tool(options.build, "estimate", "--group", group.name)
+            tool(options.build, "estimate", group.name)
         else:
             merge(options, group, (count - 1) * layers * MIB)
         group.check_alive()

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_BYTES	((size_t)1 << 20)
-#define KEY_BYTES	((size_t)64 << 10)
+#define TABLE_BYTES ((size_t)1 << 20)
+#define KEY_BYTES ((size_t)64 << 10)
 
 /* True if the kernel was told that the mapping of this address may be merged. */
 static bool is_advised(const void *address)

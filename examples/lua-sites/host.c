@@ -19,22 +19,20 @@
 #define LABEL_BYTES ((size_t)16 << 10)
 
 struct host {
-	lua_State *lua;	/* NULL until the state is complete */
+	lua_State *lua; /* NULL until the state is complete */
 };
 
-/* For a new block Lua passes the type of the object instead of an old size. */
+/*
+ * For a new object Lua passes its type instead of an old size. Parts of tables
+ * and buffers have no type of their own.
+ */
 static const char *object_name(const void *block, size_t type)
 {
-	if (block)
-		return "grown table";
-	switch (type) {
-	case LUA_TSTRING:
+	if (!block && type == LUA_TSTRING)
 		return "string";
-	case LUA_TUSERDATA:
-		return "buffer";
-	default:
-		return "table";
-	}
+	if (!block && type == LUA_TUSERDATA)
+		return "userdata";
+	return "table or buffer";
 }
 
 /*
