@@ -61,6 +61,15 @@ bool ksm_hint_advise(void *addr, size_t length, uint64_t site)
 	return true;
 }
 
+void ksm_hint_exempt(void *addr, size_t length)
+{
+	int error = ksm_os_madvise(addr, length, MADV_UNMERGEABLE);
+
+	/* EINVAL: without KSM nothing merges. */
+	if (error && error != -EINVAL)
+		count_failure(error);
+}
+
 void ksm_hint_name(void *addr, size_t length, const char *name)
 {
 	if (!atomic_load_explicit(&can_name, memory_order_relaxed))

@@ -26,6 +26,12 @@ struct ksm_hint_ops {
 /* Advises a mapping; true if the kernel took it. */
 bool ksm_hint_advise(void *addr, size_t length, uint64_t site);
 
+/*
+ * Takes a mapping out of what merges: in a process that prctl(2) made mergeable as
+ * a whole (PR_SET_MEMORY_MERGE), new mappings are mergeable by themselves.
+ */
+void ksm_hint_exempt(void *addr, size_t length);
+
 /* Names a mapping in /proc/PID/maps where the kernel can. */
 void ksm_hint_name(void *addr, size_t length, const char *name);
 

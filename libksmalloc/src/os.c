@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -306,12 +307,22 @@ int ksm_os_open_private_folder(const char *path)
 	return folder;
 }
 
+/* Beyond the limit ftruncate would end the program with SIGXFSZ (setrlimit(2)). */
+static bool may_be_long(size_t length)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) != 0 || length <= limit.rlim_cur;
+}
+
 int ksm_os_create_file(int folder, const char *name, mode_t mode, gid_t group, size_t length)
 {
 	int saved_errno = errno;
 	int file;
 	int error = 0;
 
+	if (!may_be_long(length))
+		return -EFBIG;
 	unlinkat(folder, name, 0);
 	file = (int)result_of(
 		openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600),
@@ -335,10 +346,12 @@ int ksm_os_create_file(int folder, const char *name, mode_t mode, gid_t group, s
 int ksm_os_create_memfd(const char *name, size_t length)
 {
 	int saved_errno = errno;
-	int file = (int)result_of(syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */),
-				  saved_errno);
+	int file;
 	int error;
 
+	if (!may_be_long(length))
+		return -EFBIG;
+	file = (int)result_of(syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC */), saved_errno);
 	if (file < 0)
 		return file;
 	error = (int)result_of(ftruncate(file, (off_t)length), saved_errno);

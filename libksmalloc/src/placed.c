@@ -44,6 +44,7 @@ int ksm_placed_init(void)
 	for (uint32_t i = 0; i < NURSERIES; i++)
 		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
 	init_shared_pool(&private_pool, "ksmalloc:private", NURSERIES);
+	private_pool.pool.is_private = true;
 	return 0;
 }
 

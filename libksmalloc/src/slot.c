@@ -56,6 +56,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 	char name[32];
 	bool advised = pool->advise && ksm_hint_advise(addr, length, pool->site_id);
 
+	if (pool->is_private)
+		ksm_hint_exempt(addr, length);
 	snprintf(name, sizeof(name), "ksmalloc:%012llx", (unsigned long long)pool->site_id);
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
 	if (slot->record < 0) {

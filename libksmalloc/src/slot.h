@@ -40,6 +40,7 @@ struct ksm_pool {
 	uint32_t site;		/* index of the owner; 0 for nurseries and the private pool */
 	uint32_t probe;		/* candidates of the span that were tried */
 	bool advise;
+	bool is_private;	/* must not merge even if the whole process is mergeable */
 	bool has_owners;	/* blocks of many sites lie in it */
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
 	struct ksm_slot *first;
