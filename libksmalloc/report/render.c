@@ -185,8 +185,7 @@ static void fill_why(struct row *row, const struct ksr_report *report, const str
 	row->cells[COLUMN_WHY] = ksr_cell_list(row->reason_lines, row->reasons.count);
 }
 
-static void fill_row(struct row *row, const struct ksr_report *report, const struct ksr_site *site,
-		     const struct ksr_stack *stack)
+static void fill_row(struct row *row, const struct ksr_site *site, const struct ksr_stack *stack)
 {
 	const struct ksr_memory *memory = &site->memory;
 	struct ksr_cell *cells = row->cells;
@@ -211,13 +210,35 @@ static void fill_row(struct row *row, const struct ksr_report *report, const str
 #define STAT_CELL(name, kind, help) cells[next++] = ksr_cell_count(site->stats.name);
 	KSMALLOC_SITE_STATS(STAT_CELL)
 #undef STAT_CELL
-	(void)report;
+}
+
+/* A program has hundreds of stacks that once allocated and hold nothing now. */
+static bool holds_memory(const struct ksr_site *site)
+{
+	return site->stats.live_bytes || site->memory.resident || site->memory.swapped;
+}
+
+static size_t move_empty_last(struct ksr_report *report)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < report->site_count; i++) {
+		struct ksr_site site = report->sites[i];
+
+		if (!holds_memory(&site))
+			continue;
+		/* The order of those that hold memory stays; that of the others does not matter. */
+		report->sites[i] = report->sites[kept];
+		report->sites[kept++] = site;
+	}
+	return kept;
 }
 
 static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 			 const struct ksr_render_options *options, struct ksr_emitter *emitter)
 {
-	size_t shown = report->site_count;
+	size_t worth = options->empty ? report->site_count : move_empty_last(report);
+	size_t shown = worth;
 	struct row row;
 
 	if (options->top && options->top < shown)
@@ -230,7 +251,7 @@ static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 			ksr_symbols_stack(symbols, &process->snapshot, site->sample_index);
 
 		memset(&row, 0, sizeof(row));
-		fill_row(&row, report, site, stack);
+		fill_row(&row, site, stack);
 		if (options->frames)
 			fill_frames(&row, stack, options->frames);
 		if (options->why)
@@ -239,9 +260,11 @@ static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 		free_frames(&row);
 	}
 	ksr_emitter_table_end(emitter);
-	if (shown < report->site_count)
-		ksr_emitter_note(emitter, "%zu more sites are not shown (--top).",
-				 report->site_count - shown);
+	if (shown < worth)
+		ksr_emitter_note(emitter, "%zu more sites are not shown (--top).", worth - shown);
+	if (worth < report->site_count)
+		ksr_emitter_note(emitter, "%zu sites that hold no memory now are not shown "
+				 "(--empty shows them).", report->site_count - worth);
 }
 
 static void render_totals(const struct ksr_report *report, struct ksr_emitter *emitter)

@@ -5,7 +5,8 @@
  * What it is: decides what a report shows and in which order; gives it to an
  * emitter.
  * What it is not: formatting, or computing.
- * Invariants: each site of the report is shown or counted in a note.
+ * Invariants: each site of the report is shown or counted in a note; equal
+ * input gives equal output.
  * Locking and owner: reads the report, sorts its sites.
  * Failure: memory only; the emitter remembers what it could not take.
  */
@@ -22,6 +23,7 @@ struct ksr_render_options {
 	uint64_t top; /* 0: all */
 	uint64_t frames; /* lines of the stack below each site, 0: none */
 	bool why;
+	bool empty; /* show sites that hold no memory too */
 };
 
 /* Is there a column of this key to sort by? */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct ksr_command *const commands[] = {
-	&ksr_command_run, &ksr_command_report, &ksr_command_doctor,
-	&ksr_command_version,
+	&ksr_command_run,      &ksr_command_report,  &ksr_command_doctor,
+	&ksr_command_estimate, &ksr_command_version,
 };
 
 static void help(FILE *output)
