@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hostile segments: each test breaks one field of a valid one and wants the check that finds it. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "segment_builder.h"
+#include "snapshot.h"
+
+static unsigned char bytes[BUILDER_SEGMENT_BYTES];
+static struct ksmalloc_segment_header header;
+static char why[KSR_WHY_BYTES];
+
+static void build(void)
+{
+	static const unsigned char id[20] = { 1, 2, 3 };
+	const struct builder builder = {
+		.module_path = "/usr/bin/program", .group = "web", .build_id = id,
+		.build_id_bytes = sizeof(id), .sites = 2,
+		.slot_base = { 0x10000000, 0x20000000 }, .slot_bytes = { 8192, 4096 },
+		.frames = { 0x1234, 0x2345 }, .label = "cache",
+	};
+
+	builder_write(&builder, bytes);
+	memcpy(&header, bytes, sizeof(header));
+}
+
+static void put_header(void)
+{
+	memcpy(bytes, &header, sizeof(header));
+}
+
+static int validate(size_t size)
+{
+	struct ksmalloc_segment_header found;
+
+	return ksr_snapshot_validate(bytes, size, &found, why);
+}
+
+#define REFUSED(size, words)                                                                       \
+	do {                                                                                       \
+		cr_assert_eq(validate(size), -EINVAL);                                             \
+		cr_assert(strstr(why, words), "'%s' does not say '%s'", why, words);               \
+	} while (0)
+
+Test(snapshot, test_validate_accepts_valid, .init = build)
+{
+	cr_assert_eq(validate(sizeof(bytes)), 0, "%s", why);
+}
+
+Test(snapshot, test_validate_each_truncation, .init = build)
+{
+	for (size_t size = 0; size < sizeof(bytes); size++) {
+		/* A copy of the exact size lets a sanitizer see each read past its end. */
+		unsigned char *copy = malloc(size ? size : 1);
+		struct ksmalloc_segment_header found;
+
+		memcpy(copy, bytes, size);
+		cr_assert_neq(ksr_snapshot_validate(copy, size, &found, why), 0, "size %zu", size);
+		free(copy);
+	}
+}
+
+Test(snapshot, test_validate_foreign_magic, .init = build)
+{
+	bytes[0] = 'X';
+	REFUSED(sizeof(bytes), "magic");
+}
+
+Test(snapshot, test_validate_wrong_version, .init = build)
+{
+	header.version = 77;
+	put_header();
+	REFUSED(sizeof(bytes), "version 77");
+}
+
+Test(snapshot, test_validate_small_header, .init = build)
+{
+	header.header_bytes = 16;
+	put_header();
+	REFUSED(sizeof(bytes), "header of 16 bytes");
+}
+
+Test(snapshot, test_validate_unterminated_header_string, .init = build)
+{
+	memset(header.group, 'g', sizeof(header.group));
+	put_header();
+	REFUSED(sizeof(bytes), "not terminated");
+}
+
+Test(snapshot, test_validate_page_size, .init = build)
+{
+	header.page_bytes = 0;
+	put_header();
+	REFUSED(sizeof(bytes), "page size");
+}
+
+Test(snapshot, test_validate_huge_count, .init = build)
+{
+	header.sites.count = UINT32_MAX;
+	put_header();
+	REFUSED(sizeof(bytes), "table sites: count");
+	header.sites.capacity = UINT32_MAX;
+	put_header();
+	REFUSED(sizeof(bytes), "table sites: capacity");
+}
+
+Test(snapshot, test_validate_small_stride, .init = build)
+{
+	header.slots.stride = 4;
+	put_header();
+	REFUSED(sizeof(bytes), "table slots: stride 4");
+}
+
+Test(snapshot, test_validate_larger_stride_is_a_newer_writer, .init = build)
+{
+	/* A record may grow at its end: two slots of twice the width still fit before the modules. */
+	header.slots.stride *= 2;
+	memmove(bytes + header.slots.offset + header.slots.stride,
+		bytes + header.slots.offset + header.slots.stride / 2, header.slots.stride / 2);
+	put_header();
+	cr_assert_eq(validate(sizeof(bytes)), 0, "%s", why);
+}
+
+Test(snapshot, test_validate_offset_past_end, .init = build)
+{
+	header.modules.offset = UINT64_MAX - 8;
+	put_header();
+	REFUSED(sizeof(bytes), "table modules");
+	header.modules.offset = sizeof(bytes) - 8;
+	put_header();
+	REFUSED(sizeof(bytes), "do not fit");
+	header.modules.offset = 8; /* over the header */
+	put_header();
+	REFUSED(sizeof(bytes), "table modules");
+}
+
+Test(snapshot, test_validate_unterminated_strings, .init = build)
+{
+	bytes[header.strings.offset + header.strings.count - 1] = 'x';
+	REFUSED(sizeof(bytes), "last string is not terminated");
+}
+
+static void put_site(uint32_t index, const struct ksmalloc_segment_site *site)
+{
+	memcpy(bytes + header.sites.offset + index * sizeof(*site), site, sizeof(*site));
+}
+
+static struct ksmalloc_segment_site get_site(uint32_t index)
+{
+	struct ksmalloc_segment_site site;
+
+	memcpy(&site, bytes + header.sites.offset + index * sizeof(site), sizeof(site));
+	return site;
+}
+
+Test(snapshot, test_validate_too_many_frames, .init = build)
+{
+	struct ksmalloc_segment_site site = get_site(1);
+
+	site.frame_count = KSMALLOC_MAX_FRAMES + 1;
+	put_site(1, &site);
+	REFUSED(sizeof(bytes), "site 1: 17 frames");
+}
+
+Test(snapshot, test_validate_wide_id, .init = build)
+{
+	struct ksmalloc_segment_site site = get_site(1);
+
+	site.id = UINT64_MAX;
+	put_site(1, &site);
+	REFUSED(sizeof(bytes), "48 bits");
+}
+
+Test(snapshot, test_validate_label_past_strings, .init = build)
+{
+	struct ksmalloc_segment_site site = get_site(2);
+
+	site.label_string = header.strings.count;
+	put_site(2, &site);
+	REFUSED(sizeof(bytes), "site 2: label");
+}
+
+static void put_slot(uint32_t index, uint64_t base, uint64_t mapped, uint32_t site)
+{
+	struct ksmalloc_segment_slot slot = { .base = base, .mapped_bytes = mapped, .site = site };
+
+	memcpy(bytes + header.slots.offset + index * sizeof(slot), &slot, sizeof(slot));
+}
+
+Test(snapshot, test_validate_slot_of_no_site, .init = build)
+{
+	put_slot(0, 0x10000000, 8192, 3);
+	REFUSED(sizeof(bytes), "slot 0: site 3 of 3");
+}
+
+Test(snapshot, test_validate_slot_wraps, .init = build)
+{
+	put_slot(1, UINT64_MAX - 4095, 8192, 1);
+	REFUSED(sizeof(bytes), "past the address space");
+}
+
+Test(snapshot, test_validate_slot_part_of_a_page, .init = build)
+{
+	put_slot(1, 0x20000001, 4096, 1);
+	REFUSED(sizeof(bytes), "whole number of pages");
+}
+
+Test(snapshot, test_validate_slots_overlap_in_any_order, .init = build)
+{
+	put_slot(0, 0x20000000, 8192, 1);
+	put_slot(1, 0x1ffff000, 8192, 1);
+	REFUSED(sizeof(bytes), "overlap");
+}
+
+Test(snapshot, test_validate_wide_build_id, .init = build)
+{
+	struct ksmalloc_segment_module module;
+
+	memcpy(&module, bytes + header.modules.offset, sizeof(module));
+	module.build_id_bytes = KSMALLOC_BUILD_ID_BYTES + 1;
+	memcpy(bytes + header.modules.offset, &module, sizeof(module));
+	REFUSED(sizeof(bytes), "build-id of 33 bytes");
+}
+
+Test(snapshot, test_validate_module_ends_before_it_begins, .init = build)
+{
+	struct ksmalloc_segment_module module;
+
+	memcpy(&module, bytes + header.modules.offset, sizeof(module));
+	module.begin = module.end + 1;
+	memcpy(bytes + header.modules.offset, &module, sizeof(module));
+	REFUSED(sizeof(bytes), "ends before it begins");
+}
+
+Test(snapshot, test_string_outside_is_empty, .init = build)
+{
+	struct ksr_snapshot snapshot = { .data = bytes, .size = sizeof(bytes), .header = header };
+
+	cr_assert_str_eq(ksr_snapshot_string(&snapshot, UINT32_MAX), "");
+	cr_assert_str_eq(ksr_snapshot_string(&snapshot, 1), "/usr/bin/program");
+}
+
+static bool is_mapped(const char *line)
+{
+	struct ksr_text text = { .size = strlen(line) };
+	struct ksr_map_line map;
+	bool result;
+
+	text.data = strdup(line);
+	result = ksr_snapshot_is_mapped(&text, &map);
+	free(text.data);
+	return result;
+}
+
+Test(snapshot, test_is_mapped_by_last_component)
+{
+	cr_assert(is_mapped("7f0000000000-7f0000004000 rw-s 00000000 00:1a 77   "
+			    "/run/user/0/ksmalloc/ksmalloc-segment.12\n"));
+	cr_assert(is_mapped("7f0000000000-7f0000004000 rw-s 00000000 00:01 77   "
+			    "/memfd:ksmalloc-segment.memory (deleted)\n"));
+	cr_assert_not(is_mapped("7f0000000000-7f0000004000 rw-s 00000000 00:1a 77   "
+				"/tmp/ksmalloc-segment.d/data\n"));
+	cr_assert_not(is_mapped("7f0000000000-7f0000004000 rw-p 00000000 00:00 0    "
+				"[anon:ksmalloc-segment.]\n"));
+	cr_assert_not(is_mapped("7f0000000000-7f0000004000 rw-s 00001000 00:1a 77   "
+				"/run/ksmalloc-segment.12\n"));
+}
