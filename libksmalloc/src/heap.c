@@ -193,9 +193,9 @@ __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t s
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
 	if (size < ksm_gate.threshold)
-		return ksm_je_memalign(alignment, size);
+		return ksm_je_aligned_alloc(alignment, size);
 	block = try_place(size, alignment, false, KSM_PLACED_USUAL, HERE());
-	return block ? block : ksm_je_memalign(alignment, size);
+	return block ? block : ksm_je_aligned_alloc(alignment, size);
 }
 
 void ksm_heap_free_slow(void *block)

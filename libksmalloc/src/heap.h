@@ -87,7 +87,7 @@ KSM_INLINE void *ksm_heap_realloc(void *block, size_t size)
 KSM_INLINE void *ksm_heap_aligned(size_t alignment, size_t size)
 {
 	if (ksm_likely(size < ksm_gate.threshold))
-		return ksm_je_memalign(alignment, size);
+		return ksm_je_aligned_alloc(alignment, size);
 	return ksm_heap_aligned_slow(alignment, size);
 }
 
