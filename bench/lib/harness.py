@@ -14,6 +14,7 @@ import pathlib
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -337,7 +338,11 @@ def render_document(document):
 
 
 def main_guard(main):
-    """Runs a benchmark's main and turns what cannot be measured into one line and exit code 1."""
+    """Runs a script's main; what it cannot do becomes one line and exit code 1.
+
+    SIGTERM unwinds the stack as Ctrl-C does, so that workers end with the script.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         main()
     except BenchError as error:

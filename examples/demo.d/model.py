@@ -4,7 +4,6 @@
 It stands for what real workers load in common: embeddings, lookup tables, rule sets.
 """
 
-import array
 import json
 import pathlib
 import random
@@ -29,9 +28,7 @@ class Model:
         self.layers = []
         with open(pathlib.Path(folder, "weights.bin"), "rb") as file:
             while block := file.read(LAYER_FLOATS * 4):
-                layer = array.array("I")
-                layer.frombytes(block)
-                self.layers.append(layer)
+                self.layers.append(memoryview(block).cast("I"))
         self.vocabulary = json.loads(pathlib.Path(folder, "vocabulary.json").read_text())
 
     def answer(self, word):

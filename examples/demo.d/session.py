@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
 from lib import ksm, memory  # noqa: E402  (the path must be set first)
-from lib.harness import PYTHON, BenchError  # noqa: E402
+from lib.harness import PYTHON, BenchError, main_guard  # noqa: E402
 from lib.workers import Group  # noqa: E402
 from model import make  # noqa: E402
 
@@ -128,7 +128,7 @@ def main():
         check_answers(group)
         if options.merging == "estimate":
             step(f"What would merge ({options.reason})")
-            tool(options.build, "estimate", group.name)
+            tool(options.build, "estimate", *map(str, group.pids()))
         else:
             merge(options, group, (count - 1) * layers * MIB)
         group.check_alive()
@@ -136,9 +136,4 @@ def main():
           (", and KSM is as it was." if options.merging == "start" else "."), flush=True)
 
 
-try:
-    main()
-except BenchError as error:
-    sys.exit(f"demo: error: {error}")
-except KeyboardInterrupt:
-    sys.exit(130)
+main_guard(main)
