@@ -274,11 +274,20 @@ class Benchmark:
                                "values": values})
         return result
 
+    def command(self):
+        """The command as another reader would give it: without where things lie here."""
+        words = [f"bench/{self.name}"]
+        for action in self.parser._actions:
+            value = getattr(self.options, action.dest, None)
+            if action.dest not in ("output", "build") and value not in (None, action.default):
+                words += [action.option_strings[0], str(value)]
+        return " ".join(words)
+
     def document(self):
         return {
             "benchmark": self.name,
             "title": self.title,
-            "command": " ".join([f"bench/{self.name}"] + sys.argv[1:]),
+            "command": self.command(),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "commit": describe_commit(),
             "machine": self.machine,
@@ -296,8 +305,7 @@ class Benchmark:
         print(render_document(document))
         if self.options.output:
             path = pathlib.Path(self.options.output)
-            # With bench/all's path a folder name would be the workplace's business.
-            document["command"] = f"bench/{self.name}"
+            document["benchmark"] = path.stem  # One benchmark may be run with several options.
             path.write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -305,7 +313,8 @@ def table_of(document):
     """The header and the rows of a document's results."""
     columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
     order = {name: index for index, name in enumerate(ALLOCATORS)}
-    columns.sort(key=lambda name: order.get(name, len(order)))  # Stable: others as they came.
+    # A column may say more than the allocator: "glibc, all mergeable". The sort is stable.
+    columns.sort(key=lambda name: order.get(name.split(",")[0], len(order)))
     rows = {}
     for cell in document["results"]:
         rows.setdefault((cell["case"], cell["unit"]), {})[cell["column"]] = format_spread(cell)

@@ -48,18 +48,27 @@ def unmerge():
     write("run", 0)
 
 
-class Watch:
-    """Lets KSM run and records how much it has merged, scanned and worked over time."""
+def start(pages_to_scan, sleep_millisecs):
+    write("pages_to_scan", pages_to_scan)
+    write("sleep_millisecs", sleep_millisecs)
+    write("run", 1)
 
-    def __init__(self, pages_to_scan, sleep_millisecs):
+
+class Watch:
+    """Records how much KSM has merged, scanned and worked over time.
+
+    KSM's counters are the machine's. foreign_pages is the most that was merged at any time in other
+    processes than pids: more than a few, and what was recorded is not about these alone.
+    """
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.foreign_pages = 0
         self.daemon = daemon_pid()
-        write("pages_to_scan", pages_to_scan)
-        write("sleep_millisecs", sleep_millisecs)
         self.scanned_before = read("pages_scanned")
         self.cpu_before = memory.cpu_ns(self.daemon)
         self.begin = time.monotonic()
         self.points = []
-        write("run", 1)
 
     def sample(self):
         point = {
@@ -69,6 +78,9 @@ class Watch:
             "ksmd_seconds": (memory.cpu_ns(self.daemon) - self.cpu_before) / 1e9,
         }
         self.points.append(point)
+        own = sum(memory.merging_pages(pid) for pid in self.pids)
+        foreign = point["sharing_pages"] + read("pages_shared") - own
+        self.foreign_pages = max(self.foreign_pages, foreign)
         return point
 
     def run_for(self, seconds, step=0.1):

@@ -36,6 +36,12 @@ def cpu_ns(pid):
         return int(file.read().split()[0])
 
 
+def merging_pages(pid):
+    """Pages of a process that KSM has merged, those that it kept included."""
+    with open(f"/proc/{pid}/ksm_merging_pages", encoding="ascii") as file:
+        return int(file.read())
+
+
 class PeakSampler:
     """Peak resident memory and page tables of a child that is polled until it ends.
 

@@ -3,10 +3,11 @@
 
 import pathlib
 import random
+import sys
 import tempfile
 
 from lib import ksm
-from lib.harness import BENCH, PYTHON
+from lib.harness import BENCH, PYTHON, BenchError
 
 MIB = 1 << 20
 PAGE = 4096
@@ -15,6 +16,10 @@ BLOCKS = 64
 # A byte string of one MiB has a header, so it takes one page more than its content.
 PAGES_PER_BLOCK = MIB // PAGE + 1
 POSSIBLE_PAGES = (WORKERS - 1) * BLOCKS * PAGES_PER_BLOCK
+
+# More pages merged elsewhere than this (2 % of what is possible here) spoil a measurement.
+FOREIGN_PAGES = POSSIBLE_PAGES // 50
+ATTEMPTS = 4
 
 ARGUMENTS = [
     (["--pages-to-scan"], {"type": int, "default": 5000, "metavar": "N",
@@ -36,6 +41,28 @@ class Case:
         self.allocator = allocator
         self.launcher = launcher
         self.environment = environment or {}
+
+
+class Disturbed(BenchError):
+    """Another process on this machine merged memory at the same time."""
+
+
+def check_undisturbed(watch):
+    if watch.foreign_pages > FOREIGN_PAGES:
+        raise Disturbed(f"other processes had {watch.foreign_pages * PAGE // MIB} MiB merged "
+                        "meanwhile; use a machine where nothing else merges memory")
+
+
+def repeat_if_disturbed(measure, *arguments):
+    """Calls measure, which must record nothing before it has called check_undisturbed()."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return measure(*arguments)
+        except Disturbed as error:
+            if attempt == ATTEMPTS - 1:
+                raise
+            print(f"once more: {error}", file=sys.stderr)
+    return None
 
 
 def available(bench, cases):

@@ -16,7 +16,9 @@ def markdown_table(header, rows):
 
 
 def draw_merge(document, path):
-    chart = plot.Chart("Memory saved in 8 python3 workers after KSM is started", "seconds", "MiB")
+    huge = " (huge pages on)" if document["machine"]["transparent_hugepages"] == "always" else ""
+    chart = plot.Chart(f"Memory saved in 8 python3 workers after KSM is started{huge}",
+                       "seconds", "MiB")
     series = document["series"]
     limit = merging.POSSIBLE_PAGES * merging.PAGE / merging.MIB
     chart.add_limit(limit, "what equality of the byte strings allows")
@@ -50,7 +52,7 @@ def draw_sizes(document, path):
                plot.decade_axis(min(times), max(times), *plot.y_span()))
 
 
-CHARTS = {"merge": draw_merge, "sizes": draw_sizes}
+CHARTS = {"merge": draw_merge, "merge-huge-pages": draw_merge, "sizes": draw_sizes}
 
 
 def section(document):
@@ -58,6 +60,7 @@ def section(document):
     parts = [f"## {document['benchmark']}", "", document["title"], "",
              f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, "
              f"median (smallest..largest) of {document['rounds']} rounds, "
+             f"huge pages `{machine['transparent_hugepages']}`, "
              f"load {machine['load_average_at_start']} at the start.", ""]
     if document["benchmark"] in CHARTS:
         chart = RESULTS / f"{document['benchmark']}.svg"
@@ -87,8 +90,7 @@ def write_results(order):
              "Written by `bench/all` from the files in [results](results); do not edit. What each",
              "benchmark does and how to read it is in [README.md](README.md).", "",
              f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, "
-             f"Linux {machine['kernel']}, transparent huge pages "
-             f"`{machine['transparent_hugepages']}`.", "",
+             f"Linux {machine['kernel']}.", "",
              f"Packages: {packages}.", "",
              "## Goals", "",
              markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]

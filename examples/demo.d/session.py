@@ -76,26 +76,15 @@ def wait_for_merging(pids, before, possible, watch):
     return saved
 
 
-class WatchOnly(ksm.Watch):
-    """As Watch, for a KSM that runs already and that we may not set."""
-
-    def __init__(self):
-        self.daemon = ksm.daemon_pid()
-        self.scanned_before = ksm.read("pages_scanned")
-        self.cpu_before = memory.cpu_ns(self.daemon)
-        self.begin = time.monotonic()
-        self.points = []
-
-
 def merge(options, group, possible):
     pids = group.pids()
     before = memory.group_rollup(pids)
+    watch = ksm.Watch(pids)
     if options.merging == "start":
         step(f"KSM runs ({PAGES_TO_SCAN} pages each {SLEEP_MILLISECS} ms)")
-        watch = ksm.Watch(PAGES_TO_SCAN, SLEEP_MILLISECS)
+        ksm.start(PAGES_TO_SCAN, SLEEP_MILLISECS)
     else:
         step("KSM runs already, with the settings of this machine")
-        watch = WatchOnly()
     saved = wait_for_merging(pids, before["Pss"], possible, watch)
     cpu_seconds = watch.sample()["ksmd_seconds"]
     check_answers(group)
