@@ -24,8 +24,8 @@
 #define CACHE_ENTRIES	 64
 #define LABEL_DEPTH	 16
 #define LABEL_BYTES	 64
-#define KNOWN_STACKS	 16384 /* a power of two */
-#define KNOWN_STACKS_MAX (KNOWN_STACKS / 4 * 3)
+#define FEW_STACKS	 512 /* what the table of known stacks begins with; powers of two */
+#define MANY_STACKS	 16384
 #define ID_TABLE	 (2 * KSMALLOC_MAX_SITES)
 
 static_assert(KSM_MAX_FRAMES == KSMALLOC_MAX_FRAMES, "the segment has room for a whole stack");
@@ -45,15 +45,21 @@ struct thread {
 	struct cache_entry cache[CACHE_ENTRIES];
 };
 
+/* Known stacks, open addressing. It is replaced by a larger one, and then started anew. */
+struct known_stacks {
+	uint32_t size;
+	uint32_t count;	/* Synchronization: the table's lock */
+	/* Hash of return addresses, its low 16 bits replaced by the site's index; 0 is empty. */
+	_Atomic uint64_t entries[];
+};
+
 static struct {
-	pthread_mutex_t lock;		/* Protects count, ids, free_threads and known_count. */
+	pthread_mutex_t lock;		/* Protects count, ids and free_threads. */
 	struct ksm_site *sites;		/* KSMALLOC_MAX_SITES of them */
 	uint32_t count;
 	uint16_t *ids;			/* open addressing by id: index + 1, 0 is empty */
 	struct thread *free_threads;	/* LIFO */
-	uint32_t known_count;
-	/* Hash of return addresses, its low 16 bits replaced by the site's index. Atomic. */
-	_Atomic uint64_t *known;
+	_Atomic(struct known_stacks *) known;	/* replaced under the lock, read without */
 	pthread_key_t key;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -137,13 +143,23 @@ static void add_site_locked(uint16_t *entry, uint64_t id, struct ksmalloc_segmen
 	*entry = (uint16_t)table.count;
 }
 
+static struct known_stacks *make_known(uint32_t size)
+{
+	struct known_stacks *known =
+		ksm_meta_alloc(sizeof(*known) + size * sizeof(known->entries[0]));
+
+	if (known)
+		known->size = size;
+	return known;
+}
+
 int ksm_site_init(void)
 {
 	struct ksmalloc_segment_site *record = ksm_stat_prepare_site(0);
 
 	table.sites = ksm_meta_alloc(KSMALLOC_MAX_SITES * sizeof(struct ksm_site));
 	table.ids = ksm_meta_alloc(ID_TABLE * sizeof(table.ids[0]));
-	table.known = ksm_meta_alloc(KNOWN_STACKS * sizeof(table.known[0]));
+	table.known = make_known(FEW_STACKS);
 	if (!table.sites || !table.ids || !table.known || !record)
 		return -ENOMEM;
 	if (pthread_key_create(&table.key, thread_exit) != 0)
@@ -243,23 +259,51 @@ KSM_COLD static struct ksm_site *resolve(const uintptr_t *addresses, uint32_t co
 	return obtain(id ? id : 1, frames, resolved, NULL);
 }
 
+static void insert_known(struct known_stacks *known, uint64_t entry)
+{
+	uint32_t at = (uint32_t)(entry >> 40) & (known->size - 1);
+
+	while (atomic_load_explicit(&known->entries[at], memory_order_relaxed))
+		at = (at + 1) & (known->size - 1);
+	atomic_store_explicit(&known->entries[at], entry, memory_order_release);
+	known->count++;
+}
+
+/*
+ * Makes room in a table that is three quarters full: a larger one takes the
+ * entries over, and the old one stays for readers that still look at it. The
+ * largest one is emptied: many stacks fold into few sites, or code came and went.
+ */
+static struct known_stacks *make_room_locked(struct known_stacks *known)
+{
+	struct known_stacks *larger = known->size < MANY_STACKS ? make_known(4 * known->size) : NULL;
+
+	if (!larger) {
+		for (uint32_t i = 0; i < known->size; i++)
+			atomic_store_explicit(&known->entries[i], 0, memory_order_relaxed);
+		known->count = 0;
+		return known;
+	}
+	for (uint32_t i = 0; i < known->size; i++) {
+		uint64_t entry = atomic_load_explicit(&known->entries[i], memory_order_relaxed);
+
+		if (entry)
+			insert_known(larger, entry);
+	}
+	atomic_store_explicit(&table.known, larger, memory_order_release);
+	return larger;
+}
+
 /* Remembers that the stack with this hash belongs to the site. */
 static void remember(uint64_t hash, uint32_t site)
 {
-	uint32_t at = (uint32_t)(hash >> 40) % KNOWN_STACKS;
+	struct known_stacks *known;
 
 	pthread_mutex_lock(&table.lock);
-	if (table.known_count >= KNOWN_STACKS_MAX) {
-		/* Many stacks fold into few sites or code came and went: start anew. */
-		for (uint32_t i = 0; i < KNOWN_STACKS; i++)
-			atomic_store_explicit(&table.known[i], 0, memory_order_relaxed);
-		table.known_count = 0;
-	}
-	while (atomic_load_explicit(&table.known[at], memory_order_relaxed))
-		at = (at + 1) % KNOWN_STACKS;
-	atomic_store_explicit(&table.known[at], (hash & ~UINT64_C(0xffff)) | site,
-			      memory_order_release);
-	table.known_count++;
+	known = table.known;
+	if (known->count >= known->size / 4 * 3)
+		known = make_room_locked(known);
+	insert_known(known, (hash & ~UINT64_C(0xffff)) | site);
 	pthread_mutex_unlock(&table.lock);
 }
 
@@ -271,14 +315,15 @@ static struct ksm_site *find(const struct ksm_stack *stack, uint32_t generation)
 	/* The generation is part of the hash, so entries of unloaded code never match. */
 	uint64_t hash = XXH3_64bits_withSeed(folded, count * sizeof(folded[0]), generation) |
 			UINT64_C(1) << 63;
-	uint32_t at = (uint32_t)(hash >> 40) % KNOWN_STACKS;
+	struct known_stacks *known = atomic_load_explicit(&table.known, memory_order_acquire);
+	uint32_t at = (uint32_t)(hash >> 40) & (known->size - 1);
 	struct ksm_site *site;
 	uint64_t entry;
 
-	while ((entry = atomic_load_explicit(&table.known[at], memory_order_acquire)) != 0) {
+	while ((entry = atomic_load_explicit(&known->entries[at], memory_order_acquire)) != 0) {
 		if (((entry ^ hash) & ~UINT64_C(0xffff)) == 0)
 			return &table.sites[entry & 0xffff];
-		at = (at + 1) % KNOWN_STACKS;
+		at = (at + 1) & (known->size - 1);
 	}
 	site = resolve(folded, count);
 	remember(hash, site->index);
