@@ -3,6 +3,10 @@
  * The malloc family under its usual names. Each call is one comparison and a
  * jump: to jemalloc below the threshold, to a slow path in heap.c from it on.
  * C++ operators call malloc and need nothing of their own.
+ *
+ * Calls that Valgrind does not know (it takes over malloc, free, realloc and the
+ * aligned ones by the addresses of their names) go through those that it knows,
+ * so that a block is never made by one allocator and freed by the other.
  */
 #include "heap.h"
 #include "os.h"
@@ -10,6 +14,9 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+
+/* Exported, and called as a function by others of this file. */
+#define KNOWN KSM_EXPORT __attribute__((noinline))
 
 /* C23; glibc 2.36 does not declare them. */
 KSM_EXPORT void free_sized(void *block, size_t size);
@@ -20,7 +27,7 @@ KSM_EXPORT void *malloc(size_t size)
 	return ksm_heap_malloc(size);
 }
 
-KSM_EXPORT void free(void *block)
+KNOWN void free(void *block)
 {
 	ksm_heap_free(block);
 }
@@ -30,7 +37,7 @@ KSM_EXPORT void *calloc(size_t count, size_t size)
 	return ksm_heap_calloc(count, size);
 }
 
-KSM_EXPORT void *realloc(void *block, size_t size)
+KNOWN void *realloc(void *block, size_t size)
 {
 	return ksm_heap_realloc(block, size);
 }
@@ -43,20 +50,20 @@ KSM_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return ksm_heap_realloc(block, bytes);
+	return realloc(block, bytes);
 }
 
 KSM_EXPORT void free_sized(void *block, size_t size)
 {
 	(void)size;
-	ksm_heap_free(block);
+	free(block);
 }
 
 KSM_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 {
 	(void)alignment;
 	(void)size;
-	ksm_heap_free(block);
+	free(block);
 }
 
 KSM_EXPORT void *aligned_alloc(size_t alignment, size_t size)
@@ -98,7 +105,7 @@ KSM_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return 0;
 }
 
-KSM_EXPORT void *valloc(size_t size)
+KNOWN void *valloc(size_t size)
 {
 	return ksm_heap_aligned(KSM_PAGE, size);
 }
@@ -111,7 +118,7 @@ KSM_EXPORT void *pvalloc(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return ksm_heap_aligned(KSM_PAGE, ksm_align_down(whole, KSM_PAGE));
+	return valloc(ksm_align_down(whole, KSM_PAGE));
 }
 
 KSM_EXPORT size_t malloc_usable_size(void *block)
