@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash disable=SC2034
 # What the examples' run scripts share. Source it after `set -euo pipefail`.
 
 examples=$(cd "${BASH_SOURCE[0]%/*}" && pwd)

@@ -148,7 +148,8 @@ class Allocators:
             folders = [pathlib.Path("/usr/lib", f"{platform.machine()}-linux-gnu"),
                        pathlib.Path("/usr/lib")]
             found = [folder / soname for folder in folders if (folder / soname).exists()]
-            self.find_file(name, found[0] if found else folders[0] / soname, f"apt install {package}")
+            self.find_file(name, found[0] if found else folders[0] / soname,
+                           f"apt install {package}")
         else:
             fail(f"unknown allocator {name}; known are {', '.join(ALLOCATORS)}")
 
@@ -186,7 +187,8 @@ class Benchmark:
             prog=f"bench/{name}", description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter)
         self.parser.add_argument("--rounds", type=int, default=rounds, metavar="N",
-                                 help=f"interleaved rounds, median of them is shown (default {rounds})")
+                                 help="interleaved rounds; their median is shown "
+                                      "(default %(default)s)")
         self.parser.add_argument("--allocators", default=",".join(allocators), metavar="A,B",
                                  help="which to compare (default %(default)s)")
         self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",

@@ -36,8 +36,8 @@ def bytes_of(case):
 
 
 def draw_sizes(document, path):
-    chart = plot.Chart("malloc, write one byte, free: time by size, one thread", "size of the block",
-                       "ns, logarithmic")
+    chart = plot.Chart("malloc, write one byte, free: time by size, one thread",
+                       "size of the block", "ns, logarithmic")
     lines = {}
     for cell in document["results"]:
         if cell["case"].endswith(", 1 thread"):

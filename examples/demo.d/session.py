@@ -71,8 +71,8 @@ def wait_for_merging(pids, before, possible, watch):
         # Nothing merges in the first seconds: KSM wants to see a page unchanged twice.
         idle = idle + 1 if saved > 0.1 * possible and now < saved + MIB else 0
         saved = now
-        print(f"  after {watch.points[-1]['seconds'] + 1:2.0f} s  {max(saved, 0) / MIB:5.0f} MiB saved",
-              flush=True)
+        seconds = watch.points[-1]["seconds"] + 1
+        print(f"  after {seconds:2.0f} s  {max(saved, 0) / MIB:5.0f} MiB saved", flush=True)
     return saved
 
 

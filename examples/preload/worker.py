@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A program that knows nothing of ksmalloc: loads a table of 32 MiB and waits for its input to end."""
+"""A program that knows nothing of ksmalloc: loads a table of 32 MiB and waits for end of input."""
 
 import random
 import sys
