@@ -131,7 +131,7 @@ static struct ksr_site *index_get(struct site_index *index, struct ksr_report *r
 			return site;
 	}
 	index->cells[cell] = ++report->site_count;
-	report->sites[report->site_count - 1] = (struct ksr_site){ .id = id };
+	report->sites[report->site_count - 1] = (struct ksr_site){.id = id};
 	return &report->sites[report->site_count - 1];
 }
 
@@ -263,7 +263,7 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 			struct site_index *index, const struct ksr_process *process)
 {
-	struct join join = { .fs = fs, .report = report, .index = index, .process = process };
+	struct join join = {.fs = fs, .report = report, .index = index, .process = process};
 	struct ksmalloc_segment_slot *slots;
 	int error = sorted_slots(&process->snapshot, &slots);
 
@@ -322,8 +322,7 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		report->totals.kernel_merging =
 			(kernel->pages_sharing + kernel->pages_shared) * report->page_bytes;
 	}
-	report->totals.other_merging =
-		less(report->totals.kernel_merging, report->totals.merging);
+	report->totals.other_merging = less(report->totals.kernel_merging, report->totals.merging);
 	return error;
 }
 
@@ -407,9 +406,12 @@ static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *
 	if (error == -ENOENT || error == -ESRCH) {
 		if (!chosen)
 			return 0;
-		return reject(report, pid, error == -ESRCH ? "there is no such process" :
-			      "has no segment: it does not run under ksmalloc, or has not "
-			      "allocated a large block yet");
+		return reject(
+			report, pid,
+			error == -ESRCH
+				? "there is no such process"
+				: "has no segment: it does not run under ksmalloc, or has not "
+				  "allocated a large block yet");
 	}
 	if (error)
 		return !chosen && error == -EACCES ? 0 : reject(report, pid, why);

@@ -44,8 +44,8 @@
 
 struct ksr_memory {
 	uint64_t resident;
-	uint64_t merged; /* mapped pages that are KSM's */
-	uint64_t saved; /* by KSM */
+	uint64_t merged;      /* mapped pages that are KSM's */
+	uint64_t saved;	      /* by KSM */
 	uint64_t saved_error; /* saved is right to this many bytes more or less */
 	uint64_t fork_shared; /* saved by fork, not by KSM */
 	uint64_t swapped;
@@ -68,7 +68,7 @@ struct ksr_process {
 
 struct ksr_site {
 	uint64_t id;
-	uint32_t flags; /* of all processes, or-ed */
+	uint32_t flags;	 /* of all processes, or-ed */
 	uint32_t states; /* bit n: some process has it in state n */
 	uint32_t processes;
 	uint32_t slots;
@@ -88,11 +88,11 @@ struct ksr_totals {
 	struct ksr_memory sites;
 	struct ksr_memory nursery;
 	struct ksr_memory outside; /* KSM pages of VMAs that are no slots */
-	uint64_t merging; /* bytes: ksm_merging_pages of the processes read */
-	uint64_t zero; /* bytes: zero pages placed by KSM in them */
-	uint64_t kernel_saved; /* bytes: pages_sharing of the whole machine */
-	uint64_t kernel_merging; /* bytes: pages_sharing + pages_shared */
-	uint64_t other_merging; /* bytes: kernel_merging less merging, at least 0 */
+	uint64_t merging;	   /* bytes: ksm_merging_pages of the processes read */
+	uint64_t zero;		   /* bytes: zero pages placed by KSM in them */
+	uint64_t kernel_saved;	   /* bytes: pages_sharing of the whole machine */
+	uint64_t kernel_merging;   /* bytes: pages_sharing + pages_shared */
+	uint64_t other_merging;	   /* bytes: kernel_merging less merging, at least 0 */
 	uint64_t page_tables;
 };
 

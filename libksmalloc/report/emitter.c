@@ -37,7 +37,7 @@ struct ksr_emitter {
 /* Length of the valid UTF-8 sequence at text, 0 if there is none or it is a control character. */
 static size_t sequence_bytes(const unsigned char *text)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	uint32_t point;
 	size_t bytes;
 
@@ -75,7 +75,7 @@ void ksr_clean_text(char *text)
 
 void ksr_human_bytes(uint64_t bytes, char text[KSR_HUMAN_BYTES])
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double value = (double)bytes;
 	size_t unit = 0;
 
@@ -224,7 +224,8 @@ static void print_csv_table(struct ksr_emitter *emitter)
 	for (size_t i = 0; i < emitter->column_count; i++)
 		csv_field(emitter->output, emitter->columns[i].key, i == 0);
 	fputc('\n', emitter->output);
-	json_array_foreach(emitter->rows, index, row) {
+	json_array_foreach(emitter->rows, index, row)
+	{
 		for (size_t i = 0; i < emitter->column_count; i++)
 			csv_field(emitter->output, json_string_value(json_array_get(row, i)),
 				  i == 0);
@@ -252,7 +253,8 @@ static void column_widths(const struct ksr_emitter *emitter, size_t widths[MAX_C
 
 	for (size_t i = 0; i < emitter->column_count; i++) {
 		widths[i] = is_shown(emitter, i) ? width_of(emitter->columns[i].title) : 0;
-		json_array_foreach(emitter->rows, index, row) {
+		json_array_foreach(emitter->rows, index, row)
+		{
 			const char *text = json_string_value(json_array_get(row, i));
 
 			if (text && width_of(text) > widths[i])
@@ -326,8 +328,7 @@ static void print_text_table(struct ksr_emitter *emitter)
 	separate(emitter);
 	column_widths(emitter, widths);
 	print_text_head(emitter, widths);
-	json_array_foreach(emitter->rows, index, row)
-		print_text_row(emitter, row, widths);
+	json_array_foreach(emitter->rows, index, row) print_text_row(emitter, row, widths);
 }
 
 /* --- the interface ----------------------------------------------------------- */
@@ -387,8 +388,7 @@ static void text_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 	for (size_t i = 0; i < emitter->column_count; i++) {
 		enum ksr_cell_kind kind = cells[i].kind;
 
-		note_error(emitter,
-			   json_array_append_new(row, cell_to_string(emitter, &cells[i])));
+		note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cells[i])));
 		note_error(emitter,
 			   json_array_append_new(left, json_boolean(kind == KSR_CELL_TEXT ||
 								    kind == KSR_CELL_BOOL)));
@@ -424,7 +424,7 @@ void ksr_emitter_table_end(struct ksr_emitter *emitter)
 
 void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key)
 {
-	static const struct ksr_column columns[] = { { "key", "" }, { "value", "" } };
+	static const struct ksr_column columns[] = {{"key", ""}, {"value", ""}};
 
 	emitter->columns = columns;
 	emitter->column_count = KSM_COUNT_OF(columns);
@@ -462,7 +462,8 @@ void ksr_emitter_section_end(struct ksr_emitter *emitter)
 	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT) {
 		separate(emitter);
 		column_widths(emitter, widths);
-		json_array_foreach(emitter->rows, index, row) {
+		json_array_foreach(emitter->rows, index, row)
+		{
 			print_field(emitter, json_string_value(json_array_get(row, 0)), widths[0],
 				    true, false);
 			print_field(emitter, json_string_value(json_array_get(row, 1)), widths[1],

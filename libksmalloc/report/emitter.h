@@ -60,7 +60,7 @@ struct ksr_cell {
 };
 
 struct ksr_column {
-	const char *key; /* in JSON and CSV */
+	const char *key;   /* in JSON and CSV */
 	const char *title; /* in text; NULL: shown in JSON and CSV only */
 };
 
@@ -93,34 +93,34 @@ void ksr_clean_text(char *text);
 
 KSM_INLINE struct ksr_cell ksr_cell_text(const char *text)
 {
-	return (struct ksr_cell){ .kind = text ? KSR_CELL_TEXT : KSR_CELL_NONE, .text = text };
+	return (struct ksr_cell){.kind = text ? KSR_CELL_TEXT : KSR_CELL_NONE, .text = text};
 }
 
 KSM_INLINE struct ksr_cell ksr_cell_bytes(uint64_t bytes)
 {
-	return (struct ksr_cell){ .kind = KSR_CELL_BYTES, .number = bytes };
+	return (struct ksr_cell){.kind = KSR_CELL_BYTES, .number = bytes};
 }
 
 KSM_INLINE struct ksr_cell ksr_cell_count(uint64_t count)
 {
-	return (struct ksr_cell){ .kind = KSR_CELL_COUNT, .number = count };
+	return (struct ksr_cell){.kind = KSR_CELL_COUNT, .number = count};
 }
 
 KSM_INLINE struct ksr_cell ksr_cell_bool(bool value)
 {
-	return (struct ksr_cell){ .kind = KSR_CELL_BOOL, .number = value };
+	return (struct ksr_cell){.kind = KSR_CELL_BOOL, .number = value};
 }
 
 /* 100 * part / whole; not known when there is no whole. */
 KSM_INLINE struct ksr_cell ksr_cell_percent(uint64_t part, uint64_t whole)
 {
-	return (struct ksr_cell){ .kind = whole ? KSR_CELL_PERCENT : KSR_CELL_NONE,
-				  .percent = whole ? 100.0 * (double)part / (double)whole : 0 };
+	return (struct ksr_cell){.kind = whole ? KSR_CELL_PERCENT : KSR_CELL_NONE,
+				 .percent = whole ? 100.0 * (double)part / (double)whole : 0};
 }
 
 KSM_INLINE struct ksr_cell ksr_cell_list(const char *const *items, size_t count)
 {
-	return (struct ksr_cell){ .kind = KSR_CELL_LIST, .list = { items, count } };
+	return (struct ksr_cell){.kind = KSR_CELL_LIST, .list = {items, count}};
 }
 
 #endif

@@ -32,7 +32,8 @@ static bool explain_placement(const struct ksr_site *site, struct ksr_reasons *r
 	if (site->states & placed)
 		return false;
 	if (site->states & (1u << KSMALLOC_SITE_TRANSIENT))
-		say(reasons, "Its blocks live too shortly to merge: they get no slot of their own.");
+		say(reasons,
+		    "Its blocks live too shortly to merge: they get no slot of their own.");
 	else
 		say(reasons, "It has not yet held enough memory at once to get a slot of its own.");
 	return true;
@@ -64,8 +65,10 @@ static bool explain_engine(const struct ksr_kernel *kernel, struct ksr_reasons *
 		return true;
 	}
 	if (kernel->full_scans != KSR_NONE && kernel->full_scans < 2) {
-		say(reasons, "KSM has made %" PRIu64 " full scans; a page merges at its second "
-		    "visit at the earliest.", kernel->full_scans);
+		say(reasons,
+		    "KSM has made %" PRIu64 " full scans; a page merges at its second "
+		    "visit at the earliest.",
+		    kernel->full_scans);
 		return true;
 	}
 	return false;
@@ -80,11 +83,11 @@ static void explain_content(const struct ksr_report *report, const struct ksr_si
 
 	if (site->processes == 1)
 		say(reasons, "Only one process has it: equal pages must then lie in that one.");
-	if (volatile_pages > unshared_pages && volatile_pages * report->page_bytes >
-	    report->totals.sites.resident / 4)
+	if (volatile_pages > unshared_pages &&
+	    volatile_pages * report->page_bytes > report->totals.sites.resident / 4)
 		say(reasons, "Many pages of this machine change faster than KSM visits them.");
 	say(reasons, "Most of its pages have content of their own, such as addresses: "
-	    "'ksmalloc estimate' tells what could merge.");
+		     "'ksmalloc estimate' tells what could merge.");
 }
 
 void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *site,

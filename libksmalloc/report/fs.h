@@ -98,8 +98,7 @@ int ksr_fs_replace(const char *path, const char *data, size_t size);
 int ksr_fs_open_private(const char *path);
 
 /* The next line of a text: its start and length without the newline. false at the end. */
-bool ksr_text_line(const struct ksr_text *text, size_t *position, const char **line,
-		   size_t *bytes);
+bool ksr_text_line(const struct ksr_text *text, size_t *position, const char **line, size_t *bytes);
 /* false when the line has not the form of a line of maps. */
 bool ksr_map_line_parse(const char *line, size_t bytes, struct ksr_map_line *map);
 

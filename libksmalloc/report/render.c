@@ -30,26 +30,24 @@ enum column_id {
 	COLUMN_FIRST_STAT, /* the statistics of the segment follow, from their own list */
 };
 
-#define STAT_COLUMN(name, kind, help) { #name, NULL },
+#define STAT_COLUMN(name, kind, help) {#name, NULL},
 
-static const struct ksr_column columns[] = {
-	[COLUMN_LIVE] = { "live", "LIVE" },
-	[COLUMN_RESIDENT] = { "resident", "RESIDENT" },
-	[COLUMN_MERGED] = { "merged", "MERGED" },
-	[COLUMN_SAVED] = { "saved", "SAVED" },
-	[COLUMN_SAVED_PERCENT] = { "saved_percent", "SAVED %" },
-	[COLUMN_FORK] = { "fork_shared", NULL },
-	[COLUMN_CALLS] = { "calls", "CALLS" },
-	[COLUMN_PROCESSES] = { "processes", "PROCESSES" },
-	[COLUMN_NAME] = { "site", "SITE" },
-	[COLUMN_ID] = { "id", NULL },
-	[COLUMN_STATE] = { "state", NULL },
-	[COLUMN_ADVISED] = { "advised", NULL },
-	[COLUMN_SAVED_ERROR] = { "saved_error", NULL },
-	[COLUMN_FRAMES] = { "frames", "FRAMES" },
-	[COLUMN_WHY] = { "why", "WHY" },
-	KSMALLOC_SITE_STATS(STAT_COLUMN)
-};
+static const struct ksr_column columns[] = {[COLUMN_LIVE] = {"live", "LIVE"},
+					    [COLUMN_RESIDENT] = {"resident", "RESIDENT"},
+					    [COLUMN_MERGED] = {"merged", "MERGED"},
+					    [COLUMN_SAVED] = {"saved", "SAVED"},
+					    [COLUMN_SAVED_PERCENT] = {"saved_percent", "SAVED %"},
+					    [COLUMN_FORK] = {"fork_shared", NULL},
+					    [COLUMN_CALLS] = {"calls", "CALLS"},
+					    [COLUMN_PROCESSES] = {"processes", "PROCESSES"},
+					    [COLUMN_NAME] = {"site", "SITE"},
+					    [COLUMN_ID] = {"id", NULL},
+					    [COLUMN_STATE] = {"state", NULL},
+					    [COLUMN_ADVISED] = {"advised", NULL},
+					    [COLUMN_SAVED_ERROR] = {"saved_error", NULL},
+					    [COLUMN_FRAMES] = {"frames", "FRAMES"},
+					    [COLUMN_WHY] = {"why", "WHY"},
+					    KSMALLOC_SITE_STATS(STAT_COLUMN)};
 
 #define COLUMN_COUNT KSM_COUNT_OF(columns)
 
@@ -120,7 +118,7 @@ static int compare_sites(const void *left, const void *right, void *user)
 {
 	const struct ksr_site *a = left;
 	const struct ksr_site *b = right;
-	const size_t keys[] = { *(size_t *)user, COLUMN_RESIDENT, COLUMN_LIVE };
+	const size_t keys[] = {*(size_t *)user, COLUMN_RESIDENT, COLUMN_LIVE};
 
 	for (size_t i = 0; i < KSM_COUNT_OF(keys); i++) {
 		uint64_t x = sort_value(a, keys[i]);
@@ -263,8 +261,10 @@ static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 	if (shown < worth)
 		ksr_emitter_note(emitter, "%zu more sites are not shown (--top).", worth - shown);
 	if (worth < report->site_count)
-		ksr_emitter_note(emitter, "%zu sites that hold no memory now are not shown "
-				 "(--empty shows them).", report->site_count - worth);
+		ksr_emitter_note(emitter,
+				 "%zu sites that hold no memory now are not shown "
+				 "(--empty shows them).",
+				 report->site_count - worth);
 }
 
 static void render_totals(const struct ksr_report *report, struct ksr_emitter *emitter)
@@ -276,24 +276,23 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		uint64_t bytes;
 		bool always; /* in text too when it is 0 */
 	} const lines[] = {
-		{ "resident_in_sites", "resident in sites", totals->sites.resident, true },
-		{ "merged_in_sites", "merged in sites", totals->sites.merged, true },
-		{ "saved_in_sites", "saved in sites", totals->sites.saved, true },
-		{ "saved_error", "saved, error at most", totals->sites.saved_error, false },
-		{ "fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
-		  false },
-		{ "resident_in_nursery", "resident in nurseries", totals->nursery.resident,
-		  false },
-		{ "swapped_in_sites", "swapped out of sites", totals->sites.swapped, false },
-		{ "merged_outside", "merged outside of sites", totals->outside.merged, true },
-		{ "saved_outside", "saved outside of sites", totals->outside.saved, true },
-		{ "zero_pages", "zero pages placed by KSM", totals->zero, false },
-		{ "merging_of_processes", "merging, as the kernel counts these processes",
-		  totals->merging, true },
-		{ "other_processes", "merging in other processes", totals->other_merging, true },
-		{ "kernel_merging", "merging on the whole machine", totals->kernel_merging, true },
-		{ "kernel_saved", "saved on the whole machine", totals->kernel_saved, true },
-		{ "page_tables", "page tables of these processes", totals->page_tables, false },
+		{"resident_in_sites", "resident in sites", totals->sites.resident, true},
+		{"merged_in_sites", "merged in sites", totals->sites.merged, true},
+		{"saved_in_sites", "saved in sites", totals->sites.saved, true},
+		{"saved_error", "saved, error at most", totals->sites.saved_error, false},
+		{"fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
+		 false},
+		{"resident_in_nursery", "resident in nurseries", totals->nursery.resident, false},
+		{"swapped_in_sites", "swapped out of sites", totals->sites.swapped, false},
+		{"merged_outside", "merged outside of sites", totals->outside.merged, true},
+		{"saved_outside", "saved outside of sites", totals->outside.saved, true},
+		{"zero_pages", "zero pages placed by KSM", totals->zero, false},
+		{"merging_of_processes", "merging, as the kernel counts these processes",
+		 totals->merging, true},
+		{"other_processes", "merging in other processes", totals->other_merging, true},
+		{"kernel_merging", "merging on the whole machine", totals->kernel_merging, true},
+		{"kernel_saved", "saved on the whole machine", totals->kernel_saved, true},
+		{"page_tables", "page tables of these processes", totals->page_tables, false},
 	};
 
 	ksr_emitter_section_begin(emitter, "totals");
@@ -317,7 +316,7 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
 	if (report->totals.sites.saved_error)
 		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
-				 "saved was estimated; as root it is counted.");
+					  "saved was estimated; as root it is counted.");
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
 				 report->rejected[i].why);

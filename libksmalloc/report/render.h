@@ -20,8 +20,8 @@
 
 struct ksr_render_options {
 	const char *sort; /* a column's key */
-	uint64_t top; /* 0: all */
-	uint64_t frames; /* lines of the stack below each site, 0: none */
+	uint64_t top;	  /* 0: all */
+	uint64_t frames;  /* lines of the stack below each site, 0: none */
 	bool why;
 	bool empty; /* show sites that hold no memory too */
 };

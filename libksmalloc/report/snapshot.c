@@ -30,8 +30,10 @@ struct table_rule {
 	uint32_t capacity_max;
 };
 
-#define RULE(field, bytes, max) \
-	{ #field, offsetof(struct ksmalloc_segment_header, field), bytes, max }
+#define RULE(field, bytes, max)                                                                    \
+	{                                                                                          \
+#field, offsetof(struct ksmalloc_segment_header, field), bytes, max                \
+	}
 
 static const struct table_rule table_rules[] = {
 	RULE(sites, sizeof(struct ksmalloc_segment_site), 16 * KSMALLOC_MAX_SITES),
@@ -70,9 +72,9 @@ static int check_table(const struct table_rule *rule, const struct ksmalloc_segm
 			      table.count, table.capacity);
 	if (table.offset < header->header_bytes || table.offset > size ||
 	    (uint64_t)table.count * table.stride > size - table.offset)
-		return refuse(why, "table %s: %u records at offset %" PRIu64
-			      " do not fit into %zu bytes", rule->name, table.count, table.offset,
-			      size);
+		return refuse(
+			why, "table %s: %u records at offset %" PRIu64 " do not fit into %zu bytes",
+			rule->name, table.count, table.offset, size);
 	return 0;
 }
 

@@ -20,9 +20,9 @@ struct label_rule {
 	size_t offset;
 };
 
-#define RULE(member, label) { label, sizeof(label) - 1, offsetof(struct ksr_vma, member) },
+#define RULE(member, label) {label, sizeof(label) - 1, offsetof(struct ksr_vma, member)},
 
-static const struct label_rule smaps_rules[] = { KSR_SMAPS_FIELDS(RULE) };
+static const struct label_rule smaps_rules[] = {KSR_SMAPS_FIELDS(RULE)};
 
 /* A number after blanks; false when there is none or it does not fit. */
 static bool number_after(const char *text, const char *end, uint64_t *value)
@@ -334,10 +334,10 @@ void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel)
 }
 
 /* Bits of /proc/PID/pagemap and /proc/kpageflags, from the kernel's documentation. */
-#define PAGEMAP_PRESENT	 (UINT64_C(1) << 63)
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
-#define KPAGEFLAG_KSM	 (UINT64_C(1) << 21)
-#define SHARING_BATCH	 4096
+#define KPAGEFLAG_KSM (UINT64_C(1) << 21)
+#define SHARING_BATCH 4096
 
 static bool read_kernel_page(int fd, uint64_t pfn, uint64_t *value)
 {

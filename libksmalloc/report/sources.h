@@ -38,11 +38,11 @@
 	X(huge, "AnonHugePages")
 
 #define KSR_VMA_MERGEABLE (1u << 0) /* VmFlags has mg */
-#define KSR_VMA_NO_HUGE	  (1u << 1) /* VmFlags has nh */
-#define KSR_VMA_FILE	  (1u << 2) /* maps a file */
-#define KSR_VMA_HAS_KSM	  (1u << 3) /* the kernel has a line KSM: at all, since 6.6 */
-#define KSR_VMA_SPECIAL	  (1u << 4) /* [stack], [vdso] and such: a name of the kernel's */
-#define KSR_VMA_SHARED	  (1u << 5) /* a shared mapping: never merged by KSM */
+#define KSR_VMA_NO_HUGE (1u << 1)   /* VmFlags has nh */
+#define KSR_VMA_FILE (1u << 2)	    /* maps a file */
+#define KSR_VMA_HAS_KSM (1u << 3)   /* the kernel has a line KSM: at all, since 6.6 */
+#define KSR_VMA_SPECIAL (1u << 4)   /* [stack], [vdso] and such: a name of the kernel's */
+#define KSR_VMA_SHARED (1u << 5)    /* a shared mapping: never merged by KSM */
 
 struct ksr_vma {
 	uint64_t begin;
@@ -72,7 +72,7 @@ struct ksr_status {
 	pid_t parent;
 	uint64_t start_time_ticks;
 	uint64_t page_tables; /* VmPTE */
-	uint64_t uid; /* real */
+	uint64_t uid;	      /* real */
 };
 
 /* The numbers of /sys/kernel/mm/ksm: X(name). */
@@ -120,12 +120,13 @@ void ksr_chosen_word(const char *text, char *word, size_t bytes);
 
 /* How a VMA's pages are shared, counted page by page. Needs root. */
 struct ksr_sharing {
-	uint64_t ksm_saved; /* bytes: each KSM page less its share, page * (1 - 1/mapcount) */
+	uint64_t ksm_saved;  /* bytes: each KSM page less its share, page * (1 - 1/mapcount) */
 	uint64_t fork_saved; /* the same of pages that are not KSM's */
 	uint64_t ksm_mapped; /* bytes of mapped KSM pages */
 };
 
-/* [begin, end) of a process, by pagemap, kpagecount and kpageflags. -EPERM when the kernel hides PFNs. */
+/* [begin, end) of a process, by pagemap, kpagecount and kpageflags. -EPERM when the kernel hides
+ * PFNs. */
 int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_t end,
 		     struct ksr_sharing *sharing);
 

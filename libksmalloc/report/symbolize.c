@@ -259,7 +259,7 @@ static bool add_line(struct result *result, const char *function, const char *pl
 	if (!larger)
 		return false;
 	stack->lines = larger;
-	larger[stack->count++] = (struct ksr_line){ function, place, module };
+	larger[stack->count++] = (struct ksr_line){function, place, module};
 	return true;
 }
 

@@ -34,14 +34,14 @@ struct ksr_symbols;
 /* One function: inlined ones are entries of their own. */
 struct ksr_line {
 	const char *function; /* or module+0xoffset; never NULL */
-	const char *place; /* "file.c:12", empty when unknown */
-	const char *module; /* last component of the module's path */
+	const char *place;    /* "file.c:12", empty when unknown */
+	const char *module;   /* last component of the module's path */
 };
 
 struct ksr_stack {
 	struct ksr_line *lines; /* innermost first */
 	size_t count;
-	size_t deciding; /* index of the line that names the site */
+	size_t deciding;  /* index of the line that names the site */
 	const char *name; /* "function (file.c:12) < caller", or the label */
 };
 

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CACHE_VERSION	  1
-#define CACHE_LIMIT	  (8 * KSM_MIB)
+#define CACHE_VERSION 1
+#define CACHE_LIMIT (8 * KSM_MIB)
 #define CACHE_MOST_ANSWERS 65536
 
 struct answer {
@@ -107,7 +107,7 @@ static void insert(struct ksr_cache *cache, uint64_t address, const char *text, 
 	}
 	memmove(&cache->answers[at + 1], &cache->answers[at],
 		(cache->count - at) * sizeof(*cache->answers));
-	cache->answers[at] = (struct answer){ address, copy };
+	cache->answers[at] = (struct answer){address, copy};
 	cache->count++;
 }
 
@@ -159,9 +159,8 @@ struct ksr_cache *ksr_cache_create(const char *folder, const char *key)
 	if (!cache)
 		return NULL;
 	snprintf(cache->key, sizeof(cache->key), "%s", key);
-	if (folder[0] &&
-	    snprintf(cache->path, sizeof(cache->path), "%s/%s", folder, key) <
-		    (int)sizeof(cache->path))
+	if (folder[0] && snprintf(cache->path, sizeof(cache->path), "%s/%s", folder, key) <
+				 (int)sizeof(cache->path))
 		load(cache);
 	else
 		cache->path[0] = '\0';

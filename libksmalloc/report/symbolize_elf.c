@@ -164,8 +164,8 @@ static void put_symbol(struct ksr_elf *elf, uint64_t address, FILE *stream)
 {
 	GElf_Off offset;
 	GElf_Sym symbol;
-	const char *name = dwfl_module_addrinfo(elf->module, address, &offset, &symbol, NULL, NULL,
-						NULL);
+	const char *name =
+		dwfl_module_addrinfo(elf->module, address, &offset, &symbol, NULL, NULL, NULL);
 
 	/* The last symbol before a gap is not the function that the address lies in. */
 	if (name && symbol.st_size && offset >= symbol.st_size)

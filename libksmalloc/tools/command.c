@@ -18,7 +18,7 @@
 
 /* Values that getopt_long returns: above all characters. */
 #define FIRST_VALUE 1000
-#define HELP_VALUE  999
+#define HELP_VALUE 999
 
 static void complain(const struct ksr_command *command, const char *format, va_list args)
 {
@@ -61,8 +61,8 @@ void ksr_command_help(const struct ksr_command *command, FILE *output)
 		const struct ksr_option *option = &command->options[i];
 		char left[64];
 
-		snprintf(left, sizeof(left), "--%s%s%s", option->name,
-			 option->argument ? " " : "", option->argument ? option->argument : "");
+		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
+			 option->argument ? option->argument : "");
 		fprintf(output, "  %-22s %s\n", left, option->help);
 	}
 	fprintf(output, "  %-22s %s\n", "--help", "Show this text and exit.");
@@ -80,8 +80,8 @@ static void fill_long_options(const struct ksr_command *command, struct option *
 			.val = FIRST_VALUE + (int)i,
 		};
 	}
-	options[count] = (struct option){ .name = "help", .val = HELP_VALUE };
-	options[count + 1] = (struct option){ 0 };
+	options[count] = (struct option){.name = "help", .val = HELP_VALUE};
+	options[count + 1] = (struct option){0};
 }
 
 static int bad_option(const struct ksr_command *command, int result, char **argv)

@@ -21,13 +21,14 @@
 #include "emitter.h"
 #include "fs.h"
 
-#define KSR_EXIT_OK	  0
-#define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show */
-#define KSR_EXIT_USAGE	  2
-#define KSR_EXIT_FAILED	  3 /* the command could not do its work */
+#define KSR_EXIT_OK 0
+#define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show   \
+			     */
+#define KSR_EXIT_USAGE 2
+#define KSR_EXIT_FAILED 3 /* the command could not do its work */
 
 struct ksr_option {
-	const char *name; /* without dashes */
+	const char *name;     /* without dashes */
 	const char *argument; /* NULL: a switch */
 	const char *help;
 };

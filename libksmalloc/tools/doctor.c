@@ -17,10 +17,10 @@ enum option_id {
 };
 
 static const struct ksr_option options[] = {
-	[OPTION_FIX] = { "fix", NULL, "Start KSM, raise its speed, remove stale segment files." },
-	[OPTION_ALL] = { "all", NULL, "Look at the processes of all users." },
-	[OPTION_JSON] = { "json", NULL, "Write JSON." },
-	[OPTION_ROOT] = { "root", "DIR", "Read proc and sys below DIR: a recorded tree." },
+	[OPTION_FIX] = {"fix", NULL, "Start KSM, raise its speed, remove stale segment files."},
+	[OPTION_ALL] = {"all", NULL, "Look at the processes of all users."},
+	[OPTION_JSON] = {"json", NULL, "Write JSON."},
+	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
 };
 
 struct doctor_options {
@@ -52,7 +52,7 @@ void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *k
 			free(text);
 		return;
 	}
-	larger[findings->count++] = (struct ksr_finding){ level, key, text, copy };
+	larger[findings->count++] = (struct ksr_finding){level, key, text, copy};
 }
 
 void ksr_findings_free(struct ksr_findings *findings)
@@ -79,8 +79,8 @@ static void raise_setting(const struct ksr_fs *fs, const char *name, uint64_t ol
 			 "cannot write /sys/kernel/mm/ksm/%s: %s", name, strerror(-error));
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "fix", "",
-			 "changed %s from %" PRIu64 " to %" PRIu64
-			 "; undo: echo %" PRIu64 " > /sys/kernel/mm/ksm/%s",
+			 "changed %s from %" PRIu64 " to %" PRIu64 "; undo: echo %" PRIu64
+			 " > /sys/kernel/mm/ksm/%s",
 			 name, old, wanted, old, name);
 }
 
@@ -105,7 +105,7 @@ static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
 
 static const char *level_word(enum ksr_level level)
 {
-	static const char *const words[] = { "ok", "warn", "bad" };
+	static const char *const words[] = {"ok", "warn", "bad"};
 
 	return words[level];
 }
@@ -114,7 +114,10 @@ static int render(const struct ksr_command *command, enum ksr_format format,
 		  const struct ksr_findings *findings)
 {
 	static const struct ksr_column columns[] = {
-		{ "level", "LEVEL" }, { "key", NULL }, { "finding", "FINDING" }, { "advice", "ADVICE" },
+		{"level", "LEVEL"},
+		{"key", NULL},
+		{"finding", "FINDING"},
+		{"advice", "ADVICE"},
 	};
 	struct ksr_emitter *emitter = ksr_emitter_create(format, stdout);
 	int status = KSR_EXIT_OK;
@@ -166,8 +169,8 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 
 static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 {
-	struct doctor_options chosen = { 0 };
-	struct ksr_findings findings = { 0 };
+	struct doctor_options chosen = {0};
+	struct ksr_findings findings = {0};
 	struct ksr_fs fs;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA	     0x53564d41
+#define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 #ifndef PR_GET_MEMORY_MERGE
@@ -20,7 +20,7 @@
 
 /* What the kernel starts with; it merges 20 MiB/s at most. */
 #define DEFAULT_PAGES_TO_SCAN 100
-#define SLOW_MIB_PER_SECOND   64
+#define SLOW_MIB_PER_SECOND 64
 
 static void check_run(const struct ksr_kernel *kernel, struct ksr_findings *findings)
 {
@@ -58,8 +58,9 @@ static void check_speed(const struct ksr_kernel *kernel, struct ksr_findings *fi
 			 "/sys/kernel/mm/ksm/pages_to_scan",
 			 "KSM scans at most %.0f MiB/s (%" PRIu64 " pages every %" PRIu64 " ms)%s",
 			 rate, kernel->pages_to_scan, kernel->sleep_millisecs,
-			 kernel->pages_to_scan == DEFAULT_PAGES_TO_SCAN ?
-				 ": the kernel's default is a value for demonstration" : "");
+			 kernel->pages_to_scan == DEFAULT_PAGES_TO_SCAN
+				 ? ": the kernel's default is a value for demonstration"
+				 : "");
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_speed", "",
 			 "KSM scans at most %.0f MiB/s (%" PRIu64 " pages every %" PRIu64 " ms)",
@@ -71,13 +72,14 @@ static void check_details(const struct ksr_fs *fs, const struct ksr_kernel *kern
 {
 	if (fs->live)
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_writable", "",
-			 ksr_fs_writable(fs, "sys/kernel/mm/ksm/run") ?
-				 "this user may change KSM's settings" :
-				 "only root may change KSM's settings");
+			 ksr_fs_writable(fs, "sys/kernel/mm/ksm/run")
+				 ? "this user may change KSM's settings"
+				 : "only root may change KSM's settings");
 	if (kernel->smart_scan != KSR_NONE)
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_smart_scan", "",
 			 kernel->smart_scan ? "smart_scan is on: pages that did not merge are "
-					      "visited less often" : "smart_scan is off");
+					      "visited less often"
+					    : "smart_scan is off");
 	if (kernel->max_page_sharing != KSR_NONE && kernel->max_page_sharing < 16)
 		ksr_find(findings, KSR_LEVEL_WARN, "ksm_max_page_sharing",
 			 "set /sys/kernel/mm/ksm/max_page_sharing to 256; KSM must have no merged "
@@ -90,8 +92,8 @@ static void check_details(const struct ksr_fs *fs, const struct ksr_kernel *kern
 			 kernel->max_page_sharing);
 	if (kernel->use_zero_pages != KSR_NONE)
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_use_zero_pages", "",
-			 kernel->use_zero_pages ? "zero pages become the kernel's zero page" :
-						  "zero pages are merged like any other");
+			 kernel->use_zero_pages ? "zero pages become the kernel's zero page"
+						: "zero pages are merged like any other");
 }
 
 static void check_ksm(const struct ksr_fs *fs, struct ksr_findings *findings)
@@ -124,10 +126,11 @@ static void check_memory_settings(const struct ksr_fs *fs, struct ksr_findings *
 	}
 	if (ksr_fs_read_u64(fs, &value, "proc/sys/vm/overcommit_memory") == 0) {
 		if (value == 2)
-			ksr_find(findings, KSR_LEVEL_WARN, "overcommit_memory",
-				 "set vm.overcommit_memory to 0 or 1, or a larger "
-				 "vm.overcommit_ratio",
-				 "vm.overcommit_memory is 2: address space of slots counts as used");
+			ksr_find(
+				findings, KSR_LEVEL_WARN, "overcommit_memory",
+				"set vm.overcommit_memory to 0 or 1, or a larger "
+				"vm.overcommit_ratio",
+				"vm.overcommit_memory is 2: address space of slots counts as used");
 		else
 			ksr_find(findings, KSR_LEVEL_OK, "overcommit_memory", "",
 				 "vm.overcommit_memory is %" PRIu64, value);
@@ -147,8 +150,8 @@ static void check_calls(struct ksr_findings *findings)
 			 "madvise(MADV_MERGEABLE) works in this process");
 	else
 		ksr_find(findings, KSR_LEVEL_BAD, "madvise",
-			 errno == EINVAL ? "use a kernel with CONFIG_KSM" :
-					   "let the seccomp profile of the container allow madvise",
+			 errno == EINVAL ? "use a kernel with CONFIG_KSM"
+					 : "let the seccomp profile of the container allow madvise",
 			 "madvise(MADV_MERGEABLE) fails in this process: %s",
 			 strerrorname_np(errno));
 	if (prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) >= 0)

@@ -24,23 +24,23 @@ struct failure {
 #define COUNTER(name) offsetof(struct ksmalloc_process_stats, name)
 
 static const struct failure failures[] = {
-	{ "advise_failed", COUNTER(advise_failed_total), COUNTER(advise_errno), KSR_LEVEL_BAD,
-	  "time(s) a slot could not be offered to KSM",
-	  "EPERM: let the seccomp profile allow madvise; EINVAL: the kernel has no KSM; ENOMEM or "
-	  "EAGAIN: raise vm.max_map_count" },
-	{ "segment_failed", COUNTER(segment_failed_total), COUNTER(segment_errno), KSR_LEVEL_WARN,
-	  "time(s) a segment file could not be made; memory is used instead",
-	  "give the process a folder of its own with KSMALLOC_STATS_DIR" },
-	{ "grow_failed", COUNTER(grow_failed_total), 0, KSR_LEVEL_WARN,
-	  "time(s) a slot could not grow; the block went to the heap",
-	  "raise the memory limit or vm.max_map_count" },
-	{ "name_failed", COUNTER(name_failed_total), 0, KSR_LEVEL_OK,
-	  "time(s) a slot could not be named in maps; nothing relies on it", "" },
-	{ "hint_failed", COUNTER(hint_failed_total), 0, KSR_LEVEL_WARN,
-	  "hint(s) refused by the kernel", "see the kernel's log" },
-	{ "sites_dropped", COUNTER(sites_dropped_total), 0, KSR_LEVEL_WARN,
-	  "block(s) counted for the site 'other', because a table is full",
-	  "raise KSMALLOC_SITE_BYTES, so that small sites get no slot" },
+	{"advise_failed", COUNTER(advise_failed_total), COUNTER(advise_errno), KSR_LEVEL_BAD,
+	 "time(s) a slot could not be offered to KSM",
+	 "EPERM: let the seccomp profile allow madvise; EINVAL: the kernel has no KSM; ENOMEM or "
+	 "EAGAIN: raise vm.max_map_count"},
+	{"segment_failed", COUNTER(segment_failed_total), COUNTER(segment_errno), KSR_LEVEL_WARN,
+	 "time(s) a segment file could not be made; memory is used instead",
+	 "give the process a folder of its own with KSMALLOC_STATS_DIR"},
+	{"grow_failed", COUNTER(grow_failed_total), 0, KSR_LEVEL_WARN,
+	 "time(s) a slot could not grow; the block went to the heap",
+	 "raise the memory limit or vm.max_map_count"},
+	{"name_failed", COUNTER(name_failed_total), 0, KSR_LEVEL_OK,
+	 "time(s) a slot could not be named in maps; nothing relies on it", ""},
+	{"hint_failed", COUNTER(hint_failed_total), 0, KSR_LEVEL_WARN,
+	 "hint(s) refused by the kernel", "see the kernel's log"},
+	{"sites_dropped", COUNTER(sites_dropped_total), 0, KSR_LEVEL_WARN,
+	 "block(s) counted for the site 'other', because a table is full",
+	 "raise KSMALLOC_SITE_BYTES, so that small sites get no slot"},
 };
 
 static uint64_t counter_of(const struct ksmalloc_process_stats *stats, size_t offset)
@@ -108,9 +108,11 @@ static void check_without_segment(const struct ksr_fs *fs, bool everyone,
 		if (ksr_fs_read(fs, &maps, "proc/%d/maps", (int)pids[i]))
 			continue;
 		if (maps_library(&maps) && !ksr_snapshot_is_mapped(&maps, &map))
-			ksr_find(findings, KSR_LEVEL_OK, "no_segment", "",
-				 "process %d has the library but no segment: it has placed no block "
-				 "yet, or KSMALLOC_STATS is 0", (int)pids[i]);
+			ksr_find(
+				findings, KSR_LEVEL_OK, "no_segment", "",
+				"process %d has the library but no segment: it has placed no block "
+				"yet, or KSMALLOC_STATS is 0",
+				(int)pids[i]);
 		ksr_text_free(&maps);
 	}
 	free(pids);
@@ -118,7 +120,7 @@ static void check_without_segment(const struct ksr_fs *fs, bool everyone,
 
 void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings)
 {
-	struct ksr_selection selection = { .everyone = everyone };
+	struct ksr_selection selection = {.everyone = everyone};
 	struct ksr_report report;
 	uint64_t most = 0;
 
@@ -131,7 +133,8 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 	}
 	for (size_t i = 0; i < report.rejected_count; i++)
 		ksr_find(findings, KSR_LEVEL_WARN, "segment_rejected",
-			 "run the command as the user of that process, or as root; a segment that is "
+			 "run the command as the user of that process, or as root; a segment that "
+			 "is "
 			 "damaged tells of an error in the program",
 			 "process %d: %s", (int)report.rejected[i].pid, report.rejected[i].why);
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",

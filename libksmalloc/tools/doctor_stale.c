@@ -32,9 +32,8 @@ static bool is_mapped(const struct sweep *sweep, const struct stat *status)
 	for (size_t i = 0; i < sweep->maps_count; i++) {
 		struct ksr_map_line map;
 
-		if (ksr_snapshot_is_mapped(&sweep->maps[i], &map) &&
-		    map.inode == status->st_ino && map.major == major(status->st_dev) &&
-		    map.minor == minor(status->st_dev))
+		if (ksr_snapshot_is_mapped(&sweep->maps[i], &map) && map.inode == status->st_ino &&
+		    map.major == major(status->st_dev) && map.minor == minor(status->st_dev))
 			return true;
 	}
 	return false;
@@ -129,7 +128,7 @@ static void sweep_all(struct sweep *sweep)
 
 void ksr_check_stale(const struct ksr_fs *fs, bool remove_them, struct ksr_findings *findings)
 {
-	struct sweep sweep = { .fs = fs, .findings = findings, .remove_them = remove_them };
+	struct sweep sweep = {.fs = fs, .findings = findings, .remove_them = remove_them};
 	struct ksr_text text;
 	struct stat status;
 

@@ -21,10 +21,10 @@ enum option_id {
 };
 
 static const struct ksr_option options[] = {
-	[OPTION_JSON] = { "json", NULL, "Write JSON; sizes are bytes." },
-	[OPTION_CSV] = { "csv", NULL, "Write CSV; sizes are bytes." },
-	[OPTION_MEMORY] = { "memory", "MIB", "Use this much for hashes, then sample (256)." },
-	[OPTION_NO_SYMBOLS] = { "no-symbols", NULL, "Open no program files; show module+0xoffset." },
+	[OPTION_JSON] = {"json", NULL, "Write JSON; sizes are bytes."},
+	[OPTION_CSV] = {"csv", NULL, "Write CSV; sizes are bytes."},
+	[OPTION_MEMORY] = {"memory", "MIB", "Use this much for hashes, then sample (256)."},
+	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
 };
 
 #define DEFAULT_MEMORY_MIB 256
@@ -48,8 +48,10 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		break;
 	case OPTION_MEMORY:
 		if (!ksr_parse_number(value, &chosen->memory_mib) || chosen->memory_mib > KSM_MIB)
-			return ksr_usage_error(command, "--memory '%s' is not a number of MiB; "
-					       "give a whole number from 1 on", value);
+			return ksr_usage_error(command,
+					       "--memory '%s' is not a number of MiB; "
+					       "give a whole number from 1 on",
+					       value);
 		break;
 	case OPTION_NO_SYMBOLS:
 		chosen->no_symbols = true;
@@ -59,9 +61,8 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 }
 
 static const struct ksr_column columns[] = {
-	{ "resident", "RESIDENT" }, { "would_merge", "WOULD MERGE" },
-	{ "would_merge_percent", "%" }, { "zero", "ZERO" },
-	{ "fork_shared", "FORK" }, { "site", "SITE" },
+	{"resident", "RESIDENT"}, {"would_merge", "WOULD MERGE"}, {"would_merge_percent", "%"},
+	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "SITE"},
 };
 
 static void render_group(struct ksr_emitter *emitter, const struct ksr_estimate *estimate,
@@ -70,12 +71,9 @@ static void render_group(struct ksr_emitter *emitter, const struct ksr_estimate 
 	const struct ksr_estimate_group *figures = &estimate->groups[group];
 	uint64_t merge = figures->sum.mergeable * estimate->page_bytes;
 	struct ksr_cell cells[] = {
-		ksr_cell_bytes(figures->resident),
-		ksr_cell_bytes(merge),
-		ksr_cell_percent(merge, figures->resident),
-		ksr_cell_bytes(figures->zero),
-		ksr_cell_bytes(figures->fork_shared),
-		ksr_cell_text(name),
+		ksr_cell_bytes(figures->resident),	    ksr_cell_bytes(merge),
+		ksr_cell_percent(merge, figures->resident), ksr_cell_bytes(figures->zero),
+		ksr_cell_bytes(figures->fork_shared),	    ksr_cell_text(name),
 	};
 
 	ksr_emitter_row(emitter, cells);
@@ -111,7 +109,8 @@ static void render(const struct ksr_report *report, const struct ksr_estimate *e
 		ksr_emitter_note(emitter, "One content of %" PRIu64 " was counted (--memory).",
 				 estimate->factor);
 	if (!estimate->has_frames)
-		ksr_emitter_note(emitter, "Without root, pages of equal content that several "
+		ksr_emitter_note(emitter,
+				 "Without root, pages of equal content that several "
 				 "processes map at one address are taken for shared by fork.");
 	for (size_t i = 0; i < estimate->failed_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)estimate->failed[i].pid,
@@ -142,7 +141,7 @@ static int estimate_processes(const struct ksr_command *command,
 			      const struct estimate_options *chosen, const pid_t *pids,
 			      size_t count)
 {
-	struct ksr_selection selection = { .pids = pids, .pid_count = count };
+	struct ksr_selection selection = {.pids = pids, .pid_count = count};
 	struct ksr_estimate estimate;
 	struct ksr_report report;
 	struct ksr_fs fs;
@@ -168,7 +167,7 @@ static int estimate_processes(const struct ksr_command *command,
 
 static int estimate_main(const struct ksr_command *command, int argc, char **argv)
 {
-	struct estimate_options chosen = { .memory_mib = DEFAULT_MEMORY_MIB };
+	struct estimate_options chosen = {.memory_mib = DEFAULT_MEMORY_MIB};
 	size_t count = 0;
 	int status = 0;
 	pid_t *pids;

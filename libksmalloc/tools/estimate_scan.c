@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAGEMAP_PRESENT	  (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED	  (UINT64_C(1) << 62)
-#define PAGEMAP_FILE	  (UINT64_C(1) << 61)
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_FILE (UINT64_C(1) << 61)
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
-#define PAGEMAP_PFN_MASK  ((UINT64_C(1) << 55) - 1)
-#define KPAGEFLAG_KSM	  (UINT64_C(1) << 21)
+#define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
+#define KPAGEFLAG_KSM (UINT64_C(1) << 21)
 
 #define BATCH_PAGES 256
 
@@ -33,7 +33,7 @@ struct key_set {
 struct scan {
 	const struct ksr_fs *fs;
 	const struct ksr_report *report;
-	const struct ksr_process *process; /* NULL: has no segment */
+	const struct ksr_process *process;   /* NULL: has no segment */
 	struct ksmalloc_segment_slot *slots; /* of the process, by address */
 	uint32_t slot_count;
 	struct ksr_estimate *estimate;
@@ -59,7 +59,7 @@ static size_t key_cell(const struct key_set *set, uint64_t key)
 static int grow_keys(struct key_set *set)
 {
 	size_t room = set->cells ? 2 * (set->mask + 1) : 4096;
-	struct key_set larger = { calloc(room, sizeof(uint64_t)), room - 1, set->used };
+	struct key_set larger = {calloc(room, sizeof(uint64_t)), room - 1, set->used};
 
 	if (!larger.cells)
 		return -ENOMEM;
@@ -266,7 +266,7 @@ static int take_slots(struct scan *scan)
 
 static int scan_process(struct scan *scan)
 {
-	struct ksr_smaps smaps = { 0 };
+	struct ksr_smaps smaps = {0};
 	int error = ksr_smaps_read(scan->fs, scan->pid, &smaps);
 
 	scan->mem_fd = ksr_fs_open(scan->fs, O_RDONLY, "proc/%d/mem", (int)scan->pid);
@@ -339,11 +339,10 @@ static void take_sums(struct ksr_estimate *estimate, struct ksr_pages *pages)
 	free(sums);
 }
 
-int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report,
-			const pid_t *pids, size_t count, uint64_t most_bytes,
-			struct ksr_estimate *estimate)
+int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report, const pid_t *pids,
+			size_t count, uint64_t most_bytes, struct ksr_estimate *estimate)
 {
-	struct scan scan = { .fs = fs, .report = report, .estimate = estimate };
+	struct scan scan = {.fs = fs, .report = report, .estimate = estimate};
 	int error = -ENOMEM;
 
 	memset(estimate, 0, sizeof(*estimate));

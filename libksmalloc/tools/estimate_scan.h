@@ -26,7 +26,7 @@
 
 struct ksr_estimate_group {
 	uint64_t resident;
-	uint64_t zero; /* bytes of pages that are all zero; they are not in the sum */
+	uint64_t zero;	      /* bytes of pages that are all zero; they are not in the sum */
 	uint64_t fork_shared; /* bytes of further mappings of pages that fork shares */
 	struct ksr_pages_sum sum;
 };
@@ -44,9 +44,8 @@ struct ksr_estimate {
 	size_t failed_count;
 };
 
-int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report,
-			const pid_t *pids, size_t count, uint64_t most_bytes,
-			struct ksr_estimate *estimate);
+int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report, const pid_t *pids,
+			size_t count, uint64_t most_bytes, struct ksr_estimate *estimate);
 void ksr_estimate_destroy(struct ksr_estimate *estimate);
 
 #endif

@@ -108,7 +108,7 @@ static void drop_half(struct ksr_pages *pages)
 
 void ksr_pages_add(struct ksr_pages *pages, XXH128_hash_t hash, uint32_t group)
 {
-	struct entry item = { hash.low64, hash.high64, group, 1 };
+	struct entry item = {hash.low64, hash.high64, group, 1};
 
 	while (pages->used > pages->mask / 4 * 3)
 		drop_half(pages);
@@ -149,7 +149,8 @@ void ksr_pages_sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t
 		uint64_t equal = 0;
 
 		for (end = i; end < count && pages->entries[end].low == pages->entries[i].low &&
-			      pages->entries[end].high == pages->entries[i].high; end++)
+			      pages->entries[end].high == pages->entries[i].high;
+		     end++)
 			equal += pages->entries[end].count;
 		for (size_t k = i; k < end; k++) {
 			const struct entry *entry = &pages->entries[k];
@@ -158,8 +159,8 @@ void ksr_pages_sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t
 				continue;
 			sums[entry->group].pages += entry->count * pages->factor;
 			if (shares)
-				shares[entry->group] += (double)entry->count *
-							(double)(equal - 1) / (double)equal;
+				shares[entry->group] +=
+					(double)entry->count * (double)(equal - 1) / (double)equal;
 		}
 	}
 	for (uint32_t i = 0; shares && i < groups; i++)

@@ -26,7 +26,7 @@
 struct ksr_pages;
 
 struct ksr_pages_sum {
-	uint64_t pages; /* different ones, that is without what fork shares */
+	uint64_t pages;	    /* different ones, that is without what fork shares */
 	uint64_t mergeable; /* pages that merging would free: the shares of the groups add up */
 };
 

@@ -22,16 +22,16 @@ enum option_id {
 };
 
 static const struct ksr_option options[] = {
-	[OPTION_ALL] = { "all", NULL, "Read the processes of all users, not only the caller's." },
-	[OPTION_JSON] = { "json", NULL, "Write JSON; sizes are bytes." },
-	[OPTION_CSV] = { "csv", NULL, "Write CSV; sizes are bytes." },
-	[OPTION_FRAMES] = { "frames", "N", "Show N lines of the stack below each site." },
-	[OPTION_SORT] = { "sort", "COLUMN", "Sort by this column, highest first (default saved)." },
-	[OPTION_TOP] = { "top", "N", "Show the first N sites only." },
-	[OPTION_NO_SYMBOLS] = { "no-symbols", NULL, "Open no program files; show module+0xoffset." },
-	[OPTION_WHY] = { "why", NULL, "Say why a site does not merge." },
-	[OPTION_EMPTY] = { "empty", NULL, "Show sites that hold no memory now, too." },
-	[OPTION_ROOT] = { "root", "DIR", "Read proc and sys below DIR: a recorded tree." },
+	[OPTION_ALL] = {"all", NULL, "Read the processes of all users, not only the caller's."},
+	[OPTION_JSON] = {"json", NULL, "Write JSON; sizes are bytes."},
+	[OPTION_CSV] = {"csv", NULL, "Write CSV; sizes are bytes."},
+	[OPTION_FRAMES] = {"frames", "N", "Show N lines of the stack below each site."},
+	[OPTION_SORT] = {"sort", "COLUMN", "Sort by this column, highest first (default saved)."},
+	[OPTION_TOP] = {"top", "N", "Show the first N sites only."},
+	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
+	[OPTION_WHY] = {"why", NULL, "Say why a site does not merge."},
+	[OPTION_EMPTY] = {"empty", NULL, "Show sites that hold no memory now, too."},
+	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
 };
 
 struct report_options {
@@ -148,8 +148,10 @@ static int report_processes(const struct ksr_command *command, const struct repo
 		status = ksr_failure(command, "cannot read processes: %s", strerror(-error));
 	} else {
 		if (report.process_count == 0)
-			fputs("ksmalloc report: no process with a segment was found; start programs "
-			      "with 'ksmalloc run'\n", stderr);
+			fputs("ksmalloc report: no process with a segment was found; start "
+			      "programs "
+			      "with 'ksmalloc run'\n",
+			      stderr);
 		status = show(command, &fs, chosen, &report);
 		ksr_report_destroy(&report);
 	}
@@ -159,8 +161,8 @@ static int report_processes(const struct ksr_command *command, const struct repo
 
 static int report_main(const struct ksr_command *command, int argc, char **argv)
 {
-	struct report_options chosen = { .render = { .sort = "saved" } };
-	struct ksr_selection selection = { 0 };
+	struct report_options chosen = {.render = {.sort = "saved"}};
+	struct ksr_selection selection = {0};
 	const char **groups;
 	int status = 0;
 	pid_t *pids;

@@ -15,7 +15,7 @@
 #include "run_filter.h"
 
 #define EXIT_CANNOT_EXECUTE 126
-#define EXIT_NOT_FOUND	    127
+#define EXIT_NOT_FOUND 127
 
 enum option_id {
 	OPTION_GROUP,
@@ -33,18 +33,18 @@ enum option_id {
 };
 
 static const struct ksr_option options[] = {
-	[OPTION_GROUP] = { "group", "NAME", "Name the group of processes for reports." },
-	[OPTION_THRESHOLD] = { "threshold", "SIZE", "Place blocks from this size on." },
-	[OPTION_SITE_BYTES] = { "site-bytes", "SIZE", "Give a site a slot when it has held this." },
-	[OPTION_ADVISE] = { "advise", "all|none", "Which slots are offered to KSM." },
-	[OPTION_ALLOW] = { "allow", "LIST", "Offer only sites that match a pattern." },
-	[OPTION_DENY] = { "deny", "LIST", "Never offer sites that match a pattern." },
-	[OPTION_ZERO_REUSE] = { "zero-reuse", NULL, "Clear the whole of a reused block." },
-	[OPTION_STATS_DIR] = { "stats-dir", "DIR", "Make the statistics segment in DIR." },
-	[OPTION_VERBOSE] = { "verbose", NULL, "Let the library say that it is loaded." },
-	[OPTION_SET] = { "set", "KEY=VALUE", "Set any option of the library." },
-	[OPTION_LIBRARY] = { "library", "PATH", "Preload this libksmalloc.so." },
-	[OPTION_LIST_OPTIONS] = { "list-options", NULL, "Show the options of the library and exit." },
+	[OPTION_GROUP] = {"group", "NAME", "Name the group of processes for reports."},
+	[OPTION_THRESHOLD] = {"threshold", "SIZE", "Place blocks from this size on."},
+	[OPTION_SITE_BYTES] = {"site-bytes", "SIZE", "Give a site a slot when it has held this."},
+	[OPTION_ADVISE] = {"advise", "all|none", "Which slots are offered to KSM."},
+	[OPTION_ALLOW] = {"allow", "LIST", "Offer only sites that match a pattern."},
+	[OPTION_DENY] = {"deny", "LIST", "Never offer sites that match a pattern."},
+	[OPTION_ZERO_REUSE] = {"zero-reuse", NULL, "Clear the whole of a reused block."},
+	[OPTION_STATS_DIR] = {"stats-dir", "DIR", "Make the statistics segment in DIR."},
+	[OPTION_VERBOSE] = {"verbose", NULL, "Let the library say that it is loaded."},
+	[OPTION_SET] = {"set", "KEY=VALUE", "Set any option of the library."},
+	[OPTION_LIBRARY] = {"library", "PATH", "Preload this libksmalloc.so."},
+	[OPTION_LIST_OPTIONS] = {"list-options", NULL, "Show the options of the library and exit."},
 };
 
 struct run_options {
@@ -65,8 +65,10 @@ static int set_variable(const struct ksr_command *command, const char *key, size
 		key_bytes -= used;
 	}
 	if (key_bytes == 0 || key_bytes >= sizeof(name) - used)
-		return ksr_usage_error(command, "--set '%.*s': no such option; "
-				       "see 'ksmalloc run --list-options'", (int)key_bytes, key);
+		return ksr_usage_error(command,
+				       "--set '%.*s': no such option; "
+				       "see 'ksmalloc run --list-options'",
+				       (int)key_bytes, key);
 	for (size_t i = 0; i < key_bytes; i++) {
 		unsigned char c = (unsigned char)key[i];
 
@@ -81,10 +83,12 @@ static int set_size(const struct ksr_command *command, size_t option, const char
 	size_t digits = strspn(value, "0123456789");
 	const char *name = options[option].name;
 
-	if (digits == 0 || (value[digits] && (!strchr("kKmMgG", value[digits]) ||
-					      value[digits + 1])))
-		return ksr_usage_error(command, "--%s '%s' is not a size; give a number, with K, M "
-				       "or G behind it if wanted", name, value);
+	if (digits == 0 ||
+	    (value[digits] && (!strchr("kKmMgG", value[digits]) || value[digits + 1])))
+		return ksr_usage_error(command,
+				       "--%s '%s' is not a size; give a number, with K, M "
+				       "or G behind it if wanted",
+				       name, value);
 	return set_variable(command, name, strlen(name), value);
 }
 
@@ -158,7 +162,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 static char *find_library(const char *given)
 {
 	static const char *const places[] = {
-		"libksmalloc.so", "../lib/libksmalloc.so", "../lib64/libksmalloc.so",
+		"libksmalloc.so",
+		"../lib/libksmalloc.so",
+		"../lib64/libksmalloc.so",
 		KSMALLOC_LIBDIR "/libksmalloc.so",
 	};
 	char self[PATH_MAX];
@@ -196,17 +202,21 @@ static int preload(const struct ksr_command *command, const char *given)
 	int status = 0;
 
 	if (!library)
-		return given ? ksr_usage_error(command, "--library '%s': %s; give the path of "
-					       "libksmalloc.so", given, strerror(errno)) :
-			       ksr_failure(command, "libksmalloc.so was not found beside the "
-					   "command; give --library PATH");
+		return given ? ksr_usage_error(command,
+					       "--library '%s': %s; give the path of "
+					       "libksmalloc.so",
+					       given, strerror(errno))
+			     : ksr_failure(command, "libksmalloc.so was not found beside the "
+						    "command; give --library PATH");
 	/* The loader splits its list at these and knows no way to quote them. */
 	if (strpbrk(library, ": "))
-		status = ksr_usage_error(command, "the path '%s' has a blank or a colon, which "
+		status = ksr_usage_error(command,
+					 "the path '%s' has a blank or a colon, which "
 					 "LD_PRELOAD cannot hold; copy the library elsewhere",
 					 library);
 	else if (asprintf(&list, "%s%s%s", library, before && before[0] ? ":" : "",
-			  before ? before : "") < 0 || setenv("LD_PRELOAD", list, 1))
+			  before ? before : "") < 0 ||
+		 setenv("LD_PRELOAD", list, 1))
 		status = ksr_failure(command, "out of memory");
 	free(library);
 	free(list);
@@ -216,8 +226,8 @@ static int preload(const struct ksr_command *command, const char *given)
 /* --- the table of the library's options ------------------------------------------ */
 
 static const struct ksr_column option_columns[] = {
-	{ "name", "NAME" },	  { "type", "TYPE" }, { "default", "DEFAULT" }, { "least", "LEAST" },
-	{ "most", "MOST" }, { "unit", "UNIT" }, { "help", "MEANING" },
+	{"name", "NAME"}, {"type", "TYPE"}, {"default", "DEFAULT"}, {"least", "LEAST"},
+	{"most", "MOST"}, {"unit", "UNIT"}, {"help", "MEANING"},
 };
 
 static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emitter)
@@ -229,7 +239,7 @@ static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emit
 
 	ksr_emitter_table_begin(emitter, "options", option_columns, KSM_COUNT_OF(option_columns));
 	while (ksr_text_line(text, &position, &line, &bytes)) {
-		struct ksr_cell cells[KSM_COUNT_OF(option_columns)] = { 0 };
+		struct ksr_cell cells[KSM_COUNT_OF(option_columns)] = {0};
 		char *copy = strndup(line, bytes);
 		char *rest = copy;
 		size_t i = 0;
@@ -250,7 +260,7 @@ static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emit
 static int list_options(const struct ksr_command *command)
 {
 	struct ksr_emitter *emitter = ksr_emitter_create(KSR_FORMAT_TEXT, stdout);
-	struct ksr_text text = { 0 };
+	struct ksr_text text = {0};
 	size_t shown = 0;
 	int ends[2];
 	pid_t child;
@@ -273,7 +283,7 @@ static int list_options(const struct ksr_command *command)
 	ksr_text_free(&text);
 	if (ksr_emitter_finish(emitter) || shown == 0)
 		return ksr_failure(command, "the library printed no options; is it of this "
-				   "release?");
+					    "release?");
 	return KSR_EXIT_OK;
 }
 
@@ -282,7 +292,7 @@ static int list_options(const struct ksr_command *command)
 static int set_filters(const struct ksr_command *command, const struct run_options *chosen,
 		       const char *program)
 {
-	static const enum option_id ids[] = { OPTION_ALLOW, OPTION_DENY };
+	static const enum option_id ids[] = {OPTION_ALLOW, OPTION_DENY};
 	char why[256] = "";
 
 	for (size_t i = 0; i < KSM_COUNT_OF(ids); i++) {
@@ -316,7 +326,7 @@ static int execute(const struct ksr_command *command, char **argv)
 
 static int run_main(const struct ksr_command *command, int argc, char **argv)
 {
-	struct run_options chosen = { 0 };
+	struct run_options chosen = {0};
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
 
@@ -324,7 +334,7 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 		return status;
 	if (first == argc && !chosen.list_options)
 		return ksr_usage_error(command, "a program is missing; give it and its arguments "
-				       "after the options");
+						"after the options");
 	if (!chosen.list_options)
 		status = set_filters(command, &chosen, argv[first]);
 	if (!status)

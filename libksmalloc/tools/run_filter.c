@@ -43,7 +43,8 @@ static bool find_program(const char *name, char path[PATH_MAX])
 		size_t bytes = strcspn(rest, ":");
 
 		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)bytes, bytes ? rest : ".", name) <
-			    PATH_MAX && access(path, X_OK) == 0)
+			    PATH_MAX &&
+		    access(path, X_OK) == 0)
 			return true;
 		rest += bytes + (rest[bytes] == ':');
 	}
@@ -132,8 +133,8 @@ static int put_range(uint64_t low, uint64_t high, void *user)
 {
 	struct search *search = user;
 
-	fprintf(search->output, "%srange:%s:%" PRIx64 "-%" PRIx64,
-		ftell(search->output) ? "," : "", search->build_id, low, high);
+	fprintf(search->output, "%srange:%s:%" PRIx64 "-%" PRIx64, ftell(search->output) ? "," : "",
+		search->build_id, low, high);
 	search->found++;
 	return ftell(search->output) > LIST_LIMIT;
 }
@@ -169,8 +170,8 @@ static void search_libraries(struct search *search, const char *glob, const char
 	list_libraries(path, &text);
 	while (text.data && ksr_text_line(&text, &position, &line, &bytes)) {
 		const char *slash = memchr(line, '/', bytes);
-		const char *blank = slash ? memmem(slash, (size_t)(line + bytes - slash), " (", 2) :
-					    NULL;
+		const char *blank =
+			slash ? memmem(slash, (size_t)(line + bytes - slash), " (", 2) : NULL;
 		char library[PATH_MAX];
 
 		if (!blank || blank - slash >= PATH_MAX)
@@ -184,7 +185,7 @@ static void search_libraries(struct search *search, const char *glob, const char
 static bool resolve_pattern(FILE *output, const char *glob, const char *program, char *why,
 			    size_t why_bytes)
 {
-	struct search search = { .output = output };
+	struct search search = {.output = output};
 	char path[PATH_MAX];
 
 	if (!find_program(program, path)) {
@@ -197,9 +198,10 @@ static bool resolve_pattern(FILE *output, const char *glob, const char *program,
 	search_file(&search, glob, path);
 	search_libraries(&search, glob, path);
 	if (search.found == 0)
-		snprintf(why, why_bytes, "'file:%s': neither '%s' nor its libraries have debug "
-			 "information of such a file; build with -g, or use function:GLOB", glob,
-			 path);
+		snprintf(why, why_bytes,
+			 "'file:%s': neither '%s' nor its libraries have debug "
+			 "information of such a file; build with -g, or use function:GLOB",
+			 glob, path);
 	return search.found != 0;
 }
 

@@ -37,7 +37,7 @@ static int version_main(const struct ksr_command *command, int argc, char **argv
 }
 
 static const struct ksr_option options[] = {
-	{ "json", NULL, "Write JSON." },
+	{"json", NULL, "Write JSON."},
 };
 
 const struct ksr_command ksr_command_version = {

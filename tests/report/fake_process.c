@@ -6,7 +6,8 @@
  * the layout and not against one writer.
  *
  * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [group NAME]
- * CONTENT is equal, unique or zero. Prints "ready PID..." and waits for the end of its input.
+ * CONTENT is equal, unique, half (of each) or zero. Prints "ready PID..." and waits for the end of
+ * its input.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -91,7 +92,9 @@ static void fill_pages(char *pages, const struct settings *settings, int site)
 		}
 		for (size_t k = 0; k < 512; k++)
 			words[k] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15) + k;
-		if (strcmp(settings->content, "unique") == 0)
+		/* Of half of the pages no other process has an equal one. */
+		if (strcmp(settings->content, "unique") == 0 ||
+		    (strcmp(settings->content, "half") == 0 && i % 2))
 			words[3] = (uint64_t)getpid() << 32 | (uint64_t)site << 24 | i;
 	}
 }
@@ -173,8 +176,8 @@ static uint64_t start_time(void)
 
 int main(int argc, char **argv)
 {
-	struct settings settings = { 0 };
-	struct builder builder = { 0 };
+	struct settings settings = {0};
+	struct builder builder = {0};
 	static char self[4096];
 	char byte;
 

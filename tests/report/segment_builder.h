@@ -16,7 +16,7 @@
 #include "ksmalloc/segment.h"
 
 #define BUILDER_SEGMENT_BYTES 16384
-#define BUILDER_MOST_SITES    4
+#define BUILDER_MOST_SITES 4
 
 struct builder {
 	const char *module_path;
@@ -58,27 +58,34 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 	if (builder->group)
 		strncpy(header->group, builder->group, sizeof(header->group) - 1);
 	strcpy(header->library_version, "0.1.0");
-	header->sites = (struct ksmalloc_segment_table){
-		.offset = 1024, .stride = sizeof(struct ksmalloc_segment_site), .capacity = 8,
-		.count = 1 + builder->sites };
-	header->slots = (struct ksmalloc_segment_table){
-		.offset = 8192, .stride = sizeof(struct ksmalloc_segment_slot), .capacity = 8,
-		.count = builder->sites };
-	header->modules = (struct ksmalloc_segment_table){
-		.offset = 9216, .stride = sizeof(struct ksmalloc_segment_module), .capacity = 4,
-		.count = 1 };
-	header->strings = (struct ksmalloc_segment_table){
-		.offset = 10240, .stride = 1, .capacity = BUILDER_SEGMENT_BYTES - 10240,
-		.count = 1 };
+	header->sites =
+		(struct ksmalloc_segment_table){.offset = 1024,
+						.stride = sizeof(struct ksmalloc_segment_site),
+						.capacity = 8,
+						.count = 1 + builder->sites};
+	header->slots =
+		(struct ksmalloc_segment_table){.offset = 8192,
+						.stride = sizeof(struct ksmalloc_segment_slot),
+						.capacity = 8,
+						.count = builder->sites};
+	header->modules =
+		(struct ksmalloc_segment_table){.offset = 9216,
+						.stride = sizeof(struct ksmalloc_segment_module),
+						.capacity = 4,
+						.count = 1};
+	header->strings = (struct ksmalloc_segment_table){.offset = 10240,
+							  .stride = 1,
+							  .capacity = BUILDER_SEGMENT_BYTES - 10240,
+							  .count = 1};
 }
 
 static inline void builder_site(unsigned char *bytes, const struct ksmalloc_segment_header *header,
 				const struct builder *builder, uint32_t index)
 {
-	struct ksmalloc_segment_site site = { .id = UINT64_C(0xa000000000) + index };
-	struct ksmalloc_segment_slot slot = { .base = builder->slot_base[index],
-					      .mapped_bytes = builder->slot_bytes[index],
-					      .site = 1 + index };
+	struct ksmalloc_segment_site site = {.id = UINT64_C(0xa000000000) + index};
+	struct ksmalloc_segment_slot slot = {.base = builder->slot_base[index],
+					     .mapped_bytes = builder->slot_bytes[index],
+					     .site = 1 + index};
 
 	site.state = KSMALLOC_SITE_PLACED;
 	site.flags = builder->advised[index] ? KSMALLOC_SITE_ADVISED : 0;
@@ -98,8 +105,8 @@ static inline void builder_site(unsigned char *bytes, const struct ksmalloc_segm
 /* bytes has room for BUILDER_SEGMENT_BYTES. */
 static inline void builder_write(const struct builder *builder, unsigned char *bytes)
 {
-	struct ksmalloc_segment_site other = { .flags = KSMALLOC_SITE_OTHER };
-	struct ksmalloc_segment_module module = { .bias = builder->bias, .begin = 1, .end = 2 };
+	struct ksmalloc_segment_site other = {.flags = KSMALLOC_SITE_OTHER};
+	struct ksmalloc_segment_module module = {.bias = builder->bias, .begin = 1, .end = 2};
 	struct ksmalloc_segment_header header;
 
 	memset(bytes, 0, BUILDER_SEGMENT_BYTES);

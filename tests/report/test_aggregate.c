@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is saved, and what only fork shares: the arithmetic of one VMA, and the sum over processes. */
+/* What is saved, and what only fork shares: the arithmetic of one VMA, and the sum over processes.
+ */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -20,7 +21,7 @@ static struct ksr_memory measure(struct ksr_vma vma)
 Test(aggregate, test_memory_without_sharing)
 {
 	struct ksr_memory memory =
-		measure((struct ksr_vma){ .rss = 10 * P, .pss = 10 * P, .private_dirty = 10 * P });
+		measure((struct ksr_vma){.rss = 10 * P, .pss = 10 * P, .private_dirty = 10 * P});
 
 	cr_assert_eq(memory.resident, 10 * P);
 	cr_assert_eq(memory.saved, 0);
@@ -30,7 +31,7 @@ Test(aggregate, test_memory_without_sharing)
 Test(aggregate, test_memory_shared_by_fork_is_not_saved)
 {
 	struct ksr_memory memory =
-		measure((struct ksr_vma){ .rss = 10 * P, .pss = 5 * P, .shared_dirty = 10 * P });
+		measure((struct ksr_vma){.rss = 10 * P, .pss = 5 * P, .shared_dirty = 10 * P});
 
 	cr_assert_eq(memory.saved, 0);
 	cr_assert_eq(memory.fork_shared, 5 * P);
@@ -39,9 +40,11 @@ Test(aggregate, test_memory_shared_by_fork_is_not_saved)
 Test(aggregate, test_memory_merged_only)
 {
 	/* 8 KSM pages mapped by 4 processes each: 2 pages remain here. */
-	struct ksr_memory memory = measure((struct ksr_vma){
-		.rss = 10 * P, .pss = 4 * P, .shared_clean = 8 * P, .private_dirty = 2 * P,
-		.ksm = 8 * P });
+	struct ksr_memory memory = measure((struct ksr_vma){.rss = 10 * P,
+							    .pss = 4 * P,
+							    .shared_clean = 8 * P,
+							    .private_dirty = 2 * P,
+							    .ksm = 8 * P});
 
 	cr_assert_eq(memory.merged, 8 * P);
 	cr_assert_eq(memory.saved, 6 * P);
@@ -61,10 +64,11 @@ Test(aggregate, test_memory_mixed_is_within_its_error)
 					uint64_t gain = truth + forked * (P - P / f);
 					uint64_t rss = (merged + forked + private) * P;
 					struct ksr_memory memory = measure((struct ksr_vma){
-						.rss = rss, .pss = rss - gain,
+						.rss = rss,
+						.pss = rss - gain,
 						.shared_clean = (merged + forked) * P,
 						.private_dirty = private * P,
-						.ksm = merged * P });
+						.ksm = merged * P});
 					uint64_t low = memory.saved - memory.saved_error;
 					uint64_t high = memory.saved + memory.saved_error;
 
@@ -80,7 +84,7 @@ Test(aggregate, test_memory_mixed_is_within_its_error)
 Test(aggregate, test_memory_ksm_above_rss_is_cut)
 {
 	struct ksr_memory memory =
-		measure((struct ksr_vma){ .rss = 2 * P, .pss = 3 * P, .ksm = 100 * P });
+		measure((struct ksr_vma){.rss = 2 * P, .pss = 3 * P, .ksm = 100 * P});
 
 	cr_assert_eq(memory.merged, 2 * P);
 	cr_assert_eq(memory.saved, 0, "Pss above Rss must not wrap around");
@@ -88,7 +92,7 @@ Test(aggregate, test_memory_ksm_above_rss_is_cut)
 
 Test(aggregate, test_memory_share_is_proportional)
 {
-	struct ksr_memory memory = { .resident = 9 * P, .saved = 6 * P, .merged = UINT64_MAX };
+	struct ksr_memory memory = {.resident = 9 * P, .saved = 6 * P, .merged = UINT64_MAX};
 	struct ksr_memory third = ksr_memory_share(&memory, 1, 3);
 
 	cr_assert_eq(third.resident, 3 * P);
@@ -100,9 +104,12 @@ Test(aggregate, test_memory_share_is_proportional)
 static void add_process(struct ksr_report *report, uint64_t ksm, bool owner)
 {
 	const struct builder builder = {
-		.module_path = "/bin/p", .sites = 2, .slot_base = { 0x10000000, 0x20000000 },
-		.slot_bytes = { 16 * P, 16 * P }, .advised = { true, false },
-		.frames = { 0x10, 0x20 },
+		.module_path = "/bin/p",
+		.sites = 2,
+		.slot_base = {0x10000000, 0x20000000},
+		.slot_bytes = {16 * P, 16 * P},
+		.advised = {true, false},
+		.frames = {0x10, 0x20},
 	};
 	struct ksr_process *process = &report->processes[report->process_count++];
 	unsigned char *bytes = malloc(BUILDER_SEGMENT_BYTES);
@@ -113,20 +120,29 @@ static void add_process(struct ksr_report *report, uint64_t ksm, bool owner)
 	builder_write(&builder, bytes);
 	process->snapshot.data = bytes;
 	process->snapshot.size = BUILDER_SEGMENT_BYTES;
-	cr_assert_eq(ksr_snapshot_validate(bytes, BUILDER_SEGMENT_BYTES, &process->snapshot.header,
-					   why), 0, "%s", why);
+	cr_assert_eq(
+		ksr_snapshot_validate(bytes, BUILDER_SEGMENT_BYTES, &process->snapshot.header, why),
+		0, "%s", why);
 	process->owner = owner;
-	process->ksm = (struct ksr_ksm_stat){ .merging_pages = ksm / P, .zero_pages = 1 };
+	process->ksm = (struct ksr_ksm_stat){.merging_pages = ksm / P, .zero_pages = 1};
 	process->status.page_tables = P;
-	vmas[0] = (struct ksr_vma){ .begin = 0x10000000, .end = 0x10000000 + 16 * P,
-				    .rss = 16 * P, .pss = 16 * P - ksm / 2, .shared_clean = ksm,
-				    .ksm = ksm, .flags = KSR_VMA_MERGEABLE };
+	vmas[0] = (struct ksr_vma){.begin = 0x10000000,
+				   .end = 0x10000000 + 16 * P,
+				   .rss = 16 * P,
+				   .pss = 16 * P - ksm / 2,
+				   .shared_clean = ksm,
+				   .ksm = ksm,
+				   .flags = KSR_VMA_MERGEABLE};
 	/* Half of this VMA lies past the end of the slot. */
-	vmas[1] = (struct ksr_vma){ .begin = 0x20000000, .end = 0x20000000 + 32 * P,
-				    .rss = 8 * P, .pss = 8 * P };
-	vmas[2] = (struct ksr_vma){ .begin = 0x30000000, .end = 0x30000000 + 4 * P, .rss = 4 * P,
-				    .pss = 2 * P, .shared_clean = 4 * P, .ksm = 4 * P };
-	process->smaps = (struct ksr_smaps){ vmas, 3 };
+	vmas[1] = (struct ksr_vma){
+		.begin = 0x20000000, .end = 0x20000000 + 32 * P, .rss = 8 * P, .pss = 8 * P};
+	vmas[2] = (struct ksr_vma){.begin = 0x30000000,
+				   .end = 0x30000000 + 4 * P,
+				   .rss = 4 * P,
+				   .pss = 2 * P,
+				   .shared_clean = 4 * P,
+				   .ksm = 4 * P};
+	process->smaps = (struct ksr_smaps){vmas, 3};
 }
 
 static void make_report(struct ksr_report *report)
@@ -134,8 +150,11 @@ static void make_report(struct ksr_report *report)
 	memset(report, 0, sizeof(*report));
 	report->page_bytes = P;
 	report->processes = calloc(2, sizeof(*report->processes));
-	report->kernel = (struct ksr_kernel){ .present = true, .run = 1, .full_scans = 9,
-					      .pages_sharing = 20, .pages_shared = 10 };
+	report->kernel = (struct ksr_kernel){.present = true,
+					     .run = 1,
+					     .full_scans = 9,
+					     .pages_sharing = 20,
+					     .pages_shared = 10};
 	add_process(report, 12 * P, true);
 	add_process(report, 8 * P, false);
 	cr_assert_eq(ksr_report_aggregate(NULL, report), 0);

@@ -8,18 +8,17 @@
 #include "emitter.h"
 
 static const struct ksr_column columns[] = {
-	{ "size", "SIZE" }, { "part", "PART" }, { "name", "NAME" }, { "hidden", NULL },
-	{ "lines", "LINES" },
+	{"size", "SIZE"}, {"part", "PART"}, {"name", "NAME"}, {"hidden", NULL}, {"lines", "LINES"},
 };
 
 static char *emit(enum ksr_format format)
 {
-	static const char *const lines[] = { "one", "two" };
+	static const char *const lines[] = {"one", "two"};
 	const struct ksr_cell rows[][5] = {
-		{ ksr_cell_bytes(1536), ksr_cell_percent(1, 8), ksr_cell_text("a,\"b\""),
-		  ksr_cell_count(7), ksr_cell_list(lines, 2) },
-		{ ksr_cell_bytes(5), ksr_cell_percent(1, 0), ksr_cell_text("x\x1b[31m"),
-		  ksr_cell_bool(true), ksr_cell_list(NULL, 0) },
+		{ksr_cell_bytes(1536), ksr_cell_percent(1, 8), ksr_cell_text("a,\"b\""),
+		 ksr_cell_count(7), ksr_cell_list(lines, 2)},
+		{ksr_cell_bytes(5), ksr_cell_percent(1, 0), ksr_cell_text("x\x1b[31m"),
+		 ksr_cell_bool(true), ksr_cell_list(NULL, 0)},
 	};
 	struct ksr_emitter *emitter;
 	char *text = NULL;
@@ -96,15 +95,15 @@ Test(emitter, test_clean_text)
 		const char *from;
 		const char *to;
 	} cases[] = {
-		{ "plain", "plain" },
-		{ "tab\tnew\n", "tab?new?" },
-		{ "\xc3\xa4", "\xc3\xa4" }, /* a valid letter stays */
-		{ "\xc3", "?" }, /* cut off */
-		{ "\xc0\xaf", "??" }, /* overlong */
-		{ "\xed\xa0\x80", "???" }, /* a surrogate */
-		{ "\xc2\x9b", "??" }, /* the one-byte CSI of terminals */
-		{ "\xe2\x80\xae", "???" }, /* turns the direction of text */
-		{ "\xff\x7f", "??" },
+		{"plain", "plain"},
+		{"tab\tnew\n", "tab?new?"},
+		{"\xc3\xa4", "\xc3\xa4"}, /* a valid letter stays */
+		{"\xc3", "?"},		  /* cut off */
+		{"\xc0\xaf", "??"},	  /* overlong */
+		{"\xed\xa0\x80", "???"},  /* a surrogate */
+		{"\xc2\x9b", "??"},	  /* the one-byte CSI of terminals */
+		{"\xe2\x80\xae", "???"},  /* turns the direction of text */
+		{"\xff\x7f", "??"},
 	};
 
 	for (size_t i = 0; i < KSM_COUNT_OF(cases); i++) {
@@ -122,8 +121,9 @@ Test(emitter, test_human_bytes)
 		uint64_t bytes;
 		const char *text;
 	} cases[] = {
-		{ 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KiB" }, { 1048524, "1023.9 KiB" },
-		{ 1048575, "1.0 MiB" }, { UINT64_MAX, "16.0 EiB" },
+		{0, "0 B"},	      {1023, "1023 B"},
+		{1024, "1.0 KiB"},    {1048524, "1023.9 KiB"},
+		{1048575, "1.0 MiB"}, {UINT64_MAX, "16.0 EiB"},
 	};
 
 	for (size_t i = 0; i < KSM_COUNT_OF(cases); i++) {

@@ -12,7 +12,7 @@ static XXH128_hash_t hash_of(uint64_t content)
 Test(pages, test_shares_add_up)
 {
 	struct ksr_pages *pages = ksr_pages_create(KSM_MIB);
-	struct ksr_pages_sum sums[2] = { 0 };
+	struct ksr_pages_sum sums[2] = {0};
 
 	/* Three equal pages in group 0, one in group 1: one of four stays. */
 	for (int i = 0; i < 3; i++)
@@ -33,7 +33,7 @@ Test(pages, test_shares_add_up)
 Test(pages, test_full_table_samples)
 {
 	struct ksr_pages *pages = ksr_pages_create(KSM_MIB);
-	struct ksr_pages_sum sums[2] = { 0 };
+	struct ksr_pages_sum sums[2] = {0};
 	const uint64_t contents = 400000;
 
 	for (uint64_t i = 0; i < contents; i++) {

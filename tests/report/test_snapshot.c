@@ -13,12 +13,17 @@ static char why[KSR_WHY_BYTES];
 
 static void build(void)
 {
-	static const unsigned char id[20] = { 1, 2, 3 };
+	static const unsigned char id[20] = {1, 2, 3};
 	const struct builder builder = {
-		.module_path = "/usr/bin/program", .group = "web", .build_id = id,
-		.build_id_bytes = sizeof(id), .sites = 2,
-		.slot_base = { 0x10000000, 0x20000000 }, .slot_bytes = { 8192, 4096 },
-		.frames = { 0x1234, 0x2345 }, .label = "cache",
+		.module_path = "/usr/bin/program",
+		.group = "web",
+		.build_id = id,
+		.build_id_bytes = sizeof(id),
+		.sites = 2,
+		.slot_base = {0x10000000, 0x20000000},
+		.slot_bytes = {8192, 4096},
+		.frames = {0x1234, 0x2345},
+		.label = "cache",
 	};
 
 	builder_write(&builder, bytes);
@@ -114,7 +119,8 @@ Test(snapshot, test_validate_small_stride, .init = build)
 
 Test(snapshot, test_validate_larger_stride_is_a_newer_writer, .init = build)
 {
-	/* A record may grow at its end: two slots of twice the width still fit before the modules. */
+	/* A record may grow at its end: two slots of twice the width still fit before the modules.
+	 */
 	header.slots.stride *= 2;
 	memmove(bytes + header.slots.offset + header.slots.stride,
 		bytes + header.slots.offset + header.slots.stride / 2, header.slots.stride / 2);
@@ -183,7 +189,7 @@ Test(snapshot, test_validate_label_past_strings, .init = build)
 
 static void put_slot(uint32_t index, uint64_t base, uint64_t mapped, uint32_t site)
 {
-	struct ksmalloc_segment_slot slot = { .base = base, .mapped_bytes = mapped, .site = site };
+	struct ksmalloc_segment_slot slot = {.base = base, .mapped_bytes = mapped, .site = site};
 
 	memcpy(bytes + header.slots.offset + index * sizeof(slot), &slot, sizeof(slot));
 }
@@ -235,7 +241,7 @@ Test(snapshot, test_validate_module_ends_before_it_begins, .init = build)
 
 Test(snapshot, test_string_outside_is_empty, .init = build)
 {
-	struct ksr_snapshot snapshot = { .data = bytes, .size = sizeof(bytes), .header = header };
+	struct ksr_snapshot snapshot = {.data = bytes, .size = sizeof(bytes), .header = header};
 
 	cr_assert_str_eq(ksr_snapshot_string(&snapshot, UINT32_MAX), "");
 	cr_assert_str_eq(ksr_snapshot_string(&snapshot, 1), "/usr/bin/program");
@@ -243,7 +249,7 @@ Test(snapshot, test_string_outside_is_empty, .init = build)
 
 static bool is_mapped(const char *line)
 {
-	struct ksr_text text = { .size = strlen(line) };
+	struct ksr_text text = {.size = strlen(line)};
 	struct ksr_map_line map;
 	bool result;
 

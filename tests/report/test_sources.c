@@ -9,7 +9,7 @@
 
 static struct ksr_text text_of(const char *literal)
 {
-	struct ksr_text text = { .size = strlen(literal) };
+	struct ksr_text text = {.size = strlen(literal)};
 
 	text.data = strdup(literal);
 	return text;
@@ -51,8 +51,7 @@ Test(sources, test_smaps_parse_fields)
 	cr_assert_eq(smaps.vmas[0].ksm, 4 * 1024);
 	cr_assert_eq(smaps.vmas[0].swap, 0, "SwapPss must not be taken for Swap");
 	cr_assert_str_eq(smaps.vmas[0].name, "ksmalloc f00");
-	cr_assert_eq(smaps.vmas[0].flags,
-		     KSR_VMA_MERGEABLE | KSR_VMA_NO_HUGE | KSR_VMA_HAS_KSM);
+	cr_assert_eq(smaps.vmas[0].flags, KSR_VMA_MERGEABLE | KSR_VMA_NO_HUGE | KSR_VMA_HAS_KSM);
 	cr_assert_eq(smaps.vmas[1].flags, KSR_VMA_FILE);
 	cr_assert_eq(smaps.vmas[2].flags, KSR_VMA_SHARED);
 	ksr_smaps_free(&smaps);
@@ -62,7 +61,7 @@ Test(sources, test_smaps_parse_fields)
 Test(sources, test_smaps_parse_every_truncation)
 {
 	for (size_t size = 0; size < sizeof(smaps_text); size++) {
-		struct ksr_text text = { .data = malloc(size + 1), .size = size };
+		struct ksr_text text = {.data = malloc(size + 1), .size = size};
 		struct ksr_smaps smaps;
 		int error;
 
@@ -91,9 +90,16 @@ Test(sources, test_smaps_parse_refuses_disorder)
 Test(sources, test_map_line_refuses_nonsense)
 {
 	static const char *const lines[] = {
-		"", "x", "1000", "1000-", "1000-2000", "2000-1000 rw-p 00000000 00:00 0",
-		"1000-2000 rw 00000000 00:00 0", "10000000000000000-2 rw-p 00000000 00:00 0",
-		"1000-2000 rw-p 00000000 00:00 ", "1000-2000 rw-p 00000000 0000 0",
+		"",
+		"x",
+		"1000",
+		"1000-",
+		"1000-2000",
+		"2000-1000 rw-p 00000000 00:00 0",
+		"1000-2000 rw 00000000 00:00 0",
+		"10000000000000000-2 rw-p 00000000 00:00 0",
+		"1000-2000 rw-p 00000000 00:00 ",
+		"1000-2000 rw-p 00000000 0000 0",
 		"1000-2000 rw-p 00000000 00:00 99999999999999999999999",
 	};
 	struct ksr_map_line map;
@@ -138,7 +144,7 @@ Test(sources, test_status_parse_command_with_parenthesis)
 {
 	struct ksr_text text =
 		text_of("12 (a) b (c) S 7 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 998877 9\n");
-	struct ksr_status status = { 0 };
+	struct ksr_status status = {0};
 
 	cr_assert(ksr_status_parse_stat(&text, &status));
 	cr_assert_str_eq(status.command, "a) b (c");
@@ -150,7 +156,7 @@ Test(sources, test_status_parse_command_with_parenthesis)
 Test(sources, test_status_parse_refuses_short_text)
 {
 	struct ksr_text text = text_of("12 (a) S 7");
-	struct ksr_status status = { 0 };
+	struct ksr_status status = {0};
 
 	cr_assert_not(ksr_status_parse_stat(&text, &status));
 	free(text.data);
