@@ -18,10 +18,44 @@
 /* Exported, and called as a function by others of this file. */
 #define KNOWN KSM_EXPORT __attribute__((noinline))
 
+/* Offsets of members of struct ksm_gate, for the assembler. */
+#define GATE_THRESHOLD "0"
+#define GATE_END       "16"
+
 /* C23; glibc 2.36 does not declare them. */
 KSM_EXPORT void free_sized(void *block, size_t size);
 KSM_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
 
+#ifdef __x86_64__
+/*
+ * The same as below, with two instructions before jemalloc's first: compilers do not yet make a
+ * conditional jump of a conditional tail call.
+ */
+__asm__(".pushsection .text, \"ax\", @progbits\n"
+	".globl malloc\n"
+	".type malloc, @function\n"
+	".p2align 4\n"
+	"malloc:\n"
+	"	.cfi_startproc\n"
+	"	cmpq ksm_gate+" GATE_THRESHOLD "(%rip), %rdi\n"
+	"	jb ksm_je_malloc\n"
+	"	jmp ksm_heap_malloc_slow\n"
+	"	.cfi_endproc\n"
+	".size malloc, . - malloc\n"
+	".globl free\n"
+	".type free, @function\n"
+	".p2align 4\n"
+	"free:\n"
+	"	.cfi_startproc\n"
+	"	cmpq ksm_gate+" GATE_END "(%rip), %rdi\n"
+	"	jae ksm_je_free\n"
+	"	jmp ksm_heap_free_slow\n"
+	"	.cfi_endproc\n"
+	".size free, . - free\n"
+	".popsection");
+static_assert(offsetof(struct ksm_gate, threshold) == 0 && offsetof(struct ksm_gate, end) == 16,
+	      "the offsets above");
+#else
 KSM_EXPORT void *malloc(size_t size)
 {
 	return ksm_heap_malloc(size);
@@ -31,6 +65,7 @@ KNOWN void free(void *block)
 {
 	ksm_heap_free(block);
 }
+#endif
 
 KSM_EXPORT void *calloc(size_t count, size_t size)
 {

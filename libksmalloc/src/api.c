@@ -9,7 +9,6 @@
 #include "heap.h"
 #include "os.h"
 #include "site.h"
-#include "stat.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -84,17 +83,10 @@ int ksmalloc_trim(void)
 	return ksm_heap_trim();
 }
 
-/* Labels need the tables that the first large block sets up; a block that is freed at once does it. */
-static void start_with_a_block(void)
-{
-	if (!ksm_stat)
-		ksm_heap_free(ksm_heap_malloc_private(1));
-}
-
 int ksmalloc_label_begin(const char *name)
 {
-	start_with_a_block();
-	return ksm_stat ? ksm_site_label_begin(name) : -ENOMEM;
+	/* Labels need the tables that the first large block sets up otherwise. */
+	return ksm_heap_start() ? ksm_site_label_begin(name) : -ENOMEM;
 }
 
 void ksmalloc_label_end(void)

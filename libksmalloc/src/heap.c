@@ -122,11 +122,11 @@ static int start_parts(void)
 	return 0;
 }
 
-/* True when blocks can be placed. The first caller sets up; others use jemalloc meanwhile. */
-KSM_COLD static bool start(void)
+KSM_COLD bool ksm_heap_start(void)
 {
 	int none = START_NONE;
 
+	ksm_heap_init(environ);
 	if (atomic_load(&opened) != START_DONE)
 		return false;
 	if (!atomic_compare_exchange_strong(&started, &none, START_RUNNING))
@@ -143,7 +143,7 @@ KSM_COLD static bool start(void)
 static inline bool is_started(void)
 {
 	if (ksm_unlikely(atomic_load_explicit(&started, memory_order_acquire) != START_DONE) &&
-	    !start())
+	    !ksm_heap_start())
 		return false;
 	ksm_fork_detect();
 	return true;
@@ -274,10 +274,9 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 
 __attribute__((noinline)) void *ksm_heap_malloc_mergeable(size_t size)
 {
-	void *block;
+	void *block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
 
-	ksm_heap_init(environ);
-	block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
+
 	return block ? block : ksm_je_malloc(size);
 }
 
@@ -286,7 +285,6 @@ __attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
 	struct ksm_site *site;
 	void *block;
 
-	ksm_heap_init(environ);
 	if (!is_started())
 		return ksm_je_malloc(size);
 	site = ksm_site_current(HERE());

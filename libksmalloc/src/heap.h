@@ -23,6 +23,12 @@
 /* Reads the options and opens the gate. environment may be NULL when it is not known yet. */
 KSM_COLD void ksm_heap_init(char *const *environment);
 
+/*
+ * Sets up what large blocks need, unless that is done. Returns true if blocks
+ * can be placed; false if that failed or another thread is just at it.
+ */
+bool ksm_heap_start(void);
+
 /* Removes what must not outlive the process. */
 void ksm_heap_fini(void);
 

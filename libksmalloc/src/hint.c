@@ -52,13 +52,18 @@ bool ksm_hint_advise(void *addr, size_t length, uint64_t site)
 	 * A huge page is split before its parts merge, and one that is put together
 	 * again undoes merges, so both together only cost.
 	 */
-	if (ksm_options.huge_pages == KSM_HUGE_PAGES_NEVER) {
-		error = ksm_os_madvise(addr, length, MADV_NOHUGEPAGE);
-		/* EINVAL: a kernel without huge pages needs no such advice. */
-		if (error && error != -EINVAL)
-			count_failure(error);
-	}
+	if (ksm_options.huge_pages == KSM_HUGE_PAGES_NEVER)
+		ksm_hint_small_pages(addr, length);
 	return true;
+}
+
+void ksm_hint_small_pages(void *addr, size_t length)
+{
+	int error = ksm_os_madvise(addr, length, MADV_NOHUGEPAGE);
+
+	/* EINVAL: a kernel without huge pages needs no such advice. */
+	if (error && error != -EINVAL)
+		count_failure(error);
 }
 
 void ksm_hint_exempt(void *addr, size_t length)

@@ -32,6 +32,12 @@ bool ksm_hint_advise(void *addr, size_t length, uint64_t site);
  */
 void ksm_hint_exempt(void *addr, size_t length);
 
+/*
+ * Keeps huge pages out of a mapping in which small blocks of many sites come and go:
+ * under "always", 2 MiB would become resident for the first of them.
+ */
+void ksm_hint_small_pages(void *addr, size_t length);
+
 /* Names a mapping in /proc/PID/maps where the kernel can. */
 void ksm_hint_name(void *addr, size_t length, const char *name);
 

@@ -21,7 +21,8 @@
 
 #define ID_MASK ((UINT64_C(1) << 48) - 1)
 
-#define CACHE_ENTRIES	 64
+#define CACHE_SETS	 16	/* stacks that share a caller and a frame address fall into one set */
+#define CACHE_WAYS	 4
 #define LABEL_DEPTH	 16
 #define LABEL_BYTES	 64
 #define FEW_STACKS	 512 /* what the table of known stacks begins with; powers of two */
@@ -42,7 +43,8 @@ struct thread {
 	bool capturing;
 	uint32_t labels;	/* labels that are open, also those beyond LABEL_DEPTH */
 	struct ksm_site *label_sites[LABEL_DEPTH];
-	struct cache_entry cache[CACHE_ENTRIES];
+	uint32_t victim;	/* the way that is replaced next */
+	struct cache_entry cache[CACHE_SETS][CACHE_WAYS];
 };
 
 /* Known stacks, open addressing. It is replaced by a larger one, and then started anew. */
@@ -330,15 +332,16 @@ static struct ksm_site *find(const struct ksm_stack *stack, uint32_t generation)
 	return site;
 }
 
-static uint32_t cache_slot(uintptr_t caller, uintptr_t frame)
+static uint32_t cache_set(uintptr_t caller, uintptr_t frame)
 {
 	return (uint32_t)(((caller >> 1) * UINT64_C(0x9e3779b97f4a7c15) ^
-			   (frame >> 4) * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 40) % CACHE_ENTRIES;
+			   (frame >> 4) * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 40) % CACHE_SETS;
 }
 
-KSM_COLD static struct ksm_site *capture(struct thread *thread, struct cache_entry *entry,
+KSM_COLD static struct ksm_site *capture(struct thread *thread, struct cache_entry *set,
 					 uintptr_t caller, uintptr_t frame)
 {
+	struct cache_entry *entry = &set[thread->victim++ % CACHE_WAYS];
 	uint32_t generation = ksm_module_generation();
 
 	thread->capturing = true;
@@ -353,7 +356,7 @@ KSM_COLD static struct ksm_site *capture(struct thread *thread, struct cache_ent
 struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame)
 {
 	struct thread *thread = self;
-	struct cache_entry *entry;
+	struct cache_entry *set;
 
 	if (ksm_unlikely(!thread)) {
 		thread = thread_create();
@@ -364,11 +367,13 @@ struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame)
 		return NULL;
 	if (thread->labels)
 		return thread->label_sites[ksm_min(thread->labels, LABEL_DEPTH) - 1];
-	entry = &thread->cache[cache_slot(caller, frame)];
-	if (ksm_likely(ksm_unwind_matches(&entry->stack, caller, frame) &&
-		       entry->generation == ksm_module_generation()))
-		return entry->site;
-	return capture(thread, entry, caller, frame);
+	set = thread->cache[cache_set(caller, frame)];
+	for (uint32_t way = 0; way < CACHE_WAYS; way++) {
+		if (ksm_unwind_matches(&set[way].stack, caller, frame) &&
+		    set[way].generation == ksm_module_generation())
+			return set[way].site;
+	}
+	return capture(thread, set, caller, frame);
 }
 
 int ksm_site_label_begin(const char *name)

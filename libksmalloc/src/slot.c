@@ -58,6 +58,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 
 	if (pool->is_private)
 		ksm_hint_exempt(addr, length);
+	if (pool->has_owners)
+		ksm_hint_small_pages(addr, length);
 	snprintf(name, sizeof(name), "ksmalloc:%012llx", (unsigned long long)pool->site_id);
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
 	if (slot->record < 0) {

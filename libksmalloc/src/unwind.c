@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The words that hold the return addresses are found by a search upwards from
- * the frame, in a copy that process_vm_readv made: a walk may have crossed a
- * signal frame onto another stack, and reading on directly would then run off
- * the end of the one we are on.
+ * the frame. On a stack whose end is not known, a signal's or a coroutine's, it
+ * goes through a copy that process_vm_readv made: the walk may have crossed onto
+ * another stack, and reading on directly would then run off the end of this one.
  */
 #include "unwind.h"
 
@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <unistd.h>
 
 /* Our own frames that may lie between the entry point and unw_backtrace. */
 #define OWN_FRAMES 8
@@ -65,37 +65,96 @@ static int walk(void **addresses, int room)
 	return count;
 }
 
-/* A copy of a part of the stack, extended as the search goes on. */
-struct window {
-	uintptr_t base;
-	uint32_t count; /* words copied so far */
-	bool ended;
-	uintptr_t words[SEARCH_STEP];
-	uint32_t first; /* index of words[0], in words from base */
+/*
+ * The thread's own stack as the system made it. Frames outside of it lie on a
+ * signal's or a coroutine's stack, whose end is not known.
+ */
+struct bounds {
+	uintptr_t low;
+	uintptr_t high;	/* 0 until it was looked up */
 };
 
+static __thread struct bounds own_stack __attribute__((tls_model("initial-exec")));
+
+/* Where the main thread's stack begins (ld.so). pthread_getattr_np(3) would read a file for it. */
+extern void *__libc_stack_end __attribute__((weak));
+
+/* The kernel keeps at least 128 MiB below the main thread's stack free of mappings. */
+#define MAIN_STACK_REACH (64 * KSM_MIB)
+
+static void find_own_stack(struct bounds *bounds)
+{
+	pthread_attr_t attributes;
+	size_t size = 0;
+	void *low = NULL;
+
+	bounds->high = 1; /* nothing lies below: used if the bounds cannot be told */
+	if (gettid() == getpid()) {
+		if (&__libc_stack_end && __libc_stack_end) {
+			bounds->high = (uintptr_t)__libc_stack_end;
+			bounds->low = bounds->high - MAIN_STACK_REACH;
+		}
+		return;
+	}
+	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return;
+	if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
+		bounds->low = (uintptr_t)low;
+		bounds->high = (uintptr_t)low + size;
+	}
+	pthread_attr_destroy(&attributes);
+}
+
+/*
+ * A part of the stack that can be read: the thread's own stack itself up to its
+ * end, else a copy that is extended as the search goes on.
+ */
+struct window {
+	uintptr_t base;
+	const uintptr_t *words;
+	uint32_t first; /* index of words[0], in words from base */
+	uint32_t count;
+	bool is_copy;
+	uintptr_t copy[SEARCH_STEP];
+};
+
+static void open_window(struct window *window, uintptr_t base)
+{
+	struct bounds *bounds = &own_stack;
+
+	if (!bounds->high)
+		find_own_stack(bounds);
+	window->base = base;
+	window->first = 0;
+	window->is_copy = base < bounds->low || base >= bounds->high;
+	window->words = window->is_copy ? window->copy : (const uintptr_t *)base;
+	window->count = window->is_copy ? 0 :
+					  (uint32_t)ksm_min((bounds->high - base) / sizeof(uintptr_t),
+							    SEARCH_WORDS);
+}
+
+/* Copies the next part; false if there is none that can be read or the search has gone far enough. */
 static bool slide(struct window *window)
 {
 	size_t bytes;
 
-	if (window->ended)
-		return false;
 	window->first += window->count;
-	if (window->first >= SEARCH_WORDS)
+	if (!window->is_copy || window->first >= SEARCH_WORDS ||
+	    (window->count > 0 && window->count < SEARCH_STEP))
 		return false;
-	bytes = ksm_os_peek((const uintptr_t *)window->base + window->first, window->words,
-			    sizeof(window->words));
+	bytes = ksm_os_peek((const uintptr_t *)window->base + window->first, window->copy,
+			    sizeof(window->copy));
 	window->count = (uint32_t)(bytes / sizeof(uintptr_t));
-	window->ended = window->count < SEARCH_STEP;
 	return window->count > 0;
 }
 
 /* Fills stack->words; false if an address is not found in reach. */
 static bool locate_frames(struct ksm_stack *stack)
 {
-	struct window window = { .base = stack->frame };
+	struct window window;
 	uint32_t at = 0;
 
+	open_window(&window, stack->frame);
 	for (uint32_t i = 1; i < stack->count; i++) {
 		for (;;) {
 			if (at >= window.first + window.count) {
