@@ -4,6 +4,7 @@
  * them. The number chooses a nursery (and, in the shared layout, a part of a
  * slot), and must not depend on which thread happens to run first.
  */
+#include "aside.h"
 #include "base.h"
 #include "site.h"
 
@@ -47,6 +48,8 @@ KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 
 	if (ksm_unlikely(!next_create))
 		find_next();
+	if (ksm_aside())
+		return next_create(thread, attributes, routine, argument);
 	start = ksm_je_malloc(sizeof(*start));
 	if (!start)
 		return EAGAIN;

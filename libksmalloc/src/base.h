@@ -20,6 +20,16 @@
 #define KSM_INLINE	static inline __attribute__((always_inline))
 #define KSM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
+/*
+ * For functions that read other functions' frames, which the sanitizers take for
+ * a mistake. Where they watch, such functions are not inlined.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KSM_READS_FRAMES static __attribute__((no_sanitize_address, no_sanitize_thread, unused))
+#else
+#define KSM_READS_FRAMES KSM_INLINE
+#endif
+
 #define ksm_likely(x)	__builtin_expect(!!(x), 1)
 #define ksm_unlikely(x)	__builtin_expect(!!(x), 0)
 

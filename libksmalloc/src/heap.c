@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heap.h"
 
+#include "aside.h"
 #include "fatal.h"
 #include "fork.h"
 #include "hint.h"
@@ -43,26 +44,28 @@ enum start {
 static atomic_int opened;  /* the gate */
 static atomic_int started; /* what large blocks need. Synchronization: atomic. */
 
+static void set_threshold(uintptr_t threshold)
+{
+	__atomic_store_n(&ksm_gate.threshold, threshold, __ATOMIC_RELAXED);
+}
+
 /* Without memory for more the jemalloc part alone is a complete malloc. */
 static void close_to_placed(void)
 {
-	ksm_gate.threshold = UINTPTR_MAX;
+	set_threshold(UINTPTR_MAX);
 }
 
-/*
- * Valgrind and the sanitizers know the program's blocks by their own malloc.
- * Under them this library is a plain allocator.
- */
-extern char __asan_init[] __attribute__((weak));
+/* All calls take the slow paths, which pass them on. */
+static void open_to_all(void)
+{
+	__atomic_store_n(&ksm_gate.end, UINTPTR_MAX, __ATOMIC_RELAXED);
+}
 
-static bool must_stand_aside(void)
+/* Valgrind knows the program's blocks by its own malloc and cannot follow placed ones. */
+static bool is_under_valgrind(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
 
-#ifndef __SANITIZE_ADDRESS__ /* Built with the sanitizer itself, the library is what is tested. */
-	if (__asan_init)
-		return true;
-#endif
 	return !ksm_options.valgrind && preload && strstr(preload, "/vgpreload_");
 }
 
@@ -71,7 +74,7 @@ static void announce(void)
 	ksm_warn("version %s, pid %d: blocks from %llu bytes on are placed by site, advise=%s%s",
 		 KSMALLOC_VERSION_STRING, (int)getpid(), (unsigned long long)ksm_options.threshold,
 		 ksm_options.advise == KSM_ADVISE_NONE ? "none" : ksm_hint_backend(),
-		 ksm_gate.threshold == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
+		 ksm_aside() || ksm_gate.threshold == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
 }
 
 void ksm_heap_init(char *const *environment)
@@ -81,10 +84,13 @@ void ksm_heap_init(char *const *environment)
 	if (!environment || !atomic_compare_exchange_strong(&opened, &none, START_RUNNING))
 		return;
 	ksm_option_init(environment);
-	if (ksm_os_page_size() != KSM_PAGE || must_stand_aside())
+	ksm_policy_init();
+	if (ksm_aside())
+		open_to_all();
+	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
 		close_to_placed();
 	else
-		ksm_gate.threshold = ksm_options.threshold;
+		set_threshold(ksm_options.threshold);
 	if (ksm_options.verbose)
 		announce();
 	atomic_store(&opened, START_DONE);
@@ -105,7 +111,6 @@ static int start_parts(void)
 	error = ksm_stat_init();
 	if (error)
 		return error;
-	ksm_policy_init();
 	error = ksm_site_init();
 	if (error)
 		return error;
@@ -127,7 +132,7 @@ KSM_COLD bool ksm_heap_start(void)
 	int none = START_NONE;
 
 	ksm_heap_init(environ);
-	if (atomic_load(&opened) != START_DONE)
+	if (ksm_aside() || atomic_load(&opened) != START_DONE)
 		return false;
 	if (!atomic_compare_exchange_strong(&started, &none, START_RUNNING))
 		return none == START_DONE;
@@ -165,9 +170,13 @@ __attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
 {
 	void *block;
 
+	if (ksm_aside()) {
+		open_to_all();
+		return __interceptor_malloc(size);
+	}
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
-	if (size < ksm_gate.threshold)
+	if (ksm_span_is_small(size))
 		return ksm_je_malloc(size);
 	block = try_place(size, KSM_PAGE, false, KSM_PLACED_USUAL, HERE());
 	return block ? block : ksm_je_malloc(size);
@@ -178,9 +187,13 @@ __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
 	size_t bytes;
 	void *block;
 
+	if (ksm_aside()) {
+		open_to_all();
+		return __interceptor_calloc(count, size);
+	}
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
-	if (__builtin_mul_overflow(count, size, &bytes) || bytes < ksm_gate.threshold)
+	if (__builtin_mul_overflow(count, size, &bytes) || ksm_span_is_small(bytes))
 		return ksm_je_calloc(count, size);
 	block = try_place(bytes, KSM_PAGE, true, KSM_PLACED_USUAL, HERE());
 	return block ? block : ksm_je_calloc(count, size);
@@ -190,9 +203,11 @@ __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t s
 {
 	void *block;
 
+	if (ksm_aside())
+		return __interceptor_aligned_alloc(alignment, size);
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
-	if (size < ksm_gate.threshold)
+	if (ksm_span_is_small(size))
 		return ksm_je_aligned_alloc(alignment, size);
 	block = try_place(size, alignment, false, KSM_PLACED_USUAL, HERE());
 	return block ? block : ksm_je_aligned_alloc(alignment, size);
@@ -202,6 +217,10 @@ void ksm_heap_free_slow(void *block)
 {
 	int saved_errno = errno;
 
+	if (ksm_aside()) {
+		__interceptor_free(block);
+		return;
+	}
 	if (!ksm_span_holds(block)) {
 		ksm_je_free(block);
 		return;
@@ -240,7 +259,7 @@ static void *realloc_placed(void *block, size_t size)
 			errno = ENOMEM;
 		return move(block, old.usable, to, size);
 	}
-	if (size >= ksm_gate.threshold) {
+	if (!ksm_span_is_small(size)) {
 		if (ksm_placed_resize(block, size))
 			return block;
 		ksm_placed_count_move(old.site);
@@ -257,11 +276,13 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 	struct ksm_site *site;
 	void *to;
 
+	if (ksm_aside())
+		return __interceptor_realloc(block, size);
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
 	if (ksm_span_holds(block))
 		return realloc_placed(block, size);
-	if (size < ksm_gate.threshold || !is_started())
+	if (ksm_span_is_small(size) || !is_started())
 		return ksm_je_realloc(block, size);
 	site = ksm_site_current(HERE());
 	if (!site)
@@ -272,12 +293,17 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 	return block ? move(block, ksm_je_malloc_usable_size(block), to, size) : to;
 }
 
+static void *jemalloc_or_aside(size_t size)
+{
+	return ksm_aside() ? __interceptor_malloc(size) : ksm_je_malloc(size);
+}
+
 __attribute__((noinline)) void *ksm_heap_malloc_mergeable(size_t size)
 {
 	void *block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
 
 
-	return block ? block : ksm_je_malloc(size);
+	return block ? block : jemalloc_or_aside(size);
 }
 
 __attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
@@ -286,16 +312,18 @@ __attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
 	void *block;
 
 	if (!is_started())
-		return ksm_je_malloc(size);
+		return jemalloc_or_aside(size);
 	site = ksm_site_current(HERE());
 	block = site ? ksm_placed_alloc_private(site, size) : NULL;
-	return block ? block : ksm_je_malloc(size);
+	return block ? block : jemalloc_or_aside(size);
 }
 
 size_t ksm_heap_usable_size(const void *block)
 {
 	struct ksm_placed_block described;
 
+	if (ksm_aside())
+		return __interceptor_malloc_usable_size((void *)(uintptr_t)block);
 	if (!ksm_span_holds(block))
 		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
 	ksm_placed_describe(block, &described);

@@ -60,7 +60,7 @@ void ksm_heap_info(struct ksm_heap_info *info);
 
 KSM_INLINE void *ksm_heap_malloc(size_t size)
 {
-	if (ksm_likely(size < ksm_gate.threshold))
+	if (ksm_likely(ksm_span_is_small(size)))
 		return ksm_je_malloc(size);
 	return ksm_heap_malloc_slow(size);
 }
@@ -77,14 +77,14 @@ KSM_INLINE void ksm_heap_free(void *block)
 KSM_INLINE void *ksm_heap_calloc(size_t count, size_t size)
 {
 	/* Neither factor alone says how large the product is, but two small ones do. */
-	if (ksm_likely((count | size) < UINT32_MAX && count * size < ksm_gate.threshold))
+	if (ksm_likely((count | size) < UINT32_MAX && ksm_span_is_small(count * size)))
 		return ksm_je_calloc(count, size);
 	return ksm_heap_calloc_slow(count, size);
 }
 
 KSM_INLINE void *ksm_heap_realloc(void *block, size_t size)
 {
-	if (ksm_likely(size < ksm_gate.threshold && !ksm_span_may_hold(block)))
+	if (ksm_likely(ksm_span_is_small(size) && !ksm_span_may_hold(block)))
 		return ksm_je_realloc(block, size);
 	return ksm_heap_realloc_slow(block, size);
 }
@@ -92,7 +92,7 @@ KSM_INLINE void *ksm_heap_realloc(void *block, size_t size)
 /* alignment is a power of two. */
 KSM_INLINE void *ksm_heap_aligned(size_t alignment, size_t size)
 {
-	if (ksm_likely(size < ksm_gate.threshold))
+	if (ksm_likely(ksm_span_is_small(size)))
 		return ksm_je_aligned_alloc(alignment, size);
 	return ksm_heap_aligned_slow(alignment, size);
 }

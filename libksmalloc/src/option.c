@@ -171,7 +171,9 @@ static bool is_foreign(const char *name, size_t length)
 	return false;
 }
 
-static void set(const char *name, size_t name_length, const char *text, size_t length)
+/* Sets an option; the warnings name it as it was written: prefix and name. */
+static void set(const char *prefix, const char *name, size_t name_length, const char *text,
+		size_t length)
 {
 	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {
 		const struct option *option = &options[i];
@@ -183,18 +185,18 @@ static void set(const char *name, size_t name_length, const char *text, size_t l
 			return;
 		case -ERANGE:
 			if (option->type == KSM_OPTION_TEXT) {
-				ksm_warn("%.*s: longer than %llu characters, ignored",
-					 (int)name_length, name, (unsigned long long)option->most);
+				ksm_warn("%s%.*s: longer than %llu characters, ignored",
+					 prefix, (int)name_length, name, (unsigned long long)option->most);
 				return;
 			}
-			ksm_warn("%.*s: %.*s is not between %llu and %llu, using %llu",
+			ksm_warn("%s%.*s: %.*s is not between %llu and %llu, using %llu", prefix,
 				 (int)name_length, name, (int)length, text,
 				 (unsigned long long)option->least,
 				 (unsigned long long)option->most,
 				 (unsigned long long)option->initial);
 			return;
 		default:
-			ksm_warn("%.*s: cannot read \"%.*s\" as %s%s, using the default",
+			ksm_warn("%s%.*s: cannot read \"%.*s\" as %s%s, using the default", prefix,
 				 (int)name_length, name, (int)length, text,
 				 option->type == KSM_OPTION_CHOICE ? "one of " : "a number of ",
 				 option->unit[0] ? option->unit : "0 or 1");
@@ -202,7 +204,7 @@ static void set(const char *name, size_t name_length, const char *text, size_t l
 		}
 	}
 	if (!is_foreign(name, name_length))
-		ksm_warn("%.*s: there is no option of this name", (int)name_length, name);
+		ksm_warn("%s%.*s: there is no option of this name", prefix, (int)name_length, name);
 }
 
 /* Splits "name:value,name:value"; a value ends at the next comma. */
@@ -213,7 +215,7 @@ static void set_list(const char *list)
 		const char *colon = memchr(list, ':', length);
 
 		if (colon)
-			set(list, (size_t)(colon - list), colon + 1,
+			set("KSMALLOC_CONF: ", list, (size_t)(colon - list), colon + 1,
 			    length - (size_t)(colon - list) - 1);
 		else if (length)
 			ksm_warn("KSMALLOC_CONF: \"%.*s\" is not name:value", (int)length, list);
@@ -260,7 +262,7 @@ void ksm_option_init(char *const *environment)
 			continue;
 		equals = strchr(*entry, '=');
 		if (equals)
-			set(*entry + prefix, (size_t)(equals - *entry) - prefix, equals + 1,
+			set(variable_prefix, *entry + prefix, (size_t)(equals - *entry) - prefix, equals + 1,
 			    strlen(equals + 1));
 	}
 	if (ksm_options.dump_options)

@@ -84,8 +84,11 @@ static int map_first(struct ksm_slot *slot, size_t length)
 	while ((error = ksm_os_map_at((void *)slot->base, length)) == -EEXIST) {
 		ksm_span_abandon(slot->base);
 		slot->base = ksm_span_claim(slot->pool->site_id, &slot->pool->probe, slot);
-		if (!slot->base)
+		if (!slot->base) {
+			/* The slot stays in its pool, but nothing fits into it any more. */
+			slot->runs.capacity = 0;
 			return -ENOSPC;
+		}
 		ksm_stat_add(&ksm_stat->header.stats.slot_collisions_total, 1);
 	}
 	return error;

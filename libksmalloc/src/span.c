@@ -24,12 +24,19 @@ static struct {
 /* Owner of slots that are given up: never dereferenced. */
 #define ABANDONED ((struct ksm_slot *)(uintptr_t)1)
 
+/* The thread sanitizer keeps its shadow where the wide span lies. */
+#ifdef __SANITIZE_THREAD__
+#define BUILT_FOR_TSAN true
+#else
+#define BUILT_FOR_TSAN false
+#endif
+
 #define WIDE_BITS 46 /* user addresses of at least this many bits have room for the wide span */
 
 void ksm_span_init(void)
 {
 	uintptr_t here = (uintptr_t)&here;
-	bool wide = here >> WIDE_BITS != 0;
+	bool wide = here >> WIDE_BITS != 0 && !BUILT_FOR_TSAN;
 	/* In units of one slot: the lowest base and how many there are to choose from. */
 	uint64_t lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
 	uint64_t choices;
@@ -42,7 +49,7 @@ void ksm_span_init(void)
 	ksm_os_random(random, sizeof(random));
 	span.secret = random[0];
 	span.base = lowest + ((random[1] % choices) << span.slot_shift);
-	ksm_gate.low = span.base;
+	__atomic_store_n(&ksm_gate.low, span.base, __ATOMIC_RELAXED);
 	__atomic_store_n(&ksm_gate.end,
 			 span.base + ((uintptr_t)span.slot_count << span.slot_shift),
 			 __ATOMIC_RELEASE);

@@ -31,7 +31,7 @@ struct ksm_slot;
 /*
  * What the entry points compare with, together in one cache line. Before the
  * first slot all are 0: each malloc takes the slow path, which initialises, and
- * no pointer is placed. Synchronization: written once; end after low.
+ * no pointer is placed. Synchronization: relaxed atomics, written once; end after low.
  */
 struct ksm_gate {
 	uintptr_t threshold;	/* blocks of this size on take the slow path */
@@ -49,13 +49,20 @@ extern struct ksm_gate ksm_gate __attribute__((visibility("hidden")));
  */
 KSM_INLINE bool ksm_span_may_hold(const void *p)
 {
-	return (uintptr_t)p < ksm_gate.end;
+	return (uintptr_t)p < __atomic_load_n(&ksm_gate.end, __ATOMIC_RELAXED);
 }
 
 /* True if p lies in the half of the span that holds slots. */
 KSM_INLINE bool ksm_span_holds(const void *p)
 {
-	return (uintptr_t)p < ksm_gate.end && (uintptr_t)p >= ksm_gate.low;
+	return ksm_span_may_hold(p) &&
+	       (uintptr_t)p >= __atomic_load_n(&ksm_gate.low, __ATOMIC_RELAXED);
+}
+
+/* True if a block of size bytes takes the short path. */
+KSM_INLINE bool ksm_span_is_small(size_t size)
+{
+	return size < __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
 }
 
 /* Chooses the base. Nothing lies in the span yet. */

@@ -149,7 +149,7 @@ static bool slide(struct window *window)
 }
 
 /* Fills stack->words; false if an address is not found in reach. */
-static bool locate_frames(struct ksm_stack *stack)
+KSM_READS_FRAMES bool locate_frames(struct ksm_stack *stack)
 {
 	struct window window;
 	uint32_t at = 0;

@@ -39,7 +39,7 @@ struct ksm_stack {
 void ksm_unwind_capture(struct ksm_stack *stack, uintptr_t caller, uintptr_t frame);
 
 /* True if the current call comes from the same stack as the captured one. */
-KSM_INLINE bool ksm_unwind_matches(const struct ksm_stack *stack, uintptr_t caller,
+KSM_READS_FRAMES bool ksm_unwind_matches(const struct ksm_stack *stack, uintptr_t caller,
 				   uintptr_t frame)
 {
 	const uintptr_t *words = (const uintptr_t *)frame;

@@ -20,7 +20,7 @@ Test(module, resolves_code_of_the_program_and_of_a_library)
 	struct ksm_module_address library;
 
 	cr_assert_eq(ksm_module_resolve((uintptr_t)setup, &program), 0);
-	cr_assert_eq(ksm_module_resolve((uintptr_t)dlsym(RTLD_DEFAULT, "qsort"), &library), 0);
+	cr_assert_eq(ksm_module_resolve((uintptr_t)dlsym(RTLD_DEFAULT, "l64a"), &library), 0);
 	cr_assert_neq(program.module, library.module);
 	cr_assert_not_null(strstr(ksm_module_path(program.module), "unit-module"));
 	cr_assert_not_null(strstr(ksm_module_path(library.module), "libc.so"));
@@ -40,7 +40,7 @@ Test(module, identity_is_the_build_id)
 	struct ksm_module_address result;
 	const uint8_t *bytes;
 
-	cr_assert_eq(ksm_module_resolve((uintptr_t)dlsym(RTLD_DEFAULT, "qsort"), &result), 0);
+	cr_assert_eq(ksm_module_resolve((uintptr_t)dlsym(RTLD_DEFAULT, "l64a"), &result), 0);
 	cr_assert_eq(ksm_module_identity(result.module, &bytes), 20);
 	cr_assert_arr_eq(bytes, ksm_stat->modules[result.module].build_id, 20);
 }

@@ -66,13 +66,13 @@ Test(option, a_bad_value_is_named_and_the_default_used)
 	cr_assert_eq(ksm_options.threshold, 16384);
 	cr_assert_eq(ksm_options.keep_percent, 3);
 	cr_assert_stderr_eq_str(
-		"ksmalloc: THRESHOLD: cannot read \"many\" as a number of bytes, using the default\n"
-		"ksmalloc: KEEP_PERCENT: 101 is not between 0 and 100, using 3\n");
+		"ksmalloc: KSMALLOC_THRESHOLD: cannot read \"many\" as a number of bytes, using the default\n"
+		"ksmalloc: KSMALLOC_KEEP_PERCENT: 101 is not between 0 and 100, using 3\n");
 }
 
 Test(option, an_unknown_name_is_named)
 {
 	init("KSMALLOC_TRESHOLD=1", "KSMALLOC_CONF=threshold=3");
 	cr_assert_stderr_eq_str("ksmalloc: KSMALLOC_CONF: \"threshold=3\" is not name:value\n"
-				"ksmalloc: TRESHOLD: there is no option of this name\n");
+				"ksmalloc: KSMALLOC_TRESHOLD: there is no option of this name\n");
 }
