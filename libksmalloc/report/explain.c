@@ -31,11 +31,7 @@ static bool explain_placement(const struct ksr_site *site, struct ksr_reasons *r
 
 	if (site->states & placed)
 		return false;
-	if (site->states & (1u << KSMALLOC_SITE_TRANSIENT))
-		say(reasons,
-		    "Its blocks live too shortly to merge: they get no slot of their own.");
-	else
-		say(reasons, "It has not yet held enough memory at once to get a slot of its own.");
+	say(reasons, "It has not yet held enough memory at once to get a slot of its own.");
 	return true;
 }
 

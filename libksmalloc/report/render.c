@@ -143,9 +143,7 @@ static void sort_sites(struct ksr_report *report, const char *key)
 
 static const char *state_word(const struct ksr_site *site)
 {
-	if (site->states & (1u << KSMALLOC_SITE_PLACED))
-		return "placed";
-	return site->states & (1u << KSMALLOC_SITE_TRANSIENT) ? "transient" : "tracked";
+	return site->states & (1u << KSMALLOC_SITE_PLACED) ? "placed" : "tracked";
 }
 
 static void fill_frames(struct row *row, const struct ksr_stack *stack, uint64_t most)

@@ -231,8 +231,6 @@ Test(explain, test_reasons_in_order)
 	cr_assert(strstr(reason(&report, &site), "advice is off"));
 	site.flags |= KSMALLOC_SITE_DENIED;
 	cr_assert(strstr(reason(&report, &site), "denies"));
-	site.states = 1u << KSMALLOC_SITE_TRANSIENT;
-	cr_assert(strstr(reason(&report, &site), "too shortly"));
 	site.states = 1u << KSMALLOC_SITE_TRACKED;
 	cr_assert(strstr(reason(&report, &site), "not yet held"));
 	ksr_report_destroy(&report);

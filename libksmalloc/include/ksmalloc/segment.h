@@ -37,7 +37,6 @@
 
 #define KSMALLOC_MAX_FRAMES		16u
 #define KSMALLOC_MAX_SITES		4096u	/* sites that are told apart; later ones count as "other" */
-#define KSMALLOC_MAX_PLACED_SITES	1024u
 #define KSMALLOC_MAX_SLOTS		8192u
 #define KSMALLOC_MAX_MODULES		1024u
 #define KSMALLOC_GROUP_BYTES		64u
@@ -141,9 +140,8 @@ struct ksmalloc_segment_header {
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
 enum ksmalloc_site_state {
-	KSMALLOC_SITE_TRACKED,		/* has not yet held enough for a slot */
+	KSMALLOC_SITE_TRACKED,		/* has not yet held enough for a slot: its blocks lie in a nursery */
 	KSMALLOC_SITE_PLACED,		/* owns a slot */
-	KSMALLOC_SITE_TRANSIENT,	/* blocks live shortly: they go to jemalloc, live_bytes is a sample */
 };
 
 /* Flags of a site. */
