@@ -25,6 +25,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/libksmalloc/include/ksmalloc
 if(TARGET ksmalloc_command)
   install(TARGETS ksmalloc_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+install(FILES ${PROJECT_SOURCE_DIR}/libksmalloc/valgrind.supp
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/ksmalloc)
 file(GLOB ksmalloc_pages ${PROJECT_SOURCE_DIR}/libksmalloc/man/*.[137])
 foreach(page IN LISTS ksmalloc_pages)
   string(REGEX REPLACE ".*\\." "" section ${page})

@@ -63,6 +63,7 @@ void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
 	sum->merged += part->merged;
 	sum->saved += part->saved;
 	sum->saved_error += part->saved_error;
+	sum->saved_freed += part->saved_freed;
 	sum->fork_shared += part->fork_shared;
 	sum->swapped += part->swapped;
 	sum->mergeable += part->mergeable;
@@ -76,6 +77,7 @@ struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t par
 		.merged = scale(memory->merged, part, whole),
 		.saved = scale(memory->saved, part, whole),
 		.saved_error = scale(memory->saved_error, part, whole),
+		.saved_freed = scale(memory->saved_freed, part, whole),
 		.fork_shared = scale(memory->fork_shared, part, whole),
 		.swapped = scale(memory->swapped, part, whole),
 		.mergeable = scale(memory->mergeable, part, whole),
@@ -202,13 +204,13 @@ struct join {
 	const struct ksmalloc_segment_slot *slots;
 	uint32_t slot_count;
 	uint32_t next; /* the first slot that may still overlap a VMA */
+	struct ksr_memory *sites; /* of this process, by index */
 };
 
 static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slot *slot,
 			    const struct ksr_memory *memory)
 {
 	struct ksmalloc_segment_site entry;
-	struct ksr_site *site;
 
 	if (slot->flags & KSMALLOC_SLOT_NURSERY) {
 		ksr_memory_add(&join->report->totals.nursery, memory);
@@ -219,9 +221,34 @@ static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slo
 		ksr_memory_add(&join->report->totals.outside, memory);
 		return;
 	}
-	site = index_get(join->index, join->report, entry.id);
-	ksr_memory_add(&site->memory, memory);
-	ksr_memory_add(&join->report->totals.sites, memory);
+	ksr_memory_add(&join->sites[slot->site], memory);
+}
+
+/* Takes the share of freed memory out of what is saved. */
+static void discount_freed(struct ksr_memory *memory, uint64_t kept)
+{
+	uint64_t share = scale(memory->saved, ksm_min(kept, memory->resident), memory->resident);
+
+	memory->saved -= share;
+	memory->saved_freed += share;
+}
+
+/* Adds what was found for this process to the sums of the sites. */
+static void add_site_memory(struct join *join)
+{
+	const struct ksr_snapshot *snapshot = &join->process->snapshot;
+
+	for (uint32_t i = 0; i < snapshot->header.sites.count; i++) {
+		struct ksr_memory *memory = &join->sites[i];
+		struct ksmalloc_segment_site entry;
+
+		if (memory->resident == 0 && memory->swapped == 0)
+			continue;
+		ksr_snapshot_site(snapshot, i, &entry);
+		discount_freed(memory, entry.stats.kept_bytes);
+		ksr_memory_add(&index_get(join->index, join->report, entry.id)->memory, memory);
+		ksr_memory_add(&join->report->totals.sites, memory);
+	}
 }
 
 static void join_vma(struct join *join, const struct ksr_vma *vma)
@@ -269,6 +296,11 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 
 	if (error)
 		return error;
+	join.sites = calloc(process->snapshot.header.sites.count + 1, sizeof(*join.sites));
+	if (!join.sites) {
+		free(slots);
+		return -ENOMEM;
+	}
 	join.slots = slots;
 	join.slot_count = process->snapshot.header.slots.count;
 	for (uint32_t i = 0; i < join.slot_count; i++) {
@@ -282,6 +314,8 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 	}
 	for (size_t i = 0; i < process->smaps.count; i++)
 		join_vma(&join, &process->smaps.vmas[i]);
+	add_site_memory(&join);
+	free(join.sites);
 	free(slots);
 	return 0;
 }
@@ -413,8 +447,15 @@ static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *
 				: "has no segment: it does not run under ksmalloc, or has not "
 				  "allocated a large block yet");
 	}
+	if (error && !chosen && error == -EACCES)
+		return 0;
+	if (error && !chosen && selection->group_count) {
+		/* Nobody can tell which group it belongs to. */
+		report->unreadable++;
+		return 0;
+	}
 	if (error)
-		return !chosen && error == -EACCES ? 0 : reject(report, pid, why);
+		return reject(report, pid, why);
 	if (!chosen && !wants_group(selection, process.snapshot.header.group)) {
 		ksr_snapshot_destroy(&process.snapshot);
 		return 0;

@@ -27,6 +27,10 @@
  * of that is fork's. Zero pages placed by KSM are in no field of smaps; they
  * are one line of the reconciliation.
  *
+ * Freed memory that the allocator still keeps is mapped, may merge, and is of no
+ * use to anybody: its share of what a site's memory saves (by kept_bytes, since no
+ * counter tells which pages they are) goes to saved_freed.
+ *
  * Invariants: the figures of the sites, of the nursery and of what lies outside
  * add up to those of all VMAs that were read, but for the rounding of VMAs that
  * only partly belong to a slot (these are divided by address range).
@@ -47,6 +51,7 @@ struct ksr_memory {
 	uint64_t merged;      /* mapped pages that are KSM's */
 	uint64_t saved;	      /* by KSM */
 	uint64_t saved_error; /* saved is right to this many bytes more or less */
+	uint64_t saved_freed; /* the share of freed memory that the allocator keeps: not saved */
 	uint64_t fork_shared; /* saved by fork, not by KSM */
 	uint64_t swapped;
 	uint64_t mergeable; /* resident bytes of VMAs marked mg */
@@ -106,6 +111,7 @@ struct ksr_report {
 	struct ksr_kernel kernel;
 	struct ksr_totals totals;
 	uint64_t page_bytes;
+	size_t unreadable;  /* segments that could not be read while groups were asked for */
 	bool exact; /* page counts could be read wherever smaps alone does not decide */
 };
 

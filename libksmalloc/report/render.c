@@ -277,6 +277,8 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		{"resident_in_sites", "resident in sites", totals->sites.resident, true},
 		{"merged_in_sites", "merged in sites", totals->sites.merged, true},
 		{"saved_in_sites", "saved in sites", totals->sites.saved, true},
+		{"saved_freed", "merged, but freed and kept: not saved", totals->sites.saved_freed,
+		 false},
 		{"saved_error", "saved, error at most", totals->sites.saved_error, false},
 		{"fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
 		 false},
@@ -315,6 +317,11 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 	if (report->totals.sites.saved_error)
 		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
 					  "saved was estimated; as root it is counted.");
+	if (report->unreadable)
+		ksr_emitter_note(emitter,
+				 "%zu processes of which nobody can tell the group have a segment "
+				 "that cannot be read (report --all names them).",
+				 report->unreadable);
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
 				 report->rejected[i].why);

@@ -162,10 +162,8 @@ static int create_file(void)
 	return create_in(path, name);
 }
 
-/* Writes the used part of a region of the segment to the same place of the file. */
-static int write_region(int file, const void *from, size_t length)
+static int write_bytes(int file, const void *from, size_t length, off_t offset)
 {
-	off_t offset = (const char *)from - (const char *)ksm_stat;
 	const char *next = from;
 
 	while (length > 0) {
@@ -182,11 +180,36 @@ static int write_region(int file, const void *from, size_t length)
 	return 0;
 }
 
+/* Writes the used part of a region of the segment to the same place of the file. */
+static int write_region(int file, const void *from, size_t length)
+{
+	return write_bytes(file, from, length, (const char *)from - (const char *)ksm_stat);
+}
+
+/*
+ * Process counters go on counting meanwhile, without a lock: what is added
+ * between the copy and the switch is lost to those that are not set anew.
+ */
+static void copy_counters(struct ksmalloc_process_stats *to)
+{
+	uint64_t *from = (uint64_t *)&ksm_stat->header.stats;
+	uint64_t *words = (uint64_t *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(words[0]); i++)
+		words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
 static int copy_to(int file)
 {
 	const struct ksmalloc_segment_header *header = &ksm_stat->header;
+	struct ksmalloc_process_stats counters;
 	int saved_errno = errno;
-	int error = write_region(file, header, sizeof(*header));
+	int error = write_region(file, header, offsetof(struct ksmalloc_segment_header, stats));
+
+	copy_counters(&counters);
+	if (!error)
+		error = write_bytes(file, &counters, sizeof(counters),
+				    offsetof(struct ksmalloc_segment_header, stats));
 
 	if (!error)
 		error = write_region(file, ksm_stat->sites,
