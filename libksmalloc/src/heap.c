@@ -377,7 +377,7 @@ static void count_mapped(int64_t bytes)
 {
 	int64_t total = atomic_fetch_add_explicit(&mapped_bytes, bytes, memory_order_relaxed) + bytes;
 
-	if (atomic_load_explicit(&started, memory_order_relaxed) == START_DONE)
+	if (atomic_load_explicit(&started, memory_order_acquire) == START_DONE)
 		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
 }
 

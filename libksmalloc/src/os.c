@@ -307,6 +307,15 @@ int ksm_os_open_private_folder(const char *path)
 	return folder;
 }
 
+void ksm_os_share_folder(int folder, gid_t group)
+{
+	int saved_errno = errno;
+
+	if (fchown(folder, (uid_t)-1, group) == 0)
+		fchmod(folder, 0750);
+	errno = saved_errno;
+}
+
 /* Beyond the limit ftruncate would end the program with SIGXFSZ (setrlimit(2)). */
 static bool may_be_long(size_t length)
 {

@@ -106,6 +106,9 @@ uint64_t ksm_os_file_size(const char *path);
  */
 int ksm_os_open_private_folder(const char *path);
 
+/* Lets a group look into a folder of the user's own (mode 0750). Failure changes nothing. */
+void ksm_os_share_folder(int folder, gid_t group);
+
 /*
  * Creates name in the folder anew (an old file of that name is unlinked first)
  * with the mode, gives it to the group unless group is (gid_t)-1, and makes it

@@ -122,6 +122,9 @@ static int create_in(const char *folder_path, const char *name)
 
 	if (folder < 0)
 		return folder;
+	/* A folder that the user named is the user's to open to others. */
+	if (shared && !ksm_options.stats_dir[0])
+		ksm_os_share_folder(folder, (gid_t)ksm_options.stats_group);
 	file = ksm_os_create_file(folder, name, shared ? 0640 : 0600,
 				  shared ? (gid_t)ksm_options.stats_group : (gid_t)-1,
 				  SEGMENT_BYTES);
