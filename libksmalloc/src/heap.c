@@ -302,7 +302,6 @@ __attribute__((noinline)) void *ksm_heap_malloc_mergeable(size_t size)
 {
 	void *block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
 
-
 	return block ? block : jemalloc_or_aside(size);
 }
 
