@@ -507,15 +507,26 @@ static int collect(const struct ksr_fs *fs, const struct ksr_selection *selectio
 	return error;
 }
 
+/*
+ * A child that was forked within the clock tick in which its parent started has
+ * the same start time; the pid tells them apart.
+ */
+static bool made_segment(const struct ksr_process *process,
+			 const struct ksmalloc_segment_header *header)
+{
+	const struct ksr_status *status = &process->status;
+
+	return status->start_time_ticks == header->start_time_ticks &&
+	       (status->inner_pid == 0 || status->inner_pid == header->pid);
+}
+
 /* Of the processes that map one segment, the one it was made by, else the first. */
 static void find_owners(struct ksr_report *report)
 {
 	for (size_t i = 0; i < report->process_count; i++) {
 		const struct ksr_snapshot *mine = &report->processes[i].snapshot;
 		bool first = true;
-		bool someone_started_then = false;
-		bool started_then = report->processes[i].status.start_time_ticks ==
-				    mine->header.start_time_ticks;
+		bool someone_else_did = false;
 
 		for (size_t k = 0; k < report->process_count; k++) {
 			const struct ksr_process *other = &report->processes[k];
@@ -524,10 +535,10 @@ static void find_owners(struct ksr_report *report)
 			    other->snapshot.device != mine->device)
 				continue;
 			first = first && i < k;
-			if (other->status.start_time_ticks == mine->header.start_time_ticks)
-				someone_started_then = true;
+			someone_else_did = someone_else_did || made_segment(other, &mine->header);
 		}
-		report->processes[i].owner = started_then || (first && !someone_started_then);
+		report->processes[i].owner = made_segment(&report->processes[i], &mine->header) ||
+					     (first && !someone_else_did);
 	}
 }
 

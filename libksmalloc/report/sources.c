@@ -277,6 +277,20 @@ bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *statu
 	return number_after(close, end, &status->start_time_ticks);
 }
 
+/* The last number of the line NSpid: the one that the process itself sees. */
+static pid_t inner_pid(const struct ksr_text *text)
+{
+	const char *line = strstr(text->data, "\nNSpid:");
+	const char *end = line ? strchr(line + 1, '\n') : NULL;
+	const char *last = end;
+
+	if (!end)
+		return 0;
+	while (last > line && last[-1] >= '0' && last[-1] <= '9')
+		last--;
+	return (pid_t)strtol(last, NULL, 10);
+}
+
 int ksr_status_read(const struct ksr_fs *fs, pid_t pid, struct ksr_status *status)
 {
 	struct ksr_text text;
@@ -300,6 +314,7 @@ int ksr_status_read(const struct ksr_fs *fs, pid_t pid, struct ksr_status *statu
 	if (kib != KSR_NONE)
 		status->page_tables = kib * 1024;
 	status->uid = labelled(&text, "Uid");
+	status->inner_pid = inner_pid(&text);
 	ksr_text_free(&text);
 	return 0;
 }

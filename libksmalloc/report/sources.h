@@ -73,6 +73,7 @@ struct ksr_status {
 	uint64_t start_time_ticks;
 	uint64_t page_tables; /* VmPTE */
 	uint64_t uid;	      /* real */
+	pid_t inner_pid;      /* in the process's own pid namespace, 0 if the kernel does not tell */
 };
 
 /* The numbers of /sys/kernel/mm/ksm: X(name). */

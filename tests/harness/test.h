@@ -29,7 +29,7 @@
 #define TEST_MIB	((size_t)1024 * 1024)
 #define TEST_SKIP	77
 /* Mappings that a process gains once by its first placed block: the segment and bookkeeping. */
-#define TEST_PROCESS_VMAS ((size_t)6)
+#define TEST_PROCESS_VMAS ((size_t)12)
 
 #define TEST_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TEST_NOINLINE	__attribute__((noinline, noipa))
