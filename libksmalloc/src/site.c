@@ -410,17 +410,6 @@ void ksm_site_flush(void)
 	ksm_unwind_flush();
 }
 
-void ksm_site_each(void (*visit)(struct ksm_site *site, void *argument), void *argument)
-{
-	uint32_t count;
-
-	pthread_mutex_lock(&table.lock);
-	count = table.count;
-	pthread_mutex_unlock(&table.lock);
-	for (uint32_t i = 0; i < count; i++)
-		visit(&table.sites[i], argument);
-}
-
 void ksm_site_lock_all(void)
 {
 	pthread_mutex_lock(&table.lock);

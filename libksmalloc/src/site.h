@@ -64,9 +64,6 @@ void ksm_site_set_thread_ordinal(uint32_t ordinal);
 /* Forgets which stacks were seen, since code may have been loaded or unloaded. */
 void ksm_site_flush(void);
 
-/* Calls visit for each site; sites made meanwhile may be missed. */
-void ksm_site_each(void (*visit)(struct ksm_site *site, void *argument), void *argument);
-
 /* Takes and releases the table's lock and all sites' locks, in this order. */
 void ksm_site_lock_all(void);
 void ksm_site_unlock_all(void);

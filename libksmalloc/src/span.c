@@ -106,8 +106,3 @@ void ksm_span_abandon(uintptr_t address)
 {
 	atomic_store(&span.owners[(address - span.base) >> span.slot_shift], ABANDONED);
 }
-
-void ksm_span_release(uintptr_t address)
-{
-	atomic_store(&span.owners[(address - span.base) >> span.slot_shift], NULL);
-}

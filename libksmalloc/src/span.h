@@ -84,7 +84,4 @@ uintptr_t ksm_span_claim(uint64_t seed, uint32_t *probe, struct ksm_slot *owner)
 /* Gives up a slot for ever, because something that is not ours lies there. */
 void ksm_span_abandon(uintptr_t address);
 
-/* Puts a slot back that could not be mapped for want of memory. */
-void ksm_span_release(uintptr_t address);
-
 #endif
