@@ -36,8 +36,8 @@ enum ksm_option_type {
 	  "A site gets a slot of its own when it has held this much at once")			\
 	X(max_sites, NUMBER, 1024, 1, 1024, "sites",						\
 	  "Sites with a slot; blocks of later ones belong to the site other")			\
-	X(advise, CHOICE, 0, 0, 1, "all|none",							\
-	  "Which slots are marked mergeable; all can be narrowed by allow and deny")		\
+	X(advise, CHOICE, 0, 0, 2, "all|none|process",						\
+	  "What is marked mergeable: all slots, narrowed by allow and deny; nothing; or the whole process")	\
 	X(allow, TEXT, 0, 0, 0, "patterns",							\
 	  "Advise only sites that match: function:GLOB, module:GLOB, label:GLOB, range:BUILDID:LO-HI") \
 	X(deny, TEXT, 0, 0, 0, "patterns", "Never advise sites that match; stronger than allow") \
@@ -57,6 +57,13 @@ enum ksm_option_type {
 	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
 	  "A group that may read the segment (mode 0640); 4294967295: none")					\
 	X(group, TEXT, 0, 0, 63, "name", "The group of processes that reports sum up")		\
+	X(layout, CHOICE, 0, 0, 1, "private|shared",						\
+	  "shared: equal addresses in all processes of a group; set by ksmalloc run")		\
+	X(seed, TEXT, 0, 0, 4000, "file", "The seed of the shared layout; set by ksmalloc run")	\
+	X(stack_limit, NUMBER, 0, 0, UINT64_MAX, "bytes",					\
+	  "The soft stack limit to put back in the shared layout, 0 for none; set by ksmalloc run") \
+	X(layout_pid, NUMBER, 0, 0, UINT64_C(0xffffffff), "pid",				\
+	  "The process that was executed for its layout, so that it is done once; set by ksmalloc run") \
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
 	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")
@@ -64,6 +71,12 @@ enum ksm_option_type {
 enum ksm_advise {
 	KSM_ADVISE_ALL,
 	KSM_ADVISE_NONE,
+	KSM_ADVISE_PROCESS,
+};
+
+enum ksm_layout {
+	KSM_LAYOUT_PRIVATE,
+	KSM_LAYOUT_SHARED,
 };
 
 enum ksm_huge_pages {

@@ -87,7 +87,10 @@ enum ksmalloc_stat_kind {
 	X(hint_failed_total, COUNTER, "Hints that the kernel refused")			\
 	X(segment_failed_total, COUNTER, "Attempts to create a segment file that failed") \
 	X(segment_errno, GAUGE, "errno of the last such failure, 0 if none")		\
-	X(forks_total, COUNTER, "Times that this process is a fork away from its first ancestor")
+	X(forks_total, COUNTER, "Times that this process is a fork away from its first ancestor") \
+	X(mmap_placed_total, COUNTER, "Mappings of the program that got a place of the shared layout") \
+	X(place_taken_total, COUNTER, "Places of the shared layout where something else lay") \
+	X(layout_errno, GAUGE, "Why the process has not the layout of its group, 0 if it has")
 
 #define KSMALLOC_STAT_FIELD(name, kind, help) uint64_t name;
 
@@ -129,6 +132,11 @@ struct ksmalloc_segment_header {
 	uint32_t threshold_bytes;	/* blocks from this size on are placed */
 	uint64_t span_base;		/* 0 while there is no slot */
 	uint64_t span_bytes;		/* length of the half that holds slots */
+	/* In the shared layout, else 0: where jemalloc's memory and the program's mappings lie. */
+	uint64_t heap_base;
+	uint64_t heap_bytes;
+	uint64_t mapping_base;
+	uint64_t mapping_bytes;
 	char group[KSMALLOC_GROUP_BYTES];	/* KSMALLOC_GROUP, may be empty */
 	char library_version[16];
 	struct ksmalloc_segment_table sites;
