@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mmap, munmap and mremap of the program: passed on unchanged, and counted.
+ * mmap, munmap and mremap of the program: passed on unchanged and counted; in the shared
+ * layout a mapping whose address is left to the kernel gets one that is equal in the group.
  * They set errno as the kernel does, may be called from signal handlers, and
  * take no lock that malloc takes.
  */
@@ -16,8 +17,11 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
-	void *memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+	void *memory;
 
+	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
+		return memory;
+	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory != MAP_FAILED)
 		ksm_mapping_note_map(memory, length, prot, flags);
 	return memory;

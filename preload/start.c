@@ -5,14 +5,20 @@
  * libraries; the constructor is only the latest moment at which options are read.
  */
 #include "heap.h"
+#include "image.h"
+#include "layout.h"
 
 #include <unistd.h>
 
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **environment)
 {
 	(void)argc;
-	(void)argv;
-	ksm_heap_init(environment ? environment : environ);
+	if (!environment)
+		environment = environ;
+	ksm_heap_init(environment);
+	if (argv && environment)
+		ksm_layout_execute_again(argv, environment);
+	ksm_image_refresh();
 }
 
 __attribute__((destructor(101))) static void end(void)

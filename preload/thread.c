@@ -6,13 +6,17 @@
  */
 #include "aside.h"
 #include "base.h"
+#include "heap.h"
+#include "layout.h"
 #include "site.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <jemalloc/jemalloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
 			    void *(*routine)(void *), void *argument);
@@ -21,6 +25,7 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	uint32_t ordinal;
+	sem_t *ready;	/* the creator waits for it in the shared layout; NULL else */
 };
 
 static create_function *next_create;
@@ -37,17 +42,35 @@ static void *run(void *argument)
 
 	ksm_je_free(argument);
 	ksm_site_set_thread_ordinal(start.ordinal);
+	if (start.ready) {
+		ksm_heap_bind_thread(start.ordinal);
+		sem_post(start.ready);
+	}
 	return start.routine(start.argument);
+}
+
+/*
+ * Until the thread has taken what jemalloc needs for it. Otherwise that and what the
+ * creator allocates next would change places from run to run.
+ */
+static void wait_for(sem_t *ready)
+{
+	while (sem_wait(ready) != 0)
+		;
+	sem_destroy(ready);
 }
 
 KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			      void *(*routine)(void *), void *argument)
 {
 	struct start *start;
+	sem_t ready;
 	int error;
 
 	if (ksm_unlikely(!next_create))
 		find_next();
+	/* A library's constructor may come before ours, and threads' stacks may not have their size yet. */
+	ksm_heap_init(environ);
 	if (ksm_aside())
 		return next_create(thread, attributes, routine, argument);
 	start = ksm_je_malloc(sizeof(*start));
@@ -56,8 +79,13 @@ KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 	start->routine = routine;
 	start->argument = argument;
 	start->ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
+	start->ready = ksm_layout_is_shared() ? &ready : NULL;
+	if (start->ready)
+		sem_init(start->ready, 0, 0);
 	error = next_create(thread, attributes, run, start);
 	if (error)
 		ksm_je_free(start);
+	else if (ksm_layout_is_shared())
+		wait_for(&ready);
 	return error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fork.h"
 
+#include "mapping.h"
 #include "meta.h"
 #include "module.h"
 #include "os.h"
@@ -30,10 +31,12 @@ static void prepare(void)
 	ksm_module_prefork();
 	ksm_stat_prefork();
 	ksm_meta_prefork();
+	ksm_mapping_prefork();
 }
 
 static void parent(void)
 {
+	ksm_mapping_postfork_parent();
 	ksm_meta_postfork_parent();
 	ksm_stat_postfork_parent();
 	ksm_module_postfork_parent();
@@ -46,6 +49,7 @@ static void parent(void)
 /* The child has one thread, so locks are made anew instead of being unlocked. */
 static void child(void)
 {
+	ksm_mapping_postfork_child();
 	ksm_meta_postfork_child();
 	ksm_stat_postfork_child();
 	ksm_module_postfork_child();

@@ -5,13 +5,16 @@
 #include "fatal.h"
 #include "fork.h"
 #include "hint.h"
+#include "image.h"
 #include "keep.h"
+#include "layout.h"
 #include "mapping.h"
 #include "module.h"
 #include "option.h"
 #include "os.h"
 #include "placed.h"
 #include "policy.h"
+#include "region.h"
 #include "site.h"
 #include "stat.h"
 #include "unwind.h"
@@ -31,8 +34,18 @@
  * jemalloc as it comes, but for realloc(p, 0), which frees as glibc's does. No
  * environment variable and no file of /etc reaches this jemalloc.
  */
+#define JE_CONF "zero_realloc:free,background_thread:false"
+
 extern const char *ksm_je_malloc_conf;
-const char *ksm_je_malloc_conf = "zero_realloc:free,background_thread:false";
+const char *ksm_je_malloc_conf = JE_CONF;
+
+/*
+ * In the shared layout nothing may depend on time: what is freed is given back at once. Each part
+ * of the process has an arena, and arena 0 is left to jemalloc itself, which takes
+ * memory from it when threads come and go.
+ */
+#define JE_CONF_SHARED JE_CONF ",narenas:33,dirty_decay_ms:0,muzzy_decay_ms:0"
+static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
 
 enum start {
 	START_NONE,
@@ -77,6 +90,25 @@ static void announce(void)
 		 ksm_aside() || ksm_gate.threshold == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
 }
 
+void ksm_heap_bind_thread(uint32_t ordinal)
+{
+	unsigned int arena = 1 + ksm_layout_part(ordinal);
+
+	if (ksm_layout_is_shared() && !ksm_aside())
+		ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
+}
+
+/* jemalloc has not been called before. */
+KSM_COLD static void init_shared(void)
+{
+	if (ksm_aside())
+		return;
+	ksm_span_init();
+	ksm_region_init();
+	ksm_je_malloc_conf = JE_CONF_SHARED;
+	ksm_heap_bind_thread(0);
+}
+
 void ksm_heap_init(char *const *environment)
 {
 	int none = START_NONE;
@@ -85,6 +117,10 @@ void ksm_heap_init(char *const *environment)
 		return;
 	ksm_option_init(environment);
 	ksm_policy_init();
+	ksm_layout_init(environment);
+	ksm_hint_init();
+	if (ksm_layout_is_shared())
+		init_shared();
 	if (ksm_aside())
 		open_to_all();
 	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
@@ -100,6 +136,23 @@ void ksm_heap_fini(void)
 {
 	if (atomic_load(&started) == START_DONE)
 		ksm_stat_unlink();
+}
+
+/* What the segment's header says of addresses. */
+static void describe_layout(void)
+{
+	struct ksmalloc_segment_header *header = &ksm_stat->header;
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+	struct ksm_region_range mappings = ksm_region_all(KSM_REGION_MAPPINGS);
+
+	header->layout = ksm_layout_is_shared() ? KSMALLOC_LAYOUT_SHARED : KSMALLOC_LAYOUT_PRIVATE;
+	header->span_base = ksm_gate.low;
+	header->span_bytes = ksm_gate.end - ksm_gate.low;
+	header->heap_base = heap.begin;
+	header->heap_bytes = heap.end - heap.begin;
+	header->mapping_base = mappings.begin;
+	header->mapping_bytes = mappings.end - mappings.begin;
+	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
 }
 
 static int start_parts(void)
@@ -122,7 +175,8 @@ static int start_parts(void)
 	if (error)
 		return error;
 	ksm_span_init();
-	ksm_stat_set_span(ksm_gate.low, ksm_gate.end - ksm_gate.low);
+	ksm_span_open();
+	describe_layout();
 	ksm_mapping_publish();
 	return 0;
 }
@@ -162,6 +216,7 @@ static inline void *try_place(size_t size, size_t align, bool zero, enum ksm_pla
 
 	if (!is_started())
 		return NULL;
+	ksm_image_refresh();
 	site = ksm_site_current(caller, frame);
 	return site ? ksm_placed_alloc(site, size, align, zero, kind) : NULL;
 }
@@ -380,11 +435,36 @@ static void count_mapped(int64_t bytes)
 		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
 }
 
+/* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
+static void *map_in_region(size_t length, int prot, int flags)
+{
+	uint32_t part = ksm_layout_part(ksm_site_thread_ordinal());
+	uintptr_t at;
+
+	while ((at = ksm_region_next_heap(part, length)) != 0) {
+		int error = ksm_os_map_place((void *)at, length, prot, flags);
+
+		if (!error) {
+			ksm_region_introduce(KSM_REGION_HEAP, (void *)at, length);
+			return (void *)at;
+		}
+		if (error != -EEXIST)
+			break;
+		if (ksm_stat)
+			ksm_stat_add(&ksm_stat->header.stats.place_taken_total, 1);
+	}
+	return MAP_FAILED;
+}
+
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	int saved_errno = errno;
-	void *memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+	void *memory = MAP_FAILED;
 
+	if (ksm_layout_is_shared() && !addr)
+		memory = map_in_region(length, prot, flags);
+	if (memory == MAP_FAILED)
+		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;
 	errno = saved_errno;

@@ -29,6 +29,12 @@ KSM_COLD void ksm_heap_init(char *const *environment);
  */
 bool ksm_heap_start(void);
 
+/*
+ * Gives the current thread the arena of its part of the process in the shared layout. A new
+ * thread does this before its creator goes on, since it takes jemalloc's own memory.
+ */
+void ksm_heap_bind_thread(uint32_t ordinal);
+
 /* Removes what must not outlive the process. */
 void ksm_heap_fini(void);
 

@@ -23,18 +23,44 @@ static int advise_none(void *addr, size_t length, uint64_t site)
 	return -EINVAL;
 }
 
+/* All memory of the process is mergeable already. */
+static int advise_process(void *addr, size_t length, uint64_t site)
+{
+	(void)addr;
+	(void)length;
+	(void)site;
+	return 0;
+}
+
 static const struct ksm_hint_ops hint_madvise = { "madvise", advise_madvise };
+static const struct ksm_hint_ops hint_process = { "process", advise_process };
 static const struct ksm_hint_ops hint_none = { "none", advise_none };
 
 static _Atomic(const struct ksm_hint_ops *) backend = &hint_madvise;
 static atomic_bool can_name = true;
 
+/* The first pieces of the region heap are mapped before there is a segment to count in. */
 static void count_failure(int error)
 {
-	struct ksmalloc_process_stats *stats = &ksm_stat->header.stats;
+	struct ksmalloc_process_stats *stats;
 
+	if (!ksm_stat)
+		return;
+	stats = &ksm_stat->header.stats;
 	ksm_stat_add(&stats->advise_failed_total, 1);
 	ksm_stat_set(&stats->advise_errno, (uint64_t)-error);
+}
+
+void ksm_hint_init(void)
+{
+	/* Where the kernel cannot do that, slots are advised one by one. */
+	if (ksm_options.advise == KSM_ADVISE_PROCESS && ksm_os_merge_process() == 0)
+		atomic_store(&backend, &hint_process);
+}
+
+bool ksm_hint_covers_process(void)
+{
+	return atomic_load(&backend) == &hint_process;
 }
 
 bool ksm_hint_advise(void *addr, size_t length, uint64_t site)
@@ -83,7 +109,8 @@ void ksm_hint_name(void *addr, size_t length, const char *name)
 		return;
 	/* Kernels without CONFIG_ANON_VMA_NAME, Debian's among them: asking once is enough. */
 	atomic_store(&can_name, false);
-	ksm_stat_add(&ksm_stat->header.stats.name_failed_total, 1);
+	if (ksm_stat)
+		ksm_stat_add(&ksm_stat->header.stats.name_failed_total, 1);
 }
 
 const char *ksm_hint_backend(void)

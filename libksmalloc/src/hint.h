@@ -5,6 +5,7 @@
  * What it is: one call for a range that is newly mapped and not yet touched,
  * behind a table of operations for each kind of kernel:
  *   madvise  MADV_MERGEABLE, any kernel with KSM
+ *   process  PR_SET_MEMORY_MERGE marked all memory, now and later (Linux 6.4)
  *   none     no KSM: nothing is said
  * What it is not: the decision which slots are advised, and it is never called for
  * single blocks: a slot that grows inherits what was said of it.
@@ -22,6 +23,12 @@ struct ksm_hint_ops {
 	/* Marks a whole mapping as mergeable memory of the site. 0 or -errno. */
 	int (*advise)(void *addr, size_t length, uint64_t site);
 };
+
+/* Chooses the back end, after the options were read; marks the whole process if they say so. */
+void ksm_hint_init(void);
+
+/* True if all memory of the process is mergeable, so that what must not merge needs to be exempted. */
+bool ksm_hint_covers_process(void);
 
 /* Advises a mapping; true if the kernel took it. */
 bool ksm_hint_advise(void *addr, size_t length, uint64_t site);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mapping.h"
 
+#include "layout.h"
 #include "os.h"
+#include "region.h"
+#include "site.h"
 #include "stat.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +21,7 @@ struct range {
 
 static struct {
 	atomic_flag busy;
+	bool forking;		/* busy is held by a fork. Synchronization: busy. */
 	struct range *ranges;	/* sorted by address */
 	size_t count;
 	size_t capacity;
@@ -39,10 +44,18 @@ void ksm_mapping_publish(void)
 	ksm_stat_set(&stats->mmap_untracked_total, mappings.untracked);
 }
 
+/*
+ * Waits for as long as another thread may take; only a signal handler that interrupted the
+ * holder, in whose thread nobody can let go, gives up.
+ */
 static bool enter(void)
 {
-	if (!atomic_flag_test_and_set_explicit(&mappings.busy, memory_order_acquire))
-		return true;
+	for (int tries = 0; tries < 1000; tries++) {
+		if (!atomic_flag_test_and_set_explicit(&mappings.busy, memory_order_acquire))
+			return true;
+		if (tries > 100)
+			sched_yield();
+	}
 	atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
 	return false;
 }
@@ -131,22 +144,129 @@ static void remove_range(uintptr_t begin, uintptr_t end)
 	}
 }
 
+/* Ranges that touch become one, so that there are few to look through. */
 static void add_range(uintptr_t begin, uintptr_t end, bool reserved)
 {
+	size_t at;
+
 	remove_range(begin, end);
+	at = find(begin);
+	if (at > 0 && mappings.ranges[at - 1].end == begin &&
+	    mappings.ranges[at - 1].reserved == reserved) {
+		begin = mappings.ranges[--at].begin;
+		erase(at);
+	}
+	if (at < mappings.count && mappings.ranges[at].begin == end &&
+	    mappings.ranges[at].reserved == reserved) {
+		end = mappings.ranges[at].end;
+		erase(at);
+	}
 	if (make_room())
-		insert(find(begin), (struct range){ begin, end, reserved });
+		insert(at, (struct range){ begin, end, reserved });
 }
+
+/* --- places ------------------------------------------------------------------------------ */
+
+#define LARGEST_PLACED	(KSM_GIB - 1)
+#define LARGE_ALIGNMENT (2 * KSM_MIB) /* of mappings of this size and more, for huge pages */
+#define PLACES_TO_TRY	64
+
+static bool gets_place(size_t length, int flags)
+{
+	const int kinds_apart = MAP_FIXED | KSM_MAP_FIXED_NOREPLACE | KSM_MAP_32BIT | MAP_HUGETLB |
+				MAP_GROWSDOWN | MAP_STACK | MAP_LOCKED;
+
+	return (flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE &&
+	       !(flags & kinds_apart) && length > 0 && length <= LARGEST_PLACED;
+}
+
+/* The lowest free place from at on, 0 if there is none. */
+static uintptr_t find_place(uintptr_t at, uintptr_t end, size_t length, size_t alignment)
+{
+	at = ksm_align_up(at, alignment);
+	for (size_t i = find(at); i < mappings.count; i++) {
+		if (mappings.ranges[i].begin >= at + length)
+			break;
+		at = ksm_align_up(mappings.ranges[i].end, alignment);
+	}
+	return at + length <= end ? at : 0;
+}
+
+/* Maps length bytes, whole pages, in the range. The flag is held. */
+static bool map_in(struct ksm_region_range range, size_t length, int prot, int flags, void **result)
+{
+	size_t alignment = length >= LARGE_ALIGNMENT ? LARGE_ALIGNMENT : KSM_PAGE;
+	uintptr_t at = range.begin;
+
+	for (int i = 0; i < PLACES_TO_TRY; i++) {
+		int error;
+
+		at = find_place(at, range.end, length, alignment);
+		if (!at)
+			return false;
+		error = ksm_os_map_place((void *)at, length, prot, flags);
+		if (!error) {
+			*result = (void *)at;
+			return true;
+		}
+		if (error != -EEXIST)
+			return false;
+		if (ksm_stat)
+			ksm_stat_add(&ksm_stat->header.stats.place_taken_total, 1);
+		at += ksm_max(length, LARGE_ALIGNMENT);
+	}
+	return false;
+}
+
+bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
+{
+	size_t whole = ksm_align_up(length, KSM_PAGE);
+	struct ksm_region_range range;
+	bool placed;
+
+	if (!ksm_layout_is_shared() || !gets_place(length, flags) || !enter())
+		return false;
+	range = ksm_region_of(KSM_REGION_MAPPINGS, ksm_layout_part(ksm_site_thread_ordinal()));
+	placed = map_in(range, whole, prot, flags, result);
+	if (placed) {
+		mappings.calls++;
+		add_range((uintptr_t)*result, (uintptr_t)*result + whole, prot == PROT_NONE);
+		if (ksm_stat)
+			ksm_stat_add(&ksm_stat->header.stats.mmap_placed_total, 1);
+	}
+	leave();
+	if (placed)
+		ksm_region_introduce(KSM_REGION_MAPPINGS, *result, whole);
+	return placed;
+}
+
+/*
+ * In the shared layout what merges is advised wherever it lies: a runtime that commits its heap
+ * piece by piece with MAP_FIXED replaces what was advised, and a private mapping of a file
+ * gets pages of its own when it is written to.
+ */
+static void advise(void *addr, size_t length, int prot, int flags)
+{
+	const int kinds_apart = MAP_HUGETLB | MAP_GROWSDOWN | MAP_STACK;
+
+	if (!ksm_layout_is_shared() || (flags & MAP_TYPE) != MAP_PRIVATE || (flags & kinds_apart))
+		return;
+	if ((flags & MAP_ANONYMOUS) || (prot & PROT_WRITE))
+		ksm_region_introduce(KSM_REGION_MAPPINGS, addr, ksm_align_up(length, KSM_PAGE));
+}
+
+/* --- the calls --------------------------------------------------------------------------- */
 
 static uintptr_t end_of(const void *addr, size_t length)
 {
 	return (uintptr_t)addr + ksm_align_up(length, KSM_PAGE);
 }
 
-void ksm_mapping_note_map(const void *addr, size_t length, int prot, int flags)
+void ksm_mapping_note_map(void *addr, size_t length, int prot, int flags)
 {
 	bool counted = (flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE;
 
+	advise(addr, length, prot, flags);
 	if (!enter())
 		return;
 	mappings.calls++;
@@ -184,4 +304,26 @@ void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr
 	if (known && length > 0)
 		add_range((uintptr_t)addr, end_of(addr, length), reserved);
 	leave();
+}
+
+uint64_t ksm_mapping_live_bytes(void)
+{
+	return mappings.live_bytes;
+}
+
+void ksm_mapping_prefork(void)
+{
+	mappings.forking = enter();
+}
+
+void ksm_mapping_postfork_parent(void)
+{
+	if (mappings.forking)
+		atomic_flag_clear_explicit(&mappings.busy, memory_order_release);
+}
+
+/* The child has no other thread that could hold the flag. */
+void ksm_mapping_postfork_child(void)
+{
+	atomic_flag_clear_explicit(&mappings.busy, memory_order_release);
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mapping: the program's own private anonymous mappings, counted.
+ * mapping: the program's own private anonymous mappings, counted and, in the shared layout, placed.
  *
  * What it is: a set of address ranges that follows the program's mmap, munmap
- * and mremap, and the two totals in the segment that come from it.
- * What it is not: placement. Where the kernel put a mapping it stays.
+ * and mremap, the two totals in the segment that come from it, and the choice of
+ * an address in the region of mappings: the lowest that is free, so that it
+ * depends on nothing but the calls before it.
+ * What it is not: a limit to the program. A mapping that asks for an address, a kind
+ * of memory or a size of its own stays where the kernel puts it; munmap, MAP_FIXED
+ * and mremap inside of a placed one work as ever.
  *
- * Invariants: ranges are sorted and do not overlap. A range made without access
- * rights counts as reserved, not as live.
- * Locking: a flag that is only tried: the calls may come from a signal handler
- * that interrupted one of them. Who does not get it counts its call as
+ * Invariants: ranges are sorted, do not overlap, and those that touch are one. A range
+ * made without access rights counts as reserved, not as live.
+ * Locking: a flag that is tried for a short while: the calls may come from a signal
+ * handler that interrupted one of them. Who does not get it counts its call as
  * untracked and goes on.
  * Failure: without memory for the set, calls are counted as untracked.
  */
@@ -18,10 +22,24 @@
 
 #include "base.h"
 
-void ksm_mapping_note_map(const void *addr, size_t length, int prot, int flags);
+void ksm_mapping_note_map(void *addr, size_t length, int prot, int flags);
 void ksm_mapping_note_unmap(const void *addr, size_t length);
 void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr, size_t length,
 			    int flags);
+
+/*
+ * Makes a mapping at a place of the shared layout. Returns false if the call is none of
+ * those that get a place, or if there is none; nothing was done then. errno is not changed.
+ */
+bool ksm_mapping_place(size_t length, int prot, int flags, void **result);
+
+/* Bytes of live mappings. */
+uint64_t ksm_mapping_live_bytes(void);
+
+/* Around a fork: the set is whole in the child. */
+void ksm_mapping_prefork(void);
+void ksm_mapping_postfork_parent(void);
+void ksm_mapping_postfork_child(void);
 
 /* Writes the totals into the segment once there is one. */
 void ksm_mapping_publish(void);

@@ -27,9 +27,6 @@
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
 
 /* Turns the -1 and errno of a libc call into -errno and restores what errno was. */
 static long result_of(long value, int saved_errno)
@@ -94,11 +91,10 @@ int ksm_os_map(void **result, size_t length, bool noreserve)
 	return map(result, NULL, length, PROT_READ | PROT_WRITE, flags, -1);
 }
 
-int ksm_os_map_at(void *addr, size_t length)
+int ksm_os_map_place(void *addr, size_t length, int prot, int flags)
 {
 	void *memory = NULL;
-	int error = map(&memory, addr, length, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+	int error = map(&memory, addr, length, prot, flags | KSM_MAP_FIXED_NOREPLACE, -1);
 
 	if (error)
 		return error;
@@ -108,6 +104,11 @@ int ksm_os_map_at(void *addr, size_t length)
 		return -EEXIST;
 	}
 	return 0;
+}
+
+int ksm_os_map_at(void *addr, size_t length)
+{
+	return ksm_os_map_place(addr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
 }
 
 int ksm_os_map_over(void *addr, size_t length)

@@ -17,6 +17,7 @@
 
 #include "base.h"
 
+#include <sys/mman.h>
 #include <sys/types.h>
 
 /* The library works in units of 4 KiB; larger system pages are refused at start. */
@@ -40,6 +41,18 @@ int ksm_os_map(void **result, size_t length, bool noreserve);
 
 /* Maps private zero pages exactly at addr; -EEXIST if something lies there. */
 int ksm_os_map_at(void *addr, size_t length);
+
+/*
+ * The same with rights and flags of mmap(2), for a mapping of the program's. The flags that
+ * systems before 2018, or other processors, do not have are 0 there.
+ */
+int ksm_os_map_place(void *addr, size_t length, int prot, int flags);
+#define KSM_MAP_FIXED_NOREPLACE 0x100000
+#ifdef MAP_32BIT
+#define KSM_MAP_32BIT MAP_32BIT
+#else
+#define KSM_MAP_32BIT 0
+#endif
 
 /* Replaces whatever lies at addr by private zero pages. */
 int ksm_os_map_over(void *addr, size_t length);
@@ -122,6 +135,35 @@ int ksm_os_create_memfd(const char *name, size_t length);
 void ksm_os_close(int descriptor);
 void ksm_os_unlink(int folder, const char *name);
 void ksm_os_unlink_path(const char *path);
+
+/* --- the process (os_process.c) ---------------------------------------------------------- */
+
+/*
+ * Reads a file of the user's own whole: at most room bytes of it, and its status(2) of the
+ * same open file. Symbolic links are not followed. Returns the length or -errno.
+ */
+struct stat;
+ssize_t ksm_os_read_owned(const char *path, void *buffer, size_t room, struct stat *status);
+
+uid_t ksm_os_user(void);
+pid_t ksm_os_pid(void);
+
+/* Will addresses be random after the next exec? (personality(2), ADDR_NO_RANDOMIZE) */
+bool ksm_os_is_randomised(void);
+int ksm_os_randomise(bool on);
+
+/* The soft stack limit in bytes, UINT64_MAX for none (getrlimit(2)). */
+int ksm_os_stack_limit(uint64_t *bytes);
+int ksm_os_set_stack_limit(uint64_t bytes);
+
+/*
+ * Executes the program of this process once more. It keeps its name in ps(1) where the file
+ * can still be told by its path. Returns -errno.
+ */
+int ksm_os_execute_self(char *const *argv, char *const *environment);
+
+/* Makes all memory of the process mergeable, now and later (prctl(2), PR_SET_MEMORY_MERGE). */
+int ksm_os_merge_process(void);
 
 /* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
 bool ksm_os_is_secure(void);

@@ -7,9 +7,12 @@
 #include "placed.h"
 
 #include "fatal.h"
+#include "hint.h"
 #include "keep.h"
+#include "layout.h"
 #include "meta.h"
 #include "option.h"
+#include "policy.h"
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
@@ -17,33 +20,56 @@
 #include <errno.h>
 #include <string.h>
 
-/* Threads share them by their ordinal; one that no thread uses costs nothing. */
+/*
+ * Threads share them by their ordinal; one that no thread uses costs nothing. In the
+ * shared layout each part of the process has its own, and they are advised, since
+ * they are equal in all processes; blocks of sites that must not be advised lie apart then.
+ */
 #define NURSERIES 8
+#define DENIED KSM_PARTS
 
 struct shared_pool {
 	struct ksm_pool pool;
 	pthread_mutex_t lock;
 };
 
-static struct shared_pool nurseries[NURSERIES];
+static struct shared_pool nurseries[KSM_PARTS + 1];
 static struct shared_pool private_pool;
-static atomic_uint placed_sites;
+static atomic_uint placed_pools;
 
-static void init_shared_pool(struct shared_pool *shared, const char *name, uint64_t seed)
+static void init_shared_pool(struct shared_pool *shared, const char *name, uint32_t number)
 {
 	pthread_mutex_init(&shared->lock, NULL);
 	shared->pool.lock = &shared->lock;
 	shared->pool.name = name;
-	shared->pool.site_id = seed;
+	shared->pool.site_id = number;
+	shared->pool.seed = number;
 	shared->pool.has_owners = true;
 	ksm_keep_add_pool(&shared->pool);
 }
 
+/* Where nurseries merge, blocks that must not merge lie in one of their own. */
+static bool nurseries_merge(void)
+{
+	return ksm_layout_is_shared() || ksm_hint_covers_process();
+}
+
+static uint32_t nursery_count(void)
+{
+	return nurseries_merge() ? KSM_PARTS + 1 : NURSERIES;
+}
+
 int ksm_placed_init(void)
 {
-	for (uint32_t i = 0; i < NURSERIES; i++)
+	bool advise = ksm_layout_is_shared() && ksm_policy_advises_label("nursery");
+
+	for (uint32_t i = 0; i < nursery_count(); i++) {
 		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
-	init_shared_pool(&private_pool, "ksmalloc:private", NURSERIES);
+		nurseries[i].pool.part = ksm_layout_part(i);
+		nurseries[i].pool.advise = advise && i != DENIED;
+	}
+	nurseries[DENIED].pool.is_private = true;
+	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
 	private_pool.pool.is_private = true;
 	return 0;
 }
@@ -141,30 +167,65 @@ static void count_live_locked(struct ksm_site *site, size_t size)
 		ksm_stat_set(&stats->peak_bytes, stats->live_bytes);
 }
 
+/* --- the parts of a site; its lock is held ---------------------------------------------- */
+
+/* What the site holds in a part of the process; NULL if it has nothing there. */
+static struct ksm_site_part *find_part_locked(struct ksm_site *site, uint32_t number)
+{
+	struct ksm_site_part *part = &site->first;
+
+	while (part && part->part != number)
+		part = part->next;
+	return part;
+}
+
+/* The same for the part of the current thread, which is made if need be. */
+static struct ksm_site_part *obtain_part_locked(struct ksm_site *site)
+{
+	uint32_t number = ksm_layout_part(ksm_site_thread_ordinal());
+	struct ksm_site_part *part;
+
+	if (ksm_likely(number == 0))
+		return &site->first;
+	part = find_part_locked(site, number);
+	if (part)
+		return part;
+	part = ksm_meta_alloc(sizeof(*part));
+	if (!part)
+		return NULL;
+	part->part = number;
+	part->next = site->first.next;
+	site->first.next = part;
+	return part;
+}
+
 /* --- the way of a site ----------------------------------------------------------------- */
 
 /* Gives the site a pool of its own; false if there are too many or no memory. */
-KSM_COLD static bool promote_locked(struct ksm_site *site)
+KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part *part)
 {
 	struct ksm_pool *pool;
 
-	if (site->index != 0 && atomic_fetch_add(&placed_sites, 1) >= ksm_options.max_sites) {
-		atomic_fetch_sub(&placed_sites, 1);
+	if (site->index != 0 && atomic_fetch_add(&placed_pools, 1) >= ksm_options.max_sites) {
+		atomic_fetch_sub(&placed_pools, 1);
 		return false;
 	}
 	pool = ksm_meta_alloc(sizeof(*pool));
 	if (!pool) {
-		atomic_fetch_sub(&placed_sites, site->index != 0);
+		atomic_fetch_sub(&placed_pools, site->index != 0);
 		return false;
 	}
 	pool->lock = &site->lock;
 	pool->site_id = site->id;
+	pool->seed = site->id + ((uint64_t)part->part << 48);
 	pool->site = site->index;
+	pool->part = part->part;
 	pool->advise = site->advise;
 	ksm_keep_add_pool(pool);
-	site->pool = pool;
+	part->pool = pool;
+	if (site->record->state != KSMALLOC_SITE_PLACED)
+		ksm_stat_add(&ksm_stat->header.stats.placed_sites, 1);
 	__atomic_store_n(&site->record->state, KSMALLOC_SITE_PLACED, __ATOMIC_RELAXED);
-	ksm_stat_add(&ksm_stat->header.stats.placed_sites, 1);
 	return true;
 }
 
@@ -175,17 +236,21 @@ enum decision {
 };
 
 /* Where the next block of a site without a slot goes. */
-KSM_COLD static enum decision decide_locked(struct ksm_site *site, size_t size,
-					    enum ksm_placed_kind kind)
+KSM_COLD static enum decision decide_locked(struct ksm_site *site, struct ksm_site_part *part,
+					    size_t size, enum ksm_placed_kind kind)
 {
-	if (kind != KSM_PLACED_MERGEABLE && site->held_bytes + size < ksm_options.site_bytes)
+	if (kind != KSM_PLACED_MERGEABLE && part->held_bytes + size < ksm_options.site_bytes)
 		return TO_NURSERY;
-	return promote_locked(site) ? TO_SLOT : TO_OTHER;
+	return promote_locked(site, part) ? TO_SLOT : TO_OTHER;
 }
 
-static struct ksm_pool *nursery_of_thread(void)
+static struct ksm_pool *nursery_for(const struct ksm_site *site)
 {
-	return &nurseries[ksm_site_thread_ordinal() % NURSERIES].pool;
+	uint32_t ordinal = ksm_site_thread_ordinal();
+
+	if (!site->advise && nurseries_merge())
+		return &nurseries[DENIED].pool;
+	return &nurseries[ordinal % (ksm_layout_is_shared() ? KSM_PARTS : NURSERIES)].pool;
 }
 
 /* Allocates in a pool that many sites share, and marks the block with its site. */
@@ -199,19 +264,6 @@ static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t s
 	taken = take_locked(pool, size, align, (uint16_t)site->index, &place);
 	pthread_mutex_unlock(pool->lock);
 	return taken ? clear_block(&place, size, zero) : NULL;
-}
-
-static void *alloc_nursery(struct ksm_site *site, size_t size, size_t align, bool zero)
-{
-	void *block = alloc_shared(nursery_of_thread(), site, size, align, zero);
-
-	if (!block)
-		return NULL;
-	pthread_mutex_lock(&site->lock);
-	site->held_bytes += size;
-	count_live_locked(site, size);
-	pthread_mutex_unlock(&site->lock);
-	return block;
 }
 
 /*
@@ -228,20 +280,54 @@ KSM_COLD static void publish(void)
 	ksm_site_unlock_all();
 }
 
+/*
+ * A process without a slot is worth a segment once it has mapped more than shells do, if what it
+ * mapped merges too.
+ */
+#define WORTH_A_SEGMENT (32 * KSM_MIB)
+
+static bool has_much_mapped(void)
+{
+	const struct ksmalloc_process_stats *stats = &ksm_stat->header.stats;
+
+	return ksm_layout_is_shared() &&
+	       stats->heap_mapped_bytes + stats->mmap_live_bytes >= WORTH_A_SEGMENT;
+}
+
+static void *alloc_nursery(struct ksm_site *site, size_t size, size_t align, bool zero)
+{
+	struct ksm_pool *pool = nursery_for(site);
+	void *block = alloc_shared(pool, site, size, align, zero);
+
+	if (!block)
+		return NULL;
+	pthread_mutex_lock(&site->lock);
+	find_part_locked(site, pool->part)->held_bytes += size;
+	count_live_locked(site, size);
+	pthread_mutex_unlock(&site->lock);
+	return block;
+}
+
 void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool zero,
 		       enum ksm_placed_kind kind)
 {
 	enum decision decision = TO_SLOT;
+	struct ksm_site_part *part;
 	struct place place;
 	bool taken = false;
 
-	if (ksm_max(size, align) > UINT64_C(1) << ksm_span_slot_shift())
+	if (size > UINT64_C(1) << ksm_span_slot_shift() || align > KSM_SPAN_ALIGNMENT)
 		return NULL;
 	pthread_mutex_lock(&site->lock);
-	if (ksm_unlikely(!site->pool))
-		decision = decide_locked(site, size, kind);
+	part = obtain_part_locked(site);
+	if (ksm_unlikely(!part)) {
+		pthread_mutex_unlock(&site->lock);
+		return NULL;
+	}
+	if (ksm_unlikely(!part->pool))
+		decision = decide_locked(site, part, size, kind);
 	if (ksm_likely(decision == TO_SLOT)) {
-		taken = take_locked(site->pool, size, align, 0, &place);
+		taken = take_locked(part->pool, size, align, 0, &place);
 		if (taken) {
 			count_live_locked(site, size);
 			ksm_stat_add_locked(&site->record->stats.placed_bytes,
@@ -258,8 +344,11 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 		return site->index == 0 ? NULL :
 					  ksm_placed_alloc(ksm_site_at(0), size, align, zero, kind);
 	}
-	if (decision == TO_NURSERY)
+	if (decision == TO_NURSERY) {
+		if (ksm_unlikely(ksm_stat_must_publish()) && has_much_mapped())
+			publish();
 		return alloc_nursery(site, size, align, zero);
+	}
 	if (!taken)
 		return NULL;
 	if (ksm_unlikely(ksm_stat_must_publish()))
@@ -324,7 +413,7 @@ static void count_shared_free(struct ksm_pool *pool, struct ksm_site *site, uint
 	ksm_stat_add_locked(&site->record->stats.frees_total, 1);
 	ksm_stat_sub_locked(&site->record->stats.live_bytes, bytes);
 	if (pool != &private_pool.pool)
-		site->held_bytes -= bytes;
+		find_part_locked(site, pool->part)->held_bytes -= bytes;
 	pthread_mutex_unlock(&site->lock);
 }
 
@@ -396,8 +485,8 @@ static void count_resize_locked(struct ksm_site *site, const struct found *found
 	if (placed)
 		ksm_stat_add_locked(&stats->placed_bytes,
 				    ((uint64_t)pages - found->pages) << KSM_PAGE_SHIFT);
-	else
-		site->held_bytes += size - found->bytes;
+	else if (found->slot->pool != &private_pool.pool)
+		find_part_locked(site, found->slot->pool->part)->held_bytes += size - found->bytes;
 }
 
 bool ksm_placed_resize(void *block, size_t size)
@@ -441,7 +530,7 @@ void ksm_placed_count_move(struct ksm_site *site)
 
 void ksm_placed_lock_nurseries(void)
 {
-	for (uint32_t i = 0; i < NURSERIES; i++)
+	for (uint32_t i = 0; i < nursery_count(); i++)
 		pthread_mutex_lock(&nurseries[i].lock);
 	pthread_mutex_lock(&private_pool.lock);
 }
@@ -449,13 +538,13 @@ void ksm_placed_lock_nurseries(void)
 void ksm_placed_unlock_nurseries(void)
 {
 	pthread_mutex_unlock(&private_pool.lock);
-	for (uint32_t i = NURSERIES; i > 0; i--)
+	for (uint32_t i = nursery_count(); i > 0; i--)
 		pthread_mutex_unlock(&nurseries[i - 1].lock);
 }
 
 void ksm_placed_postfork_child(void)
 {
-	for (uint32_t i = 0; i < NURSERIES; i++)
+	for (uint32_t i = 0; i < nursery_count(); i++)
 		pthread_mutex_init(&nurseries[i].lock, NULL);
 	pthread_mutex_init(&private_pool.lock, NULL);
 }

@@ -29,13 +29,24 @@
 
 struct ksm_pool;
 
+/*
+ * What a site holds in one part of the process (see layout.h), so that a thread's
+ * blocks lie where they do whatever other threads are doing. In the private
+ * layout there is only the first. The site's lock protects all members but part.
+ */
+struct ksm_site_part {
+	struct ksm_site_part *next;	/* of the same site, in order of creation */
+	uint32_t part;			/* Synchronization: constant. */
+	uint64_t held_bytes;		/* of its blocks that lie in nurseries */
+	struct ksm_pool *pool;		/* its slots, NULL until it is placed; never changes back */
+};
+
 struct ksm_site {
 	pthread_mutex_t lock;	/* Protects the members below, and record's counters. */
 	uint64_t id;		/* Synchronization: constant. */
 	uint32_t index;		/* in the segment's table. Synchronization: constant. */
 	bool advise;		/* what the policy says. Synchronization: constant. */
-	uint64_t held_bytes;	/* of its blocks that lie in nurseries */
-	struct ksm_pool *pool;	/* its slots, NULL until it is placed; never changes back */
+	struct ksm_site_part first;	/* part 0 */
 	struct ksmalloc_segment_site *record;	/* its row in the segment */
 };
 

@@ -22,7 +22,7 @@ int ksm_slot_create(struct ksm_pool *pool, struct ksm_slot **result)
 	if (!slot)
 		return -ENOMEM;
 	slot->pool = pool;
-	slot->base = ksm_span_claim(pool->site_id, &pool->probe, slot);
+	slot->base = ksm_span_claim(pool->seed, &pool->probe, slot);
 	if (!slot->base)
 		return -ENOSPC;
 	if (pool->probe - first_probe > 1)
@@ -56,9 +56,9 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 	char name[32];
 	bool advised = pool->advise && ksm_hint_advise(addr, length, pool->site_id);
 
-	if (pool->is_private)
+	if (pool->is_private || (!pool->advise && !pool->has_owners && ksm_hint_covers_process()))
 		ksm_hint_exempt(addr, length);
-	if (pool->has_owners)
+	if (pool->has_owners && !advised)
 		ksm_hint_small_pages(addr, length);
 	snprintf(name, sizeof(name), "ksmalloc:%012llx", (unsigned long long)pool->site_id);
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
@@ -83,7 +83,7 @@ static int map_first(struct ksm_slot *slot, size_t length)
 
 	while ((error = ksm_os_map_at((void *)slot->base, length)) == -EEXIST) {
 		ksm_span_abandon(slot->base);
-		slot->base = ksm_span_claim(slot->pool->site_id, &slot->pool->probe, slot);
+		slot->base = ksm_span_claim(slot->pool->seed, &slot->pool->probe, slot);
 		if (!slot->base) {
 			/* The slot stays in its pool, but nothing fits into it any more. */
 			slot->runs.capacity = 0;

@@ -7,9 +7,9 @@
  * its first touch, and passes both on to what it grows by.
  * What it is not: blocks. Which pages of a slot are in use is run's business.
  *
- * Pools: each placed site has one. The nurseries hold blocks of sites
- * without a slot and are never advised; the private pool holds blocks that
- * must never merge.
+ * Pools: each placed site has one (one for each part of the process in the shared
+ * layout). The nurseries hold blocks of sites without a slot and are advised in the
+ * shared layout only; the private pool holds blocks that must never merge.
  *
  * Invariants: [base, base + mapped_pages) is mapped; nothing else in the slot is.
  * Locking: the pool's lock, which is the site's own for the pool of a site.
@@ -37,7 +37,9 @@ struct ksm_pool {
 	pthread_mutex_t *lock;	/* Protects all members, and the slots and their runs. */
 	struct ksm_pool *next;	/* all pools, LIFO. Synchronization: constant once linked. */
 	uint64_t site_id;
+	uint64_t seed;		/* of the choice of slots */
 	uint32_t site;		/* index of the owner; 0 for nurseries and the private pool */
+	uint32_t part;		/* of the process, see layout.h */
 	uint32_t probe;		/* candidates of the span that were tried */
 	bool advise;
 	bool is_private;	/* must not merge even if the whole process is mergeable */

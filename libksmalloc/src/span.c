@@ -6,6 +6,7 @@
  */
 #include "span.h"
 
+#include "layout.h"
 #include "os.h"
 
 #include <errno.h>
@@ -33,26 +34,56 @@ static struct {
 
 #define WIDE_BITS 46 /* user addresses of at least this many bits have room for the wide span */
 
-void ksm_span_init(void)
+/* Where the base may lie. */
+static void choose_size(uintptr_t *lowest, uintptr_t *room)
 {
 	uintptr_t here = (uintptr_t)&here;
 	bool wide = here >> WIDE_BITS != 0 && !BUILT_FOR_TSAN;
-	/* In units of one slot: the lowest base and how many there are to choose from. */
-	uint64_t lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
-	uint64_t choices;
-	uint64_t random[2];
 
+	*lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
+	*room = wide ? 52 * KSM_TIB : 48 * KSM_GIB;
 	span.slot_shift = wide ? 30 : 28;
 	span.slot_count = wide ? KSM_SPAN_SLOTS : KSM_SPAN_SLOTS / 16;
-	span.window = 512;
-	choices = (wide ? 52 * KSM_TIB : 48 * KSM_GIB) >> span.slot_shift;
-	ksm_os_random(random, sizeof(random));
+}
+
+void ksm_span_init(void)
+{
+	uintptr_t lowest, room, unit;
+	uint64_t random[2];
+
+	if (span.base)
+		return;
+	choose_size(&lowest, &room);
+	if (ksm_layout_is_shared()) {
+		/*
+		 * Which slot a site gets must depend on nothing but the site, so there are
+		 * many to choose from; and the base has a finer grain, since it is a secret.
+		 */
+		random[0] = ksm_layout_word(KSMALLOC_SEED_SLOTS);
+		random[1] = ksm_layout_word(KSMALLOC_SEED_SPAN);
+		span.window = span.slot_count;
+		unit = KSM_SPAN_ALIGNMENT;
+	} else {
+		ksm_os_random(random, sizeof(random));
+		span.window = 512;
+		unit = UINT64_C(1) << span.slot_shift;
+	}
 	span.secret = random[0];
-	span.base = lowest + ((random[1] % choices) << span.slot_shift);
+	span.base = lowest + random[1] % (room / unit) * unit;
+}
+
+void ksm_span_open(void)
+{
 	__atomic_store_n(&ksm_gate.low, span.base, __ATOMIC_RELAXED);
 	__atomic_store_n(&ksm_gate.end,
 			 span.base + ((uintptr_t)span.slot_count << span.slot_shift),
 			 __ATOMIC_RELEASE);
+}
+
+uintptr_t ksm_span_upper_half(size_t *length)
+{
+	*length = (size_t)span.slot_count << span.slot_shift;
+	return span.base + *length;
 }
 
 uint32_t ksm_span_slot_shift(void)

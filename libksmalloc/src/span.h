@@ -10,10 +10,11 @@
  * halves; slots lie in the lower one, the upper is for the region heap and
  * the program's own mappings in the shared layout. In the private layout the base is
  * random for each process, and slots are chosen from a window of 512, so that
- * they share upper page tables.
+ * they share upper page tables. In the shared layout base and choice come from
+ * the group's seed.
  *
- * Invariants: base and slots are aligned to the slot size; the slot of a pool
- * never goes to another one.
+ * Invariants: slots are a multiple of their size away from the base, which is
+ * aligned to 2 MiB; the slot of a pool never goes to another one.
  * Locking: the table is atomic; ksm_span_init() runs once before all else.
  * Failure: -ENOSPC if no slot is free.
  */
@@ -27,6 +28,7 @@
 struct ksm_slot;
 
 #define KSM_SPAN_SLOTS 8192u
+#define KSM_SPAN_ALIGNMENT (2 * KSM_MIB) /* of the base */
 
 /*
  * What the entry points compare with, together in one cache line. Before the
@@ -65,8 +67,14 @@ KSM_INLINE bool ksm_span_is_small(size_t size)
 	return size < __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
 }
 
-/* Chooses the base. Nothing lies in the span yet. */
+/* Chooses the base, unless that was done. Nothing lies in the span yet. */
 void ksm_span_init(void);
+
+/* Lets free() find blocks in slots. */
+void ksm_span_open(void);
+
+/* The half of the span that has no slots. */
+uintptr_t ksm_span_upper_half(size_t *length);
 
 /* log2 of the size of a slot. */
 uint32_t ksm_span_slot_shift(void);

@@ -273,12 +273,6 @@ void ksm_stat_unlink(void)
 	file_path[0] = '\0';
 }
 
-void ksm_stat_set_span(uint64_t base, uint64_t length)
-{
-	ksm_stat->header.span_base = base;
-	ksm_stat->header.span_bytes = length;
-}
-
 /*
  * Makes sure that a record can be written: a file system that has filled up
  * would else answer the first touch of a new page with SIGBUS. Only a record

@@ -50,9 +50,6 @@ void ksm_stat_publish(void);
 /* Removes the segment file at exit; the mapping stays for late writers. */
 void ksm_stat_unlink(void);
 
-/* Sets the span's place in the header. */
-void ksm_stat_set_span(uint64_t base, uint64_t length);
-
 /* Appends; each returns the index, or -ENOSPC when the table is full. */
 int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags);
 int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char *path);

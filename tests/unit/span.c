@@ -18,6 +18,7 @@ Test(span, slots_are_aligned_and_apart)
 	uintptr_t last = 0;
 
 	ksm_span_init();
+	ksm_span_open();
 	for (int i = 0; i < 600; i++) {
 		uintptr_t slot = ksm_span_claim(42, &probe, &owner);
 
@@ -37,6 +38,7 @@ Test(span, every_slot_can_be_had_and_no_more)
 	uint32_t probe = 0;
 
 	ksm_span_init();
+	ksm_span_open();
 	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
 	while (ksm_span_claim(7, &probe, &owner))
 		taken++;
@@ -49,6 +51,7 @@ Test(span, an_abandoned_slot_has_no_owner_and_is_not_given_again)
 	uintptr_t slot;
 
 	ksm_span_init();
+	ksm_span_open();
 	slot = ksm_span_claim(7, &probe, &owner);
 	ksm_span_abandon(slot);
 	cr_assert_null(ksm_span_slot_at((void *)slot));
@@ -61,6 +64,7 @@ Test(span, the_stack_and_the_heap_lie_outside)
 	int local;
 
 	ksm_span_init();
+	ksm_span_open();
 	cr_assert_not(ksm_span_holds(&local));
 	cr_assert_not(ksm_span_holds(&owner));
 	cr_assert_not(ksm_span_may_hold(&local), "free() of what lies above takes the short path");

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "image.h"
+
+#include "hint.h"
+#include "os.h"
+#include "policy.h"
+
+#include <link.h>
+
+uint32_t ksm_image_generation = UINT32_MAX;
+
+static int advise_file(struct dl_phdr_info *info, size_t size, void *argument)
+{
+	(void)size;
+	(void)argument;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+		uintptr_t end = ksm_align_up(begin + segment->p_memsz, KSM_PAGE);
+
+		begin = ksm_align_down(begin, KSM_PAGE);
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && begin < end)
+			ksm_hint_advise((void *)begin, end - begin, 0);
+	}
+	return 0;
+}
+
+void ksm_image_advise(void)
+{
+	__atomic_store_n(&ksm_image_generation, ksm_module_generation(), __ATOMIC_RELAXED);
+	/* A label for the filters, as the regions are. */
+	if (ksm_policy_advises_label("data"))
+		dl_iterate_phdr(advise_file, NULL);
+}

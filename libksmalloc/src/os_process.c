@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* System calls about the process as a whole. */
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
+
+#define ASK_PERSONALITY 0xffffffffUL
+
+/* Turns the -1 and errno of a libc call into -errno and restores what errno was. */
+static int error_of(long value, int saved_errno)
+{
+	int error = value == -1 ? -errno : 0;
+
+	errno = saved_errno;
+	return error;
+}
+
+ssize_t ksm_os_read_owned(const char *path, void *buffer, size_t room, struct stat *status)
+{
+	int saved_errno = errno;
+	int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length = -1;
+
+	if (file >= 0 && fstat(file, status) == 0)
+		length = read(file, buffer, room);
+	if (length < 0)
+		length = -errno;
+	if (file >= 0)
+		close(file);
+	errno = saved_errno;
+	return length;
+}
+
+uid_t ksm_os_user(void)
+{
+	return geteuid();
+}
+
+pid_t ksm_os_pid(void)
+{
+	return getpid();
+}
+
+bool ksm_os_is_randomised(void)
+{
+	return (personality(ASK_PERSONALITY) & ADDR_NO_RANDOMIZE) == 0;
+}
+
+int ksm_os_randomise(bool on)
+{
+	int saved_errno = errno;
+	unsigned long now = (unsigned long)personality(ASK_PERSONALITY);
+	unsigned long wanted = on ? now & ~(unsigned long)ADDR_NO_RANDOMIZE :
+				    now | ADDR_NO_RANDOMIZE;
+
+	return error_of(personality(wanted), saved_errno);
+}
+
+int ksm_os_stack_limit(uint64_t *bytes)
+{
+	int saved_errno = errno;
+	struct rlimit limit;
+	int error = error_of(getrlimit(RLIMIT_STACK, &limit), saved_errno);
+
+	if (!error)
+		*bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+	return error;
+}
+
+int ksm_os_set_stack_limit(uint64_t bytes)
+{
+	int saved_errno = errno;
+	struct rlimit limit;
+	int error = error_of(getrlimit(RLIMIT_STACK, &limit), saved_errno);
+
+	if (error)
+		return error;
+	limit.rlim_cur = bytes == UINT64_MAX ? RLIM_INFINITY : bytes;
+	return error_of(setrlimit(RLIMIT_STACK, &limit), saved_errno);
+}
+
+int ksm_os_execute_self(char *const *argv, char *const *environment)
+{
+	static const char self[] = "/proc/self/exe";
+	int saved_errno = errno;
+	char path[PATH_MAX];
+	struct stat named, running;
+	ssize_t length = readlink(self, path, sizeof(path) - 1);
+
+	if (length > 0) {
+		path[length] = '\0';
+		if (stat(path, &named) == 0 && stat(self, &running) == 0 &&
+		    named.st_dev == running.st_dev && named.st_ino == running.st_ino)
+			execve(path, argv, environment);
+		else
+			execve(self, argv, environment);
+	}
+	return error_of(-1, saved_errno);
+}
+
+int ksm_os_merge_process(void)
+{
+	int saved_errno = errno;
+
+	return error_of(prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0), saved_errno);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "region.h"
+
+#include "hint.h"
+#include "layout.h"
+#include "policy.h"
+#include "span.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define ALIGNMENT (2 * KSM_MIB)
+
+#define NAME_PREFIX "ksmalloc:"
+
+static const char *const names[KSM_REGIONS] = { NAME_PREFIX "heap", NAME_PREFIX "mappings" };
+
+static struct {
+	struct ksm_region_range all[KSM_REGIONS];
+	bool advise[KSM_REGIONS];
+	atomic_uintptr_t next[KSM_PARTS]; /* of the region heap, relative to the part's begin */
+} regions;
+
+void ksm_region_init(void)
+{
+	size_t length;
+	uintptr_t begin;
+
+	if (!ksm_layout_is_shared())
+		return;
+	begin = ksm_span_upper_half(&length);
+	for (uint32_t i = 0; i < KSM_REGIONS; i++) {
+		regions.all[i].begin = begin + i * (length / KSM_REGIONS);
+		regions.all[i].end = regions.all[i].begin + length / KSM_REGIONS;
+		regions.advise[i] = ksm_policy_advises_label(names[i] + strlen(NAME_PREFIX));
+	}
+}
+
+struct ksm_region_range ksm_region_all(enum ksm_region region)
+{
+	return regions.all[region];
+}
+
+struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part)
+{
+	const struct ksm_region_range *all = &regions.all[region];
+	uintptr_t half = (all->end - all->begin) / 2;
+	uintptr_t share = ksm_align_down(half / KSM_PARTS, ALIGNMENT);
+	struct ksm_region_range range = { all->begin, all->begin + half };
+
+	if (part > 0) {
+		range.begin = all->begin + half + part * share;
+		range.end = range.begin + share;
+	}
+	return range;
+}
+
+uintptr_t ksm_region_next_heap(uint32_t part, size_t length)
+{
+	struct ksm_region_range range = ksm_region_of(KSM_REGION_HEAP, part);
+	uintptr_t room = range.end - range.begin;
+	uintptr_t at;
+
+	length = ksm_align_up(length, ALIGNMENT);
+	if (length > room)
+		return 0;
+	at = atomic_fetch_add_explicit(&regions.next[part], length, memory_order_relaxed);
+	if (at > room - length) {
+		atomic_fetch_sub_explicit(&regions.next[part], length, memory_order_relaxed);
+		return 0;
+	}
+	return range.begin + at;
+}
+
+void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
+{
+	const struct ksm_region_range *all = &regions.all[region];
+
+	if (regions.advise[region])
+		ksm_hint_advise(addr, length, 0);
+	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
+		ksm_hint_name(addr, length, names[region]);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * region: the upper half of the span in the shared layout.
+ *
+ * What it is: its division into the region heap (jemalloc's memory) and the
+ * region of mappings (the program's own), each cut into stretches for the parts
+ * of the process; and memory for jemalloc from the first.
+ * What it is not: used in the private layout, where the kernel chooses.
+ *
+ * Part 0, the first thread and all that share its number, has half of a region;
+ * the others share the rest.
+ * Order: addresses of the region heap are given out upwards and never again, for
+ * jemalloc keeps what it has. Where something else lies the next place is taken.
+ *
+ * Locking: none; the ends are atomic.
+ * Failure: 0 when a stretch is used up; the caller lets the kernel choose.
+ */
+#ifndef KSM_REGION_H
+#define KSM_REGION_H
+
+#include "base.h"
+
+enum ksm_region {
+	KSM_REGION_HEAP,
+	KSM_REGION_MAPPINGS,
+	KSM_REGIONS,
+};
+
+struct ksm_region_range {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+/* Divides the upper half. In the private layout all regions stay empty. */
+void ksm_region_init(void);
+
+/* The whole of a region, and the stretch of one part of the process. */
+struct ksm_region_range ksm_region_all(enum ksm_region region);
+struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part);
+
+/* Reserves length bytes, aligned to 2 MiB, for jemalloc. 0 if the part has no more. */
+uintptr_t ksm_region_next_heap(uint32_t part, size_t length);
+
+/*
+ * Says of new memory what is to be said of the region's: advises it unless the filters
+ * forbid that (label:heap, label:mappings), and names it if it lies in the region.
+ */
+void ksm_region_introduce(enum ksm_region region, void *addr, size_t length);
+
+#endif
