@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "layout.h"
 #include "run_filter.h"
 
 #define EXIT_CANNOT_EXECUTE 126
@@ -19,6 +20,12 @@
 
 enum option_id {
 	OPTION_GROUP,
+	OPTION_LAYOUT,
+	OPTION_THROUGH_LOADER,
+	OPTION_SHOW_LAYOUT,
+	OPTION_RENEW_SEED,
+	OPTION_SEED_AGE,
+	OPTION_SEED_FILE,
 	OPTION_THRESHOLD,
 	OPTION_SITE_BYTES,
 	OPTION_ADVISE,
@@ -34,9 +41,17 @@ enum option_id {
 
 static const struct ksr_option options[] = {
 	[OPTION_GROUP] = {"group", "NAME", "Name the group of processes for reports."},
+	[OPTION_LAYOUT] = {"layout", "private|shared", "Equal addresses in the group, or not."},
+	[OPTION_THROUGH_LOADER] = {"through-loader", NULL,
+				   "Move the program's own image too; "
+				   "/proc/self/exe is the loader then."},
+	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
+	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
+	[OPTION_SEED_AGE] = {"seed-age", "DURATION", "Renew the seed from this age on; 0: never."},
+	[OPTION_SEED_FILE] = {"seed-file", "PATH", "Use this seed."},
 	[OPTION_THRESHOLD] = {"threshold", "SIZE", "Place blocks from this size on."},
 	[OPTION_SITE_BYTES] = {"site-bytes", "SIZE", "Give a site a slot when it has held this."},
-	[OPTION_ADVISE] = {"advise", "all|none", "Which slots are offered to KSM."},
+	[OPTION_ADVISE] = {"advise", "all|none|process", "What is offered to KSM."},
 	[OPTION_ALLOW] = {"allow", "LIST", "Offer only sites that match a pattern."},
 	[OPTION_DENY] = {"deny", "LIST", "Never offer sites that match a pattern."},
 	[OPTION_ZERO_REUSE] = {"zero-reuse", NULL, "Clear the whole of a reused block."},
@@ -51,6 +66,12 @@ struct run_options {
 	const char *library;
 	const char *lists[2]; /* allow, deny */
 	bool list_options;
+	bool shared;
+	bool private; /* asked for by name, not only by default */
+	bool show_layout;
+	bool age_given;
+	const char *layout_option; /* the last one that means nothing without the shared layout */
+	struct ksr_layout layout;
 };
 
 /* The library knows KSMALLOC_ and the name of an option in capitals. */
@@ -103,9 +124,10 @@ static int set_assignment(const struct ksr_command *command, const char *value)
 
 static int set_advise(const struct ksr_command *command, const char *value)
 {
-	if (strcmp(value, "all") != 0 && strcmp(value, "none") != 0)
-		return ksr_usage_error(command, "--advise '%s' is not known; give all or none",
-				       value);
+	if (strcmp(value, "all") != 0 && strcmp(value, "none") != 0 &&
+	    strcmp(value, "process") != 0)
+		return ksr_usage_error(
+			command, "--advise '%s' is not known; give all, none or process", value);
 	return set_variable(command, "advise", 6, value);
 }
 
@@ -123,13 +145,65 @@ static int set_folder(const struct ksr_command *command, const char *value)
 	return status;
 }
 
+static int set_layout(const struct ksr_command *command, struct run_options *chosen,
+		      const char *value)
+{
+	chosen->shared = strcmp(value, "shared") == 0;
+	chosen->private = strcmp(value, "private") == 0;
+	if (!chosen->shared && !chosen->private)
+		return ksr_usage_error(command,
+				       "--layout '%s' is not known; give private or shared", value);
+	return 0;
+}
+
+/* Options that mean something in the shared layout only. */
+static int set_shared(const struct ksr_command *command, struct run_options *chosen, size_t option,
+		      const char *value)
+{
+	struct ksr_seed_request *request = &chosen->layout.request;
+
+	chosen->layout_option = options[option].name;
+	switch ((enum option_id)option) {
+	case OPTION_THROUGH_LOADER:
+		chosen->layout.through_loader = true;
+		break;
+	case OPTION_RENEW_SEED:
+		request->renew = true;
+		break;
+	case OPTION_SEED_AGE:
+		chosen->age_given = true;
+		if (!ksr_parse_duration(value, &request->age_seconds))
+			return ksr_usage_error(command,
+					       "--seed-age '%s' is not a duration; give a number "
+					       "with s, m, h, d or w behind it, or 0",
+					       value);
+		break;
+	case OPTION_SEED_FILE:
+		request->path = value;
+		break;
+	default:
+		chosen->show_layout = true;
+		break;
+	}
+	return 0;
+}
+
 static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
 {
 	struct run_options *chosen = user;
 
 	switch ((enum option_id)option) {
 	case OPTION_GROUP:
+		chosen->layout.request.group = value;
 		return set_variable(command, "group", 5, value);
+	case OPTION_LAYOUT:
+		return set_layout(command, chosen, value);
+	case OPTION_THROUGH_LOADER:
+	case OPTION_SHOW_LAYOUT:
+	case OPTION_RENEW_SEED:
+	case OPTION_SEED_AGE:
+	case OPTION_SEED_FILE:
+		return set_shared(command, chosen, option, value);
 	case OPTION_THRESHOLD:
 	case OPTION_SITE_BYTES:
 		return set_size(command, option, value);
@@ -144,6 +218,7 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	case OPTION_STATS_DIR:
 		return set_folder(command, value);
 	case OPTION_VERBOSE:
+		chosen->show_layout = true;
 		return set_variable(command, "verbose", 7, "1");
 	case OPTION_SET:
 		return set_assignment(command, value);
@@ -290,7 +365,7 @@ static int list_options(const struct ksr_command *command)
 /* --- starting --------------------------------------------------------------------- */
 
 static int set_filters(const struct ksr_command *command, const struct run_options *chosen,
-		       const char *program)
+		       const struct ksr_program *program)
 {
 	static const enum option_id ids[] = {OPTION_ALLOW, OPTION_DENY};
 	char why[256] = "";
@@ -313,15 +388,86 @@ static int set_filters(const struct ksr_command *command, const struct run_optio
 	return 0;
 }
 
-static int execute(const struct ksr_command *command, char **argv)
+static int check_layout(const struct ksr_command *command, struct run_options *chosen)
 {
-	execvp(argv[0], argv);
+	struct ksr_seed_request *request = &chosen->layout.request;
+
+	if (!chosen->shared)
+		return chosen->layout_option ? ksr_usage_error(command,
+							       "--%s is for the shared layout; add "
+							       "--layout=shared --group=NAME",
+							       chosen->layout_option)
+					     : 0;
+	if (!request->group)
+		return ksr_usage_error(command, "--layout=shared needs --group=NAME: the processes "
+						"of a group have the same addresses");
+	if (!ksr_seed_group_is_good(request->group))
+		return ksr_usage_error(command,
+				       "--group '%s' cannot name a seed; give up to 63 letters, "
+				       "digits, dots, dashes or underscores",
+				       request->group);
+	/* Who names a file takes care of it. */
+	if (!chosen->age_given)
+		request->age_seconds = request->path ? 0 : KSR_SEED_AGE;
+	return 0;
+}
+
+/* Seed, statement, limit, personality, loader: all that only the shared layout has. */
+static int enter_layout(const struct ksr_command *command, struct run_options *chosen,
+			struct ksr_program *program)
+{
+	struct ksr_layout *layout = &chosen->layout;
+	int status = ksr_layout_find_seed(command, layout);
+
+	if (status)
+		return status;
+	if (chosen->show_layout)
+		ksr_layout_show(command, layout, program);
+	if (!program)
+		return 0;
+	status = ksr_layout_enter(command, layout, program);
+	if (!status && layout->shared && layout->through_loader)
+		status = ksr_layout_insert_loader(command, program);
+	return status;
+}
+
+/* Words of our own when something was put between them, else what the user gave. */
+static int execute(const struct ksr_command *command, char **argv,
+		   const struct ksr_program *program)
+{
+	if (program->changed) {
+		for (size_t i = 0; i < program->assignment_count; i++)
+			putenv(program->assignments[i]);
+		execv(program->path, program->words);
+	} else {
+		execvp(argv[0], argv);
+	}
 	if (errno == ENOENT || errno == ENOTDIR) {
 		ksr_failure(command, "%s: command not found", argv[0]);
 		return EXIT_NOT_FOUND;
 	}
 	ksr_failure(command, "%s: %s", argv[0], strerror(errno));
 	return EXIT_CANNOT_EXECUTE;
+}
+
+static int start(const struct ksr_command *command, struct run_options *chosen, char **argv)
+{
+	struct ksr_program program;
+	int status;
+
+	if (ksr_program_look(&program, argv))
+		return ksr_failure(command, "out of memory");
+	status = set_filters(command, chosen, &program);
+	if (!status && chosen->private)
+		ksr_layout_leave();
+	if (!status && chosen->shared)
+		status = enter_layout(command, chosen, &program);
+	if (!status)
+		status = preload(command, chosen->library);
+	if (!status)
+		status = execute(command, argv, &program);
+	ksr_program_free(&program);
+	return status;
 }
 
 static int run_main(const struct ksr_command *command, int argc, char **argv)
@@ -332,16 +478,20 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 
 	if (first < 0)
 		return status;
-	if (first == argc && !chosen.list_options)
-		return ksr_usage_error(command, "a program is missing; give it and its arguments "
-						"after the options");
-	if (!chosen.list_options)
-		status = set_filters(command, &chosen, argv[first]);
-	if (!status)
-		status = preload(command, chosen.library);
+	status = check_layout(command, &chosen);
 	if (status)
 		return status;
-	return chosen.list_options ? list_options(command) : execute(command, argv + first);
+	if (chosen.list_options) {
+		status = preload(command, chosen.library);
+		return status ? status : list_options(command);
+	}
+	if (first < argc)
+		return start(command, &chosen, argv + first);
+	/* Without a program these are questions about the group. */
+	if (chosen.shared && (chosen.show_layout || chosen.layout.request.renew))
+		return enter_layout(command, &chosen, NULL);
+	return ksr_usage_error(command, "a program is missing; give it and its arguments "
+					"after the options");
 }
 
 const struct ksr_command ksr_command_run = {

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "run_filter.h"
 
-#include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -23,86 +22,12 @@
 
 /* The kernel refuses one string of the environment from 128 KiB on. */
 #define LIST_LIMIT (120 * 1024)
-/* env(1) and a shell in between make two; more is a loop. */
-#define MOST_INTERPRETERS 4
 
 struct search {
 	FILE *output;
 	const char *build_id;
 	size_t found;
 };
-
-/* Like the shell: a name without a slash is searched in PATH. */
-static bool find_program(const char *name, char path[PATH_MAX])
-{
-	const char *rest = getenv("PATH");
-
-	if (strchr(name, '/'))
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX && access(path, R_OK) == 0;
-	while (rest && *rest) {
-		size_t bytes = strcspn(rest, ":");
-
-		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)bytes, bytes ? rest : ".", name) <
-			    PATH_MAX &&
-		    access(path, X_OK) == 0)
-			return true;
-		rest += bytes + (rest[bytes] == ':');
-	}
-	return false;
-}
-
-/* Replaces the path of a script by that of its interpreter; false when it is no script. */
-static bool follow_script(char path[PATH_MAX])
-{
-	char head[256] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
-	char *rest = head + 2;
-	const char *word;
-
-	if (fd >= 0)
-		close(fd);
-	if (got < 3 || head[0] != '#' || head[1] != '!')
-		return false;
-	rest[strcspn(rest, "\n")] = '\0';
-	while ((word = strsep(&rest, " \t"))) {
-		/* env takes options and assignments before the name of the program. */
-		if (!word[0] || word[0] == '-' || strchr(word, '='))
-			continue;
-		if (strcmp(word, "/usr/bin/env") != 0 && strcmp(word, "/bin/env") != 0)
-			return find_program(word, path);
-	}
-	return false;
-}
-
-/* The loader that the program names; false for a static one or no ELF file. */
-static bool find_loader(const char *path, char loader[PATH_MAX])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	Elf64_Ehdr header;
-	bool found = false;
-
-	if (fd < 0)
-		return false;
-	if (pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-	    header.e_ident[EI_CLASS] == ELFCLASS64) {
-		for (unsigned int i = 0; i < header.e_phnum && !found; i++) {
-			Elf64_Phdr entry;
-			off_t at = (off_t)(header.e_phoff + (uint64_t)i * header.e_phentsize);
-
-			if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
-				break;
-			found = entry.p_type == PT_INTERP && entry.p_filesz < PATH_MAX &&
-				pread(fd, loader, entry.p_filesz, (off_t)entry.p_offset) ==
-					(ssize_t)entry.p_filesz;
-			if (found)
-				loader[entry.p_filesz] = '\0';
-		}
-	}
-	close(fd);
-	return found;
-}
 
 /* What "LOADER --list PROGRAM" prints; empty when there is none. */
 static void list_libraries(const char *path, struct ksr_text *text)
@@ -113,7 +38,7 @@ static void list_libraries(const char *path, struct ksr_text *text)
 
 	text->data = NULL;
 	text->size = 0;
-	if (!find_loader(path, loader) || pipe2(ends, O_CLOEXEC))
+	if (!ksr_program_loader(path, loader) || pipe2(ends, O_CLOEXEC))
 		return;
 	child = fork();
 	if (child == 0) {
@@ -182,30 +107,28 @@ static void search_libraries(struct search *search, const char *glob, const char
 	free(text.data);
 }
 
-static bool resolve_pattern(FILE *output, const char *glob, const char *program, char *why,
-			    size_t why_bytes)
+static bool resolve_pattern(FILE *output, const char *glob, const struct ksr_program *program,
+			    char *why, size_t why_bytes)
 {
 	struct search search = {.output = output};
-	char path[PATH_MAX];
 
-	if (!find_program(program, path)) {
+	if (!program->path[0]) {
 		snprintf(why, why_bytes, "'file:%s': the program '%s' was not found", glob,
-			 program);
+			 program->words[0]);
 		return false;
 	}
-	for (int i = 0; i < MOST_INTERPRETERS && follow_script(path); i++)
-		;
-	search_file(&search, glob, path);
-	search_libraries(&search, glob, path);
+	search_file(&search, glob, program->path);
+	search_libraries(&search, glob, program->path);
 	if (search.found == 0)
 		snprintf(why, why_bytes,
 			 "'file:%s': neither '%s' nor its libraries have debug "
 			 "information of such a file; build with -g, or use function:GLOB",
-			 glob, path);
+			 glob, program->path);
 	return search.found != 0;
 }
 
-char *ksr_run_filter(const char *list, const char *program, char *why, size_t why_bytes)
+char *ksr_run_filter(const char *list, const struct ksr_program *program, char *why,
+		     size_t why_bytes)
 {
 	char *copy = strdup(list);
 	char *rest = copy;

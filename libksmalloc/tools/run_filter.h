@@ -13,8 +13,9 @@
 #ifndef KSR_RUN_FILTER_H
 #define KSR_RUN_FILTER_H
 
-#include "base.h"
+#include "program.h"
 
-char *ksr_run_filter(const char *list, const char *program, char *why, size_t why_bytes);
+char *ksr_run_filter(const char *list, const struct ksr_program *program, char *why,
+		     size_t why_bytes);
 
 #endif
