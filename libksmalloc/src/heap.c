@@ -422,6 +422,7 @@ void ksm_heap_info(struct ksm_heap_info *info)
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
 int ksm_heap_munmap(void *addr, size_t length);
 int ksm_heap_madvise(void *addr, size_t length, int advice);
+void ksm_heap_map_for_arena(unsigned int arena);
 _Noreturn void ksm_heap_bad_pointer(const char *what);
 
 /* Bytes that jemalloc mapped before there was a segment to count them in. */
@@ -435,10 +436,20 @@ static void count_mapped(int64_t bytes)
 		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
 }
 
+/* Whose memory jemalloc maps next. Initial-exec: no allocation at the first access. */
+static __thread uint32_t mapping_arena __attribute__((tls_model("initial-exec")));
+
+void ksm_heap_map_for_arena(unsigned int arena)
+{
+	mapping_arena = arena;
+}
+
 /* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
 static void *map_in_region(size_t length, int prot, int flags)
 {
-	uint32_t part = ksm_layout_part(ksm_site_thread_ordinal());
+	/* Arena 0 is jemalloc's own, the others follow in the order of the parts. */
+	uint32_t part = mapping_arena > 0 && mapping_arena <= KSM_PARTS ? mapping_arena - 1 :
+									  KSM_REGION_NO_PART;
 	uintptr_t at;
 
 	while ((at = ksm_region_next_heap(part, length)) != 0) {
@@ -450,8 +461,7 @@ static void *map_in_region(size_t length, int prot, int flags)
 		}
 		if (error != -EEXIST)
 			break;
-		if (ksm_stat)
-			ksm_stat_add(&ksm_stat->header.stats.place_taken_total, 1);
+		ksm_region_count_taken();
 	}
 	return MAP_FAILED;
 }

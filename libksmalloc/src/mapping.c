@@ -28,6 +28,7 @@ static struct {
 	uint64_t live_bytes;
 	uint64_t reserved_bytes;
 	uint64_t calls;
+	uint64_t placed;	/* of these calls */
 	atomic_uint_fast64_t untracked;
 } mappings = { .busy = ATOMIC_FLAG_INIT };
 
@@ -42,6 +43,8 @@ void ksm_mapping_publish(void)
 	ksm_stat_set(&stats->mmap_reserved_bytes, mappings.reserved_bytes);
 	ksm_stat_set(&stats->mmap_calls_total, mappings.calls);
 	ksm_stat_set(&stats->mmap_untracked_total, mappings.untracked);
+	ksm_stat_set(&stats->mmap_placed_total, mappings.placed);
+	ksm_stat_set(&stats->place_taken_total, ksm_region_taken());
 }
 
 /*
@@ -211,8 +214,7 @@ static bool map_in(struct ksm_region_range range, size_t length, int prot, int f
 		}
 		if (error != -EEXIST)
 			return false;
-		if (ksm_stat)
-			ksm_stat_add(&ksm_stat->header.stats.place_taken_total, 1);
+		ksm_region_count_taken();
 		at += ksm_max(length, LARGE_ALIGNMENT);
 	}
 	return false;
@@ -230,9 +232,8 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
 	placed = map_in(range, whole, prot, flags, result);
 	if (placed) {
 		mappings.calls++;
+		mappings.placed++;
 		add_range((uintptr_t)*result, (uintptr_t)*result + whole, prot == PROT_NONE);
-		if (ksm_stat)
-			ksm_stat_add(&ksm_stat->header.stats.mmap_placed_total, 1);
 	}
 	leave();
 	if (placed)

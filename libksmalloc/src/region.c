@@ -2,7 +2,6 @@
 #include "region.h"
 
 #include "hint.h"
-#include "layout.h"
 #include "policy.h"
 #include "span.h"
 
@@ -18,7 +17,8 @@ static const char *const names[KSM_REGIONS] = { NAME_PREFIX "heap", NAME_PREFIX 
 static struct {
 	struct ksm_region_range all[KSM_REGIONS];
 	bool advise[KSM_REGIONS];
-	atomic_uintptr_t next[KSM_PARTS]; /* of the region heap, relative to the part's begin */
+	atomic_uint_fast64_t taken;
+	atomic_uintptr_t next[KSM_PARTS + 1]; /* of the region heap, relative to the part's begin */
 } regions;
 
 void ksm_region_init(void)
@@ -45,11 +45,12 @@ struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part)
 {
 	const struct ksm_region_range *all = &regions.all[region];
 	uintptr_t half = (all->end - all->begin) / 2;
+	/* Parts 1 to KSM_PARTS - 1, and the stretch of no part. */
 	uintptr_t share = ksm_align_down(half / KSM_PARTS, ALIGNMENT);
 	struct ksm_region_range range = { all->begin, all->begin + half };
 
 	if (part > 0) {
-		range.begin = all->begin + half + part * share;
+		range.begin = all->begin + half + (part - 1) * share;
 		range.end = range.begin + share;
 	}
 	return range;
@@ -70,6 +71,16 @@ uintptr_t ksm_region_next_heap(uint32_t part, size_t length)
 		return 0;
 	}
 	return range.begin + at;
+}
+
+void ksm_region_count_taken(void)
+{
+	atomic_fetch_add_explicit(&regions.taken, 1, memory_order_relaxed);
+}
+
+uint64_t ksm_region_taken(void)
+{
+	return atomic_load_explicit(&regions.taken, memory_order_relaxed);
 }
 
 void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)

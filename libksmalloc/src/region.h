@@ -8,7 +8,7 @@
  * What it is not: used in the private layout, where the kernel chooses.
  *
  * Part 0, the first thread and all that share its number, has half of a region;
- * the others share the rest.
+ * the others share the rest, and one more stretch is for what belongs to no part.
  * Order: addresses of the region heap are given out upwards and never again, for
  * jemalloc keeps what it has. Where something else lies the next place is taken.
  *
@@ -19,12 +19,16 @@
 #define KSM_REGION_H
 
 #include "base.h"
+#include "layout.h"
 
 enum ksm_region {
 	KSM_REGION_HEAP,
 	KSM_REGION_MAPPINGS,
 	KSM_REGIONS,
 };
+
+/* In the place of a part: jemalloc's own tables, for which any thread may map memory. */
+#define KSM_REGION_NO_PART KSM_PARTS
 
 struct ksm_region_range {
 	uintptr_t begin;
@@ -40,6 +44,10 @@ struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part);
 
 /* Reserves length bytes, aligned to 2 MiB, for jemalloc. 0 if the part has no more. */
 uintptr_t ksm_region_next_heap(uint32_t part, size_t length);
+
+/* Counts a place where something else lay. */
+void ksm_region_count_taken(void);
+uint64_t ksm_region_taken(void);
 
 /*
  * Says of new memory what is to be said of the region's: advises it unless the filters
