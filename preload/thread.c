@@ -40,32 +40,55 @@ static void *run(void *argument)
 {
 	struct start start = *(struct start *)argument;
 
-	ksm_je_free(argument);
 	ksm_site_set_thread_ordinal(start.ordinal);
 	if (start.ready) {
 		ksm_heap_bind_thread(start.ordinal);
 		sem_post(start.ready);
+	} else {
+		ksm_je_free(argument);
 	}
 	return start.routine(start.argument);
 }
 
 /*
- * Until the thread has taken what jemalloc needs for it. Otherwise that and what the
- * creator allocates next would change places from run to run.
+ * In the shared layout the creator waits until the thread has taken what jemalloc needs for it.
+ * Otherwise that and what the creator allocates next would change places from run to run. No
+ * block goes from one thread to the other for the same reason.
  */
-static void wait_for(sem_t *ready)
+static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes, struct start *start)
 {
-	while (sem_wait(ready) != 0)
+	sem_t ready;
+	int error;
+
+	/* While a thread starts the library, large blocks of others are jemalloc's. */
+	ksm_heap_start();
+	sem_init(&ready, 0, 0);
+	start->ready = &ready;
+	error = next_create(thread, attributes, run, start);
+	while (!error && sem_wait(&ready) != 0)
 		;
-	sem_destroy(ready);
+	sem_destroy(&ready);
+	return error;
+}
+
+static int create(pthread_t *thread, const pthread_attr_t *attributes, const struct start *start)
+{
+	struct start *copy = ksm_je_malloc(sizeof(*copy));
+	int error;
+
+	if (!copy)
+		return EAGAIN;
+	*copy = *start;
+	error = next_create(thread, attributes, run, copy);
+	if (error)
+		ksm_je_free(copy);
+	return error;
 }
 
 KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			      void *(*routine)(void *), void *argument)
 {
-	struct start *start;
-	sem_t ready;
-	int error;
+	struct start start = { .routine = routine, .argument = argument };
 
 	if (ksm_unlikely(!next_create))
 		find_next();
@@ -73,19 +96,7 @@ KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 	ksm_heap_init(environ);
 	if (ksm_aside())
 		return next_create(thread, attributes, routine, argument);
-	start = ksm_je_malloc(sizeof(*start));
-	if (!start)
-		return EAGAIN;
-	start->routine = routine;
-	start->argument = argument;
-	start->ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
-	start->ready = ksm_layout_is_shared() ? &ready : NULL;
-	if (start->ready)
-		sem_init(start->ready, 0, 0);
-	error = next_create(thread, attributes, run, start);
-	if (error)
-		ksm_je_free(start);
-	else if (ksm_layout_is_shared())
-		wait_for(&ready);
-	return error;
+	start.ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
+	return ksm_layout_is_shared() ? create_and_wait(thread, attributes, &start) :
+					create(thread, attributes, &start);
 }

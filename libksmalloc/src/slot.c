@@ -22,7 +22,7 @@ int ksm_slot_create(struct ksm_pool *pool, struct ksm_slot **result)
 	if (!slot)
 		return -ENOMEM;
 	slot->pool = pool;
-	slot->base = ksm_span_claim(pool->seed, &pool->probe, slot);
+	slot->base = ksm_span_claim(pool->seed, pool->part, &pool->probe, slot);
 	if (!slot->base)
 		return -ENOSPC;
 	if (pool->probe - first_probe > 1)
@@ -83,7 +83,8 @@ static int map_first(struct ksm_slot *slot, size_t length)
 
 	while ((error = ksm_os_map_at((void *)slot->base, length)) == -EEXIST) {
 		ksm_span_abandon(slot->base);
-		slot->base = ksm_span_claim(slot->pool->seed, &slot->pool->probe, slot);
+		slot->base = ksm_span_claim(slot->pool->seed, slot->pool->part, &slot->pool->probe,
+					    slot);
 		if (!slot->base) {
 			/* The slot stays in its pool, but nothing fits into it any more. */
 			slot->runs.capacity = 0;

@@ -17,7 +17,7 @@ static struct {
 	uintptr_t base;
 	uint32_t slot_shift;
 	uint32_t slot_count;
-	uint32_t window;	/* slots that first choices are taken from */
+	uint32_t window;	/* slots that first choices are taken from in the private layout */
 	uint64_t secret;	/* makes the choice of slots differ between processes */
 	_Atomic(struct ksm_slot *) owners[KSM_SPAN_SLOTS];
 } span;
@@ -55,13 +55,9 @@ void ksm_span_init(void)
 		return;
 	choose_size(&lowest, &room);
 	if (ksm_layout_is_shared()) {
-		/*
-		 * Which slot a site gets must depend on nothing but the site, so there are
-		 * many to choose from; and the base has a finer grain, since it is a secret.
-		 */
+		/* A finer grain, since it is a secret of many processes. */
 		random[0] = ksm_layout_word(KSMALLOC_SEED_SLOTS);
 		random[1] = ksm_layout_word(KSMALLOC_SEED_SPAN);
-		span.window = span.slot_count;
 		unit = KSM_SPAN_ALIGNMENT;
 	} else {
 		ksm_os_random(random, sizeof(random));
@@ -109,22 +105,42 @@ static uint64_t mix(uint64_t value)
 	return value ^ value >> 33;
 }
 
-/* The window first, since slots in it share page tables; then the whole half. */
-static uint32_t candidate(uint64_t seed, uint32_t probe)
+/*
+ * The slots that a part of the process chooses from first. In the shared layout no two parts
+ * choose from the same, so that who comes first depends on one thread alone; in the
+ * private layout all choose from one window, since slots in it share page tables.
+ */
+static void window_of(uint32_t part, uint32_t *begin, uint32_t *count)
+{
+	uint32_t half = span.slot_count / 2;
+
+	*begin = 0;
+	*count = span.window;
+	if (!ksm_layout_is_shared())
+		return;
+	*count = part ? half / KSM_PARTS : half;
+	if (part)
+		*begin = half + part * *count;
+}
+
+/* The window first; then all slots, by chance and in order. */
+static uint32_t candidate(uint64_t seed, uint32_t part, uint32_t probe)
 {
 	uint64_t hash = mix((seed ^ span.secret) + probe);
+	uint32_t begin, count;
 
-	if (probe < 2 * span.window)
-		return (uint32_t)(hash % span.window);
+	window_of(part, &begin, &count);
+	if (probe < 2 * count)
+		return begin + (uint32_t)(hash % count);
 	if (probe < 4 * span.slot_count)
 		return (uint32_t)(hash % span.slot_count);
 	return (probe - 4 * span.slot_count) % span.slot_count;
 }
 
-uintptr_t ksm_span_claim(uint64_t seed, uint32_t *probe, struct ksm_slot *owner)
+uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct ksm_slot *owner)
 {
 	while (*probe < 5 * span.slot_count) {
-		uint32_t index = candidate(seed, (*probe)++);
+		uint32_t index = candidate(seed, part, (*probe)++);
 		struct ksm_slot *nobody = NULL;
 
 		if (atomic_compare_exchange_strong(&span.owners[index], &nobody, owner))

@@ -83,11 +83,11 @@ uint32_t ksm_span_slot_shift(void);
 struct ksm_slot *ksm_span_slot_at(const void *p);
 
 /*
- * Takes a free slot for owner. seed selects the order of candidates, probe is
+ * Takes a free slot for owner. seed and part (of the process) select the order of candidates, probe is
  * the number of candidates to skip and is advanced past the one taken.
  * Returns the slot's address, or 0 if all candidates are taken.
  */
-uintptr_t ksm_span_claim(uint64_t seed, uint32_t *probe, struct ksm_slot *owner);
+uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct ksm_slot *owner);
 
 /* Gives up a slot for ever, because something that is not ours lies there. */
 void ksm_span_abandon(uintptr_t address);

@@ -20,7 +20,7 @@ Test(span, slots_are_aligned_and_apart)
 	ksm_span_init();
 	ksm_span_open();
 	for (int i = 0; i < 600; i++) {
-		uintptr_t slot = ksm_span_claim(42, &probe, &owner);
+		uintptr_t slot = ksm_span_claim(42, 0, &probe, &owner);
 
 		cr_assert_neq(slot, 0);
 		cr_assert_neq(slot, last);
@@ -40,7 +40,7 @@ Test(span, every_slot_can_be_had_and_no_more)
 	ksm_span_init();
 	ksm_span_open();
 	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
-	while (ksm_span_claim(7, &probe, &owner))
+	while (ksm_span_claim(7, 0, &probe, &owner))
 		taken++;
 	cr_assert_eq(taken, slots);
 }
@@ -52,11 +52,11 @@ Test(span, an_abandoned_slot_has_no_owner_and_is_not_given_again)
 
 	ksm_span_init();
 	ksm_span_open();
-	slot = ksm_span_claim(7, &probe, &owner);
+	slot = ksm_span_claim(7, 0, &probe, &owner);
 	ksm_span_abandon(slot);
 	cr_assert_null(ksm_span_slot_at((void *)slot));
 	probe = 0;
-	cr_assert_neq(ksm_span_claim(7, &probe, &owner), slot);
+	cr_assert_neq(ksm_span_claim(7, 0, &probe, &owner), slot);
 }
 
 Test(span, the_stack_and_the_heap_lie_outside)
