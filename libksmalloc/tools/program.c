@@ -22,6 +22,8 @@
 #define MOST_STEPS 12
 /* The kernel reads so much of a script to find its interpreter. */
 #define HEAD_BYTES 256
+/* Command lines and environments that differ by less put the stack at equal addresses. */
+#define STACK_STEP 4096
 
 bool ksr_program_find(const char *name, char path[PATH_MAX])
 {
@@ -348,6 +350,56 @@ int ksr_program_look(struct ksr_program *program, char **argv)
 	for (int i = 0; i < MOST_STEPS && result == 1; i++)
 		result = step(program);
 	return result < 0 ? result : 0;
+}
+
+/* --- executing --------------------------------------------------------------------------- */
+
+/*
+ * The kernel copies the path, the environment and the arguments to the top of the
+ * stack, aligns, and puts an array of pointers to them below: a worker with one byte
+ * more can find its stack 16 bytes lower. Lua makes a stack address part of a hash seed.
+ * Colons at the end of LD_PRELOAD mean nothing, and fill up to the next page.
+ */
+static int level_stack(const struct ksr_program *program)
+{
+	const char *list = getenv("LD_PRELOAD");
+	size_t bytes = strlen(program->path) + 1 + sizeof(void *);
+	size_t pointers = program->word_count;
+	size_t fill;
+	char *longer;
+	int error;
+
+	for (size_t i = 0; i < program->word_count; i++)
+		bytes += strlen(program->words[i]) + 1;
+	for (size_t i = 0; environ[i]; i++, pointers++)
+		bytes += strlen(environ[i]) + 1;
+	bytes += 16 * ((pointers + 1) / 2);
+	fill = ksm_align_up(bytes, STACK_STEP) - bytes;
+	longer = list ? malloc(strlen(list) + fill + 1) : NULL;
+	if (!longer)
+		return -ENOMEM;
+	memset(stpcpy(longer, list), ':', fill);
+	longer[strlen(list) + fill] = '\0';
+	error = setenv("LD_PRELOAD", longer, 1) ? -ENOMEM : 0;
+	free(longer);
+	return error;
+}
+
+int ksr_program_execute(struct ksr_program *program, char **argv)
+{
+	bool by_words = program->changed || program->level_stack;
+
+	/* The kernel would add the words of a script by itself. */
+	if (!by_words || program->through_env) {
+		execvp(argv[0], argv);
+		return errno;
+	}
+	for (size_t i = 0; i < program->assignment_count; i++)
+		putenv(program->assignments[i]);
+	if (program->level_stack && level_stack(program))
+		return ENOMEM;
+	execv(program->path, program->words);
+	return errno;
 }
 
 void ksr_program_free(struct ksr_program *program)

@@ -27,6 +27,7 @@ struct ksr_program {
 	char **words;	       /* the command line without scripts in between, NULL at its end */
 	size_t word_count;
 	bool changed;	    /* a caller put something between the words: they are to be executed */
+	bool level_stack;   /* its stack is to begin where those of others of its kind do */
 	char **assignments; /* NAME=VALUE that env would set, NULL at its end */
 	size_t assignment_count;
 	bool through_env; /* an env with options that are not understood is in between */
@@ -42,6 +43,12 @@ void ksr_program_free(struct ksr_program *program);
 
 /* Puts a word into words, at the index; -ENOMEM without memory. It is copied. */
 int ksr_program_insert(struct ksr_program *program, size_t index, const char *word);
+
+/*
+ * Executes words, or argv as it was given when nothing was put between them. Returns what
+ * errno says only when that failed.
+ */
+int ksr_program_execute(struct ksr_program *program, char **argv);
 
 /* Like the shell: a name without a slash is searched in PATH. */
 bool ksr_program_find(const char *name, char path[PATH_MAX]);

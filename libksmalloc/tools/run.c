@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "layout.h"
+#include "profile.h"
 #include "run_filter.h"
 
 #define EXIT_CANNOT_EXECUTE 126
@@ -23,6 +24,8 @@ enum option_id {
 	OPTION_LAYOUT,
 	OPTION_THROUGH_LOADER,
 	OPTION_SHOW_LAYOUT,
+	OPTION_PROFILE,
+	OPTION_QUIET,
 	OPTION_RENEW_SEED,
 	OPTION_SEED_AGE,
 	OPTION_SEED_FILE,
@@ -46,6 +49,8 @@ static const struct ksr_option options[] = {
 				   "Move the program's own image too; "
 				   "/proc/self/exe is the loader then."},
 	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
+	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
+	[OPTION_QUIET] = {"quiet", NULL, "Do not say what a profile sets."},
 	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
 	[OPTION_SEED_AGE] = {"seed-age", "DURATION", "Renew the seed from this age on; 0: never."},
 	[OPTION_SEED_FILE] = {"seed-file", "PATH", "Use this seed."},
@@ -70,6 +75,8 @@ struct run_options {
 	bool private; /* asked for by name, not only by default */
 	bool show_layout;
 	bool age_given;
+	bool quiet;
+	const struct ksr_profile *profile;
 	const char *layout_option; /* the last one that means nothing without the shared layout */
 	struct ksr_layout layout;
 };
@@ -181,6 +188,12 @@ static int set_shared(const struct ksr_command *command, struct run_options *cho
 	case OPTION_SEED_FILE:
 		request->path = value;
 		break;
+	case OPTION_PROFILE:
+		chosen->profile = ksr_profile_lookup(value);
+		if (!chosen->profile)
+			return ksr_usage_error(command, "--profile '%s' is not known; give %s",
+					       value, ksr_profile_names());
+		break;
 	default:
 		chosen->show_layout = true;
 		break;
@@ -200,6 +213,7 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		return set_layout(command, chosen, value);
 	case OPTION_THROUGH_LOADER:
 	case OPTION_SHOW_LAYOUT:
+	case OPTION_PROFILE:
 	case OPTION_RENEW_SEED:
 	case OPTION_SEED_AGE:
 	case OPTION_SEED_FILE:
@@ -220,6 +234,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	case OPTION_VERBOSE:
 		chosen->show_layout = true;
 		return set_variable(command, "verbose", 7, "1");
+	case OPTION_QUIET:
+		chosen->quiet = true;
+		break;
 	case OPTION_SET:
 		return set_assignment(command, value);
 	case OPTION_LIBRARY:
@@ -269,14 +286,11 @@ static char *find_library(const char *given)
 	return NULL;
 }
 
-static int preload(const struct ksr_command *command, const char *given)
+/* The caller frees the path. */
+static int choose_library(const struct ksr_command *command, const char *given, char **library)
 {
-	const char *before = getenv("LD_PRELOAD");
-	char *library = find_library(given);
-	char *list = NULL;
-	int status = 0;
-
-	if (!library)
+	*library = find_library(given);
+	if (!*library)
 		return given ? ksr_usage_error(command,
 					       "--library '%s': %s; give the path of "
 					       "libksmalloc.so",
@@ -284,16 +298,25 @@ static int preload(const struct ksr_command *command, const char *given)
 			     : ksr_failure(command, "libksmalloc.so was not found beside the "
 						    "command; give --library PATH");
 	/* The loader splits its list at these and knows no way to quote them. */
-	if (strpbrk(library, ": "))
-		status = ksr_usage_error(command,
-					 "the path '%s' has a blank or a colon, which "
-					 "LD_PRELOAD cannot hold; copy the library elsewhere",
-					 library);
-	else if (asprintf(&list, "%s%s%s", library, before && before[0] ? ":" : "",
-			  before ? before : "") < 0 ||
-		 setenv("LD_PRELOAD", list, 1))
+	if (!strpbrk(*library, ": "))
+		return 0;
+	return ksr_usage_error(
+		command,
+		"the path '%s' has a blank or a colon, which LD_PRELOAD cannot hold; "
+		"copy the library elsewhere",
+		*library);
+}
+
+static int preload(const struct ksr_command *command, const char *library)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *list = NULL;
+	int status = 0;
+
+	if (asprintf(&list, "%s%s%s", library, before && before[0] ? ":" : "",
+		     before ? before : "") < 0 ||
+	    setenv("LD_PRELOAD", list, 1))
 		status = ksr_failure(command, "out of memory");
-	free(library);
 	free(list);
 	return status;
 }
@@ -412,45 +435,46 @@ static int check_layout(const struct ksr_command *command, struct run_options *c
 	return 0;
 }
 
-/* Seed, statement, limit, personality, loader: all that only the shared layout has. */
+/* All that only the shared layout has, but for what the question about a group needs. */
 static int enter_layout(const struct ksr_command *command, struct run_options *chosen,
-			struct ksr_program *program)
+			struct ksr_program *program, const char *library)
 {
 	struct ksr_layout *layout = &chosen->layout;
-	int status = ksr_layout_find_seed(command, layout);
+	int status = ksr_layout_enter(command, layout, program);
 
-	if (status)
-		return status;
-	if (chosen->show_layout)
-		ksr_layout_show(command, layout, program);
-	if (!program)
-		return 0;
-	status = ksr_layout_enter(command, layout, program);
+	/* Equal hashes are worth their price where equal addresses are. */
+	if (!status && layout->shared && chosen->profile)
+		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program,
+					   library, chosen->quiet);
 	if (!status && layout->shared && layout->through_loader)
 		status = ksr_layout_insert_loader(command, program);
 	return status;
 }
 
-/* Words of our own when something was put between them, else what the user gave. */
-static int execute(const struct ksr_command *command, char **argv,
-		   const struct ksr_program *program)
+static int find_seed(const struct ksr_command *command, struct run_options *chosen,
+		     const struct ksr_program *program)
 {
-	if (program->changed) {
-		for (size_t i = 0; i < program->assignment_count; i++)
-			putenv(program->assignments[i]);
-		execv(program->path, program->words);
-	} else {
-		execvp(argv[0], argv);
-	}
-	if (errno == ENOENT || errno == ENOTDIR) {
+	int status = ksr_layout_find_seed(command, &chosen->layout);
+
+	if (!status && chosen->show_layout)
+		ksr_layout_show(command, &chosen->layout, program);
+	return status;
+}
+
+static int execute(const struct ksr_command *command, char **argv, struct ksr_program *program)
+{
+	int error = ksr_program_execute(program, argv);
+
+	if (error == ENOENT || error == ENOTDIR) {
 		ksr_failure(command, "%s: command not found", argv[0]);
 		return EXIT_NOT_FOUND;
 	}
-	ksr_failure(command, "%s: %s", argv[0], strerror(errno));
+	ksr_failure(command, "%s: %s", argv[0], strerror(error));
 	return EXIT_CANNOT_EXECUTE;
 }
 
-static int start(const struct ksr_command *command, struct run_options *chosen, char **argv)
+static int start(const struct ksr_command *command, struct run_options *chosen, char **argv,
+		 const char *library)
 {
 	struct ksr_program program;
 	int status;
@@ -461,9 +485,11 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 	if (!status && chosen->private)
 		ksr_layout_leave();
 	if (!status && chosen->shared)
-		status = enter_layout(command, chosen, &program);
+		status = find_seed(command, chosen, &program);
+	if (!status && chosen->shared)
+		status = enter_layout(command, chosen, &program, library);
 	if (!status)
-		status = preload(command, chosen->library);
+		status = preload(command, library);
 	if (!status)
 		status = execute(command, argv, &program);
 	ksr_program_free(&program);
@@ -473,6 +499,7 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 static int run_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct run_options chosen = {0};
+	char *library = NULL;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
 
@@ -481,17 +508,20 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 	status = check_layout(command, &chosen);
 	if (status)
 		return status;
-	if (chosen.list_options) {
-		status = preload(command, chosen.library);
-		return status ? status : list_options(command);
-	}
-	if (first < argc)
-		return start(command, &chosen, argv + first);
 	/* Without a program these are questions about the group. */
-	if (chosen.shared && (chosen.show_layout || chosen.layout.request.renew))
-		return enter_layout(command, &chosen, NULL);
-	return ksr_usage_error(command, "a program is missing; give it and its arguments "
-					"after the options");
+	if (first == argc && chosen.shared && (chosen.show_layout || chosen.layout.request.renew))
+		return find_seed(command, &chosen, NULL);
+	if (first == argc && !chosen.list_options)
+		return ksr_usage_error(command, "a program is missing; give it and its arguments "
+						"after the options");
+	status = choose_library(command, chosen.library, &library);
+	if (!status && chosen.list_options)
+		status = preload(command, library);
+	if (!status)
+		status = chosen.list_options ? list_options(command)
+					     : start(command, &chosen, argv + first, library);
+	free(library);
+	return status;
 }
 
 const struct ksr_command ksr_command_run = {

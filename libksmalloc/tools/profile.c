@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What differs between two workers of an interpreter that run the same program was
+ * found by comparing their memory page by page at equal addresses; the table
+ * says what of it can be told from the outside. docs/shared-layout.md has the
+ * measurements.
+ */
+#define _GNU_SOURCE
+#include "profile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum where {
+	VARIABLE,   /* of the environment, unless the user has set it */
+	WORDS,	    /* put behind what a variable of the environment holds */
+	ARGUMENT,   /* put behind the program's name */
+	HELPER,	    /* a library beside ours, to be loaded too */
+	SAME_STACK, /* the environment is made so long that stacks begin at equal addresses */
+};
+
+enum value {
+	AS_IT_IS,
+	SECRET_32,  /* 1 to 4294967295 */
+	SECRET_31,  /* 1 to 2147483647 */
+	SECRET_HEX, /* 32 digits */
+};
+
+struct setting {
+	enum where where;
+	enum value value;
+	const char *name;
+	const char *text; /* the value, or what stands before a secret one */
+};
+
+#define MOST_SETTINGS 6
+
+struct ksr_profile {
+	const char *name;
+	const char *programs[2]; /* a program's name begins with one of these */
+	struct setting settings[MOST_SETTINGS];
+	const char *cost;
+};
+
+static const struct ksr_profile profiles[] = {
+	{"python",
+	 {"python", NULL},
+	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""}},
+	 "the hashes of str and bytes are equal in the group: who finds colliding keys in one "
+	 "worker "
+	 "has them for all"},
+	{"lua",
+	 {"lua", NULL},
+	 {{HELPER, AS_IT_IS, "libksmalloc-lua.so", ""}, {SAME_STACK, AS_IT_IS, NULL, ""}},
+	 "the hashes of strings are equal in the group; time(2) takes one comparison more"},
+	{"php",
+	 {"php", NULL},
+	 {{0}},
+	 "nothing is set: PHP 8.2 has no seeds in its tables, and its heap needs equal addresses "
+	 "only"},
+	{"node",
+	 {"node", NULL},
+	 {{ARGUMENT, AS_IT_IS, "--predictable", ""},
+	  {ARGUMENT, AS_IT_IS, "--single-threaded", ""},
+	  {ARGUMENT, SECRET_31, "--random-seed", "--random-seed="},
+	  {ARGUMENT, SECRET_31, "--hash-seed", "--hash-seed="}},
+	 "collector and compiler run in the main thread, which takes longer; Math.random() gives "
+	 "the "
+	 "same numbers in every worker (crypto does not)"},
+	{"java",
+	 {"java", NULL},
+	 {{WORDS, AS_IT_IS, "JAVA_TOOL_OPTIONS",
+	   "-XX:+UseSerialGC -Xbatch -XX:-ResizeTLAB -XX:-UsePerfData"}},
+	 "one thread collects while all others wait, methods wait for their compiler; jps and "
+	 "jstat "
+	 "do not see the process"},
+	{"ruby",
+	 {"ruby", NULL},
+	 {{0}},
+	 "nothing is set: ruby draws the seed of its hashes from the kernel and offers no way to "
+	 "give "
+	 "one; hashes of more than 8 entries will differ"},
+	{"perl",
+	 {"perl", NULL},
+	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
+	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "DETERMINISTIC"}},
+	 "hashes have the same order in every worker of the group: who finds colliding keys in one "
+	 "has them for all"},
+};
+
+static const struct ksr_profile automatic = {.name = "auto"};
+
+const struct ksr_profile *ksr_profile_lookup(const char *name)
+{
+	for (size_t i = 0; i < KSM_COUNT_OF(profiles); i++) {
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
+	}
+	return strcmp(name, automatic.name) == 0 ? &automatic : NULL;
+}
+
+const char *ksr_profile_names(void)
+{
+	static char names[128];
+	size_t used = 0;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(profiles) && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 profiles[i].name);
+	if (used < sizeof(names))
+		snprintf(names + used, sizeof(names) - used, " or %s", automatic.name);
+	return names;
+}
+
+/* python3.11 is a python, and pythonic is one too, for want of a better rule. */
+static bool is_of(const struct ksr_profile *profile, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(profile->programs) && profile->programs[i]; i++) {
+		if (strncmp(name, profile->programs[i], strlen(profile->programs[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct ksr_profile *of_program(const char *path)
+{
+	for (size_t i = 0; i < KSM_COUNT_OF(profiles); i++) {
+		if (is_of(&profiles[i], path))
+			return &profiles[i];
+	}
+	return NULL;
+}
+
+/* --- values ------------------------------------------------------------------------------ */
+
+/* SplitMix64: values of different settings tell nothing of each other. */
+static uint64_t secret(const struct ksmalloc_seed *seed, uint64_t number)
+{
+	uint64_t value =
+		seed->words[KSMALLOC_SEED_HASHES] + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+	return value ^ value >> 31;
+}
+
+/* Seeds of 0 mean "none" to all of them. */
+static void write_value(char *text, size_t bytes, const struct setting *setting, uint64_t number,
+			const struct ksmalloc_seed *seed)
+{
+	uint64_t first = secret(seed, 2 * number);
+	uint64_t second = secret(seed, 2 * number + 1);
+
+	switch (setting->value) {
+	case AS_IT_IS:
+		snprintf(text, bytes, "%s", setting->text);
+		break;
+	case SECRET_32:
+		snprintf(text, bytes, "%s%" PRIu64, setting->text, 1 + first % UINT32_MAX);
+		break;
+	case SECRET_31:
+		snprintf(text, bytes, "%s%" PRIu64, setting->text, 1 + first % INT32_MAX);
+		break;
+	case SECRET_HEX:
+		snprintf(text, bytes, "%s%016" PRIx64 "%016" PRIx64, setting->text, first, second);
+		break;
+	}
+}
+
+/* --- setting ------------------------------------------------------------------------------- */
+
+static int set_variable(const struct setting *setting, const char *value, const char **note)
+{
+	if (getenv(setting->name)) {
+		*note = " (left as it was set)";
+		return 0;
+	}
+	return setenv(setting->name, value, 1) ? -ENOMEM : 0;
+}
+
+static int add_words(const struct setting *setting, const char *value)
+{
+	const char *before = getenv(setting->name);
+	char *both = NULL;
+	int error;
+
+	/* A run inside of a run has them already. */
+	if (before && strstr(before, value))
+		return 0;
+	if (asprintf(&both, "%s%s%s", before && before[0] ? before : "",
+		     before && before[0] ? " " : "", value) < 0)
+		return -ENOMEM;
+	error = setenv(setting->name, both, 1) ? -ENOMEM : 0;
+	free(both);
+	return error;
+}
+
+static int add_helper(const struct ksr_command *command, const struct setting *setting,
+		      const char *library, const char **note)
+{
+	const char *before = getenv("LD_PRELOAD");
+	const char *slash = strrchr(library, '/');
+	char path[PATH_MAX];
+	char *list = NULL;
+	int error;
+
+	snprintf(path, sizeof(path), "%.*s/%s", slash ? (int)(slash - library) : 0, library,
+		 setting->name);
+	if (access(path, R_OK)) {
+		ksr_failure(command, "%s: %s; the profile works without it, but less", path,
+			    strerror(errno));
+		*note = " (missing)";
+		return 0;
+	}
+	if (asprintf(&list, "%s%s%s", path, before && before[0] ? ":" : "", before ? before : "") <
+	    0)
+		return -ENOMEM;
+	error = setenv("LD_PRELOAD", list, 1) ? -ENOMEM : 0;
+	free(list);
+	return error;
+}
+
+static int set_one(const struct ksr_command *command, const struct setting *setting,
+		   const char *value, size_t *arguments, struct ksr_program *program,
+		   const char *library, const char **note)
+{
+	switch (setting->where) {
+	case VARIABLE:
+		return set_variable(setting, value, note);
+	case WORDS:
+		return add_words(setting, value);
+	case ARGUMENT:
+		program->changed = true;
+		return ksr_program_insert(program, ++*arguments, value[0] ? value : setting->name);
+	case HELPER:
+		return add_helper(command, setting, library, note);
+	case SAME_STACK:
+		program->level_stack = true;
+		return 0;
+	}
+	return 0;
+}
+
+static bool has_arguments(const struct ksr_profile *profile)
+{
+	return profile->settings[0].name && profile->settings[0].where == ARGUMENT;
+}
+
+/* Secrets are not shown. */
+static void describe(char *text, size_t bytes, const struct setting *setting, const char *note)
+{
+	size_t used = strlen(text);
+
+	if (setting->where == SAME_STACK || used >= bytes)
+		return;
+	snprintf(text + used, bytes - used, "%s%s%s%s%s", used ? ", " : "", setting->name,
+		 setting->value != AS_IT_IS ? "=(secret)"
+		 : setting->text[0]	    ? "="
+					    : "",
+		 setting->value == AS_IT_IS ? setting->text : "", note);
+}
+
+static int apply(const struct ksr_command *command, const struct ksr_profile *profile,
+		 const struct ksmalloc_seed *seed, struct ksr_program *program, const char *library,
+		 char *said, size_t said_bytes)
+{
+	size_t arguments = 0;
+
+	for (size_t i = 0; i < MOST_SETTINGS; i++) {
+		const struct setting *setting = &profile->settings[i];
+		uint64_t number = (uint64_t)(profile - profiles) * MOST_SETTINGS + i;
+		const char *note = "";
+		char value[160];
+
+		if (!setting->name && setting->where != SAME_STACK)
+			break;
+		write_value(value, sizeof(value), setting, number, seed);
+		if (set_one(command, setting, value, &arguments, program, library, &note))
+			return ksr_failure(command, "out of memory");
+		describe(said, said_bytes, setting, note);
+	}
+	return 0;
+}
+
+int ksr_profile_apply(const struct ksr_command *command, const struct ksr_profile *profile,
+		      const struct ksmalloc_seed *seed, struct ksr_program *program,
+		      const char *library, bool quiet)
+{
+	char said[400] = "";
+	int status;
+
+	if (profile == &automatic) {
+		profile = of_program(program->path);
+		if (!profile) {
+			if (!quiet)
+				ksr_failure(command,
+					    "there is no profile for %s; give --profile "
+					    "if it starts an interpreter",
+					    program->path);
+			return 0;
+		}
+	}
+	/* Arguments can be given to the interpreter only, not to what starts it. */
+	if (has_arguments(profile) && (program->through_env || !is_of(profile, program->path)))
+		return ksr_usage_error(
+			command,
+			"--profile=%s puts arguments behind the name of %s, and '%s' "
+			"is %s; start %s itself",
+			profile->name, profile->programs[0], program->words[0], program->path,
+			profile->programs[0]);
+	status = apply(command, profile, seed, program, library, said, sizeof(said));
+	if (!status && !quiet)
+		ksr_failure(command, "profile %s: %s%s%s", profile->name, said, said[0] ? "; " : "",
+			    profile->cost);
+	return status;
+}
