@@ -72,11 +72,15 @@ static const struct ksr_profile profiles[] = {
 	 "same numbers in every worker (crypto does not)"},
 	{"java",
 	 {"java", NULL},
+	 /*
+	  * Threads of the JVM race with the main thread at its start for who initialises a class.
+	  * With buffers of their own the one that loses has its heap shifted by the class's
+	  * objects.
+	  */
 	 {{WORDS, AS_IT_IS, "JAVA_TOOL_OPTIONS",
-	   "-XX:+UseSerialGC -Xbatch -XX:-ResizeTLAB -XX:-UsePerfData"}},
-	 "one thread collects while all others wait, methods wait for their compiler; jps and "
-	 "jstat "
-	 "do not see the process"},
+	   "-XX:+UseSerialGC -Xbatch -XX:-UseTLAB -XX:-UsePerfData"}},
+	 "one thread collects while all others wait, methods wait for their compiler, threads that "
+	 "allocate share one buffer; jps and jstat do not see the process"},
 	{"ruby",
 	 {"ruby", NULL},
 	 {{0}},
