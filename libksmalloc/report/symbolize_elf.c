@@ -61,6 +61,11 @@ void ksr_elf_destroy(struct ksr_elf *elf)
 	free(elf);
 }
 
+struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf)
+{
+	return elf->module;
+}
+
 size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id)
 {
 	GElf_Addr address;

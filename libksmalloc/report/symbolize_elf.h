@@ -20,6 +20,8 @@ struct ksr_elf *ksr_elf_create(int fd, const char *name);
 void ksr_elf_destroy(struct ksr_elf *elf);
 /* Bytes of the file's build-id, 0 when it has none. */
 size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id);
+/* For symbolize_data.c; the module is the file's own, at address 0. */
+struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf);
 /* The caller frees the answer. */
 char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address);
 /*

@@ -43,6 +43,7 @@ struct ksr_command {
 	int (*main)(const struct ksr_command *command, int argc, char **argv);
 };
 
+extern const struct ksr_command ksr_command_diff;
 extern const struct ksr_command ksr_command_doctor;
 extern const struct ksr_command ksr_command_estimate;
 extern const struct ksr_command ksr_command_report;

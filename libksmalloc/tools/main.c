@@ -6,7 +6,7 @@
 
 static const struct ksr_command *const commands[] = {
 	&ksr_command_run,      &ksr_command_report,  &ksr_command_doctor,
-	&ksr_command_estimate, &ksr_command_version,
+	&ksr_command_estimate, &ksr_command_diff,    &ksr_command_version,
 };
 
 static void help(FILE *output)

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `ksmalloc diff`: why the pages of two workers differ. */
+#define _GNU_SOURCE
+#include "command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff_render.h"
+#include "diff_stop.h"
+
+enum option_id {
+	OPTION_JSON,
+	OPTION_CSV,
+	OPTION_TOP,
+	OPTION_SITE,
+	OPTION_FEW,
+	OPTION_STOP,
+	OPTION_NO_SYMBOLS,
+};
+
+static const struct ksr_option options[] = {
+	[OPTION_JSON] = {"json", NULL, "Write JSON; figures are pages and words."},
+	[OPTION_CSV] = {"csv", NULL, "Write CSV; figures are pages and words."},
+	[OPTION_TOP] = {"top", "N", "Show the first N reasons and variables (10)."},
+	[OPTION_SITE] = {"site", "TEXT", "Compare only sites and regions whose name has TEXT."},
+	[OPTION_FEW] = {"few", "N", "Call it few words up to N words of 8 bytes (16)."},
+	[OPTION_STOP] = {"stop", NULL, "Stop both processes while they are read."},
+	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
+};
+
+#define DEFAULT_TOP 10
+
+struct diff_options {
+	enum ksr_format format;
+	const char *site;
+	uint64_t top;
+	uint64_t few;
+	bool stop;
+	bool no_symbols;
+};
+
+static int set_number(const struct ksr_command *command, size_t option, const char *value,
+		      uint64_t most, uint64_t *number)
+{
+	if (ksr_parse_number(value, number) && *number <= most)
+		return 0;
+	return ksr_usage_error(command,
+			       "--%s '%s' is not a number; give a whole number from 1 to %" PRIu64,
+			       options[option].name, value, most);
+}
+
+static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
+{
+	struct diff_options *chosen = user;
+
+	switch ((enum option_id)option) {
+	case OPTION_JSON:
+		chosen->format = KSR_FORMAT_JSON;
+		break;
+	case OPTION_CSV:
+		chosen->format = KSR_FORMAT_CSV;
+		break;
+	case OPTION_TOP:
+		return set_number(command, option, value, 1000000, &chosen->top);
+	case OPTION_SITE:
+		chosen->site = value;
+		break;
+	case OPTION_FEW:
+		return set_number(command, option, value, 256, &chosen->few);
+	case OPTION_STOP:
+		chosen->stop = true;
+		break;
+	case OPTION_NO_SYMBOLS:
+		chosen->no_symbols = true;
+		break;
+	}
+	return 0;
+}
+
+/* true when a row has the text in its name or is the site of that id. */
+static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *names, const char *text)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < diff->row_count; i++) {
+		struct ksr_diff_row *row = &diff->rows[i];
+		char id[24];
+
+		snprintf(id, sizeof(id), "%012" PRIx64, row->id);
+		row->wanted = strstr(names->rows[i], text) ||
+			      (row->kind == KSR_REGION_SITE && strcmp(id, text) == 0);
+		any = any || row->wanted;
+	}
+	return any;
+}
+
+static int show(const struct ksr_command *command, const struct diff_options *chosen,
+		const struct ksr_diff *diff, struct ksr_diff_names *names)
+{
+	struct ksr_emitter *emitter = ksr_emitter_create(chosen->format, stdout);
+	int error;
+
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_diff_render(diff, names, chosen->top, emitter);
+	error = ksr_emitter_finish(emitter);
+	if (error)
+		return ksr_failure(command, "cannot write the comparison: %s", strerror(-error));
+	return KSR_EXIT_OK;
+}
+
+static int scan(const struct ksr_command *command, const struct diff_options *chosen,
+		const struct ksr_fs *fs, struct ksr_diff *diff)
+{
+	struct ksr_diff_names names;
+	int error = ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names);
+	int status;
+
+	if (error)
+		return ksr_failure(command, "out of memory");
+	diff->few = chosen->few;
+	if (chosen->site && !choose_rows(diff, &names, chosen->site)) {
+		ksr_diff_names_destroy(&names);
+		return ksr_usage_error(command,
+				       "--site '%s' is in no name; leave it away to see them all",
+				       chosen->site);
+	}
+	error = ksr_diff_scan(fs, diff);
+	/* What is slow comes after: nobody waits for names. */
+	ksr_continue_processes();
+	if (error)
+		status = ksr_failure(command, "cannot read memory: %s", strerror(-error));
+	else
+		status = show(command, chosen, diff, &names);
+	ksr_diff_names_destroy(&names);
+	return status;
+}
+
+static int compare(const struct ksr_command *command, const struct diff_options *chosen,
+		   const struct ksr_fs *fs, const pid_t pids[2])
+{
+	struct ksr_space spaces[2] = {0};
+	char why[KSR_WHY_BYTES];
+	struct ksr_diff diff;
+	int status = 0;
+	int created = 0;
+
+	while (created < 2 && !status) {
+		if (ksr_space_create(fs, pids[created], &spaces[created], why))
+			status = ksr_failure(command, "process %d: %s", (int)pids[created], why);
+		else
+			created++;
+	}
+	if (!status && ksr_diff_create(&spaces[0], &spaces[1], &diff))
+		status = ksr_failure(command, "out of memory");
+	else if (!status) {
+		status = scan(command, chosen, fs, &diff);
+		ksr_diff_destroy(&diff);
+	}
+	while (created > 0)
+		ksr_space_destroy(&spaces[--created]);
+	return status;
+}
+
+static int stop_and_compare(const struct ksr_command *command, const struct diff_options *chosen,
+			    const pid_t pids[2])
+{
+	struct ksr_fs fs;
+	int error = ksr_fs_init(&fs, NULL);
+	int status;
+
+	if (error)
+		return ksr_failure(command, "cannot open /: %s", strerror(-error));
+	if (chosen->stop)
+		error = ksr_stop_processes(&fs, pids, 2);
+	if (error) {
+		ksr_fs_fini(&fs);
+		return ksr_failure(command, "--stop: cannot stop the processes: %s",
+				   strerror(-error));
+	}
+	status = compare(command, chosen, &fs, pids);
+	ksr_continue_processes();
+	ksr_fs_fini(&fs);
+	return status;
+}
+
+static int diff_main(const struct ksr_command *command, int argc, char **argv)
+{
+	struct diff_options chosen = {.top = DEFAULT_TOP, .few = KSR_FEW_WORDS};
+	int status = 0;
+	pid_t pids[2];
+	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+
+	if (first < 0)
+		return status;
+	if (argc - first != 2)
+		return ksr_usage_error(command, "%d processes were given; give two PIDs",
+				       argc - first);
+	for (int i = 0; i < 2; i++) {
+		if (!ksr_parse_pid(argv[first + i], &pids[i]))
+			return ksr_usage_error(command, "'%s' is not a process id; give numbers",
+					       argv[first + i]);
+	}
+	if (pids[0] == pids[1])
+		return ksr_usage_error(command, "both are process %d; give two different PIDs",
+				       (int)pids[0]);
+	return stop_and_compare(command, &chosen, pids);
+}
+
+const struct ksr_command ksr_command_diff = {
+	.name = "diff",
+	.arguments = "PID PID",
+	.summary = "Say, page by page, why the memory of two workers differs",
+	.options = options,
+	.option_count = KSM_COUNT_OF(options),
+	.main = diff_main,
+};
