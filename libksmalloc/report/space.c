@@ -44,8 +44,7 @@ struct build {
 	struct ksmalloc_segment_slot *slots; /* by address */
 	uint32_t slot_count;
 	const char *program;
-	const uint64_t *stacks;
-	size_t stack_count;
+	const struct ksr_stacks *stacks;
 	size_t range_room;
 	uint32_t region_room;
 	uint32_t file;	   /* region of the last writable file mapping, or KSR_REGION_NONE */
@@ -243,11 +242,21 @@ static bool take_bss(const struct build *build, uint64_t begin, struct piece *pi
 	return true;
 }
 
-static bool is_thread_stack(const struct build *build, uint64_t begin, uint64_t end)
+/*
+ * A stack begins behind its guard, but what lies above it may be the same mapping: it ends where
+ * the limit says.
+ */
+static bool take_stack(const struct build *build, uint64_t begin, struct piece *piece)
 {
-	for (size_t i = 0; i < build->stack_count; i++) {
-		if (build->stacks[i] >= begin && build->stacks[i] < end)
+	const struct ksr_stacks *stacks = build->stacks;
+	uint64_t end = piece->end - begin > stacks->bytes ? begin + stacks->bytes : piece->end;
+
+	for (size_t i = 0; i < stacks->count; i++) {
+		if (stacks->pointers[i] >= begin && stacks->pointers[i] < end) {
+			piece->end = ksm_align_up(end, build->space->page_bytes);
+			piece->region.kind = KSR_REGION_THREAD_STACK;
 			return true;
+		}
 	}
 	return false;
 }
@@ -262,10 +271,9 @@ static void take_anonymous(const struct build *build, uint64_t begin, struct pie
 	     take_placed(begin, header->mapping_base, header->mapping_bytes, KSR_REGION_MAPPINGS,
 			 piece)))
 		return;
-	if (take_bss(build, begin, piece))
+	if (take_bss(build, begin, piece) || take_stack(build, begin, piece))
 		return;
-	piece->region.kind = is_thread_stack(build, begin, piece->end) ? KSR_REGION_THREAD_STACK
-								       : KSR_REGION_ANONYMOUS;
+	piece->region.kind = KSR_REGION_ANONYMOUS;
 }
 
 /* A file is mapped anew where its beginning is mapped again: each gets a region of its own. */
@@ -377,13 +385,12 @@ static int take_slots(struct build *build)
 }
 
 int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const struct ksr_text *smaps,
-		    const char *program, const uint64_t *stacks, size_t stack_count)
+		    const char *program, const struct ksr_stacks *stacks)
 {
 	struct build build = {.fs = fs,
 			      .space = space,
 			      .program = program,
 			      .stacks = stacks,
-			      .stack_count = stack_count,
 			      .file = KSR_REGION_NONE};
 	struct ksr_smaps counters;
 	size_t position = 0;
@@ -413,17 +420,16 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 static int read_ranges(const struct ksr_fs *fs, struct ksr_space *space)
 {
 	char program[PATH_MAX] = "";
-	uint64_t *stacks;
-	size_t count = 0;
+	struct ksr_stacks stacks;
 	struct ksr_text smaps;
 	int error = ksr_fs_read(fs, &smaps, "proc/%d/smaps", (int)space->pid);
 
 	if (error)
 		return error;
 	(void)ksr_fs_read_link(fs, program, sizeof(program), "proc/%d/exe", (int)space->pid);
-	stacks = ksr_identity_stacks(fs, space->pid, &count);
-	error = ksr_space_parse(fs, space, &smaps, program, stacks, count);
-	free(stacks);
+	ksr_stacks_read(fs, space->pid, &stacks);
+	error = ksr_space_parse(fs, space, &smaps, program, &stacks);
+	free(stacks.pointers);
 	ksr_text_free(&smaps);
 	return error;
 }

@@ -72,6 +72,13 @@ struct ksr_identity {
 	unsigned char random[KSR_IDENTITY_RANDOM]; /* what AT_RANDOM points to */
 };
 
+/* Where threads have their stacks, as far as that can be known. */
+struct ksr_stacks {
+	uint64_t *pointers; /* of threads that are in a system call */
+	size_t count;
+	uint64_t bytes; /* of one stack */
+};
+
 struct ksr_space {
 	pid_t pid;
 	bool has_segment;
@@ -106,8 +113,8 @@ uint32_t *ksr_space_match(const struct ksr_space *first, const struct ksr_space 
 void ksr_identity_read(const struct ksr_fs *fs, pid_t pid, const struct ksr_status *status,
 		       struct ksr_identity *identity);
 void ksr_identity_free(struct ksr_identity *identity);
-/* Stack pointers of threads that are in a system call. The caller frees; count 0 without any. */
-uint64_t *ksr_identity_stacks(const struct ksr_fs *fs, pid_t pid, size_t *count);
+/* The caller frees the pointers. */
+void ksr_stacks_read(const struct ksr_fs *fs, pid_t pid, struct ksr_stacks *stacks);
 
 /* Pure parts, exposed for tests and fuzzing. */
 
@@ -116,11 +123,13 @@ uint64_t *ksr_identity_stacks(const struct ksr_fs *fs, pid_t pid, size_t *count)
  * for the files' program headers; without it no file is opened, and a bss is anonymous memory.
  */
 int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const struct ksr_text *smaps,
-		    const char *program, const uint64_t *stacks, size_t stack_count);
+		    const char *program, const struct ksr_stacks *stacks);
 /* What an ELF file whose first bytes these are takes in memory, with its bss; 0 when it is none. */
 uint64_t ksr_image_bytes(const void *data, size_t bytes);
 /* The value of an entry of /proc/PID/auxv, 0 when there is none. */
 uint64_t ksr_auxv_find(const struct ksr_text *auxv, uint64_t type);
+/* The stack limit of /proc/PID/limits, which sizes the stacks of threads. */
+uint64_t ksr_limits_stack(const struct ksr_text *limits);
 /* The stack pointer of a line of /proc/PID/task/TID/syscall, 0 when it tells none. */
 uint64_t ksr_syscall_stack(const struct ksr_text *text);
 

@@ -197,22 +197,33 @@ uint64_t ksr_syscall_stack(const struct ksr_text *text)
 	return count >= 3 ? numbers[count - 2] : 0;
 }
 
-uint64_t *ksr_identity_stacks(const struct ksr_fs *fs, pid_t pid, size_t *count)
+uint64_t ksr_limits_stack(const struct ksr_text *limits)
+{
+	static const char label[] = "Max stack size";
+	const char *line = strstr(limits->data, label);
+	uint64_t soft = line ? strtoull(line + sizeof(label) - 1, NULL, 10) : 0;
+
+	/* Without a limit glibc gives 2 MiB. */
+	return soft ? soft : 2 * KSM_MIB;
+}
+
+void ksr_stacks_read(const struct ksr_fs *fs, pid_t pid, struct ksr_stacks *stacks)
 {
 	struct thread_list list = list_threads(fs, pid);
-	uint64_t *stacks = calloc(list.count + 1, sizeof(*stacks));
+	struct ksr_text text;
 
-	*count = 0;
-	for (size_t i = 0; stacks && i < list.count; i++) {
-		struct ksr_text text;
-
+	*stacks = (struct ksr_stacks){calloc(list.count + 1, sizeof(uint64_t)), 0, 0};
+	if (ksr_fs_read(fs, &text, "proc/%d/limits", (int)pid) == 0) {
+		stacks->bytes = ksr_limits_stack(&text);
+		ksr_text_free(&text);
+	}
+	for (size_t i = 0; stacks->pointers && i < list.count; i++) {
 		if (list.ids[i] == pid ||
 		    ksr_fs_read(fs, &text, "proc/%d/task/%d/syscall", (int)pid, (int)list.ids[i]))
 			continue;
-		stacks[*count] = ksr_syscall_stack(&text);
-		*count += stacks[*count] != 0;
+		stacks->pointers[stacks->count] = ksr_syscall_stack(&text);
+		stacks->count += stacks->pointers[stacks->count] != 0;
 		ksr_text_free(&text);
 	}
 	free(list.ids);
-	return stacks;
 }

@@ -68,16 +68,20 @@ static void list_words(struct ksr_pair *pair, const unsigned char *a, const unsi
 	diff->differing = diff->count;
 }
 
-/* The part of a second stands beside its seconds, and says nothing alone. */
-static void join_times(const unsigned char *a, const unsigned char *b, struct ksr_page_diff *diff)
+/*
+ * The part of a second stands behind its seconds, and says nothing alone. The
+ * seconds of processes that were started together may be equal.
+ */
+static void join_times(const struct ksr_pair *pair, const unsigned char *a, const unsigned char *b,
+		       struct ksr_page_diff *diff)
 {
-	for (size_t i = 1; i < diff->count; i++) {
+	for (size_t i = 0; i < diff->count; i++) {
 		struct ksr_word *word = &diff->words[i];
-		const struct ksr_word *before = word - 1;
+		uint32_t offset = word->offset;
 
-		if (before->cause == KSR_CAUSE_TIME && before->offset + 8 == word->offset &&
-		    !is_pointer(word->cause) && word_at(a, word->offset) < 1000000000 &&
-		    word_at(b, word->offset) < 1000000000)
+		if (word->cause >= KSR_CAUSE_COUNTER && offset >= 8 &&
+		    word_at(a, offset) < 1000000000 && word_at(b, offset) < 1000000000 &&
+		    ksr_are_seconds(pair, word_at(a, offset - 8), word_at(b, offset - 8)))
 			word->cause = KSR_CAUSE_TIME;
 	}
 }
@@ -144,37 +148,50 @@ static bool settle_pointers(struct ksr_page_diff *diff)
 	return constant;
 }
 
-static size_t count_pointers(const struct ksr_page_diff *diff)
+static void count_words(struct ksr_page_diff *diff, size_t *unexplained)
 {
-	size_t pointers = 0;
-
-	for (size_t i = 0; i < diff->count; i++)
-		pointers += is_pointer(diff->words[i].cause) ||
-			    diff->words[i].cause == KSR_CAUSE_MANGLED;
-	return pointers;
+	*unexplained = 0;
+	diff->pointers = 0;
+	for (size_t i = 0; i < diff->count; i++) {
+		diff->pointers += is_pointer(diff->words[i].cause);
+		*unexplained += diff->words[i].cause >= KSR_CAUSE_SET;
+	}
 }
 
 static void one_cause(struct ksr_page_diff *diff, enum ksr_page_class class, enum ksr_cause cause)
 {
 	diff->class = class;
 	diff->cause = cause;
-	diff->count = 0;
+	diff->whole = true;
 }
 
-void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page, uint64_t address,
+/* By its words alone; KSR_PAGE_OTHER where its content may have moved as well. */
+static enum ksr_page_class class_of(const struct ksr_page_diff *diff, uint64_t few, bool constant,
+				    size_t unexplained)
+{
+	if (constant && diff->pointers == diff->count)
+		return KSR_PAGE_POINTERS;
+	if (diff->count <= few)
+		return KSR_PAGE_WORDS;
+	if (constant && unexplained <= few && 2 * diff->pointers >= diff->count)
+		return KSR_PAGE_POINTERS;
+	return KSR_PAGE_OTHER;
+}
+
+void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page,
 		       const struct ksr_window *window, enum ksr_search search,
 		       struct ksr_page_diff *diff)
 {
 	size_t page_bytes = pair->spaces[0]->page_bytes;
 	const unsigned char *other = window->begin;
 	int64_t likely = diff->shift;
+	size_t unexplained;
 	bool constant;
-	size_t pointers;
 
-	(void)address;
 	diff->shift = 0;
-	diff->class = KSR_PAGE_EQUAL;
+	diff->whole = false;
 	diff->pointers = 0;
+	diff->class = KSR_PAGE_EQUAL;
 	list_words(pair, page, other, page_bytes, diff);
 	if (diff->differing == 0)
 		return;
@@ -182,24 +199,19 @@ void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page, uint64_
 		one_cause(diff, KSR_PAGE_OTHER, KSR_CAUSE_ZERO_PAGE);
 		return;
 	}
-	join_times(page, other, diff);
+	join_times(pair, page, other, diff);
 	find_texts(pair, page, other, page_bytes, diff);
 	constant = settle_pointers(diff);
-	pointers = count_pointers(diff);
-	diff->pointers = pointers;
-	if (pointers == diff->count && constant)
-		diff->class = KSR_PAGE_POINTERS;
-	else if (diff->count <= pair->few)
-		diff->class = KSR_PAGE_WORDS;
-	else if (constant && diff->count - pointers <= pair->few && pointers > pair->few)
-		diff->class = KSR_PAGE_POINTERS;
-	if (diff->class != KSR_PAGE_EQUAL)
+	count_words(diff, &unexplained);
+	diff->class = class_of(diff, pair->few, constant, unexplained);
+	if (diff->class != KSR_PAGE_OTHER)
 		return;
 	diff->shift = ksr_shift_find(page, page_bytes, window, search, likely);
 	if (diff->shift)
 		one_cause(diff, KSR_PAGE_SHIFTED, KSR_CAUSE_SHIFTED);
-	else if (diff->count - pointers <= pair->few)
-		diff->class = KSR_PAGE_POINTERS;
-	else
+	else if (unexplained > pair->few)
 		one_cause(diff, KSR_PAGE_OTHER, KSR_CAUSE_OTHER);
+	else
+		diff->class =
+			2 * diff->pointers >= diff->count ? KSR_PAGE_POINTERS : KSR_PAGE_WORDS;
 }

@@ -10,11 +10,12 @@
  * it says of a word is its place, its kind, and for addresses where they point.
  *
  * A page gets one class, and each of its words one cause. The class is
- *   pointers  all words that differ are addresses, or nearly all: besides them at
- *             most `few` others differ;
- *   words     at most `few` words differ;
+ *   pointers  the words that differ are addresses, or at least half of them, and
+ *             all others but at most `few` are explained;
+ *   words     at most `few` words differ, or all others are explained, such as
+ *             the reference counts of a page full of objects;
  *   shifted   most of its lines of 64 bytes lie at a constant distance in the other
- *             process, up to `margin` pages away;
+ *             process;
  *   other     none of these.
  *
  * Invariants: a word's cause depends on that word alone, but for the second half
@@ -40,7 +41,7 @@
 	X(ID, "id", "process or thread id")                                                        \
 	X(ID_TEXT, "id_text", "process or thread id as text")                                      \
 	X(TIME, "time", "time")                                                                    \
-	X(COUNTER, "counter", "counter, lock or reference count")                                  \
+	X(COUNTER, "counter", "small difference: counter, lock, reference count")                  \
 	X(SET, "set_in_one", "set in one process, zero in the other")                              \
 	X(VALUE, "value", "other values (hashes, random numbers, data)")                           \
 	X(ZERO_PAGE, "zero_page", "page that is all zero in one process")                          \
@@ -85,11 +86,12 @@ struct ksr_pair {
 
 struct ksr_page_diff {
 	enum ksr_page_class class;
-	size_t differing; /* words */
-	size_t pointers;  /* of these, as far as they are addresses in both processes */
-	size_t count;	  /* words in the list: all of them, or 0 where a page is of one cause */
+	size_t differing;	/* words */
+	size_t pointers;	/* of these, as far as they are addresses in both processes */
+	size_t count;		/* words in the list: all of them */
+	bool whole;		/* the page has one cause, below; its words are not told apart */
 	struct ksr_word *words; /* room for one page */
-	enum ksr_cause cause;	/* of a page whose words are not listed */
+	enum ksr_cause cause;	/* with `whole` */
 	int64_t shift;		/* shifted: bytes that the content lies higher in the second */
 };
 
@@ -111,10 +113,10 @@ enum ksr_search {
 };
 
 /*
- * Compares a page at address (of the first process) with its counterpart in the
- * window. diff->shift is, on entry, a distance to try first, 0 for none.
+ * Compares a page of the first process with its counterpart in the window. diff->shift is, on
+ * entry, a distance to try first, 0 for none.
  */
-void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page, uint64_t address,
+void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page,
 		       const struct ksr_window *window, enum ksr_search search,
 		       struct ksr_page_diff *diff);
 
@@ -123,6 +125,8 @@ const char *ksr_cause_text(enum ksr_cause cause);
 
 /* words_value.c: the cause of one aligned word. */
 struct ksr_word ksr_word_classify(struct ksr_pair *pair, uint64_t a, uint64_t b);
+/* words_value.c: are both seconds since 1970 within the lives of their processes? */
+bool ksr_are_seconds(const struct ksr_pair *pair, uint64_t a, uint64_t b);
 /* words_value.c: does an id stand as text around this byte of both pages? Its bytes, or 0. */
 size_t ksr_id_text(const struct ksr_pair *pair, const unsigned char *a, const unsigned char *b,
 		   size_t page_bytes, size_t at, size_t *begin);

@@ -188,14 +188,18 @@ static bool is_counter(uint64_t a, uint64_t b)
 	return distance <= COUNTER_MOST;
 }
 
+bool ksr_are_seconds(const struct ksr_pair *pair, uint64_t a, uint64_t b)
+{
+	return is_real_time(&pair->spaces[0]->identity, a, SECOND) &&
+	       is_real_time(&pair->spaces[1]->identity, b, SECOND);
+}
+
 /* One number of 8 bytes, or of 4 where half says so. */
 static enum ksr_cause number_cause(const struct ksr_pair *pair, uint64_t a, uint64_t b, bool half)
 {
 	if (is_id(pair, a, b))
 		return KSR_CAUSE_ID;
-	if (half ? is_real_time(&pair->spaces[0]->identity, a, SECOND) &&
-			    is_real_time(&pair->spaces[1]->identity, b, SECOND)
-		 : is_time(pair, a, b))
+	if (half ? ksr_are_seconds(pair, a, b) : is_time(pair, a, b))
 		return KSR_CAUSE_TIME;
 	if (is_counter(a, b) || (half && is_counter((uint32_t)(a - b), 0)) ||
 	    (half && is_counter((uint32_t)(b - a), 0)))

@@ -304,7 +304,7 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 	struct ksr_diff_row *row = &scan->diff->rows[record->row];
 
 	result->shift = row->shift;
-	ksr_words_compare(pair, page, record->address[0], window, search_for(row), result);
+	ksr_words_compare(pair, page, window, search_for(row), result);
 	if (result->class == KSR_PAGE_SHIFTED) {
 		row->found++;
 		row->shift = result->shift;

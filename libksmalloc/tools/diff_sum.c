@@ -159,7 +159,7 @@ static int add_words(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t a
 		const struct ksr_word *word = &result->words[i];
 		struct ksr_diff_cause *entry = get_cause(diff, row, word->cause, word->target);
 
-		if (!entry || add_named(row, address, word))
+		if (!entry)
 			return -ENOMEM;
 		if (entry->page != address) {
 			entry->page = address;
@@ -196,7 +196,12 @@ int ksr_diff_add(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t addre
 	add_class(&row->counts, result->class);
 	if (result->class == KSR_PAGE_EQUAL)
 		return 0;
-	if (result->count)
+	/* Data of files has names, whatever became of the page as a whole. */
+	for (size_t i = 0; i < result->count; i++) {
+		if (add_named(row, address, &result->words[i]))
+			return -ENOMEM;
+	}
+	if (!result->whole)
 		return add_words(diff, row, address, page, result);
 	entry = get_cause(diff, row, result->cause, KSR_REGION_NONE);
 	if (!entry)
