@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	1u
+#define KSMALLOC_SEGMENT_VERSION	2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."
 
 #define KSMALLOC_MAX_FRAMES		16u
