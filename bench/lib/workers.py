@@ -10,8 +10,10 @@ from lib.harness import BenchError
 class Group:
     """Use as a context manager: the workers end with it. Only processes started here are ended."""
 
-    def __init__(self):
+    def __init__(self, errors=None):
+        """errors is a file for what the workers say on standard error; without it they inherit it."""
         self.workers = []
+        self.errors = open(errors, "w+", encoding="utf-8", errors="replace") if errors else None
 
     def __enter__(self):
         return self
@@ -26,10 +28,20 @@ class Group:
                 worker.kill()
                 worker.wait()
             worker.stdout.close()
+        if self.errors:
+            self.errors.close()
 
     def start(self, command, environment):
         self.workers.append(subprocess.Popen(command, env=environment, text=True,
-                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             stderr=self.errors))
+
+    def last_words(self):
+        if not self.errors:
+            return ""
+        self.errors.seek(0)
+        lines = [line.strip() for line in self.errors if line.strip()]
+        return ": " + " | ".join(lines[-3:]) if lines else ""
 
     def start_all(self, commands, environment, apart_seconds=0.0):
         """Starts workers some time apart, as in real life: clocks and seeds differ then."""
@@ -42,7 +54,8 @@ class Group:
     def wait_ready(self):
         for worker in self.workers:
             if worker.stdout.readline().strip() != "ready":
-                raise BenchError(f"worker {worker.pid} ended with {worker.poll()} while it loaded")
+                raise BenchError(f"worker {worker.pid} ended with {worker.poll()} while it loaded"
+                                 + self.last_words())
 
     def pids(self):
         return [worker.pid for worker in self.workers]
@@ -51,4 +64,5 @@ class Group:
         """A worker that died would look like memory saved."""
         for worker in self.workers:
             if worker.poll() is not None:
-                raise BenchError(f"worker {worker.pid} died with {worker.returncode}")
+                raise BenchError(f"worker {worker.pid} died with {worker.returncode}"
+                                 + self.last_words())
