@@ -77,26 +77,40 @@ static void forget_execution(char *const *environment)
 	}
 }
 
+/* Puts back what only the exec needed. */
+static void restore(char *const *environment)
+{
+	uint64_t limit = ksm_options.stack_limit ? ksm_options.stack_limit : 8 * KSM_MIB;
+
+	ksm_os_set_stack_limit(limit);
+	ksm_os_randomise(true);
+	restore_thread_stacks(limit);
+	forget_execution(environment);
+}
+
 void ksm_layout_init(char *const *environment)
 {
+	bool randomised = ksm_os_is_randomised();
 	uint64_t limit;
 
 	if (ksm_options.layout != KSM_LAYOUT_SHARED)
 		return;
 	layout.error = read_seed();
+	if (!layout.error)
+		layout.error = ksm_os_stack_limit(&limit);
 	if (layout.error)
 		return;
-	if (!ksm_os_is_randomised() && ksm_os_stack_limit(&limit) == 0 && limit == wanted_limit()) {
+	if (!randomised && limit == wanted_limit()) {
 		ksm_layout_shared = true;
-		limit = ksm_options.stack_limit ? ksm_options.stack_limit : 8 * KSM_MIB;
-		ksm_os_set_stack_limit(limit);
-		ksm_os_randomise(true);
-		restore_thread_stacks(limit);
-		forget_execution(environment);
+		restore(environment);
 		return;
 	}
-	layout.wanted = true;
-	layout.error = -EAGAIN;
+	/*
+	 * Programs that want no randomisation say so and execute themselves, some until they
+	 * have their way: they keep it, and no layout.
+	 */
+	layout.wanted = randomised;
+	layout.error = randomised ? -EAGAIN : -EBUSY;
 }
 
 /* The environment with the two variables set anew; room is for all of environment and 3 more. */

@@ -3,7 +3,7 @@
  * Prints the addresses that a fixed sequence of calls gets, or what a process sees of its own
  * limits. Two processes of a group must print the same.
  *
- * Usage: layout-addresses blocks | threads | mappings | limits | fixed
+ * Usage: layout-addresses blocks | threads | mappings | limits | fixed | insist
  */
 #include "test.h"
 
@@ -207,6 +207,25 @@ static void print_limits(void)
 		pthread_join(thread, NULL);
 }
 
+/* As some runtimes do: turns randomisation off and executes itself until it is off. */
+static int insist(char **argv)
+{
+	const char *times = getenv("INSISTED");
+	char next[16];
+
+	if (personality(0xffffffff) & ADDR_NO_RANDOMIZE) {
+		printf("not randomised after %s\n", times ? times : "0");
+		return 0;
+	}
+	snprintf(next, sizeof(next), "%d", times ? atoi(times) + 1 : 1);
+	if (atoi(next) > 5)
+		return 1;
+	setenv("INSISTED", next, 1);
+	personality(personality(0xffffffff) | ADDR_NO_RANDOMIZE);
+	execv("/proc/self/exe", argv);
+	return 3;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -221,6 +240,8 @@ int main(int argc, char **argv)
 		print_limits();
 	else if (strcmp(what, "fixed") == 0)
 		return check_fixed();
+	else if (strcmp(what, "insist") == 0)
+		return insist(argv);
 	else
 		return 2;
 	return 0;

@@ -19,11 +19,12 @@ shared() {
 	"$KSM_BUILD/ksmalloc" run --layout=shared --group="$group" -- "$@"
 }
 
-# worker GROUP COMMAND...: the same in the background; $worker is its pid, and it ends with the test.
+# worker GROUP [OPTION...] -- COMMAND...: the same in the background; $worker is its pid, and it ends
+# with the test.
 worker() {
 	local group=$1
 	shift
-	"$KSM_BUILD/ksmalloc" run --layout=shared --group="$group" -- "$@" &
+	"$KSM_BUILD/ksmalloc" run --layout=shared --group="$group" "$@" &
 	worker=$!
 	on_exit "kill $worker 2>/dev/null"
 }
