@@ -205,6 +205,7 @@ struct join {
 	uint32_t slot_count;
 	uint32_t next; /* the first slot that may still overlap a VMA */
 	struct ksr_memory *sites; /* of this process, by index */
+	bool parts[KSR_PART_COUNT]; /* that the process has memory in */
 };
 
 static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slot *slot,
@@ -265,8 +266,7 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 			break;
 		join->next++;
 	}
-	if (vma->ksm == 0 &&
-	    (join->next == join->slot_count || join->slots[join->next].base >= vma->end))
+	if (vma->rss == 0 && vma->swap == 0)
 		return;
 	measure_vma(join->fs, join->report, join->process->snapshot.pid, vma, &memory);
 	for (uint32_t i = join->next; i < join->slot_count; i++) {
@@ -282,7 +282,10 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 		add_slot_memory(join, &join->slots[i], &part);
 		covered += end - begin;
 	}
+	if (covered == size)
+		return;
 	rest = ksr_memory_share(&memory, size - covered, size);
+	ksr_part_add(join->report, join->process, vma, &rest, join->parts);
 	if (rest.merged)
 		ksr_memory_add(&join->report->totals.outside, &rest);
 }
@@ -351,6 +354,8 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		add_process_totals(report, &report->processes[i]);
 	}
 	free(index.cells);
+	if (!error)
+		error = ksr_parts_finish(report);
 	if (kernel->pages_sharing != KSR_NONE && kernel->pages_shared != KSR_NONE) {
 		report->totals.kernel_saved = kernel->pages_sharing * report->page_bytes;
 		report->totals.kernel_merging =
@@ -569,6 +574,7 @@ void ksr_report_destroy(struct ksr_report *report)
 	}
 	free(report->processes);
 	free(report->sites);
+	free(report->groups);
 	free(report->rejected);
 	memset(report, 0, sizeof(*report));
 }

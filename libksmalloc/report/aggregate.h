@@ -89,6 +89,40 @@ struct ksr_rejected {
 	char why[KSR_WHY_BYTES];
 };
 
+/* Memory outside of sites, by what it is: X(name, key, what it is called). */
+#define KSR_PARTS(X)                                                                               \
+	X(HEAP, "heap", "small blocks, in jemalloc's memory")                                      \
+	X(MAPPINGS, "mappings", "mappings of the program")                                         \
+	X(BRK, "brk", "brk")                                                                       \
+	X(STACKS, "stack", "stack of the first thread")                                            \
+	X(FILES, "files", "data segments and other written pages of files")                        \
+	X(OTHERS, "other", "stacks of threads, bss and other anonymous memory")
+
+enum ksr_part_id {
+#define KSR_PART_ID(name, key, text) KSR_PART_##name,
+	KSR_PARTS(KSR_PART_ID)
+#undef KSR_PART_ID
+		KSR_PART_COUNT,
+};
+
+struct ksr_part {
+	struct ksr_memory memory;
+	uint64_t live; /* bytes that the program holds there; only with has_live */
+	bool has_live;
+	uint32_t processes; /* that have memory there */
+};
+
+/* The processes of one group and one layout. */
+struct ksr_group {
+	const char *name; /* of a snapshot; empty when they were given none */
+	uint32_t layout;  /* enum ksmalloc_layout */
+	uint32_t processes;
+	uint32_t failed; /* that should have had the layout of their group */
+	int failure;	 /* errno of one of these */
+	uint64_t placed; /* mappings that got a place of the shared layout */
+	uint64_t taken;	 /* places where something else lay */
+};
+
 struct ksr_totals {
 	struct ksr_memory sites;
 	struct ksr_memory nursery;
@@ -110,9 +144,16 @@ struct ksr_report {
 	size_t rejected_count;
 	struct ksr_kernel kernel;
 	struct ksr_totals totals;
+	/*
+	 * What lies outside of sites and nurseries, in processes of the shared layout all of it, in
+	 * others what is marked or merged. The merged bytes add up to totals.outside.
+	 */
+	struct ksr_part parts[KSR_PART_COUNT];
+	struct ksr_group *groups;
+	size_t group_count;
 	uint64_t page_bytes;
-	size_t unreadable;  /* segments that could not be read while groups were asked for */
-	bool exact; /* page counts could be read wherever smaps alone does not decide */
+	size_t unreadable; /* segments that could not be read while groups were asked for */
+	bool exact;	   /* page counts could be read wherever smaps alone does not decide */
 };
 
 struct ksr_selection {
@@ -135,6 +176,16 @@ bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory);
 void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part);
 /* part / whole of it. */
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole);
+/* aggregate_parts.c: adds the memory of a mapping outside of slots; memory is measured. */
+void ksr_part_add(struct ksr_report *report, const struct ksr_process *process,
+		  const struct ksr_vma *vma, const struct ksr_memory *memory, bool seen[]);
+/* aggregate_parts.c: what the processes count as live in parts; and their groups. */
+int ksr_parts_finish(struct ksr_report *report);
+const char *ksr_part_key(enum ksr_part_id part);
+const char *ksr_part_name(enum ksr_part_id part);
+/* aggregate_parts.c: which part a mapping outside of slots is of; KSR_PART_COUNT: none of KSM's. */
+enum ksr_part_id ksr_part_of(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma);
+
 /* Sums sites, slots and totals of processes that were collected before. */
 int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report);
 

@@ -283,6 +283,8 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		{"fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
 		 false},
 		{"resident_in_nursery", "resident in nurseries", totals->nursery.resident, false},
+		{"merged_in_nursery", "merged in nurseries", totals->nursery.merged, false},
+		{"saved_in_nursery", "saved in nurseries", totals->nursery.saved, false},
 		{"swapped_in_sites", "swapped out of sites", totals->sites.swapped, false},
 		{"merged_outside", "merged outside of sites", totals->outside.merged, true},
 		{"saved_outside", "saved outside of sites", totals->outside.saved, true},
@@ -332,6 +334,8 @@ void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 {
 	sort_sites(report, options->sort);
 	render_sites(report, symbols, options, emitter);
+	ksr_render_parts(report, emitter);
+	ksr_render_groups(report, emitter);
 	render_totals(report, emitter);
 	render_notes(report, emitter);
 }

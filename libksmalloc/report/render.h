@@ -31,6 +31,10 @@ bool ksr_render_knows_column(const char *key);
 /* "live, resident, ...": for help and messages. */
 void ksr_render_columns(char *text, size_t bytes);
 
+/* render_parts.c: memory outside of sites, and the layouts of groups, if there is any to tell of. */
+void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter);
+void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter);
+
 void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_render_options *options, struct ksr_emitter *emitter);
 

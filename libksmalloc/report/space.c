@@ -493,22 +493,41 @@ const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t a
 
 static bool is_counterpart(const struct ksr_region *a, const struct ksr_region *b)
 {
-	return a->kind == b->kind && a->id == b->id && a->ordinal == b->ordinal &&
-	       strcmp(a->name, b->name) == 0;
+	return a->kind == b->kind && a->id == b->id && strcmp(a->name, b->name) == 0;
 }
 
+/*
+ * By address first: of the slots that a site has, one for each part of the
+ * process, one of the processes may lack some. What is left goes by its order.
+ */
 uint32_t *ksr_space_match(const struct ksr_space *first, const struct ksr_space *second)
 {
-	uint32_t *match = calloc(first->region_count + 1, sizeof(*match));
+	uint32_t *match = malloc((first->region_count + 1) * sizeof(*match));
+	bool *taken = calloc(second->region_count + 1, sizeof(*taken));
 
-	for (uint32_t i = 0; match && i < first->region_count; i++) {
+	for (uint32_t i = 0; match && i < first->region_count; i++)
 		match[i] = KSR_REGION_NONE;
-		for (uint32_t k = 0; k < second->region_count; k++) {
-			if (is_counterpart(&first->regions[i], &second->regions[k])) {
+	for (int round = 0; match && taken && round < 2; round++) {
+		for (uint32_t i = 0; i < first->region_count; i++) {
+			const struct ksr_region *region = &first->regions[i];
+
+			for (uint32_t k = 0;
+			     match[i] == KSR_REGION_NONE && k < second->region_count; k++) {
+				const struct ksr_region *other = &second->regions[k];
+
+				if (taken[k] || !is_counterpart(region, other) ||
+				    (round == 0 ? region->base != other->base
+						: region->ordinal != other->ordinal))
+					continue;
 				match[i] = k;
-				break;
+				taken[k] = true;
 			}
 		}
 	}
+	if (!taken) {
+		free(match);
+		match = NULL;
+	}
+	free(taken);
 	return match;
 }

@@ -54,6 +54,21 @@ static void count_moved(struct ksr_diff *diff)
 	}
 }
 
+/* From the regions of the second process to those of the first. */
+static uint32_t *invert(const struct ksr_diff *diff)
+{
+	uint32_t count = diff->spaces[1]->region_count;
+	uint32_t *match = malloc((count + 1) * sizeof(*match));
+
+	for (uint32_t i = 0; match && i < count; i++)
+		match[i] = KSR_REGION_NONE;
+	for (uint32_t i = 0; match && i < diff->spaces[0]->region_count; i++) {
+		if (diff->match[0][i] != KSR_REGION_NONE)
+			match[diff->match[0][i]] = i;
+	}
+	return match;
+}
+
 int ksr_diff_create(const struct ksr_space *first, const struct ksr_space *second,
 		    struct ksr_diff *diff)
 {
@@ -64,9 +79,10 @@ int ksr_diff_create(const struct ksr_space *first, const struct ksr_space *secon
 	diff->every = 1;
 	diff->rows =
 		calloc((size_t)first->region_count + second->region_count + 1, sizeof(*diff->rows));
+	diff->spaces[0] = first;
+	diff->spaces[1] = second;
 	for (int i = 0; i < 2; i++) {
-		diff->spaces[i] = spaces[i];
-		diff->match[i] = ksr_space_match(spaces[i], spaces[!i]);
+		diff->match[i] = i ? invert(diff) : ksr_space_match(first, second);
 		diff->row_of[i] = calloc(spaces[i]->region_count + 1, sizeof(*diff->row_of[i]));
 		if (!diff->rows || !diff->match[i] || !diff->row_of[i]) {
 			ksr_diff_destroy(diff);

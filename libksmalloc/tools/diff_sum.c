@@ -213,5 +213,9 @@ int ksr_diff_add(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t addre
 	take_example(entry, address, true);
 	if (result->cause == KSR_CAUSE_SHIFTED)
 		add_delta(entry, result->shift);
+	/* Of different pages the words may still tell what they belong to. */
+	for (size_t i = 0; result->cause == KSR_CAUSE_OTHER && i < result->count && i < TYPED_MOST;
+	     i++)
+		find_type(diff, page, &result->words[i], entry);
 	return 0;
 }

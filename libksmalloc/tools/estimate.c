@@ -94,7 +94,14 @@ static void render(const struct ksr_report *report, const struct ksr_estimate *e
 					  site->sample_index);
 		render_group(emitter, estimate, i, stack ? stack->name : "unknown");
 	}
-	render_group(emitter, estimate, report->site_count,
+	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
+		char name[96];
+
+		snprintf(name, sizeof(name), "(%s)", ksr_part_name((enum ksr_part_id)i));
+		if (estimate->groups[report->site_count + i].resident)
+			render_group(emitter, estimate, report->site_count + i, name);
+	}
+	render_group(emitter, estimate, estimate->group_count - 1,
 		     "(private anonymous memory outside of sites)");
 	ksr_emitter_table_end(emitter);
 	ksr_emitter_section_begin(emitter, "totals");

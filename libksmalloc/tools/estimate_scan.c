@@ -44,6 +44,7 @@ struct scan {
 	int mem_fd;
 	int map_fd;
 	int flags_fd;
+	uint32_t outside; /* the group of what lies in no slot of the mapping that is read */
 	pid_t pid;
 };
 
@@ -155,15 +156,37 @@ static uint32_t group_of(const struct scan *scan, uint64_t address)
 		else
 			high = middle;
 	}
-	if (low == scan->slot_count || scan->slots[low].base > address ||
-	    (scan->slots[low].flags & KSMALLOC_SLOT_NURSERY))
-		return (uint32_t)report->site_count;
+	if (low == scan->slot_count || scan->slots[low].base > address)
+		return scan->outside;
+	if (scan->slots[low].flags & KSMALLOC_SLOT_NURSERY)
+		return (uint32_t)scan->estimate->group_count - 1;
 	ksr_snapshot_site(&scan->process->snapshot, scan->slots[low].site, &site);
 	for (size_t i = 0; i < report->site_count; i++) {
 		if (report->sites[i].id == site.id)
 			return (uint32_t)i;
 	}
-	return (uint32_t)report->site_count;
+	return (uint32_t)scan->estimate->group_count - 1;
+}
+
+/* In the private layout nothing outside of sites is offered to KSM: it is one group. */
+static uint32_t outside_group(const struct scan *scan, const struct ksr_vma *vma)
+{
+	const struct ksr_process *process = scan->process;
+	uint32_t rest = (uint32_t)scan->estimate->group_count - 1;
+
+	if (!process || process->snapshot.header.layout != KSMALLOC_LAYOUT_SHARED)
+		return rest;
+	return (uint32_t)ksm_min(scan->report->site_count + ksr_part_of(&process->snapshot, vma),
+				 rest);
+}
+
+/* KSM takes private memory only; of a mapped file, the pages that were written. */
+static bool may_merge(const struct ksr_vma *vma)
+{
+	bool marked_stack = (vma->flags & KSR_VMA_MERGEABLE) && strcmp(vma->name, "[stack]") == 0;
+
+	return !(vma->flags & KSR_VMA_SHARED) && vma->anonymous &&
+	       (marked_stack || !(vma->flags & KSR_VMA_SPECIAL));
 }
 
 /* A run of resident pages, at most BATCH_PAGES. */
@@ -276,9 +299,8 @@ static int scan_process(struct scan *scan)
 	if (!error)
 		error = take_slots(scan);
 	for (size_t i = 0; i < smaps.count && !error; i++) {
-		/* KSM takes private memory only; of a mapped file, the pages that were written. */
-		if (!(smaps.vmas[i].flags & (KSR_VMA_SHARED | KSR_VMA_SPECIAL)) &&
-		    smaps.vmas[i].anonymous)
+		scan->outside = outside_group(scan, &smaps.vmas[i]);
+		if (may_merge(&smaps.vmas[i]))
 			error = scan_vma(scan, &smaps.vmas[i]);
 	}
 	if (scan->mem_fd >= 0)
@@ -347,7 +369,7 @@ int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report
 
 	memset(estimate, 0, sizeof(*estimate));
 	estimate->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	estimate->group_count = report->site_count + 1;
+	estimate->group_count = report->site_count + KSR_PART_COUNT + 1;
 	estimate->groups = calloc(estimate->group_count, sizeof(*estimate->groups));
 	scan.buffer = malloc(BATCH_PAGES * estimate->page_bytes);
 	scan.pages = ksr_pages_create(most_bytes);

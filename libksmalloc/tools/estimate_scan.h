@@ -32,7 +32,11 @@ struct ksr_estimate_group {
 };
 
 struct ksr_estimate {
-	struct ksr_estimate_group *groups; /* one for each site of the report, one for the rest */
+	/*
+	 * One for each site of the report; one for each part outside of sites, where processes have
+	 * the shared layout; one for all the rest.
+	 */
+	struct ksr_estimate_group *groups;
 	size_t group_count;
 	size_t processes;
 	uint64_t page_bytes;
