@@ -90,6 +90,7 @@ static void restore(char *const *environment)
 
 void ksm_layout_init(char *const *environment)
 {
+	bool executed = ksm_options.layout_pid == (uint64_t)ksm_os_pid();
 	bool randomised = ksm_os_is_randomised();
 	uint64_t limit;
 
@@ -98,19 +99,21 @@ void ksm_layout_init(char *const *environment)
 	layout.error = read_seed();
 	if (!layout.error)
 		layout.error = ksm_os_stack_limit(&limit);
-	if (layout.error)
-		return;
-	if (!randomised && limit == wanted_limit()) {
-		ksm_layout_shared = true;
+	ksm_layout_shared = !layout.error && !randomised && limit == wanted_limit();
+	/*
+	 * Also where the execution was in vain: the seed may have been renewed since the launcher
+	 * read it, and the kernel keeps its own layout for a program with raised rights.
+	 */
+	if (executed || ksm_layout_shared)
 		restore(environment);
+	if (layout.error || ksm_layout_shared)
 		return;
-	}
 	/*
 	 * Programs that want no randomisation say so and execute themselves, some until they
 	 * have their way: they keep it, and no layout.
 	 */
-	layout.wanted = randomised;
-	layout.error = randomised ? -EAGAIN : -EBUSY;
+	layout.wanted = randomised && !executed;
+	layout.error = layout.wanted ? -EAGAIN : -EBUSY;
 }
 
 /* The environment with the two variables set anew; room is for all of environment and 3 more. */

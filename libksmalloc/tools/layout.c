@@ -156,11 +156,17 @@ int ksr_layout_enter(const struct ksr_command *command, struct ksr_layout *layou
 	getrlimit(RLIMIT_STACK, &stack);
 	layout->shared = false;
 	why = refused_limit(&stack, wanted);
-	/* Its children that load the library join the group by executing themselves once. */
 	if (!why && program->unfit) {
 		ksr_failure(command, "%s runs unshared: it %s", program->unfit_path,
 			    program->unfit);
-		return tell_library(command, layout, stack.rlim_cur, 0);
+		/*
+		 * Children that load the library join the group by executing themselves once, unless
+		 * the program has rights that its caller has not: it decides itself then.
+		 */
+		if (!program->raised_rights)
+			return tell_library(command, layout, stack.rlim_cur, 0);
+		ksr_layout_leave();
+		return 0;
 	}
 	if (!why)
 		why = change_process(&stack, wanted);

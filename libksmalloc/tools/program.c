@@ -136,6 +136,7 @@ static const char *judge(struct ksr_program *program, int fd)
 		return "is built for another machine than the library (32 bits, or another "
 		       "processor)";
 	why = raised_rights(fd);
+	program->raised_rights = why != NULL;
 	if (why)
 		return why;
 	if (!read_loader(fd, &header, program->loader)) {

@@ -34,6 +34,7 @@ struct ksr_program {
 	/* Why the library cannot be loaded into a file on the way, for a sentence
 	 * that begins with "it"; or NULL. unfit_path is that file. */
 	const char *unfit;
+	bool raised_rights;	/* and that is why */
 	char unfit_path[PATH_MAX];
 };
 
