@@ -4,6 +4,7 @@
  * malloc is called before the constructor runs, by the loader and by other
  * libraries; the constructor is only the latest moment at which options are read.
  */
+#include "aside.h"
 #include "heap.h"
 #include "image.h"
 #include "layout.h"
@@ -16,7 +17,8 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	if (!environment)
 		environment = environ;
 	ksm_heap_init(environment);
-	if (argv && environment)
+	/* Sanitizers insist on ranges of addresses that a group may have its libraries in. */
+	if (argv && environment && !ksm_aside())
 		ksm_layout_execute_again(argv, environment);
 	ksm_image_refresh();
 }

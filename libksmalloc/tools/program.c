@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -88,6 +89,35 @@ bool ksr_program_loader(const char *path, char loader[PATH_MAX])
 	return found;
 }
 
+/*
+ * Where the file has the strings of the dynamic symbols: bytes of them, up to end; none when
+ * the file's tables do not say it.
+ */
+static void find_strings(int fd, const Elf64_Ehdr *header, uint64_t *end, uint64_t *bytes)
+{
+	struct stat status;
+
+	*bytes = 0;
+	if (fstat(fd, &status))
+		return;
+	for (unsigned int i = 0; i < header->e_shnum; i++) {
+		Elf64_Shdr section;
+		off_t at = (off_t)(header->e_shoff + (uint64_t)i * header->e_shentsize);
+
+		if (pread(fd, &section, sizeof(section), at) != sizeof(section))
+			return;
+		if (section.sh_type != SHT_STRTAB || !(section.sh_flags & SHF_ALLOC))
+			continue;
+		/* The only one that is loaded is that of the dynamic symbols. */
+		if (section.sh_size > (uint64_t)status.st_size ||
+		    section.sh_offset > (uint64_t)status.st_size - section.sh_size)
+			return;
+		*bytes = section.sh_size;
+		*end = section.sh_offset + section.sh_size;
+		return;
+	}
+}
+
 /* The library is built for the machine that this command is built for. */
 static bool is_our_machine(const Elf64_Ehdr *header)
 {
@@ -121,6 +151,33 @@ static const char *raised_rights(int fd)
 	return NULL;
 }
 
+/*
+ * Sanitizers reserve large parts of the address space where libraries lie in the shared
+ * layout. Their programs have the name of the runtime's first function among those
+ * that the loader sees, whether it is linked into them or not.
+ */
+static bool has_sanitizer(int fd, const Elf64_Ehdr *header)
+{
+	static const char *const functions[] = {"__asan_init", "__hwasan_init", "__msan_init",
+						"__tsan_init"};
+	uint64_t end;
+	uint64_t bytes;
+	bool found = false;
+	char *text;
+
+	find_strings(fd, header, &end, &bytes);
+	if (bytes == 0)
+		return false;
+	text = mmap(NULL, end, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return false;
+	for (size_t i = 0; i < KSM_COUNT_OF(functions) && !found; i++)
+		found = memmem(text + end - bytes, bytes, functions[i], strlen(functions[i]) + 1) !=
+			NULL;
+	munmap(text, end);
+	return found;
+}
+
 /* Why the library cannot be loaded into the file, or NULL; fills what is known of it. */
 static const char *judge(struct ksr_program *program, int fd)
 {
@@ -147,6 +204,8 @@ static const char *judge(struct ksr_program *program, int fd)
 	name = name ? name + 1 : program->loader;
 	if (strncmp(name, "ld-linux", 8) != 0 && strncmp(name, "ld64", 4) != 0)
 		return "uses another libc than glibc";
+	if (has_sanitizer(fd, &header))
+		return "is built with a sanitizer, which has a layout of its own";
 	program->movable = header.e_type == ET_DYN;
 	return NULL;
 }
