@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "layout.h"
+
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -169,10 +171,29 @@ static void check_calls(struct ksr_findings *findings)
 	munmap(page, bytes);
 }
 
+/* What `ksmalloc run --layout=shared` asks of this process's surroundings. */
+static void check_layout(struct ksr_findings *findings)
+{
+	int error = ksr_layout_try_personality();
+
+	if (!error)
+		ksr_find(findings, KSR_LEVEL_OK, "personality", "",
+			 "personality(ADDR_NO_RANDOMIZE) is permitted: the shared layout can be had");
+	else
+		ksr_find(findings, KSR_LEVEL_WARN, "personality",
+			 "start the container with the seccomp profile of examples/container, or do "
+			 "without --layout=shared",
+			 "personality(ADDR_NO_RANDOMIZE) is forbidden (%s), as in the default profile of "
+			 "docker and podman: no shared layout here",
+			 strerrorname_np(error));
+}
+
 void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
 {
 	check_ksm(fs, findings);
 	check_memory_settings(fs, findings);
-	if (fs->live)
+	if (fs->live) {
 		check_calls(findings);
+		check_layout(findings);
+	}
 }
