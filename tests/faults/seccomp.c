@@ -19,7 +19,8 @@ static const struct name calls[] = {
 	{ "madvise", SYS_madvise },	{ "prctl", SYS_prctl },		{ "openat", SYS_openat },
 	{ "ftruncate", SYS_ftruncate }, { "fallocate", SYS_fallocate },
 	{ "memfd_create", SYS_memfd_create }, { "mprotect", SYS_mprotect },
-	{ "read", SYS_read }, { "getrandom", SYS_getrandom }, { "mkdirat", SYS_mkdirat },
+	{ "read", SYS_read }, { "personality", SYS_personality },
+	{ "prlimit64", SYS_prlimit64 }, { "getrandom", SYS_getrandom }, { "mkdirat", SYS_mkdirat },
 #ifdef SYS_open
 	{ "open", SYS_open }, { "mkdir", SYS_mkdir },
 #endif
