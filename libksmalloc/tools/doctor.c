@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc doctor`: says what keeps memory from merging, and repairs on request. */
 #define _GNU_SOURCE
-#include "doctor.h"
+#include "doctor_group.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 enum option_id {
 	OPTION_FIX,
 	OPTION_ALL,
+	OPTION_GROUP,
 	OPTION_JSON,
 	OPTION_ROOT,
 };
@@ -19,6 +20,7 @@ enum option_id {
 static const struct ksr_option options[] = {
 	[OPTION_FIX] = {"fix", NULL, "Start KSM, raise its speed, remove stale segment files."},
 	[OPTION_ALL] = {"all", NULL, "Look at the processes of all users."},
+	[OPTION_GROUP] = {"group", "NAME", "Say what makes the heaps of this group differ."},
 	[OPTION_JSON] = {"json", NULL, "Write JSON."},
 	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
 };
@@ -26,6 +28,7 @@ static const struct ksr_option options[] = {
 struct doctor_options {
 	enum ksr_format format;
 	const char *root;
+	const char *group;
 	bool fix;
 	bool everyone;
 };
@@ -157,6 +160,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	case OPTION_ALL:
 		chosen->everyone = true;
 		break;
+	case OPTION_GROUP:
+		chosen->group = value;
+		break;
 	case OPTION_JSON:
 		chosen->format = KSR_FORMAT_JSON;
 		break;
@@ -167,42 +173,91 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	return 0;
 }
 
+/* Of one machine, or of some processes; the kernel is part of both. */
+static int look(const struct ksr_command *command, const struct doctor_options *chosen,
+		const struct ksr_fs *fs, const pid_t *pids, size_t count)
+{
+	struct ksr_findings findings = {0};
+	int status;
+
+	if (chosen->fix)
+		fix_kernel(fs, &findings);
+	ksr_check_kernel(fs, &findings);
+	if (chosen->group || count) {
+		ksr_check_group(fs, chosen->group, pids, count, &findings);
+	} else {
+		ksr_check_processes(fs, chosen->everyone, &findings);
+		ksr_check_stale(fs, chosen->fix, &findings);
+	}
+	status = render(command, chosen->format, &findings);
+	ksr_findings_free(&findings);
+	return status;
+}
+
+/* Repeated ones count once. */
+static int take_pids(const struct ksr_command *command, char **arguments, int count, pid_t *pids,
+		     size_t *taken)
+{
+	for (int i = 0; i < count; i++) {
+		size_t k = 0;
+
+		if (!ksr_parse_pid(arguments[i], &pids[*taken]))
+			return ksr_usage_error(command,
+					       "'%s' is not a process id; give numbers, or "
+					       "--group NAME",
+					       arguments[i]);
+		while (pids[k] != pids[*taken])
+			k++;
+		*taken += k == *taken;
+	}
+	return 0;
+}
+
+static int look_below_root(const struct ksr_command *command, const struct doctor_options *chosen,
+			   const pid_t *pids, size_t count)
+{
+	struct ksr_fs fs;
+	int error = ksr_fs_init(&fs, chosen->root);
+	int status;
+
+	if (error)
+		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
+				       chosen->root ? chosen->root : "/", strerror(-error));
+	if (chosen->fix && !fs.live)
+		status = ksr_usage_error(command, "--fix changes this machine; leave --root away");
+	else
+		status = look(command, chosen, &fs, pids, count);
+	ksr_fs_fini(&fs);
+	return status;
+}
+
 static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct doctor_options chosen = {0};
-	struct ksr_findings findings = {0};
-	struct ksr_fs fs;
+	size_t count = 0;
+	pid_t *pids;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
-	int error;
 
 	if (first < 0)
 		return status;
-	if (first < argc)
-		return ksr_usage_error(command, "'%s' is one argument too many; it takes none",
+	if (first < argc && chosen.group)
+		return ksr_usage_error(command,
+				       "'%s' is one argument too many; give PIDs or a group",
 				       argv[first]);
-	error = ksr_fs_init(&fs, chosen.root);
-	if (error)
-		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
-				       chosen.root ? chosen.root : "/", strerror(-error));
-	if (chosen.fix && !fs.live) {
-		ksr_fs_fini(&fs);
-		return ksr_usage_error(command, "--fix changes this machine; leave --root away");
-	}
-	if (chosen.fix)
-		fix_kernel(&fs, &findings);
-	ksr_check_kernel(&fs, &findings);
-	ksr_check_processes(&fs, chosen.everyone, &findings);
-	ksr_check_stale(&fs, chosen.fix, &findings);
-	status = render(command, chosen.format, &findings);
-	ksr_findings_free(&findings);
-	ksr_fs_fini(&fs);
+	pids = calloc((size_t)(argc - first) + 1, sizeof(*pids));
+	if (!pids)
+		return ksr_failure(command, "out of memory");
+	status = take_pids(command, argv + first, argc - first, pids, &count);
+	if (!status)
+		status = look_below_root(command, &chosen, pids, count);
+	free(pids);
 	return status;
 }
 
 const struct ksr_command ksr_command_doctor = {
 	.name = "doctor",
-	.arguments = "",
+	.arguments = "[PID...]",
 	.summary = "Find out what keeps memory from merging",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * doctor_group: what makes the heaps of equal workers differ.
+ *
+ * What it is: checks over the processes of one group, or of a list, that run the
+ * same program: their layouts, files, environments, threads, hash seeds; and a
+ * comparison of a sample of the memory of two of them.
+ * What it is not: a full comparison, which is ksmalloc-diff(1).
+ * Invariants: a check that finds nothing wrong says so in one line or is silent;
+ * a member that cannot be read in part is left out of that check only.
+ * Locking and owner: one thread; members own what they point to.
+ * Failure: what cannot be checked is a finding.
+ */
+#ifndef KSR_DOCTOR_GROUP_H
+#define KSR_DOCTOR_GROUP_H
+
+#include "doctor.h"
+#include "space.h"
+
+#include <limits.h>
+
+struct ksr_member {
+	pid_t pid;
+	struct ksr_space space;
+	struct ksr_text environment; /* entries end with a NUL each; data NULL: cannot be read */
+	struct ksr_text arguments;
+	char program[PATH_MAX];
+	uint64_t threads;
+	uint64_t stack_limit;
+	uint64_t huge; /* bytes in huge pages */
+};
+
+struct ksr_members {
+	struct ksr_member *list;
+	size_t count;
+};
+
+/* Findings about the group, or where there is no name about the processes. */
+void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
+		     struct ksr_findings *findings);
+
+/* doctor_language.c: hash seeds and flags of interpreters. */
+void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings);
+/* doctor_environment.c: what shifts the stack, and limits and threads. */
+void ksr_check_environments(const struct ksr_members *members, struct ksr_findings *findings);
+/* doctor_sample.c: what the pages of two members differ in. */
+void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members,
+		      struct ksr_findings *findings);
+
+/* The value of a variable of the environment, NULL when it has none. */
+const char *ksr_member_variable(const struct ksr_member *member, const char *name);
+/* The next entry of NUL-separated text, from *position on; NULL at the end. */
+const char *ksr_next_entry(const struct ksr_text *text, size_t *position);
+
+#endif
