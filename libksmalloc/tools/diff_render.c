@@ -180,12 +180,12 @@ static uint64_t common_position(const struct ksr_diff *diff, const struct ksr_di
 		if (cause->positions[i] > cause->positions[best])
 			best = i;
 	}
-	*share = cause->positions[best];
+	*share = ksr_diff_scaled(cause->positions[best], &diff->rows[cause->row]);
 	return 8 * best;
 }
 
 /* Words that hold the value that occurs most, when that is most of them, else 0. */
-static uint64_t repeated_words(const struct ksr_diff_cause *cause)
+static uint64_t repeated_words(const struct ksr_diff *diff, const struct ksr_diff_cause *cause)
 {
 	uint64_t most = 0;
 
@@ -193,6 +193,7 @@ static uint64_t repeated_words(const struct ksr_diff_cause *cause)
 		return 0;
 	for (size_t i = 0; i < KSR_DIFF_TYPES; i++)
 		most = ksm_max(most, cause->values[i].count);
+	most = ksr_diff_scaled(most, &diff->rows[cause->row]);
 	return most >= 8 && most * 2 >= cause->words ? most : 0;
 }
 
@@ -204,10 +205,11 @@ static const struct ksr_column cause_columns[] = {
 };
 
 /* The line below a reason: an example, where in the page, what it belongs to. */
-static void put_detail(const struct ksr_diff_cause *cause, const char *example, uint64_t position,
-		       uint64_t share, const char *thing, char *text, size_t bytes)
+static void put_detail(const struct ksr_diff *diff, const struct ksr_diff_cause *cause,
+		       const char *example, uint64_t position, uint64_t share, const char *thing,
+		       char *text, size_t bytes)
 {
-	uint64_t repeated = repeated_words(cause);
+	uint64_t repeated = repeated_words(diff, cause);
 	char place[96] = "";
 	char pointers[64] = "";
 	char same[96] = "";
@@ -247,7 +249,7 @@ static void emit_cause(const struct ksr_diff *diff, struct ksr_diff_names *names
 
 	ksr_diff_cause_text(diff, names, cause, text, sizeof(text));
 	snprintf(example, sizeof(example), "0x%" PRIx64, cause->example);
-	put_detail(cause, example, position, share, thing, detail, sizeof(detail));
+	put_detail(diff, cause, example, position, share, thing, detail, sizeof(detail));
 	struct ksr_cell none = {.kind = KSR_CELL_NONE};
 	struct ksr_cell cells[] = {
 		ksr_cell_count(cause->pages),
@@ -260,7 +262,7 @@ static void emit_cause(const struct ksr_diff *diff, struct ksr_diff_names *names
 		ksr_cell_text(example),
 		has_words ? ksr_cell_count(position) : none,
 		has_words ? ksr_cell_count(share) : none,
-		has_words ? ksr_cell_count(repeated_words(cause)) : none,
+		has_words ? ksr_cell_count(repeated_words(diff, cause)) : none,
 		ksr_cell_text(thing && thing[0] ? thing : NULL),
 		ksr_cell_list(lines, 1),
 	};
@@ -430,6 +432,15 @@ static void render_totals(const struct ksr_diff *diff, struct ksr_emitter *emitt
 	ksr_emitter_section_end(emitter);
 }
 
+static bool is_sampled(const struct ksr_diff *diff)
+{
+	for (size_t i = 0; i < diff->row_count; i++) {
+		if (diff->rows[i].looked < diff->rows[i].differing)
+			return true;
+	}
+	return false;
+}
+
 static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitter)
 {
 	bool blocks = false;
@@ -451,6 +462,11 @@ static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitte
 	if (!diff->has_frames)
 		ksr_emitter_note(emitter, "Which equal pages are merged already is known to root "
 					  "only.");
+	if (is_sampled(diff))
+		ksr_emitter_note(emitter,
+				 "Of rows with more than %d pages that differ some were "
+				 "looked into; the figures are scaled.",
+				 KSR_DIFF_LOOK_MOST);
 	if (diff->unlooked)
 		ksr_emitter_note(emitter, "Mappings above 1 TiB were not looked at.");
 }

@@ -273,8 +273,10 @@ static int drop_elsewhere(struct scan *scan)
 		}
 		if (record->address[0] && record->address[1]) {
 			row->elsewhere_pairs += elsewhere;
-			if (!elsewhere)
+			if (!elsewhere) {
+				scan->diff->rows[record->row].differing++;
 				scan->records[kept++] = *record;
+			}
 		} else {
 			row->elsewhere_single += elsewhere;
 		}
@@ -303,6 +305,7 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 {
 	struct ksr_diff_row *row = &scan->diff->rows[record->row];
 
+	row->looked++;
 	result->shift = row->shift;
 	ksr_words_compare(pair, page, window, search_for(row), result);
 	if (result->class == KSR_PAGE_SHIFTED) {
@@ -344,6 +347,16 @@ static int look_into_batch(struct scan *scan, struct ksr_pair *pair, size_t firs
 	return error;
 }
 
+/* Whole batches, spread over the row by a hash, so that no pattern of addresses decides. */
+static bool is_looked_into(const struct ksr_diff_row *row, uint64_t page)
+{
+	uint64_t share = row->differing / KSR_DIFF_LOOK_MOST + 1;
+
+	/* One stretch at least, whatever the hash says. */
+	return share == 1 || row->looked == 0 ||
+	       ((page / LOOK_BATCH) * UINT64_C(0x9e3779b97f4a7c15) >> 32) % share == 0;
+}
+
 static int look_into_all(struct scan *scan)
 {
 	struct ksr_diff *diff = scan->diff;
@@ -368,7 +381,8 @@ static int look_into_all(struct scan *scan)
 				    next->address[0] - first->address[0])
 				break;
 		}
-		error = look_into_batch(scan, &pair, i, end, &result);
+		if (is_looked_into(&diff->rows[first->row], first->address[0] / page_bytes))
+			error = look_into_batch(scan, &pair, i, end, &result);
 	}
 	free(result.words);
 	return error;
@@ -395,6 +409,8 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 		error = drop_elsewhere(&scan);
 	if (!error)
 		error = look_into_all(&scan);
+	if (!error)
+		ksr_diff_scale(diff);
 	for (int i = 0; i < 2; i++) {
 		ksr_reader_close(&scan.readers[i]);
 		free(scan.bytes[i]);

@@ -12,6 +12,9 @@
  *
  * What it is not: a picture. It names nothing, and keeps no content.
  *
+ * Of a row with very many pages that differ only some stretches are looked into, and its figures
+ * are scaled; see KSR_DIFF_LOOK_MOST.
+ *
  * Invariants: per row, both = equal + elsewhere_pairs + pointers + words + shifted + other,
  * and merged + forked + zero are parts of equal.
  *
@@ -51,6 +54,9 @@ struct ksr_diff_counts {
 
 #define KSR_DIFF_TYPES 8
 
+/* Pages of a row that are looked into: 128 MiB, some seconds at worst. */
+#define KSR_DIFF_LOOK_MOST 32768
+
 /* What pointers to the data of files stand beside words that differ. */
 struct ksr_diff_type {
 	uint64_t address;
@@ -70,7 +76,8 @@ struct ksr_diff_cause {
 	bool example_alone;
 	int64_t deltas[KSR_FEW_DELTAS]; /* the first that were met; or distances of content */
 	uint32_t delta_count;		/* one more than fit: there are others */
-	uint32_t *positions;		/* words by their place in the page */
+	uint32_t
+		*positions; /* words by their place in the page; never scaled, as is what follows */
 	struct ksr_diff_type types[KSR_DIFF_TYPES];
 	uint64_t typed; /* words with a pointer beside them */
 	/* Of other values: hashes of the pairs that occur most, for keys that are kept in many
@@ -98,6 +105,8 @@ struct ksr_diff_row {
 	size_t cause_count;
 	struct ksr_diff_named *named;
 	size_t named_count;
+	uint64_t differing; /* pairs that are neither equal nor elsewhere */
+	uint64_t looked;    /* of these, looked into; the figures are scaled by the quotient */
 	/* How the search for moved content goes. */
 	uint64_t searched;
 	uint64_t found;
@@ -124,6 +133,10 @@ int ksr_diff_create(const struct ksr_space *first, const struct ksr_space *secon
 int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff);
 void ksr_diff_destroy(struct ksr_diff *diff);
 
+/* diff_sum.c: scales the figures of rows of which only some pages were looked into. */
+void ksr_diff_scale(struct ksr_diff *diff);
+/* The same for one figure of a row. */
+uint64_t ksr_diff_scaled(uint64_t value, const struct ksr_diff_row *row);
 /* diff_sum.c: adds a page that was looked into to its row. page is its content in the first. */
 int ksr_diff_add(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t address,
 		 const unsigned char *page, const struct ksr_page_diff *result);

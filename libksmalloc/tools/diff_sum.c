@@ -179,6 +179,46 @@ static int add_words(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t a
 	return 0;
 }
 
+uint64_t ksr_diff_scaled(uint64_t value, const struct ksr_diff_row *row)
+{
+	if (row->looked == 0 || row->looked >= row->differing)
+		return value;
+	return (uint64_t)((unsigned __int128)value * row->differing / row->looked);
+}
+
+static void scale_row(struct ksr_diff_row *row)
+{
+	uint64_t *const parts[] = {&row->counts.pointers, &row->counts.words, &row->counts.shifted,
+				   &row->counts.other};
+	uint64_t known = 0;
+	uint64_t sum = 0;
+	size_t largest = 0;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(parts); i++) {
+		known += *parts[i];
+		*parts[i] = ksr_diff_scaled(*parts[i], row);
+		sum += *parts[i];
+		if (*parts[i] > *parts[largest])
+			largest = i;
+	}
+	/* Pages that had become equal were counted as such, and stay few; the rest is rounding. */
+	*parts[largest] += row->differing - (row->looked - known) - sum;
+	for (size_t i = 0; i < row->cause_count; i++) {
+		row->causes[i].pages = ksr_diff_scaled(row->causes[i].pages, row);
+		row->causes[i].alone = ksr_diff_scaled(row->causes[i].alone, row);
+		row->causes[i].words = ksr_diff_scaled(row->causes[i].words, row);
+		row->causes[i].pointers = ksr_diff_scaled(row->causes[i].pointers, row);
+	}
+}
+
+void ksr_diff_scale(struct ksr_diff *diff)
+{
+	for (size_t i = 0; i < diff->row_count; i++) {
+		if (diff->rows[i].looked && diff->rows[i].looked < diff->rows[i].differing)
+			scale_row(&diff->rows[i]);
+	}
+}
+
 static void add_class(struct ksr_diff_counts *counts, enum ksr_page_class class)
 {
 	counts->equal += class == KSR_PAGE_EQUAL;
