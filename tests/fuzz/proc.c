@@ -5,6 +5,7 @@
 
 #include "snapshot.h"
 #include "sources.h"
+#include "space.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,6 +43,35 @@ static void parse_small_files(const struct ksr_text *text)
 		abort();
 }
 
+static void parse_space(const struct ksr_text *text)
+{
+	static uint64_t pointers[] = {0x7f0000001000};
+	const struct ksr_stacks stacks = {pointers, 1, 0x10000};
+	struct ksr_space space = {.page_bytes = 4096};
+	uint32_t *match;
+
+	if (ksr_space_parse(NULL, &space, text, "/bin/p", &stacks) == 0 &&
+	    space.region_count < 64) {
+		match = ksr_space_match(&space, &space);
+		for (size_t i = 0; match && i < space.range_count; i++) {
+			const struct ksr_range *range = &space.ranges[i];
+
+			/* What finding an address and the walks rely on. */
+			if (range->begin >= range->end || range->region >= space.region_count ||
+			    (i && range->begin < range[-1].end) ||
+			    ksr_space_find(&space, range->begin) != range ||
+			    match[range->region] != range->region)
+				abort();
+		}
+		free(match);
+	}
+	ksr_space_destroy(&space);
+	(void)ksr_auxv_find(text, 25);
+	(void)ksr_syscall_stack(text);
+	if (ksr_limits_stack(text) == 0 || ksr_image_bytes(text->data, text->size) == UINT64_MAX)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ksr_text text = {.data = malloc(size + 1), .size = size};
@@ -52,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text.data[size] = '\0';
 	parse_smaps(&text);
 	parse_small_files(&text);
+	parse_space(&text);
 	free(text.data);
 	return 0;
 }

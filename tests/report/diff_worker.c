@@ -177,7 +177,8 @@ static void make_moved_pointers(void)
 
 	for (size_t i = 0; i < PAGES; i++) {
 		for (size_t k = 0; k < 100; k++)
-			page(i)[5 * k] = (uint64_t)(uintptr_t)(area + next(&seed) % (PAGES * WORDS));
+			page(i)[5 * k] =
+				(uint64_t)(uintptr_t)(area + next(&seed) % (PAGES * WORDS));
 	}
 }
 
