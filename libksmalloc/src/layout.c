@@ -110,9 +110,10 @@ void ksm_layout_init(char *const *environment)
 		return;
 	/*
 	 * Programs that want no randomisation say so and execute themselves, some until they
-	 * have their way: they keep it, and no layout.
+	 * have their way: they keep it, and no layout. Of a program that is an argument of its
+	 * loader the words are not known with which that was executed.
 	 */
-	layout.wanted = randomised && !executed;
+	layout.wanted = randomised && !executed && !ksm_os_is_loaders_argument();
 	layout.error = layout.wanted ? -EAGAIN : -EBUSY;
 }
 

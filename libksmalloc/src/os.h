@@ -157,6 +157,12 @@ int ksm_os_stack_limit(uint64_t *bytes);
 int ksm_os_set_stack_limit(uint64_t bytes);
 
 /*
+ * True if the loader itself was executed, with the program as its argument: the kernel loaded
+ * no interpreter then (getauxval(3), AT_BASE). The program's file is not this process's.
+ */
+bool ksm_os_is_loaders_argument(void);
+
+/*
  * Executes the program of this process once more. It keeps its name in ps(1) where the file
  * can still be told by its path. Returns -errno.
  */

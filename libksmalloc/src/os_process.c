@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -88,6 +89,11 @@ int ksm_os_set_stack_limit(uint64_t bytes)
 		return error;
 	limit.rlim_cur = bytes == UINT64_MAX ? RLIM_INFINITY : bytes;
 	return error_of(setrlimit(RLIMIT_STACK, &limit), saved_errno);
+}
+
+bool ksm_os_is_loaders_argument(void)
+{
+	return getauxval(AT_BASE) == 0;
 }
 
 int ksm_os_execute_self(char *const *argv, char *const *environment)
