@@ -247,23 +247,39 @@ static void show_seed(const struct ksr_command *command, const struct ksr_layout
 		    layout->file.path, made, renewed);
 }
 
+/* What of the program's addresses anybody may know; begin stands in front of it. */
+static void show_known(const struct ksr_command *command, const struct ksr_layout *layout,
+		       const struct ksr_program *program, const char *begin)
+{
+	if (program && !program->movable)
+		ksr_failure(command,
+			    "%snot random: stack and environment; the program's own image, "
+			    "which is linked to a fixed address; brk",
+			    begin);
+	else if (program && layout->through_loader)
+		ksr_failure(command,
+			    "%ssecret too, through the loader: the program's own image; not "
+			    "random: stack and environment, brk",
+			    begin);
+	else
+		ksr_failure(command,
+			    "%snot random: stack and environment; the program's own image and "
+			    "brk (--through-loader moves them)",
+			    begin);
+}
+
 void ksr_layout_show(const struct ksr_command *command, const struct ksr_layout *layout,
 		     const struct ksr_program *program)
 {
-	bool moved = program && layout->through_loader && program->movable;
-
 	show_seed(command, layout);
 	ksr_failure(command,
 		    "secret of the group (24 bits at least each): libraries and vdso; slots, "
 		    "heap and anonymous mappings");
-	if (program && !program->movable)
-		ksr_failure(command, "not random: stack and environment; the program's own image, "
-				     "which is linked to a fixed address; brk");
-	else if (moved)
-		ksr_failure(command, "secret too, through the loader: the program's own image; not "
-				     "random: stack and environment, brk");
-	else
-		ksr_failure(command,
-			    "not random: stack and environment; the program's own image and "
-			    "brk (--through-loader moves them)");
+	show_known(command, layout, program, "");
+}
+
+void ksr_layout_warn(const struct ksr_command *command, const struct ksr_layout *layout,
+		     const struct ksr_program *program)
+{
+	show_known(command, layout, program, "shared layout: ");
 }

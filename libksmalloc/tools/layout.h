@@ -50,6 +50,10 @@ void ksr_layout_leave(void);
 void ksr_layout_show(const struct ksr_command *command, const struct ksr_layout *layout,
 		     const struct ksr_program *program);
 
+/* The part of it that an operator must know: what is not random. One line. */
+void ksr_layout_warn(const struct ksr_command *command, const struct ksr_layout *layout,
+		     const struct ksr_program *program);
+
 /* Why personality(2) refuses what the layout needs: 0, or an errno. Asked in a child. */
 int ksr_layout_try_personality(void);
 

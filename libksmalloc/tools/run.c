@@ -50,7 +50,7 @@ static const struct ksr_option options[] = {
 				   "/proc/self/exe is the loader then."},
 	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
 	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
-	[OPTION_QUIET] = {"quiet", NULL, "Do not say what a profile sets."},
+	[OPTION_QUIET] = {"quiet", NULL, "Do not say what is not random, and what a profile sets."},
 	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
 	[OPTION_SEED_AGE] = {"seed-age", "DURATION", "Renew the seed from this age on; 0: never."},
 	[OPTION_SEED_FILE] = {"seed-file", "PATH", "Use this seed."},
@@ -442,6 +442,9 @@ static int enter_layout(const struct ksr_command *command, struct run_options *c
 	struct ksr_layout *layout = &chosen->layout;
 	int status = ksr_layout_enter(command, layout, program);
 
+	/* What an operator must know of the option, at each start, unless it was shown in full. */
+	if (!status && layout->shared && !chosen->show_layout && !chosen->quiet)
+		ksr_layout_warn(command, layout, program);
 	/* Equal hashes are worth their price where equal addresses are. */
 	if (!status && layout->shared && chosen->profile)
 		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program,
