@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "profile.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ struct setting {
 
 struct ksr_profile {
 	const char *name;
-	const char *programs[2]; /* a program's name begins with one of these */
+	const char *programs[3]; /* a program's name begins with one of these */
 	struct setting settings[MOST_SETTINGS];
 	const char *cost;
 };
@@ -62,7 +63,7 @@ static const struct ksr_profile profiles[] = {
 	 "nothing is set: PHP 8.2 has no seeds in its tables, and its heap needs equal addresses "
 	 "only"},
 	{"node",
-	 {"node", NULL},
+	 {"node", "nodejs", NULL},
 	 {{ARGUMENT, AS_IT_IS, "--predictable", ""},
 	  {ARGUMENT, AS_IT_IS, "--single-threaded", ""},
 	  {ARGUMENT, SECRET_31, "--random-seed", "--random-seed="},
@@ -119,14 +120,17 @@ const char *ksr_profile_names(void)
 	return names;
 }
 
-/* python3.11 is a python, and pythonic is one too, for want of a better rule. */
+/* python3.11 and php-fpm8.2 are of their kind; luajit and javac are not. */
 static bool is_of(const struct ksr_profile *profile, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 
 	for (size_t i = 0; i < KSM_COUNT_OF(profile->programs) && profile->programs[i]; i++) {
-		if (strncmp(name, profile->programs[i], strlen(profile->programs[i])) == 0)
+		size_t bytes = strlen(profile->programs[i]);
+
+		if (strncmp(name, profile->programs[i], bytes) == 0 &&
+		    !isalpha((unsigned char)name[bytes]))
 			return true;
 	}
 	return false;
@@ -302,7 +306,7 @@ int ksr_profile_apply(const struct ksr_command *command, const struct ksr_profil
 	if (profile == &automatic) {
 		profile = of_program(program->path);
 		if (!profile) {
-			if (!quiet)
+			if (!quiet && program->path[0])
 				ksr_failure(command,
 					    "there is no profile for %s; give --profile "
 					    "if it starts an interpreter",
