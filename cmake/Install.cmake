@@ -27,9 +27,11 @@ if(TARGET ksmalloc_command)
   install(TARGETS ksmalloc_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(FILES ${PROJECT_SOURCE_DIR}/libksmalloc/valgrind.supp
+  ${PROJECT_SOURCE_DIR}/examples/container/seccomp.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/ksmalloc)
 file(GLOB ksmalloc_pages ${PROJECT_SOURCE_DIR}/libksmalloc/man/*.[137])
 foreach(page IN LISTS ksmalloc_pages)
   string(REGEX REPLACE ".*\\." "" section ${page})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/docs/shared-layout.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
