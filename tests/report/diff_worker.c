@@ -215,6 +215,22 @@ static void make_elsewhere(void)
 	free(copy);
 }
 
+/* Contents of the second are found in the first, but none of the first in the second. */
+static void make_half_elsewhere(void)
+{
+	if (variant == 1)
+		return;
+	memcpy(area, page(PAGES / 2), PAGES / 2 * PAGE);
+	fill(page(PAGES / 2), PAGES / 2 * PAGE, 4321);
+}
+
+/* Two reasons in each page: neither is alone. */
+static void make_mixed(void)
+{
+	make_pid();
+	make_lock();
+}
+
 static void make_values(void)
 {
 	uint64_t seed = 99 + (uint64_t)variant;
@@ -277,6 +293,8 @@ static const struct {
 	{"shifted-odd", make_shifted_odd},
 	{"shifted-far", make_shifted_far},
 	{"elsewhere", make_elsewhere},
+	{"half-elsewhere", make_half_elsewhere},
+	{"mixed", make_mixed},
 	{"values", make_values},
 	{"key", make_key},
 	{"different", make_different},
