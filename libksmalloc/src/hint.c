@@ -15,6 +15,25 @@ static int advise_madvise(void *addr, size_t length, uint64_t site)
 	return ksm_os_madvise(addr, length, MADV_MERGEABLE);
 }
 
+/* The word of version 1 of the interface: site, priority, stability (0: unknown). */
+static uint64_t hint_word(uint64_t site)
+{
+	return (site & ((UINT64_C(1) << 48) - 1)) | ksm_options.hint_priority << 48;
+}
+
+/*
+ * A kernel that takes hints. One that is refused changes nothing about the advice: the
+ * memory is scanned like any other.
+ */
+static int advise_prctl(void *addr, size_t length, uint64_t site)
+{
+	int error = ksm_os_madvise(addr, length, MADV_MERGEABLE);
+
+	if (!error && site && ksm_os_hint(addr, length, hint_word(site)) != 0 && ksm_stat)
+		ksm_stat_add(&ksm_stat->header.stats.hint_failed_total, 1);
+	return error;
+}
+
 static int advise_none(void *addr, size_t length, uint64_t site)
 {
 	(void)addr;
@@ -32,12 +51,31 @@ static int advise_process(void *addr, size_t length, uint64_t site)
 	return 0;
 }
 
+static int advise_first(void *addr, size_t length, uint64_t site);
+
+/* What every process begins with: most never advise anything and need not ask the kernel. */
+static const struct ksm_hint_ops hint_unknown = { "unknown", advise_first };
+static const struct ksm_hint_ops hint_prctl = { "prctl", advise_prctl };
 static const struct ksm_hint_ops hint_madvise = { "madvise", advise_madvise };
 static const struct ksm_hint_ops hint_process = { "process", advise_process };
 static const struct ksm_hint_ops hint_none = { "none", advise_none };
 
-static _Atomic(const struct ksm_hint_ops *) backend = &hint_madvise;
+static _Atomic(const struct ksm_hint_ops *) backend = &hint_unknown;
 static atomic_bool can_name = true;
+
+/* Asks the kernel what it can. */
+static const struct ksm_hint_ops *choose(void)
+{
+	const struct ksm_hint_ops *chosen = ksm_os_hint(NULL, 0, 0) == 0 ? &hint_prctl : &hint_madvise;
+
+	atomic_store(&backend, chosen);
+	return chosen;
+}
+
+static int advise_first(void *addr, size_t length, uint64_t site)
+{
+	return choose()->advise(addr, length, site);
+}
 
 /* The first pieces of the region heap are mapped before there is a segment to count in. */
 static void count_failure(int error)
@@ -115,5 +153,7 @@ void ksm_hint_name(void *addr, size_t length, const char *name)
 
 const char *ksm_hint_backend(void)
 {
-	return atomic_load(&backend)->name;
+	const struct ksm_hint_ops *current = atomic_load(&backend);
+
+	return (current == &hint_unknown ? choose() : current)->name;
 }

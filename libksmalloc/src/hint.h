@@ -4,6 +4,8 @@
  *
  * What it is: one call for a range that is newly mapped and not yet touched,
  * behind a table of operations for each kind of kernel:
+ *   prctl    MADV_MERGEABLE and PR_SET_VMA_KSM_HINT: the site and its priority, for a
+ *            kernel with kernel/'s patches, asked once
  *   madvise  MADV_MERGEABLE, any kernel with KSM
  *   process  PR_SET_MEMORY_MERGE marked all memory, now and later (Linux 6.4)
  *   none     no KSM: nothing is said
@@ -20,7 +22,7 @@
 
 struct ksm_hint_ops {
 	const char *name;
-	/* Marks a whole mapping as mergeable memory of the site. 0 or -errno. */
+	/* Marks a whole mapping as mergeable memory of the site, 0 for no site. 0 or -errno. */
 	int (*advise)(void *addr, size_t length, uint64_t site);
 };
 

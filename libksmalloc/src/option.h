@@ -43,6 +43,8 @@ enum ksm_option_type {
 	X(deny, TEXT, 0, 0, 0, "patterns", "Never advise sites that match; stronger than allow") \
 	X(huge_pages, CHOICE, 0, 0, 1, "never|keep",						\
 	  "never: advised slots are marked MADV_NOHUGEPAGE, since huge pages do not merge")	\
+	X(hint_priority, NUMBER, 8, 0, 15, "weight",						\
+	  "How eagerly a kernel that takes hints scans slots; 0: like any other memory")	\
 	X(zero_reuse, FLAG, 0, 0, 1, "",							\
 	  "Clear the whole of a reused block, not only its tail")				\
 	X(keep_bytes, SIZE, 4 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\

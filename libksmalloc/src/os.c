@@ -24,6 +24,7 @@
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
+#define PR_SET_VMA_KSM_HINT 0x4b53 /* of kernel/, not yet of Linux */
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -170,6 +171,13 @@ int ksm_os_name(void *addr, size_t length, const char *name)
 
 	return (int)result_of(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, addr, length, name),
 			      saved_errno);
+}
+
+int ksm_os_hint(void *addr, size_t length, uint64_t hint)
+{
+	int saved_errno = errno;
+
+	return (int)result_of(prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, addr, length, hint), saved_errno);
 }
 
 void ksm_os_random(void *buffer, size_t length)

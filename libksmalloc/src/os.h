@@ -84,6 +84,12 @@ int ksm_os_populate(void *addr, size_t length);
 /* Names an anonymous mapping (prctl(2), PR_SET_VMA_ANON_NAME); -EINVAL where the kernel cannot. */
 int ksm_os_name(void *addr, size_t length, const char *name);
 
+/*
+ * Gives a mapping a hint for the merge engine (PR_SET_VMA_KSM_HINT of the patched kernel); a
+ * length of 0 asks whether the kernel can. -EINVAL where it cannot.
+ */
+int ksm_os_hint(void *addr, size_t length, uint64_t hint);
+
 /* Fills buffer from the kernel's generator, else from AT_RANDOM and the clock. */
 void ksm_os_random(void *buffer, size_t length);
 

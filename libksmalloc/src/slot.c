@@ -54,7 +54,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 {
 	const struct ksm_pool *pool = slot->pool;
 	char name[32];
-	bool advised = pool->advise && ksm_hint_advise(addr, length, pool->site_id);
+	bool advised = pool->advise &&
+		       ksm_hint_advise(addr, length, pool->has_owners ? 0 : pool->site_id);
 
 	if (pool->is_private || (!pool->advise && !pool->has_owners && ksm_hint_covers_process()))
 		ksm_hint_exempt(addr, length);
