@@ -77,9 +77,7 @@ static void open_to_all(void)
 /* Valgrind knows the program's blocks by its own malloc and cannot follow placed ones. */
 static bool is_under_valgrind(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	return !ksm_options.valgrind && preload && strstr(preload, "/vgpreload_");
+	return !ksm_options.valgrind && ksm_os_is_under_valgrind();
 }
 
 static void announce(void)

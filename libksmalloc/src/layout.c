@@ -110,10 +110,11 @@ void ksm_layout_init(char *const *environment)
 		return;
 	/*
 	 * Programs that want no randomisation say so and execute themselves, some until they
-	 * have their way: they keep it, and no layout. Of a program that is an argument of its
-	 * loader the words are not known with which that was executed.
+	 * have their way: they keep it, and no layout. What a loader or Valgrind was given as its
+	 * argument cannot execute itself: this process's file and words are theirs.
 	 */
-	layout.wanted = randomised && !executed && !ksm_os_is_loaders_argument();
+	layout.wanted = randomised && !executed && !ksm_os_is_loaders_argument() &&
+			!ksm_os_is_under_valgrind();
 	layout.error = layout.wanted ? -EAGAIN : -EBUSY;
 }
 

@@ -162,6 +162,9 @@ int ksm_os_randomise(bool on);
 int ksm_os_stack_limit(uint64_t *bytes);
 int ksm_os_set_stack_limit(uint64_t bytes);
 
+/* True if Valgrind runs the program: the process's file is one of Valgrind's then. */
+bool ksm_os_is_under_valgrind(void);
+
 /*
  * True if the loader itself was executed, with the program as its argument: the kernel loaded
  * no interpreter then (getauxval(3), AT_BASE). The program's file is not this process's.

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -89,6 +91,13 @@ int ksm_os_set_stack_limit(uint64_t bytes)
 		return error;
 	limit.rlim_cur = bytes == UINT64_MAX ? RLIM_INFINITY : bytes;
 	return error_of(setrlimit(RLIMIT_STACK, &limit), saved_errno);
+}
+
+bool ksm_os_is_under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "/vgpreload_");
 }
 
 bool ksm_os_is_loaders_argument(void)
