@@ -83,7 +83,7 @@ static void explain_content(const struct ksr_report *report, const struct ksr_si
 	    volatile_pages * report->page_bytes > report->totals.sites.resident / 4)
 		say(reasons, "Many pages of this machine change faster than KSM visits them.");
 	say(reasons, "Most of its pages have content of their own, such as addresses: "
-		     "'ksmalloc estimate' tells what could merge.");
+		     "'ksmalloc estimate' tells what could merge, 'ksmalloc diff' what differs.");
 }
 
 void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *site,
