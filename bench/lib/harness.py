@@ -265,10 +265,26 @@ class Benchmark:
         Both values of a round were measured one after the other, so that what slows the machine
         down for a while falls out of the quotient.
         """
-        columns = self.values.get((case, unit or self.unit), {})
-        quotients = [value / base for value, base
-                     in zip(columns.get(column, []), columns.get(reference, [])) if base]
+        quotients = self.quotients(case, column, reference, unit)
         self.goal(text, median(quotients) if quotients else None, limit)
+
+    def difference_goal(self, text, case, column, reference, limit, unit=None):
+        """A goal about one case: the median of the differences of each round."""
+        columns = self.values.get((case, unit or self.unit), {})
+        differences = [value - base for value, base
+                       in zip(columns.get(column, []), columns.get(reference, []))]
+        self.goal(text, median(differences) if differences else None, limit)
+
+    def quotients(self, case, column, reference, unit=None):
+        """What a column is of another one, in each round."""
+        columns = self.values.get((case, unit or self.unit), {})
+        return [value / base for value, base
+                in zip(columns.get(column, []), columns.get(reference, [])) if base]
+
+    def add_ratio(self, text, case, column, reference, unit=None):
+        """Records the quotients of a case as a case of its own, where they are no goal."""
+        for quotient in self.quotients(case, column, reference, unit):
+            self.add(text, column, quotient, "ratio")
 
     # ---- results -------------------------------------------------------------------------
 

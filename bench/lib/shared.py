@@ -86,10 +86,16 @@ def workloads(bench):
 
 
 @contextlib.contextmanager
+def scratch():
+    """A folder for seeds, statistics and data that goes at the end."""
+    with tempfile.TemporaryDirectory(prefix="ksmalloc-bench-") as name:
+        yield pathlib.Path(name)
+
+
+@contextlib.contextmanager
 def workplace(bench):
     """A folder with the data of all chosen workloads."""
-    with tempfile.TemporaryDirectory(prefix="ksmalloc-bench-") as name:
-        folder = pathlib.Path(name)
+    with scratch() as folder:
         for workload in workloads(bench):
             workload.prepare(folder, bench.options.scale)
         yield folder
@@ -117,12 +123,14 @@ class Way:
         words = [bench.tool(), "run", *self.run, f"--group={group}"]
         if self.profile:
             words.append(f"--profile={workload.name}")
+            words.append("--quiet")
         return words + ["--"]
 
     def environment(self, bench, workload, folder):
         # ksmalloc run preloads the library itself.
         name = "glibc" if self.run is not None else self.allocator
-        extra = {"KSMALLOC_STATS_DIR": str(folder)}
+        # The seed of a group lies in the run-time folder and goes with it.
+        extra = {"KSMALLOC_STATS_DIR": str(folder), "XDG_RUNTIME_DIR": str(folder)}
         if self.baseline:
             build = str(pathlib.Path(bench.program("fixed-time.so")).parent)
             extra.update({key: value.replace("BUILD", build)
