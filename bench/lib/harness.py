@@ -31,7 +31,8 @@ LIBRARIES = {
     "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
 }
 ALLOCATORS = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "ksmalloc")
-MEASURED_PACKAGES = ("libc6", "python3.11", "redis-server", "sqlite3", "lua5.4", "valgrind")
+MEASURED_PACKAGES = ("libc6", "python3.11", "redis-server", "sqlite3", "lua5.4", "valgrind",
+                     "php8.2-cli", "nodejs", "openjdk-17-jre-headless")
 
 
 class BenchError(Exception):
