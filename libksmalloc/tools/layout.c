@@ -253,8 +253,8 @@ static void show_known(const struct ksr_command *command, const struct ksr_layou
 {
 	if (program && !program->movable)
 		ksr_failure(command,
-			    "%snot random: stack and environment; the program's own image, "
-			    "which is linked to a fixed address; brk",
+			    "%snot random: stack and environment, brk; the program's own image, "
+			    "which is linked to a fixed address",
 			    begin);
 	else if (program && layout->through_loader)
 		ksr_failure(command,
@@ -263,8 +263,8 @@ static void show_known(const struct ksr_command *command, const struct ksr_layou
 			    begin);
 	else
 		ksr_failure(command,
-			    "%snot random: stack and environment; the program's own image and "
-			    "brk (--through-loader moves them)",
+			    "%snot random: stack and environment, brk; the program's own image "
+			    "(--through-loader moves it)",
 			    begin);
 }
 

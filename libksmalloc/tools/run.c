@@ -307,6 +307,26 @@ static int choose_library(const struct ksr_command *command, const char *given, 
 		*library);
 }
 
+/*
+ * A library that puts limit and personality not back would leave the program with a stack of some
+ * TiB and without randomisation. Ours has the name of the variable in it.
+ */
+static bool knows_layout(const char *library)
+{
+	static const char name[] = "KSMALLOC_LAYOUT_PID";
+	struct ksr_text text = {0};
+	int fd = open(library, O_RDONLY | O_CLOEXEC);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = ksr_fs_read_fd(fd, 256 * KSM_MIB, &text) == 0 &&
+		memmem(text.data, text.size, name, sizeof(name)) != NULL;
+	close(fd);
+	ksr_text_free(&text);
+	return found;
+}
+
 static int preload(const struct ksr_command *command, const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
@@ -518,6 +538,9 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 		return ksr_usage_error(command, "a program is missing; give it and its arguments "
 						"after the options");
 	status = choose_library(command, chosen.library, &library);
+	if (!status && chosen.shared && chosen.library && !knows_layout(library))
+		status = ksr_usage_error(command, "--library '%s' does not know the shared layout",
+					 chosen.library);
 	if (!status && chosen.list_options)
 		status = preload(command, library);
 	if (!status)
