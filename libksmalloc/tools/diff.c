@@ -111,31 +111,53 @@ static int show(const struct ksr_command *command, const struct diff_options *ch
 	return KSR_EXIT_OK;
 }
 
+static int show_scanned(const struct ksr_command *command, const struct diff_options *chosen,
+			const struct ksr_fs *fs, const struct ksr_diff *diff)
+{
+	struct ksr_diff_names names;
+	int status;
+
+	if (ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names))
+		return ksr_failure(command, "out of memory");
+	status = show(command, chosen, diff, &names);
+	ksr_diff_names_destroy(&names);
+	return status;
+}
+
+/* Names are needed before the scan only where they choose what is compared. */
+static int choose(const struct ksr_command *command, const struct diff_options *chosen,
+		  const struct ksr_fs *fs, struct ksr_diff *diff)
+{
+	struct ksr_diff_names names;
+	bool any;
+
+	if (!chosen->site)
+		return 0;
+	if (ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names))
+		return ksr_failure(command, "out of memory");
+	any = choose_rows(diff, &names, chosen->site);
+	ksr_diff_names_destroy(&names);
+	if (any)
+		return 0;
+	return ksr_usage_error(command, "--site '%s' is in no name; leave it away to see them all",
+			       chosen->site);
+}
+
 static int scan(const struct ksr_command *command, const struct diff_options *chosen,
 		const struct ksr_fs *fs, struct ksr_diff *diff)
 {
-	struct ksr_diff_names names;
-	int error = ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names);
-	int status;
+	int status = choose(command, chosen, fs, diff);
+	int error;
 
-	if (error)
-		return ksr_failure(command, "out of memory");
+	if (status)
+		return status;
 	diff->few = chosen->few;
-	if (chosen->site && !choose_rows(diff, &names, chosen->site)) {
-		ksr_diff_names_destroy(&names);
-		return ksr_usage_error(command,
-				       "--site '%s' is in no name; leave it away to see them all",
-				       chosen->site);
-	}
 	error = ksr_diff_scan(fs, diff);
-	/* What is slow comes after: nobody waits for names. */
+	/* Symbols and types take longer than the memory: nobody stands still for them. */
 	ksr_continue_processes();
 	if (error)
-		status = ksr_failure(command, "cannot read memory: %s", strerror(-error));
-	else
-		status = show(command, chosen, diff, &names);
-	ksr_diff_names_destroy(&names);
-	return status;
+		return ksr_failure(command, "cannot read memory: %s", strerror(-error));
+	return show_scanned(command, chosen, fs, diff);
 }
 
 static int compare(const struct ksr_command *command, const struct diff_options *chosen,

@@ -38,7 +38,7 @@ static void emit_row(const struct ksr_diff *diff, const struct ksr_diff_row *row
 {
 	const struct ksr_diff_counts *counts = &row->counts;
 	struct ksr_cell unknown = {.kind = KSR_CELL_NONE};
-	char id[24];
+	char id[24] = "";
 	struct ksr_cell cells[] = {
 		ksr_cell_count(counts->both),
 		ksr_cell_count(counts->equal),
@@ -60,7 +60,8 @@ static void emit_row(const struct ksr_diff *diff, const struct ksr_diff_row *row
 		ksr_cell_text(name),
 	};
 
-	snprintf(id, sizeof(id), row->kind == KSR_REGION_SITE ? "%012" PRIx64 : "", row->id);
+	if (row->kind == KSR_REGION_SITE)
+		snprintf(id, sizeof(id), "%012" PRIx64, row->id);
 	ksr_emitter_row(emitter, cells);
 }
 

@@ -85,7 +85,11 @@ static void check_stacks(const struct ksr_members *members, struct ksr_findings 
 {
 	bool environment = false;
 	bool arguments = false;
+	bool readable = true;
 
+	for (size_t i = 0; i < members->count; i++)
+		readable = readable && members->list[i].environment.data &&
+			   members->list[i].arguments.data;
 	for (size_t i = 1; i < members->count; i++) {
 		const struct ksr_member *member = &members->list[i];
 
@@ -94,7 +98,7 @@ static void check_stacks(const struct ksr_members *members, struct ksr_findings 
 		if (!arguments)
 			arguments = check_arguments(&members->list[0], member, findings);
 	}
-	if (!environment && !arguments)
+	if (readable && !environment && !arguments)
 		ksr_find(findings, KSR_LEVEL_OK, "environment", "",
 			 "environments and arguments are equally long");
 }
