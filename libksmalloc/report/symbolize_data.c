@@ -320,7 +320,7 @@ bool ksr_data_symbol(struct ksr_data_symbols *symbols, uint64_t address,
 	symbol = find_symbol(file, address);
 	if (!symbol)
 		return find_section(file, address, variable);
-	snprintf(variable->name, sizeof(variable->name), "%s", symbol->name);
+	ksr_elf_demangle(symbol->name, variable->name, sizeof(variable->name));
 	variable->offset = address - symbol->address;
 	return true;
 }

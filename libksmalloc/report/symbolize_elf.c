@@ -89,6 +89,16 @@ static void put_name(FILE *stream, const char *name)
 	free(clear);
 }
 
+void ksr_elf_demangle(const char *name, char *text, size_t bytes)
+{
+	int status = -1;
+	char *clear =
+		strncmp(name, "_Z", 2) == 0 ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
+
+	snprintf(text, bytes, "%s", clear ? clear : name);
+	free(clear);
+}
+
 static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;

@@ -20,6 +20,8 @@ struct ksr_elf *ksr_elf_create(int fd, const char *name);
 void ksr_elf_destroy(struct ksr_elf *elf);
 /* Bytes of the file's build-id, 0 when it has none. */
 size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id);
+/* For symbolize_data.c: the name as its language writes it, cut to bytes. */
+void ksr_elf_demangle(const char *name, char *text, size_t bytes);
 /* For symbolize_data.c; the module is the file's own, at address 0. */
 struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf);
 /* The caller frees the answer. */

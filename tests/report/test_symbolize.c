@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "symbolize.h"
+#include "symbolize_elf.h"
 #include "symbolize_cache.h"
 
 static char folder[64];
@@ -98,4 +99,18 @@ Test(symbolize, test_plumbing)
 	cr_assert_not(ksr_is_plumbing("PyBytes_FromStringAndSize", "python3.11"));
 	cr_assert_not(ksr_is_plumbing("malloc_config", "server"));
 	cr_assert_not(ksr_is_plumbing("main", "malloc"));
+}
+
+Test(symbolize, test_demangle)
+{
+	char text[24];
+
+	ksr_elf_demangle("_ZTV10BlockBegin", text, sizeof(text));
+	cr_assert_str_eq(text, "vtable for BlockBegin");
+	ksr_elf_demangle("main_arena", text, sizeof(text));
+	cr_assert_str_eq(text, "main_arena");
+	ksr_elf_demangle("_Znonsense", text, sizeof(text));
+	cr_assert_str_eq(text, "_Znonsense");
+	ksr_elf_demangle("_ZTV30AClassWithANameThatIsVeryLongX", text, sizeof(text));
+	cr_assert_eq(strlen(text), sizeof(text) - 1, "cut, and terminated");
 }
