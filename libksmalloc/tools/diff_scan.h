@@ -76,8 +76,8 @@ struct ksr_diff_cause {
 	bool example_alone;
 	int64_t deltas[KSR_FEW_DELTAS]; /* the first that were met; or distances of content */
 	uint32_t delta_count;		/* one more than fit: there are others */
-	uint32_t
-		*positions; /* words by their place in the page; never scaled, as is what follows */
+	uint32_t *positions; /* words by their place in the page; these and what follows are not
+				scaled */
 	struct ksr_diff_type types[KSR_DIFF_TYPES];
 	uint64_t typed; /* words with a pointer beside them */
 	/* Of other values: hashes of the pairs that occur most, for keys that are kept in many
