@@ -101,7 +101,7 @@ KSM_COLD static void init_shared(void)
 {
 	if (ksm_aside())
 		return;
-	ksm_span_init();
+	ksm_span_init(&ksm_je_malloc_conf);
 	ksm_region_init();
 	ksm_je_malloc_conf = JE_CONF_SHARED;
 	ksm_heap_bind_thread(0);
@@ -136,7 +136,10 @@ void ksm_heap_fini(void)
 		ksm_stat_unlink();
 }
 
-/* What the segment's header says of addresses. */
+/* Bytes that jemalloc has mapped. Synchronization: atomic. */
+static atomic_int_fast64_t mapped_bytes;
+
+/* What the segment's header says of addresses, and what was counted before there was one. */
 static void describe_layout(void)
 {
 	struct ksmalloc_segment_header *header = &ksm_stat->header;
@@ -150,6 +153,7 @@ static void describe_layout(void)
 	header->heap_bytes = heap.end - heap.begin;
 	header->mapping_base = mappings.begin;
 	header->mapping_bytes = mappings.end - mappings.begin;
+	ksm_stat_set(&header->stats.heap_mapped_bytes, (uint64_t)mapped_bytes);
 	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
 }
 
@@ -172,7 +176,7 @@ static int start_parts(void)
 	error = ksm_fork_init();
 	if (error)
 		return error;
-	ksm_span_init();
+	ksm_span_init(ksm_stat);
 	ksm_span_open();
 	describe_layout();
 	ksm_mapping_publish();
@@ -422,9 +426,6 @@ int ksm_heap_munmap(void *addr, size_t length);
 int ksm_heap_madvise(void *addr, size_t length, int advice);
 void ksm_heap_map_for_arena(unsigned int arena);
 _Noreturn void ksm_heap_bad_pointer(const char *what);
-
-/* Bytes that jemalloc mapped before there was a segment to count them in. */
-static atomic_int_fast64_t mapped_bytes;
 
 static void count_mapped(int64_t bytes)
 {

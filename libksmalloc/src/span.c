@@ -34,26 +34,34 @@ static struct {
 
 #define WIDE_BITS 46 /* user addresses of at least this many bits have room for the wide span */
 
-/* Where the base may lie. */
-static void choose_size(uintptr_t *lowest, uintptr_t *room)
+/*
+ * Where the base may lie. probe is the address of a mapping that the kernel has placed: it puts
+ * them far above the span, unless the program runs with the legacy layout (setarch -L, and
+ * unlimited stacks before Linux 6.9) or with a stack limit of many TiB. Then the span lies below.
+ */
+static void choose_size(uintptr_t probe, uintptr_t *lowest, uintptr_t *room)
 {
-	uintptr_t here = (uintptr_t)&here;
-	bool wide = here >> WIDE_BITS != 0 && !BUILT_FOR_TSAN;
+	bool wide = (uintptr_t)&wide >> WIDE_BITS != 0 && !BUILT_FOR_TSAN;
+	uintptr_t length, margin;
 
 	*lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
 	*room = wide ? 52 * KSM_TIB : 48 * KSM_GIB;
 	span.slot_shift = wide ? 30 : 28;
 	span.slot_count = wide ? KSM_SPAN_SLOTS : KSM_SPAN_SLOTS / 16;
+	length = (uintptr_t)span.slot_count << (span.slot_shift + 1);
+	margin = length / 8;
+	if (probe > *lowest + length + margin && probe - length - margin - *lowest < *room)
+		*room = probe - length - margin - *lowest;
 }
 
-void ksm_span_init(void)
+void ksm_span_init(const void *probe)
 {
 	uintptr_t lowest, room, unit;
 	uint64_t random[2];
 
 	if (span.base)
 		return;
-	choose_size(&lowest, &room);
+	choose_size((uintptr_t)probe, &lowest, &room);
 	if (ksm_layout_is_shared()) {
 		/* A finer grain, since it is a secret of many processes. */
 		random[0] = ksm_layout_word(KSMALLOC_SEED_SLOTS);

@@ -67,8 +67,11 @@ KSM_INLINE bool ksm_span_is_small(size_t size)
 	return size < __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
 }
 
-/* Chooses the base, unless that was done. Nothing lies in the span yet. */
-void ksm_span_init(void);
+/*
+ * Chooses the base, unless that was done. Nothing lies in the span yet. probe is the address of
+ * any mapping that the kernel has placed, so that the span keeps away from there.
+ */
+void ksm_span_init(const void *probe);
 
 /* Lets free() find blocks in slots. */
 void ksm_span_open(void);

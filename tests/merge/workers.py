@@ -71,8 +71,8 @@ class Worker:
         return {}
 
     def join(self, segment):
-        # The tables stand at byte 192 of the header (ksmalloc/segment.h): offset, stride, capacity, count.
-        sites, slots = (struct.unpack_from("QIIII", segment, 192 + 24 * i) for i in range(2))
+        # The tables stand at byte 224 of the header (ksmalloc/segment.h): offset, stride, capacity, count.
+        sites, slots = (struct.unpack_from("QIIII", segment, 224 + 24 * i) for i in range(2))
         result, advised = {}, {mapping.begin: mapping for mapping in self.advised()}
         for i in range(slots[3]):
             base, _, site, _ = struct.unpack_from("QQII", segment, slots[0] + i * slots[1])

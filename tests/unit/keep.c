@@ -21,7 +21,7 @@ static void setup(void)
 	ksm_options.keep_bytes = 64 << 12;
 	cr_assert_eq(ksm_stat_init(), 0);
 	cr_assert_eq(ksm_site_init(), 0);
-	ksm_span_init();
+	ksm_span_init((void *)UINTPTR_MAX);
 	ksm_keep_add_pool(&pool);
 	cr_assert_eq(ksm_slot_create(&pool, &slot), 0);
 	cr_assert_eq(ksm_slot_reserve(slot, 4096), 0);

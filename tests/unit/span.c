@@ -17,7 +17,7 @@ Test(span, slots_are_aligned_and_apart)
 	uint32_t probe = 0;
 	uintptr_t last = 0;
 
-	ksm_span_init();
+	ksm_span_init((void *)UINTPTR_MAX);
 	ksm_span_open();
 	for (int i = 0; i < 600; i++) {
 		uintptr_t slot = ksm_span_claim(42, 0, &probe, &owner);
@@ -37,7 +37,7 @@ Test(span, every_slot_can_be_had_and_no_more)
 	uint32_t taken = 0;
 	uint32_t probe = 0;
 
-	ksm_span_init();
+	ksm_span_init((void *)UINTPTR_MAX);
 	ksm_span_open();
 	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
 	while (ksm_span_claim(7, 0, &probe, &owner))
@@ -50,7 +50,7 @@ Test(span, an_abandoned_slot_has_no_owner_and_is_not_given_again)
 	uint32_t probe = 0;
 	uintptr_t slot;
 
-	ksm_span_init();
+	ksm_span_init((void *)UINTPTR_MAX);
 	ksm_span_open();
 	slot = ksm_span_claim(7, 0, &probe, &owner);
 	ksm_span_abandon(slot);
@@ -63,7 +63,7 @@ Test(span, the_stack_and_the_heap_lie_outside)
 {
 	int local;
 
-	ksm_span_init();
+	ksm_span_init((void *)UINTPTR_MAX);
 	ksm_span_open();
 	cr_assert_not(ksm_span_holds(&local));
 	cr_assert_not(ksm_span_holds(&owner));
