@@ -120,10 +120,9 @@ class Way:
             return ["setarch", "-R", bench.program("mergeable")]
         if self.run is None:
             return []
-        words = [bench.tool(), "run", *self.run, f"--group={group}"]
+        words = [bench.tool(), "run", *self.run, f"--group={group}", "--quiet"]
         if self.profile:
             words.append(f"--profile={workload.name}")
-            words.append("--quiet")
         return words + ["--"]
 
     def environment(self, bench, workload, folder):
