@@ -90,12 +90,13 @@ static void restore(char *const *environment)
 
 void ksm_layout_init(char *const *environment)
 {
-	bool executed = ksm_options.layout_pid == (uint64_t)ksm_os_pid();
-	bool randomised = ksm_os_is_randomised();
+	bool executed, randomised;
 	uint64_t limit;
 
 	if (ksm_options.layout != KSM_LAYOUT_SHARED)
 		return;
+	executed = ksm_options.layout_pid == (uint64_t)ksm_os_pid();
+	randomised = ksm_os_is_randomised();
 	layout.error = read_seed();
 	if (!layout.error)
 		layout.error = ksm_os_stack_limit(&limit);
