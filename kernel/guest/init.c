@@ -118,7 +118,9 @@ static void mount_host(const char *path, const char *tag, const char *at, unsign
 	int failed;
 
 	if (is_qemu)
-		failed = mount(tag, at, "9p", flags, "trans=virtio,version=9p2000.L,msize=262144,cache=none");
+		failed = mount(tag, at, "9p", flags, flags & MS_RDONLY ?
+			       "trans=virtio,version=9p2000.L,msize=262144,cache=loose" :
+			       "trans=virtio,version=9p2000.L,msize=262144,cache=none");
 	else
 		failed = mount("none", at, "hostfs", flags, path);
 	if (failed)

@@ -84,16 +84,15 @@ run_guest() {
 	setsid "$@" &
 	guest=$!
 	trap 'kill -KILL -- "-$guest" 2>/dev/null; exit 130' INT TERM HUP
-	if [[ -z $seconds ]]; then
-		wait "$guest"
-	else
-		while kill -0 "$guest" 2>/dev/null; do
-			((waited >= seconds * 5)) && { timed_out=true; kill -KILL -- "-$guest" 2>/dev/null; break; }
+	# The shell would tell how the guest ended, among the guest's own output.
+	{
+		while [[ $seconds ]] && kill -0 "$guest"; do
+			((waited >= seconds * 5)) && { timed_out=true; kill -KILL -- "-$guest"; break; }
 			sleep 0.2
 			waited=$((waited + 1))
 		done
-		wait "$guest" 2>/dev/null
-	fi
+		wait "$guest"
+	} 2>/dev/null
 	# A guest that died may leave processes of its own programs behind.
 	kill -KILL -- "-$guest" 2>/dev/null
 	trap - INT TERM HUP
