@@ -25,10 +25,19 @@
 
 /* Synchronization: atomic. */
 static atomic_int walks;
-static atomic_bool forking;
+static atomic_int forks;	/* forks that are under way; several threads may be at it */
 
-/* A fork does not wait for ever: the walker may itself wait for the forking thread. */
-#define FORK_WAIT_MS 100
+/*
+ * True in a child whose parent forked while a thread was still walking: the locks that it held
+ * are never let go here. Sites are their callers alone from then on.
+ */
+static atomic_bool stranded;
+
+/*
+ * A fork does not wait for ever: the walker may itself wait for the forking thread. On a
+ * loaded machine a walker can be off the processor for long.
+ */
+#define FORK_WAIT_MS 1000
 
 /*
  * The unwinder calls these two around the part of a walk that takes the
@@ -41,8 +50,11 @@ void ksm_unwind_slow_end(void);
 
 int ksm_unwind_slow_begin(void)
 {
+	/* Asked first, so that who is refused again and again is not taken for a walker. */
+	if (atomic_load(&forks) > 0)
+		return -1;
 	atomic_fetch_add(&walks, 1);
-	if (!atomic_load(&forking))
+	if (atomic_load(&forks) == 0)
 		return 0;
 	atomic_fetch_sub(&walks, 1);
 	return -1;
@@ -66,9 +78,12 @@ static int walk(void **addresses, int room)
 	(void)room;
 	return -1;
 #else
-	int count = unw_backtrace(addresses, room);
+	int count;
 
-	while (count < 0 && atomic_load(&forking)) {
+	if (ksm_unlikely(atomic_load_explicit(&stranded, memory_order_relaxed)))
+		return -1;
+	count = unw_backtrace(addresses, room);
+	while (count < 0 && atomic_load(&forks) > 0) {
 		sched_yield();
 		count = unw_backtrace(addresses, room);
 	}
@@ -220,20 +235,22 @@ void ksm_unwind_prefork(void)
 {
 	uint64_t deadline = ksm_os_now_ms() + FORK_WAIT_MS;
 
-	atomic_store(&forking, true);
+	atomic_fetch_add(&forks, 1);
 	while (atomic_load(&walks) > 0 && ksm_os_now_ms() < deadline)
 		sched_yield();
 }
 
 void ksm_unwind_postfork_parent(void)
 {
-	atomic_store(&forking, false);
+	atomic_fetch_sub(&forks, 1);
 }
 
 void ksm_unwind_postfork_child(void)
 {
+	if (atomic_load(&walks) > 0)
+		atomic_store(&stranded, true);
 	atomic_store(&walks, 0);
-	atomic_store(&forking, false);
+	atomic_store(&forks, 0);
 }
 
 /*
