@@ -10,9 +10,9 @@
  * exits, gives advice and hints, and checks. What the kernel has not (hints on an unpatched
  * kernel) is refused with EINVAL and counts for nothing.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
