@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kernel-merge CASE PAGES_TO_SCAN: one case of bench/kernel, run inside a guest as root.
+ *
+ * Two processes, each with memory that is unique and memory that is equal in both, mergeable,
+ * the unique part at the lower address. Prints the seconds until 95 % of the equal part is
+ * merged, counted from when KSM starts (or, for late-fill, from the last write), and ksmd's CPU
+ * seconds until then:
+ *
+ *   seconds 1.234
+ *   cpu 0.567
+ *
+ * A kernel that does not know hints or merging on request ignores them here; what is measured
+ * then is what such a program gets there.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096UL
+#define MIB (1024 * 1024UL)
+#define PROCESSES 2
+#define LIMIT_SECONDS 300
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+#define PR_SET_VMA_KSM_HINT 0x4b53
+#define PR_KSM_MERGE 0x4b534d47
+#define HINT(site, priority, stability) ((uint64_t)(site) | (uint64_t)(priority) << 48 | (uint64_t)(stability) << 52)
+
+struct scenario {
+	const char *name;
+	unsigned long unique_mib, equal_mib;
+	uint64_t unique_hint, equal_hint;	/* 0: none */
+	bool late;		/* the equal part is written when KSM runs already, at 50 MiB/s */
+	bool request;		/* merged on request, while ksmd rests */
+};
+
+static const struct scenario scenarios[] = {
+	{ "needle", 1024, 32, 0, HINT(1, 8, 0), false, false },
+	{ "needle-settled", 1024, 32, 0, HINT(1, 8, 2), false, false },
+	{ "late-fill", 512, 32, 0, HINT(1, 8, 0), true, false },
+	{ "merge-now", 1024, 32, 0, HINT(1, 8, 2), false, true },
+	{ "no-hint", 256, 256, 0, 0, false, false },
+	{ "wrong-hint-small", 32, 512, HINT(1, 15, 0), 0, false, false },
+	{ "wrong-hint-large", 1024, 32, HINT(1, 15, 0), 0, false, false },
+	{ "flat-0", 0, 32, 0, HINT(1, 8, 0), false, false },
+	{ "flat-256", 256, 32, 0, HINT(1, 8, 0), false, false },
+	{ "flat-1024", 1024, 32, 0, HINT(1, 8, 0), false, false },
+};
+
+/* What the processes tell each other. */
+struct shared {
+	volatile int ready, filled;
+	volatile bool start;
+};
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void write_setting(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/ksm/%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		die(path);
+	close(fd);
+}
+
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = 0;
+	return got > 0;
+}
+
+/* ksmd is the only thread of that name. */
+static int find_ksmd(void)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	char path[64], text[64];
+
+	while (folder && (entry = readdir(folder))) {
+		if (atoi(entry->d_name) <= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
+		if (read_text(path, text, sizeof(text)) && !strcmp(text, "ksmd\n")) {
+			int pid = atoi(entry->d_name);
+
+			closedir(folder);
+			return pid;
+		}
+	}
+	fprintf(stderr, "no ksmd\n");
+	exit(1);
+}
+
+static double ksmd_seconds(int pid)
+{
+	char path[64], text[4096], *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/sched", pid);
+	if (!read_text(path, text, sizeof(text)))
+		die(path);
+	line = strstr(text, "se.sum_exec_runtime");
+	line = line ? strchr(line, ':') : NULL;
+	return line ? strtod(line + 1, NULL) / 1000 : 0;
+}
+
+static unsigned long merged_pages(const pid_t *pids)
+{
+	unsigned long sum = 0;
+	char path[64], text[32];
+	int i;
+
+	for (i = 0; i < PROCESSES; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/ksm_merging_pages", pids[i]);
+		if (read_text(path, text, sizeof(text)))
+			sum += strtoul(text, NULL, 10);
+	}
+	return sum;
+}
+
+static char *map(unsigned long mib, uint64_t hint)
+{
+	char *at;
+
+	if (!mib)
+		return NULL;
+	at = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		die("mmap");
+	if (madvise(at, mib * MIB, MADV_MERGEABLE))
+		die("madvise");
+	if (hint)
+		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, at, mib * MIB, hint);
+	return at;
+}
+
+/* Each page differs from the others in its first words, as most real pages do. */
+static void fill(char *at, unsigned long mib, uint64_t seed, double mib_per_second)
+{
+	double begin = now();
+	unsigned long i;
+
+	for (i = 0; i < mib * MIB; i += PAGE) {
+		uint64_t *words = (uint64_t *)(at + i);
+
+		memset(words, 0x5a, PAGE);
+		words[0] = seed;
+		words[1] = i * 0x9e3779b97f4a7c15ULL;
+		if (mib_per_second && !(i % MIB))
+			while (now() < begin + i / (double)MIB / mib_per_second)
+				usleep(1000);
+	}
+}
+
+static void work(const struct scenario *s, struct shared *shared, int number)
+{
+	/* The kernel maps from the top down: what is mapped later lies lower. */
+	char *equal = map(s->equal_mib, s->equal_hint);
+	char *unique = map(s->unique_mib, s->unique_hint);
+
+	fill(unique, s->unique_mib, 1000 + number, 0);
+	if (!s->late)
+		fill(equal, s->equal_mib, 1, 0);
+	__sync_fetch_and_add(&shared->ready, 1);
+	while (!shared->start)
+		usleep(1000);
+	if (s->late)
+		fill(equal, s->equal_mib, 1, 50);
+	if (s->request)
+		prctl(PR_KSM_MERGE, equal, s->equal_mib * MIB, 0, 0);
+	__sync_fetch_and_add(&shared->filled, 1);
+	for (;;)
+		pause();
+}
+
+static const struct scenario *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
+		if (!strcmp(scenarios[i].name, name))
+			return &scenarios[i];
+	fprintf(stderr, "no case '%s'\n", name);
+	exit(2);
+}
+
+/* Returns the seconds from @begin, or from the last write, or -1 after LIMIT_SECONDS. */
+static double wait_for_merge(const struct scenario *s, const struct shared *shared, const pid_t *pids)
+{
+	unsigned long wanted = s->equal_mib * MIB / PAGE * PROCESSES * 95 / 100;
+	double begin = now();
+
+	if (s->late) {
+		while (shared->filled < PROCESSES)
+			usleep(1000);
+		begin = now();
+	}
+	while (merged_pages(pids) < wanted) {
+		if (now() - begin > LIMIT_SECONDS)
+			return -1;
+		usleep(5000);
+	}
+	return now() - begin;
+}
+
+int main(int argc, char **argv)
+{
+	struct shared *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct scenario *s;
+	pid_t pids[PROCESSES];
+	double cpu, seconds;
+	int i, ksmd;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: kernel-merge CASE PAGES_TO_SCAN\n");
+		return 2;
+	}
+	s = find(argv[1]);
+	ksmd = find_ksmd();
+	write_setting("pages_to_scan", argv[2]);
+	for (i = 0; i < PROCESSES; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			work(s, shared, i);
+	}
+	while (shared->ready < PROCESSES)
+		usleep(1000);
+	/* ksmd must run for requests, but it shall not be what merges. */
+	if (s->request) {
+		write_setting("pages_to_scan", "1");
+		write_setting("sleep_millisecs", "1000");
+	}
+	cpu = ksmd_seconds(ksmd);
+	write_setting("run", "1");
+	shared->start = true;
+	seconds = wait_for_merge(s, shared, pids);
+	cpu = ksmd_seconds(ksmd) - cpu;
+	for (i = 0; i < PROCESSES; i++)
+		kill(pids[i], SIGKILL);
+	printf("seconds %.4f\ncpu %.4f\n", seconds, cpu);
+	return seconds < 0;
+}
