@@ -40,9 +40,9 @@ extern const char *ksm_je_malloc_conf;
 const char *ksm_je_malloc_conf = JE_CONF;
 
 /*
- * In the shared layout nothing may depend on time: what is freed is given back at once. Each part
- * of the process has an arena, and arena 0 is left to jemalloc itself, which takes
- * memory from it when threads come and go.
+ * In the shared layout nothing may depend on time: with a decay time of 0, freed memory is given
+ * back by count (third_party/jemalloc/patches). Each part of the process has an arena, and
+ * arena 0 is left to jemalloc itself, which takes memory from it when threads come and go.
  */
 #define JE_CONF_SHARED JE_CONF ",narenas:33,dirty_decay_ms:0,muzzy_decay_ms:0"
 static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
