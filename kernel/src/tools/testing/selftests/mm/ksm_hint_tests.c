@@ -596,15 +596,117 @@ static void test_merge_now_users(void)
 {
 	long same = merge_as(0), other = merge_as(65534);
 
-	ksft_test_result(same >= 14 && same <= 16, "merge now: with memory of the same user (%ld)\n",
-			 same);
+	ksft_test_result(same >= 14 && same <= 16,
+			 "merge now: with memory of the same user (%ld)\n", same);
 	ksft_test_result(other == 0,
 			 "merge now: not with memory of another user (%ld)\n", other);
 	ksm_set("merge_now_scope", "system");
 	other = merge_as(65534);
-	ksft_test_result(other >= 14 && other <= 16, "merge now: of all users if root wants it (%ld)\n",
-			 other);
+	ksft_test_result(other >= 14 && other <= 16,
+			 "merge now: of all users if root wants it (%ld)\n", other);
 	ksm_set("merge_now_scope", "user");
+}
+
+struct site {
+	unsigned long site, priority, stability, vm_pages, merged, unshared,
+		      unstable, saved, scanned, zero, cow_broken, skipped;
+};
+
+/* The row of a site in /proc/self/ksm_sites; what all sites save, if wanted. */
+static bool site_row(unsigned long site, struct site *row, unsigned long *saved)
+{
+	FILE *file = fopen("/proc/self/ksm_sites", "r");
+	char line[512];
+	bool found = false;
+	struct site r;
+
+	if (!file)
+		ksft_exit_fail_msg("cannot read /proc/self/ksm_sites\n");
+	if (saved)
+		*saved = 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu",
+			   &r.site, &r.priority, &r.stability, &r.vm_pages,
+			   &r.merged, &r.unshared, &r.unstable, &r.saved,
+			   &r.scanned, &r.zero, &r.cow_broken, &r.skipped) != 12)
+			continue;
+		if (saved)
+			*saved += r.saved;
+		if (r.site == site) {
+			*row = r;
+			found = true;
+		}
+	}
+	fclose(file);
+	return found;
+}
+
+static void wait_scans(int scans)
+{
+	long until = ksm_read("full_scans") + scans;
+	int wait = 60 * 1000;
+
+	while (ksm_read("full_scans") < until && wait--)
+		usleep(1000);
+}
+
+static void test_sites(void)
+{
+	unsigned long len = 256 * page, i, saved;
+	char *a = map_alone(2 * len), *b = map_alone(len), *c = map_alone(len);
+	struct site row = {};
+
+	ksm_set("pages_to_scan", "10000");
+	ksm_set("run", "2");
+	fill(a, len, 21);
+	fill(a + len, len, 21);
+	fill(b, len, 22);
+	fill(c, len, 21);
+	madvise(a, 2 * len, MADV_MERGEABLE);
+	madvise(b, len, MADV_MERGEABLE);
+	madvise(c, len, MADV_MERGEABLE);
+	hint(a, 2 * len, word(21, 9, 2));
+	hint(b, len, word(22, 3, 0));
+	ksft_test_result(site_row(21, &row, NULL) && row.vm_pages == 512 &&
+			 row.priority == 9 && row.stability == 2 && !row.merged,
+			 "sites: a row before anything was scanned\n");
+	two_scans();
+	site_row(21, &row, &saved);
+	ksft_test_result(row.merged == 512 && row.vm_pages == 512 &&
+			 row.scanned >= 512, "sites: %lu of 512 merged\n", row.merged);
+	ksft_test_result(saved == (unsigned long)ksm_read("pages_sharing") &&
+			 saved == 512, "sites: what all of them save, %lu, is pages_sharing\n",
+			 saved);
+	ksft_test_result(site_row(22, &row, NULL) && !row.merged && !row.saved &&
+			 row.unshared + row.unstable == 256, "sites: nothing merged of another\n");
+
+	/* Whoever pays, it is paid for when he leaves. */
+	munmap(c, len);
+	wait_scans(3);
+	site_row(21, &row, &saved);
+	ksft_test_result(row.saved == 256 && saved == 256 &&
+			 ksm_read("pages_sharing") == 256,
+			 "sites: %lu saved after others have left\n", row.saved);
+
+	for (i = 0; i < 10; i++)
+		a[i * page + 100] = i + 1;
+	wait_scans(3);
+	site_row(21, &row, NULL);
+	ksft_test_result(row.cow_broken == 10 && row.saved == 246,
+			 "sites: %lu of 10 merges found broken\n", row.cow_broken);
+
+	hint(a, len, word(23, 1, 0));
+	wait_scans(3);
+	site_row(23, &row, NULL);
+	ksft_test_result(row.merged == 246 && row.vm_pages == 256 &&
+			 site_row(21, &row, NULL) && row.vm_pages == 256,
+			 "sites: a new hint moves what is counted\n");
+
+	munmap(b, len);
+	wait_scans(4);
+	ksft_test_result(!site_row(22, &row, NULL),
+			 "sites: a row goes after its last VMA\n");
+	munmap(a, 2 * len);
 }
 
 static void test_nothing_left(void)
@@ -636,7 +738,7 @@ int main(int argc, char **argv)
 		ksft_exit_skip("this kernel knows no hints\n");
 	if (geteuid() || access(KSM "run", W_OK))
 		ksft_exit_skip("must be run as root\n");
-	ksft_set_plan(68);
+	ksft_set_plan(76);
 
 	ksm_set("run", "2");
 	ksm_set("pages_to_scan", "10000");
@@ -662,6 +764,7 @@ int main(int argc, char **argv)
 	test_merge_now_arguments();
 	test_merge_now();
 	test_merge_now_users();
+	test_sites();
 	test_nothing_left();
 	ksft_finished();
 }
