@@ -35,8 +35,11 @@ struct table_rule {
 #field, offsetof(struct ksmalloc_segment_header, field), bytes, max                \
 	}
 
+/* What version 2 had: see KSMALLOC_SEGMENT_OLDEST. */
+#define HEADER_BYTES_MIN offsetof(struct ksmalloc_segment_header, stats.hints_total)
+
 static const struct table_rule table_rules[] = {
-	RULE(sites, sizeof(struct ksmalloc_segment_site), 16 * KSMALLOC_MAX_SITES),
+	RULE(sites, offsetof(struct ksmalloc_segment_site, hint), 16 * KSMALLOC_MAX_SITES),
 	RULE(slots, sizeof(struct ksmalloc_segment_slot), 16 * KSMALLOC_MAX_SLOTS),
 	RULE(modules, sizeof(struct ksmalloc_segment_module), 16 * KSMALLOC_MAX_MODULES),
 	RULE(strings, 1, 16 * KSMALLOC_STRINGS_BYTES),
@@ -82,12 +85,12 @@ static int check_header(const struct ksmalloc_segment_header *header, size_t siz
 {
 	if (memcmp(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic)) != 0)
 		return refuse(why, "magic is not that of a segment");
-	if (header->version != KSMALLOC_SEGMENT_VERSION)
-		return refuse(why, "version %u, this program knows version %u", header->version,
-			      KSMALLOC_SEGMENT_VERSION);
-	if (header->header_bytes < sizeof(*header) || header->header_bytes > size)
+	if (header->version < KSMALLOC_SEGMENT_OLDEST || header->version > KSMALLOC_SEGMENT_VERSION)
+		return refuse(why, "version %u, this program knows versions %u to %u",
+			      header->version, KSMALLOC_SEGMENT_OLDEST, KSMALLOC_SEGMENT_VERSION);
+	if (header->header_bytes < HEADER_BYTES_MIN || header->header_bytes > size)
 		return refuse(why, "header of %u bytes, expected at least %zu and at most %zu",
-			      header->header_bytes, sizeof(*header), size);
+			      header->header_bytes, HEADER_BYTES_MIN, size);
 	if (header->size_bytes > size)
 		return refuse(why, "truncated: says %" PRIu64 " bytes, has %zu", header->size_bytes,
 			      size);
@@ -121,8 +124,9 @@ static int check_sites(const unsigned char *data, const struct ksmalloc_segment_
 	for (uint32_t i = 0; i < header->sites.count; i++) {
 		struct ksmalloc_segment_site site;
 
+		/* What is looked at stands before all that versions may lack. */
 		memcpy(&site, data + header->sites.offset + (uint64_t)i * header->sites.stride,
-		       sizeof(site));
+		       offsetof(struct ksmalloc_segment_site, hint));
 		if (site.frame_count > KSMALLOC_MAX_FRAMES)
 			return refuse(why, "site %u: %u frames, at most %u are possible", i,
 				      site.frame_count, KSMALLOC_MAX_FRAMES);
@@ -213,11 +217,15 @@ int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment
 	int error;
 
 	why[0] = '\0';
-	if (size < sizeof(*header))
+	if (size < HEADER_BYTES_MIN)
 		return refuse(why, "truncated: %zu bytes, the header alone has %zu", size,
-			      sizeof(*header));
-	memcpy(header, data, sizeof(*header));
+			      HEADER_BYTES_MIN);
+	memset(header, 0, sizeof(*header));
+	memcpy(header, data, ksm_min(size, sizeof(*header)));
 	error = check_header(header, size, why);
+	if (!error && header->header_bytes < sizeof(*header))
+		memset((char *)header + header->header_bytes, 0,
+		       sizeof(*header) - header->header_bytes);
 	for (size_t i = 0; i < KSM_COUNT_OF(table_rules) && !error; i++)
 		error = check_table(&table_rules[i], header, size, why);
 	if (!error)
@@ -414,7 +422,9 @@ static const unsigned char *record(const struct ksr_snapshot *snapshot,
 void ksr_snapshot_site(const struct ksr_snapshot *snapshot, uint32_t index,
 		       struct ksmalloc_segment_site *site)
 {
-	memcpy(site, record(snapshot, &snapshot->header.sites, index), sizeof(*site));
+	memset(site, 0, sizeof(*site));
+	memcpy(site, record(snapshot, &snapshot->header.sites, index),
+	       ksm_min(sizeof(*site), snapshot->header.sites.stride));
 }
 
 void ksr_snapshot_slot(const struct ksr_snapshot *snapshot, uint32_t index,

@@ -9,72 +9,55 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-static int advise_madvise(void *addr, size_t length, uint64_t site)
+static int advise_madvise(void *addr, size_t length)
 {
-	(void)site;
 	return ksm_os_madvise(addr, length, MADV_MERGEABLE);
 }
 
-/* The word of version 1 of the interface: site, priority, stability (0: unknown). */
-static uint64_t hint_word(uint64_t site)
-{
-	return (site & ((UINT64_C(1) << 48) - 1)) | ksm_options.hint_priority << 48;
-}
-
-/*
- * A kernel that takes hints. One that is refused changes nothing about the advice: the
- * memory is scanned like any other.
- */
-static int advise_prctl(void *addr, size_t length, uint64_t site)
-{
-	int error = ksm_os_madvise(addr, length, MADV_MERGEABLE);
-
-	if (!error && site && ksm_os_hint(addr, length, hint_word(site)) != 0 && ksm_stat)
-		ksm_stat_add(&ksm_stat->header.stats.hint_failed_total, 1);
-	return error;
-}
-
-static int advise_none(void *addr, size_t length, uint64_t site)
+static int advise_none(void *addr, size_t length)
 {
 	(void)addr;
 	(void)length;
-	(void)site;
 	return -EINVAL;
 }
 
 /* All memory of the process is mergeable already. */
-static int advise_process(void *addr, size_t length, uint64_t site)
+static int advise_process(void *addr, size_t length)
 {
 	(void)addr;
 	(void)length;
-	(void)site;
 	return 0;
 }
 
-static int advise_first(void *addr, size_t length, uint64_t site);
-
 /* What every process begins with: most never advise anything and need not ask the kernel. */
-static const struct ksm_hint_ops hint_unknown = { "unknown", advise_first };
-static const struct ksm_hint_ops hint_prctl = { "prctl", advise_prctl };
-static const struct ksm_hint_ops hint_madvise = { "madvise", advise_madvise };
-static const struct ksm_hint_ops hint_process = { "process", advise_process };
-static const struct ksm_hint_ops hint_none = { "none", advise_none };
+static const struct ksm_hint_ops hint_unknown = { "unknown", NULL, NULL };
+static const struct ksm_hint_ops hint_process_unknown = { "process", NULL, NULL };
+
+static const struct ksm_hint_ops hint_prctl = { "prctl", advise_madvise, ksm_os_hint };
+static const struct ksm_hint_ops hint_madvise = { "madvise", advise_madvise, NULL };
+static const struct ksm_hint_ops hint_process_prctl = { "process+prctl", advise_process, ksm_os_hint };
+static const struct ksm_hint_ops hint_process = { "process", advise_process, NULL };
+static const struct ksm_hint_ops hint_none = { "none", advise_none, NULL };
 
 static _Atomic(const struct ksm_hint_ops *) backend = &hint_unknown;
+static bool covers_process; /* Synchronization: written before there are threads. */
 static atomic_bool can_name = true;
 
-/* Asks the kernel what it can. */
-static const struct ksm_hint_ops *choose(void)
+/* The back end, after the kernel was asked what it can. */
+static const struct ksm_hint_ops *chosen(void)
 {
-	const struct ksm_hint_ops *chosen = ksm_os_hint(NULL, 0, 0) == 0 ? &hint_prctl : &hint_madvise;
+	const struct ksm_hint_ops *ops = atomic_load_explicit(&backend, memory_order_relaxed);
+	bool hints;
 
-	atomic_store(&backend, chosen);
-	return chosen;
-}
-
-static int advise_first(void *addr, size_t length, uint64_t site)
-{
-	return choose()->advise(addr, length, site);
+	if (ksm_likely(ops != &hint_unknown && ops != &hint_process_unknown))
+		return ops;
+	hints = ksm_os_hint(NULL, 0, 0) == 0;
+	if (covers_process)
+		ops = hints ? &hint_process_prctl : &hint_process;
+	else
+		ops = hints ? &hint_prctl : &hint_madvise;
+	atomic_store(&backend, ops);
+	return ops;
 }
 
 /* The first pieces of the region heap are mapped before there is a segment to count in. */
@@ -92,18 +75,59 @@ static void count_failure(int error)
 void ksm_hint_init(void)
 {
 	/* Where the kernel cannot do that, slots are advised one by one. */
-	if (ksm_options.advise == KSM_ADVISE_PROCESS && ksm_os_merge_process() == 0)
-		atomic_store(&backend, &hint_process);
+	covers_process = ksm_options.advise == KSM_ADVISE_PROCESS && ksm_os_merge_process() == 0;
+	if (covers_process)
+		atomic_store(&backend, &hint_process_unknown);
 }
 
 bool ksm_hint_covers_process(void)
 {
-	return atomic_load(&backend) == &hint_process;
+	return covers_process;
 }
 
-bool ksm_hint_advise(void *addr, size_t length, uint64_t site)
+uint64_t ksm_hint_word(uint64_t site, uint64_t priority, enum ksmalloc_stability stability, bool peers)
 {
-	int error = atomic_load(&backend)->advise(addr, length, site);
+	return (site & KSMALLOC_HINT_SITE_MASK) | priority << KSMALLOC_HINT_PRIORITY_SHIFT |
+	       (uint64_t)stability << KSMALLOC_HINT_STABILITY_SHIFT |
+	       (peers ? KSMALLOC_HINT_PEERS : 0);
+}
+
+uint64_t ksm_hint_region_word(enum ksmalloc_hint_region region)
+{
+	/* Less urgent than slots, whose content is known to be large. 0 stays "like any other". */
+	uint64_t priority = (ksm_options.hint_priority + 1) / 2;
+
+	/* Regions have equal addresses in the group, and so do their pages. */
+	return ksm_hint_word(region, priority, KSMALLOC_STABILITY_UNKNOWN, true);
+}
+
+bool ksm_hint_is_taken(void)
+{
+	return chosen()->hint != NULL;
+}
+
+int ksm_hint_set(void *addr, size_t length, uint64_t word)
+{
+	const struct ksm_hint_ops *ops = chosen();
+	int error;
+
+	if (!ops->hint)
+		return -EOPNOTSUPP;
+	error = ops->hint(addr, length, word);
+	if (!ksm_stat)
+		return error;
+	if (!error) {
+		ksm_stat_add(&ksm_stat->header.stats.hints_total, 1);
+	} else {
+		ksm_stat_add(&ksm_stat->header.stats.hint_failed_total, 1);
+		ksm_stat_set(&ksm_stat->header.stats.hint_errno, (uint64_t)-error);
+	}
+	return error;
+}
+
+bool ksm_hint_advise(void *addr, size_t length)
+{
+	int error = chosen()->advise(addr, length);
 
 	if (error) {
 		/* EINVAL is how a kernel without KSM answers (madvise(2)): it will not change. */
@@ -153,7 +177,5 @@ void ksm_hint_name(void *addr, size_t length, const char *name)
 
 const char *ksm_hint_backend(void)
 {
-	const struct ksm_hint_ops *current = atomic_load(&backend);
-
-	return (current == &hint_unknown ? choose() : current)->name;
+	return chosen()->name;
 }

@@ -4,13 +4,14 @@
  *
  * What it is: one call for a range that is newly mapped and not yet touched,
  * behind a table of operations for each kind of kernel:
- *   prctl    MADV_MERGEABLE and PR_SET_VMA_KSM_HINT: the site and its priority, for a
- *            kernel with kernel/'s patches, asked once
- *   madvise  MADV_MERGEABLE, any kernel with KSM
- *   process  PR_SET_MEMORY_MERGE marked all memory, now and later (Linux 6.4)
- *   none     no KSM: nothing is said
- * What it is not: the decision which slots are advised, and it is never called for
- * single blocks: a slot that grows inherits what was said of it.
+ *   prctl          MADV_MERGEABLE and PR_SET_VMA_KSM_HINT: site, priority and stability, for
+ *                  a kernel with kernel/'s patches, asked once
+ *   madvise        MADV_MERGEABLE, any kernel with KSM
+ *   process        PR_SET_MEMORY_MERGE marked all memory, now and later (Linux 6.4)
+ *   process+prctl  the same, and hints
+ *   none           no KSM: nothing is said
+ * What it is not: the decision which slots are advised or what a hint says, and it is never
+ * called for single blocks: a slot that grows inherits what was said of it.
  *
  * Locking: none; the back end is an atomic pointer.
  * Failure: is counted in the segment and changes nothing else.
@@ -20,10 +21,14 @@
 
 #include "base.h"
 
+#include <ksmalloc/segment.h>
+
 struct ksm_hint_ops {
 	const char *name;
-	/* Marks a whole mapping as mergeable memory of the site, 0 for no site. 0 or -errno. */
-	int (*advise)(void *addr, size_t length, uint64_t site);
+	/* Marks a whole mapping as mergeable. 0 or -errno. */
+	int (*advise)(void *addr, size_t length);
+	/* Gives it a hint; NULL where the kernel takes none. 0 or -errno. */
+	int (*hint)(void *addr, size_t length, uint64_t word);
 };
 
 /* Chooses the back end, after the options were read; marks the whole process if they say so. */
@@ -33,7 +38,23 @@ void ksm_hint_init(void);
 bool ksm_hint_covers_process(void);
 
 /* Advises a mapping; true if the kernel took it. */
-bool ksm_hint_advise(void *addr, size_t length, uint64_t site);
+bool ksm_hint_advise(void *addr, size_t length);
+
+/*
+ * The word of version 1 of the hint interface. peers: equal content lies at the same place of
+ * its GiB in other processes. The region's words are those of memory that belongs to no site.
+ */
+uint64_t ksm_hint_word(uint64_t site, uint64_t priority, enum ksmalloc_stability stability, bool peers);
+uint64_t ksm_hint_region_word(enum ksmalloc_hint_region region);
+
+/* True if the kernel takes hints; asks it if nothing was advised before. */
+bool ksm_hint_is_taken(void);
+
+/*
+ * Hints mappings that were advised. 0, or -errno, which is counted: -EAGAIN at the limit of
+ * mappings; -EOPNOTSUPP, which is not counted, where the kernel takes no hints.
+ */
+int ksm_hint_set(void *addr, size_t length, uint64_t word);
 
 /*
  * Takes a mapping out of what merges: in a process that prctl(2) made mergeable as

@@ -19,8 +19,10 @@ static int advise_file(struct dl_phdr_info *info, size_t size, void *argument)
 		uintptr_t end = ksm_align_up(begin + segment->p_memsz, KSM_PAGE);
 
 		begin = ksm_align_down(begin, KSM_PAGE);
-		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && begin < end)
-			ksm_hint_advise((void *)begin, end - begin, 0);
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && begin < end &&
+		    ksm_hint_advise((void *)begin, end - begin))
+			ksm_hint_set((void *)begin, end - begin,
+				     ksm_hint_region_word(KSMALLOC_HINT_DATA));
 	}
 	return 0;
 }

@@ -67,6 +67,7 @@ int ksm_placed_init(void)
 		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
 		nurseries[i].pool.part = ksm_layout_part(i);
 		nurseries[i].pool.advise = advise && i != DENIED;
+		nurseries[i].pool.hint = ksm_hint_region_word(KSMALLOC_HINT_NURSERIES);
 	}
 	nurseries[DENIED].pool.is_private = true;
 	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
@@ -221,6 +222,8 @@ KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part 
 	pool->site = site->index;
 	pool->part = part->part;
 	pool->advise = site->advise;
+	pool->hint = ksm_hint_word(site->id, ksm_options.hint_priority, KSMALLOC_STABILITY_UNKNOWN,
+				   ksm_span_has_peers());
 	ksm_keep_add_pool(pool);
 	part->pool = pool;
 	if (site->record->state != KSMALLOC_SITE_PLACED)

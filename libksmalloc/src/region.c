@@ -13,6 +13,8 @@
 #define NAME_PREFIX "ksmalloc:"
 
 static const char *const names[KSM_REGIONS] = { NAME_PREFIX "heap", NAME_PREFIX "mappings" };
+static const enum ksmalloc_hint_region hints[KSM_REGIONS] = { KSMALLOC_HINT_HEAP,
+							      KSMALLOC_HINT_MAPPINGS };
 
 static struct {
 	struct ksm_region_range all[KSM_REGIONS];
@@ -87,8 +89,8 @@ void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
 {
 	const struct ksm_region_range *all = &regions.all[region];
 
-	if (regions.advise[region])
-		ksm_hint_advise(addr, length, 0);
+	if (regions.advise[region] && ksm_hint_advise(addr, length))
+		ksm_hint_set(addr, length, ksm_hint_region_word(hints[region]));
 	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
 		ksm_hint_name(addr, length, names[region]);
 }

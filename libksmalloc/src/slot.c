@@ -54,8 +54,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 {
 	const struct ksm_pool *pool = slot->pool;
 	char name[32];
-	bool advised = pool->advise &&
-		       ksm_hint_advise(addr, length, pool->has_owners ? 0 : pool->site_id);
+	bool advised = pool->advise && ksm_hint_advise(addr, length);
+	bool hinted = advised && pool->hint && ksm_hint_set(addr, length, pool->hint) == 0;
 
 	if (pool->is_private || (!pool->advise && !pool->has_owners && ksm_hint_covers_process()))
 		ksm_hint_exempt(addr, length);
@@ -69,6 +69,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 
 		slot->record = ksm_stat_add_slot(slot->base, pool->site, flags);
 	}
+	if (hinted && !pool->has_owners)
+		ksm_stat_set(&ksm_stat->sites[pool->site].hint, pool->hint);
 	if (advised && !pool->has_owners)
 		__atomic_fetch_or(&ksm_stat->sites[pool->site].flags, KSMALLOC_SITE_ADVISED,
 				  __ATOMIC_RELAXED);

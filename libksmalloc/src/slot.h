@@ -41,6 +41,7 @@ struct ksm_pool {
 	uint32_t site;		/* index of the owner; 0 for nurseries and the private pool */
 	uint32_t part;		/* of the process, see layout.h */
 	uint32_t probe;		/* candidates of the span that were tried */
+	uint64_t hint;		/* for its mappings if they are advised, 0 for none */
 	bool advise;
 	bool is_private;	/* must not merge even if the whole process is mergeable */
 	bool has_owners;	/* blocks of many sites lie in it */

@@ -32,6 +32,7 @@ static struct {
 #define BUILT_FOR_TSAN false
 #endif
 
+#define PEER_SHIFT 30 /* the kernel's default peer_shift of 18, in bytes */
 #define WIDE_BITS 46 /* user addresses of at least this many bits have room for the wide span */
 
 /*
@@ -93,6 +94,12 @@ uintptr_t ksm_span_upper_half(size_t *length)
 uint32_t ksm_span_slot_shift(void)
 {
 	return span.slot_shift;
+}
+
+bool ksm_span_has_peers(void)
+{
+	/* In a narrow address space slots are less than a GiB. */
+	return ksm_layout_is_shared() || span.slot_shift >= PEER_SHIFT;
 }
 
 struct ksm_slot *ksm_span_slot_at(const void *p)

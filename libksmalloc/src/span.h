@@ -82,6 +82,12 @@ uintptr_t ksm_span_upper_half(size_t *length);
 /* log2 of the size of a slot. */
 uint32_t ksm_span_slot_shift(void);
 
+/*
+ * True if a block at the same place of its site's slot lies in the same place of its GiB in all
+ * processes, as the peers of a hint do.
+ */
+bool ksm_span_has_peers(void);
+
 /* The owner of the slot that p lies in, or NULL. p is held by the span. */
 struct ksm_slot *ksm_span_slot_at(const void *p);
 

@@ -20,8 +20,9 @@
  * afterwards. Every field has a fixed width. All sizes are bytes unless the
  * name says otherwise; integers have the byte order of the machine.
  *
- * Compatibility: a reader accepts a segment whose version it knows and uses the
- * strides written in the header, so that records may grow at their end.
+ * Compatibility: a reader accepts the versions from KSMALLOC_SEGMENT_OLDEST to its own and uses
+ * the strides written in the header: header and records only grow at their end, and what
+ * an older version has not reads as 0.
  *
  * Failure: the reader must treat each byte as hostile: offsets, counts and
  * strings are checked against the size of the mapping before they are used.
@@ -32,7 +33,8 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	2u
+#define KSMALLOC_SEGMENT_VERSION	3u	/* 2 has no hints */
+#define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."
 
 #define KSMALLOC_MAX_FRAMES		16u
@@ -90,7 +92,12 @@ enum ksmalloc_stat_kind {
 	X(forks_total, COUNTER, "Times that this process is a fork away from its first ancestor") \
 	X(mmap_placed_total, COUNTER, "Mappings of the program that got a place of the shared layout") \
 	X(place_taken_total, COUNTER, "Places of the shared layout where something else lay") \
-	X(layout_errno, GAUGE, "Why the process has not the layout of its group, 0 if it has")
+	X(layout_errno, GAUGE, "Why the process has not the layout of its group, 0 if it has") \
+	X(hints_total, COUNTER, "Hints that the kernel took")				\
+	X(hint_errno, GAUGE, "errno of the last hint that it refused, 0 if none")	\
+	X(samples_total, COUNTER, "Times that pages of a site were compared with their last sample") \
+	X(settled_sites, GAUGE, "Sites whose content is not written any more")		\
+	X(rehints_total, COUNTER, "Changes of a site's stability that the kernel was told")
 
 #define KSMALLOC_STAT_FIELD(name, kind, help) uint64_t name;
 
@@ -162,6 +169,32 @@ enum ksmalloc_site_state {
 #define KSMALLOC_FRAME_MODULE_SHIFT	48
 #define KSMALLOC_FRAME_OFFSET_MASK	((UINT64_C(1) << KSMALLOC_FRAME_MODULE_SHIFT) - 1)
 
+/*
+ * The hint that a kernel with the project's patches was given for a site's slots: the site's id in
+ * bits 0 to 47, priority, stability and a flag. PROVENANCE, bit 55, is not used yet.
+ */
+#define KSMALLOC_HINT_SITE_MASK		((UINT64_C(1) << 48) - 1)
+#define KSMALLOC_HINT_PRIORITY_SHIFT	48	/* 4 bits: weight, 0 as if there were no hint */
+#define KSMALLOC_HINT_STABILITY_SHIFT	52	/* 2 bits: enum ksmalloc_stability */
+#define KSMALLOC_HINT_PEERS		(UINT64_C(1) << 54)
+
+enum ksmalloc_stability {
+	KSMALLOC_STABILITY_UNKNOWN,
+	KSMALLOC_STABILITY_VOLATILE,	/* is written again and again */
+	KSMALLOC_STABILITY_SETTLED,	/* is not written any more */
+};
+
+/*
+ * Sites of hints on memory that belongs to no site, in the shared layout only. No site has
+ * so small an id, but by a chance of one in 2^46.
+ */
+enum ksmalloc_hint_region {
+	KSMALLOC_HINT_HEAP = 1,		/* jemalloc's memory */
+	KSMALLOC_HINT_MAPPINGS = 2,	/* the program's own */
+	KSMALLOC_HINT_DATA = 3,		/* data segments */
+	KSMALLOC_HINT_NURSERIES = 4,
+};
+
 struct ksmalloc_segment_site {
 	uint64_t id;		/* 48 bits, equal in all processes that run the same binaries */
 	uint32_t state;		/* enum ksmalloc_site_state. Synchronization: atomic. */
@@ -171,6 +204,10 @@ struct ksmalloc_segment_site {
 	struct ksmalloc_site_stats stats;
 	/* Return addresses as the unwinder gave them, innermost first; symbolisers look up frame - 1. */
 	uint64_t frames[KSMALLOC_MAX_FRAMES];
+	uint64_t hint;		/* given for all of its slots, 0 if none was. Synchronization: atomic. */
+	/* enum ksmalloc_stability, also where the kernel takes no hints. Synchronization: atomic. */
+	uint32_t stability;
+	uint32_t reserved;
 };
 
 /* Flags of a slot. */
