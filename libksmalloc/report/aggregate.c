@@ -204,8 +204,7 @@ struct join {
 	const struct ksmalloc_segment_slot *slots;
 	uint32_t slot_count;
 	uint32_t next; /* the first slot that may still overlap a VMA */
-	struct ksr_memory *sites; /* of this process, by index */
-	bool parts[KSR_PART_COUNT]; /* that the process has memory in */
+	struct ksr_own_memory own;
 };
 
 static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slot *slot,
@@ -214,15 +213,15 @@ static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slo
 	struct ksmalloc_segment_site entry;
 
 	if (slot->flags & KSMALLOC_SLOT_NURSERY) {
-		ksr_memory_add(&join->report->totals.nursery, memory);
+		ksr_memory_add(&join->own.nursery, memory);
 		return;
 	}
 	ksr_snapshot_site(&join->process->snapshot, slot->site, &entry);
 	if ((entry.flags & KSMALLOC_SITE_OTHER) && entry.stats.calls_total == 0) {
-		ksr_memory_add(&join->report->totals.outside, memory);
+		ksr_memory_add(&join->own.outside, memory);
 		return;
 	}
-	ksr_memory_add(&join->sites[slot->site], memory);
+	ksr_memory_add(&join->own.sites[slot->site], memory);
 }
 
 /* Takes the share of freed memory out of what is saved. */
@@ -234,21 +233,55 @@ static void discount_freed(struct ksr_memory *memory, uint64_t kept)
 	memory->saved_freed += share;
 }
 
-/* Adds what was found for this process to the sums of the sites. */
-static void add_site_memory(struct join *join)
+static void add_counter(uint64_t *sum, uint64_t value, uint64_t unit)
+{
+	*sum += value == KSR_NONE ? 0 : value * unit;
+}
+
+static void add_counters(struct ksr_site_counters *sum, const struct ksr_counters *row,
+			 uint64_t page_bytes)
+{
+	add_counter(&sum->hinted, row->mapped, page_bytes);
+	add_counter(&sum->unshared, row->unshared, page_bytes);
+	add_counter(&sum->changing, row->changing, page_bytes);
+	add_counter(&sum->scanned, row->scanned, 1);
+	add_counter(&sum->zero, row->zero, 1);
+	add_counter(&sum->broken, row->broken, 1);
+	add_counter(&sum->skipped, row->skipped, 1);
+	if (row->priority != KSR_NONE)
+		sum->priority = ksm_max(sum->priority, row->priority);
+	if (row->stability < 32)
+		sum->stabilities |= 1u << row->stability;
+	sum->processes++;
+}
+
+/* Adds what was found for this process to the sums of the sites, and to the totals. */
+static void add_own_memory(struct join *join)
 {
 	const struct ksr_snapshot *snapshot = &join->process->snapshot;
+	struct ksr_totals *totals = &join->report->totals;
+	const struct ksr_own_memory *own = &join->own;
 
+	ksr_memory_add(&totals->nursery, &own->nursery);
+	ksr_memory_add(&totals->outside, &own->outside);
+	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
+		ksr_memory_add(&join->report->parts[i].memory, &own->parts[i]);
+		join->report->parts[i].processes += own->has_part[i];
+	}
 	for (uint32_t i = 0; i < snapshot->header.sites.count; i++) {
-		struct ksr_memory *memory = &join->sites[i];
+		struct ksr_memory *memory = &join->own.sites[i];
 		struct ksmalloc_segment_site entry;
+		struct ksr_site *site;
 
-		if (memory->resident == 0 && memory->swapped == 0)
+		if (memory->resident == 0 && memory->swapped == 0 && !own->rows[i])
 			continue;
 		ksr_snapshot_site(snapshot, i, &entry);
+		site = index_get(join->index, join->report, entry.id);
+		if (own->rows[i])
+			add_counters(&site->counters, own->rows[i], join->report->page_bytes);
 		discount_freed(memory, entry.stats.kept_bytes);
-		ksr_memory_add(&index_get(join->index, join->report, entry.id)->memory, memory);
-		ksr_memory_add(&join->report->totals.sites, memory);
+		ksr_memory_add(&site->memory, memory);
+		ksr_memory_add(&totals->sites, memory);
 	}
 }
 
@@ -285,9 +318,9 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 	if (covered == size)
 		return;
 	rest = ksr_memory_share(&memory, size - covered, size);
-	ksr_part_add(join->report, join->process, vma, &rest, join->parts);
+	ksr_part_add(&join->process->snapshot, vma, &rest, &join->own);
 	if (rest.merged)
-		ksr_memory_add(&join->report->totals.outside, &rest);
+		ksr_memory_add(&join->own.outside, &rest);
 }
 
 static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
@@ -299,10 +332,12 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 
 	if (error)
 		return error;
-	join.sites = calloc(process->snapshot.header.sites.count + 1, sizeof(*join.sites));
-	if (!join.sites) {
-		free(slots);
-		return -ENOMEM;
+	join.own.site_count = process->snapshot.header.sites.count;
+	join.own.sites = calloc(join.own.site_count + 1, sizeof(*join.own.sites));
+	join.own.rows = calloc(join.own.site_count + 1, sizeof(const struct ksr_counters *));
+	if (!join.own.sites || !join.own.rows) {
+		error = -ENOMEM;
+		goto out;
 	}
 	join.slots = slots;
 	join.slot_count = process->snapshot.header.slots.count;
@@ -317,10 +352,16 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 	}
 	for (size_t i = 0; i < process->smaps.count; i++)
 		join_vma(&join, &process->smaps.vmas[i]);
-	add_site_memory(&join);
-	free(join.sites);
+	if (process->counters.count)
+		error = ksr_exact_take(process, report->page_bytes, &join.own,
+				       &report->totals.exact);
+	if (!error)
+		add_own_memory(&join);
+out:
+	free(join.own.sites);
+	free((void *)join.own.rows);
 	free(slots);
-	return 0;
+	return error;
 }
 
 static void add_process_totals(struct ksr_report *report, const struct ksr_process *process)
@@ -362,189 +403,8 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 			(kernel->pages_sharing + kernel->pages_shared) * report->page_bytes;
 	}
 	report->totals.other_merging = less(report->totals.kernel_merging, report->totals.merging);
+	report->totals.other_saved = less(report->totals.kernel_saved, report->totals.exact.saved);
 	return error;
-}
-
-/* --- collecting ----------------------------------------------------------- */
-
-static int reject(struct ksr_report *report, pid_t pid, const char *why)
-{
-	struct ksr_rejected *larger = reallocarray(report->rejected, report->rejected_count + 1,
-						   sizeof(*report->rejected));
-
-	if (!larger)
-		return -ENOMEM;
-	report->rejected = larger;
-	larger[report->rejected_count].pid = pid;
-	snprintf(larger[report->rejected_count].why, KSR_WHY_BYTES, "%s", why);
-	report->rejected_count++;
-	return 0;
-}
-
-static bool wants_group(const struct ksr_selection *selection, const char *group)
-{
-	for (size_t i = 0; i < selection->group_count; i++) {
-		if (strcmp(selection->groups[i], group) == 0)
-			return true;
-	}
-	return selection->group_count == 0;
-}
-
-static int append_process(struct ksr_report *report, const struct ksr_process *process)
-{
-	struct ksr_process *larger = reallocarray(report->processes, report->process_count + 1,
-						  sizeof(*report->processes));
-
-	if (!larger)
-		return -ENOMEM;
-	report->processes = larger;
-	larger[report->process_count++] = *process;
-	return 0;
-}
-
-/* Takes over the snapshot, also on failure. */
-static int read_counters(const struct ksr_fs *fs, struct ksr_report *report,
-			 struct ksr_process *process)
-{
-	pid_t pid = process->snapshot.pid;
-	char why[KSR_WHY_BYTES];
-	int error = ksr_status_read(fs, pid, &process->status);
-
-	if (!error)
-		error = ksr_smaps_read(fs, pid, &process->smaps);
-	if (!error) {
-		/* Kernels without it leave the sums incomplete, which the report shows as 0. */
-		(void)ksr_ksm_stat_read(fs, pid, &process->ksm);
-		error = append_process(report, process);
-		if (!error)
-			return 0;
-	}
-	ksr_smaps_free(&process->smaps);
-	ksr_snapshot_destroy(&process->snapshot);
-	if (error == -ENOMEM)
-		return error;
-	snprintf(why, sizeof(why), "cannot read its counters in /proc: %s", strerror(-error));
-	return reject(report, pid, why);
-}
-
-/*
- * chosen: the caller named this very process, so that it deserves a line when
- * it has no segment. Processes that vanish during the scan never get one.
- */
-static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *selection,
-			   struct ksr_report *report, pid_t pid, bool chosen)
-{
-	struct ksr_process process;
-	char why[KSR_WHY_BYTES];
-	int error;
-
-	memset(&process, 0, sizeof(process));
-	error = ksr_snapshot_create(fs, pid, &process.snapshot, why);
-	if (error == -ENOMEM)
-		return error;
-	if (error == -ENOENT || error == -ESRCH) {
-		if (!chosen)
-			return 0;
-		return reject(
-			report, pid,
-			error == -ESRCH
-				? "there is no such process"
-				: "has no segment: it does not run under ksmalloc, or has not "
-				  "allocated a large block yet");
-	}
-	if (error && !chosen && error == -EACCES)
-		return 0;
-	if (error && !chosen && selection->group_count) {
-		/* Nobody can tell which group it belongs to. */
-		report->unreadable++;
-		return 0;
-	}
-	if (error)
-		return reject(report, pid, why);
-	if (!chosen && !wants_group(selection, process.snapshot.header.group)) {
-		ksr_snapshot_destroy(&process.snapshot);
-		return 0;
-	}
-	return read_counters(fs, report, &process);
-}
-
-static bool is_collected(const struct ksr_report *report, pid_t pid)
-{
-	for (size_t i = 0; i < report->process_count; i++) {
-		if (report->processes[i].snapshot.pid == pid)
-			return true;
-	}
-	return false;
-}
-
-static bool may_look_at(const struct ksr_fs *fs, const struct ksr_selection *selection, pid_t pid)
-{
-	struct stat status;
-
-	if (selection->everyone || !fs->live)
-		return true;
-	return ksr_fs_stat(fs, &status, "proc/%d", (int)pid) == 0 && status.st_uid == getuid();
-}
-
-static int collect(const struct ksr_fs *fs, const struct ksr_selection *selection,
-		   struct ksr_report *report)
-{
-	size_t count = 0;
-	pid_t *pids = NULL;
-	int error;
-
-	for (size_t i = 0; i < selection->pid_count; i++) {
-		if (is_collected(report, selection->pids[i]))
-			continue;
-		error = collect_process(fs, selection, report, selection->pids[i], true);
-		if (error)
-			return error;
-	}
-	/* Numbers and groups may be given together: then groups look at all the others. */
-	if (selection->pid_count && !selection->group_count)
-		return 0;
-	error = ksr_fs_list_processes(fs, &pids, &count);
-	for (size_t i = 0; i < count && !error; i++) {
-		if (may_look_at(fs, selection, pids[i]) && !is_collected(report, pids[i]))
-			error = collect_process(fs, selection, report, pids[i], false);
-	}
-	free(pids);
-	return error;
-}
-
-/*
- * A child that was forked within the clock tick in which its parent started has
- * the same start time; the pid tells them apart.
- */
-static bool made_segment(const struct ksr_process *process,
-			 const struct ksmalloc_segment_header *header)
-{
-	const struct ksr_status *status = &process->status;
-
-	return status->start_time_ticks == header->start_time_ticks &&
-	       (status->inner_pid == 0 || status->inner_pid == header->pid);
-}
-
-/* Of the processes that map one segment, the one it was made by, else the first. */
-static void find_owners(struct ksr_report *report)
-{
-	for (size_t i = 0; i < report->process_count; i++) {
-		const struct ksr_snapshot *mine = &report->processes[i].snapshot;
-		bool first = true;
-		bool someone_else_did = false;
-
-		for (size_t k = 0; k < report->process_count; k++) {
-			const struct ksr_process *other = &report->processes[k];
-
-			if (k == i || other->snapshot.inode != mine->inode ||
-			    other->snapshot.device != mine->device)
-				continue;
-			first = first && i < k;
-			someone_else_did = someone_else_did || made_segment(other, &mine->header);
-		}
-		report->processes[i].owner = made_segment(&report->processes[i], &mine->header) ||
-					     (first && !someone_else_did);
-	}
 }
 
 int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selection,
@@ -556,22 +416,25 @@ int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selec
 	report->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	report->exact = true;
 	ksr_kernel_read(fs, &report->kernel);
-	error = collect(fs, selection, report);
-	if (!error) {
-		find_owners(report);
+	error = ksr_report_collect(fs, selection, report);
+	if (!error)
 		error = ksr_report_aggregate(fs, report);
-	}
 	if (error)
 		ksr_report_destroy(report);
 	return error;
 }
 
+void ksr_process_free(struct ksr_process *process)
+{
+	ksr_counters_free(&process->counters);
+	ksr_smaps_free(&process->smaps);
+	ksr_snapshot_destroy(&process->snapshot);
+}
+
 void ksr_report_destroy(struct ksr_report *report)
 {
-	for (size_t i = 0; i < report->process_count; i++) {
-		ksr_smaps_free(&report->processes[i].smaps);
-		ksr_snapshot_destroy(&report->processes[i].snapshot);
-	}
+	for (size_t i = 0; i < report->process_count; i++)
+		ksr_process_free(&report->processes[i]);
 	free(report->processes);
 	free(report->sites);
 	free(report->groups);

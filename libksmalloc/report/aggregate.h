@@ -27,6 +27,16 @@
  * of that is fork's. Zero pages placed by KSM are in no field of smaps; they
  * are one line of the reconciliation.
  *
+ * How it is found where the kernel counts (/proc/PID/ksm_sites). The row of a site tells how many
+ * of its pages are merged, and how many of these are saved: of all that share a page of KSM exactly
+ * one pays for it, so that the rows of all processes add up to the kernel's pages_sharing, whoever
+ * shares with whom, fork or not. A child of a fork counts when ksmd has visited its pages; what it
+ * shares until then is fork's. Memory without a hint is one row: it is divided among all that has no
+ * row of its own in the proportion of R - P. The rows tell of ksmd's last visit: pages that were
+ * freed or written since are merged in the row and not in smaps. They are `stale`, and not called
+ * saved; which of them paid nobody knows, so their part is taken in proportion, with a bound of the
+ * error.
+ *
  * Freed memory that the allocator still keeps is mapped, may merge, and is of no
  * use to anybody: its share of what a site's memory saves (by kept_bytes, since no
  * counter tells which pages they are) goes to saved_freed.
@@ -63,12 +73,28 @@ struct ksr_process {
 	struct ksr_status status;
 	struct ksr_ksm_stat ksm;
 	struct ksr_smaps smaps;
+	struct ksr_counter_table counters; /* empty unless the kernel counts by site */
+	int counters_error;		   /* why they could not be read */
 	/*
 	 * false: a forked child that still maps its parent's segment, as it does
 	 * until its first large block. Its memory counts, the parent's counters
 	 * do not count a second time.
 	 */
 	bool owner;
+};
+
+/* What the kernel counts for a site, over processes. */
+struct ksr_site_counters {
+	uint32_t processes;   /* whose kernel does; 0: nothing here is known */
+	uint32_t stabilities; /* bit n: some process gave stability n */
+	uint64_t priority;    /* the highest */
+	uint64_t hinted;      /* bytes of its mappings */
+	uint64_t unshared;    /* bytes that were tried and are like no others */
+	uint64_t changing;    /* bytes that were not tried yet, or change */
+	uint64_t scanned;     /* visits of a page */
+	uint64_t zero;	      /* pages that became the zero page */
+	uint64_t broken;      /* merges that a write undid */
+	uint64_t skipped;     /* visits left out by smart_scan */
 };
 
 struct ksr_site {
@@ -79,6 +105,7 @@ struct ksr_site {
 	uint32_t slots;
 	struct ksmalloc_site_stats stats; /* sums over processes, the peak too */
 	struct ksr_memory memory;
+	struct ksr_site_counters counters;
 	/* A process that has the site, and its index there: where the frames are. */
 	size_t sample_process;
 	uint32_t sample_index;
@@ -123,6 +150,27 @@ struct ksr_group {
 	uint64_t taken;	 /* places where something else lay */
 };
 
+/* What one process has, before it is added to the sums. */
+struct ksr_own_memory {
+	struct ksr_memory *sites; /* by index in the segment */
+	const struct ksr_counters **rows; /* the kernel's counters of each, or NULL */
+	uint32_t site_count;
+	struct ksr_memory nursery;
+	struct ksr_memory outside;
+	struct ksr_memory parts[KSR_PART_COUNT];
+	bool has_part[KSR_PART_COUNT];
+};
+
+/* Sums of the kernel's counters by site, in bytes, of the processes that have them. */
+struct ksr_exact {
+	uint32_t processes;
+	uint64_t merged; /* their ksm_merging_pages */
+	uint64_t saved;	 /* their part of pages_sharing */
+	/* Of these: pages that were freed or written since ksmd visited them. */
+	uint64_t stale_merged;
+	uint64_t stale_saved;
+};
+
 struct ksr_totals {
 	struct ksr_memory sites;
 	struct ksr_memory nursery;
@@ -132,7 +180,9 @@ struct ksr_totals {
 	uint64_t kernel_saved;	   /* bytes: pages_sharing of the whole machine */
 	uint64_t kernel_merging;   /* bytes: pages_sharing + pages_shared */
 	uint64_t other_merging;	   /* bytes: kernel_merging less merging, at least 0 */
+	uint64_t other_saved;	   /* bytes: kernel_saved less exact.saved, at least 0 */
 	uint64_t page_tables;
+	struct ksr_exact exact;
 };
 
 struct ksr_report {
@@ -177,14 +227,25 @@ void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part);
 /* part / whole of it. */
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole);
 /* aggregate_parts.c: adds the memory of a mapping outside of slots; memory is measured. */
-void ksr_part_add(struct ksr_report *report, const struct ksr_process *process,
-		  const struct ksr_vma *vma, const struct ksr_memory *memory, bool seen[]);
+void ksr_part_add(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma,
+		  const struct ksr_memory *memory, struct ksr_own_memory *own);
+/*
+ * aggregate_exact.c: puts the counters of a process, which must have some, in the place of what
+ * smaps told, and finds the rows of its sites. sum grows by what was taken. 0 or -ENOMEM.
+ */
+int ksr_exact_take(const struct ksr_process *process, uint64_t page_bytes,
+		   struct ksr_own_memory *own, struct ksr_exact *sum);
 /* aggregate_parts.c: what the processes count as live in parts; and their groups. */
 int ksr_parts_finish(struct ksr_report *report);
 const char *ksr_part_key(enum ksr_part_id part);
 const char *ksr_part_name(enum ksr_part_id part);
 /* aggregate_parts.c: which part a mapping outside of slots is of; KSR_PART_COUNT: none of KSM's. */
 enum ksr_part_id ksr_part_of(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma);
+
+/* aggregate_collect.c: reads the processes of a selection. */
+int ksr_report_collect(const struct ksr_fs *fs, const struct ksr_selection *selection,
+		       struct ksr_report *report);
+void ksr_process_free(struct ksr_process *process);
 
 /* Sums sites, slots and totals of processes that were collected before. */
 int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report);

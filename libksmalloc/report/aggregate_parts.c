@@ -56,12 +56,12 @@ enum ksr_part_id ksr_part_of(const struct ksr_snapshot *snapshot, const struct k
 	return KSR_PART_OTHERS;
 }
 
-void ksr_part_add(struct ksr_report *report, const struct ksr_process *process,
-		  const struct ksr_vma *vma, const struct ksr_memory *memory, bool seen[])
+void ksr_part_add(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma,
+		  const struct ksr_memory *memory, struct ksr_own_memory *own)
 {
-	bool shared = process->snapshot.header.layout == KSMALLOC_LAYOUT_SHARED;
-	enum ksr_part_id part = ksr_part_of(&process->snapshot, vma);
-	struct ksr_memory own = *memory;
+	bool shared = snapshot->header.layout == KSMALLOC_LAYOUT_SHARED;
+	enum ksr_part_id part = ksr_part_of(snapshot, vma);
+	struct ksr_memory counted = *memory;
 
 	if (part == KSR_PART_COUNT && memory->merged)
 		part = KSR_PART_OTHERS;
@@ -70,14 +70,14 @@ void ksr_part_add(struct ksr_report *report, const struct ksr_process *process,
 		return;
 	/* Of a file only written pages are the process's own; the others belong to the file. */
 	if (part == KSR_PART_FILES) {
-		own.resident = ksm_max(ksm_min(vma->anonymous, own.resident), own.merged);
-		own.fork_shared = 0;
+		counted.resident =
+			ksm_max(ksm_min(vma->anonymous, counted.resident), counted.merged);
+		counted.fork_shared = 0;
 	}
-	if (own.resident == 0 && own.swapped == 0)
+	if (counted.resident == 0 && counted.swapped == 0)
 		return;
-	ksr_memory_add(&report->parts[part].memory, &own);
-	report->parts[part].processes += !seen[part];
-	seen[part] = true;
+	ksr_memory_add(&own->parts[part], &counted);
+	own->has_part[part] = true;
 }
 
 static struct ksr_group *get_group(struct ksr_report *report, const char *name, uint32_t layout)

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More columns than any view has; a wider table is a programming error. */
-#define MAX_COLUMNS 32
+/* More columns than any view has; a wider table is a programming error, and fails. */
+#define MAX_COLUMNS 64
 
 struct ksr_emitter {
 	enum ksr_format format;
@@ -365,7 +365,7 @@ void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 	emitter->column_count = ksm_min(count, MAX_COLUMNS);
 	emitter->rows = json_array();
 	emitter->open = emitter->format == KSR_FORMAT_JSON ? json_array() : json_object();
-	note_error(emitter, !emitter->rows || !emitter->open);
+	note_error(emitter, !emitter->rows || !emitter->open || count > MAX_COLUMNS);
 	if (emitter->format == KSR_FORMAT_JSON)
 		note_error(emitter, json_object_set(emitter->root, key, emitter->open));
 }

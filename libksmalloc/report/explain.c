@@ -70,6 +70,70 @@ static bool explain_engine(const struct ksr_kernel *kernel, struct ksr_reasons *
 	return false;
 }
 
+/* true when it is the kernel's own scanner that has not come to it. */
+static bool explain_visits(const struct ksr_report *report, const struct ksr_site *site,
+			   struct ksr_reasons *reasons)
+{
+	const struct ksr_site_counters *counters = &site->counters;
+	const struct ksr_kernel *kernel = &report->kernel;
+
+	if (counters->processes == 0)
+		return false;
+	if (kernel->hints == 0 && counters->priority)
+		say(reasons, "The kernel is told not to heed hints (hints is 0; see doctor).");
+	if (counters->scanned == 0) {
+		say(reasons,
+		    "Never scanned yet: KSM has made %" PRIu64 " full scans, and has not come to "
+		    "it since it is there.",
+		    kernel->full_scans == KSR_NONE ? 0 : kernel->full_scans);
+		return true;
+	}
+	return false;
+}
+
+/* Writes after merging are worth a word for a site that merges well, too. */
+static void explain_broken(const struct ksr_report *report, const struct ksr_site *site,
+			   struct ksr_reasons *reasons)
+{
+	const struct ksr_site_counters *counters = &site->counters;
+
+	if (counters->broken == 0 ||
+	    counters->broken * report->page_bytes < site->memory.merged / 4)
+		return;
+	say(reasons,
+	    "Written again after merging: %" PRIu64 " pages were broken, of %" PRIu64
+	    " visits; data that is written belongs in a block of its own.",
+	    counters->broken, counters->scanned);
+}
+
+/* What the kernel counts instead of merges; true if that is all there is to say. */
+static bool explain_counted(const struct ksr_site *site, struct ksr_reasons *reasons)
+{
+	const struct ksr_site_counters *counters = &site->counters;
+	uint64_t tried = counters->unshared + site->memory.merged;
+	bool waits = counters->changing > tried;
+	double mib = (double)counters->changing / (double)KSM_MIB;
+
+	if (counters->processes == 0)
+		return false;
+	if (waits && counters->stabilities & 1u << KSR_STABILITY_VOLATILE)
+		say(reasons,
+		    "%.1f MiB change between two visits, or were not tried yet; it is hinted as "
+		    "volatile: pages must be found unchanged five times.",
+		    mib);
+	else if (waits)
+		say(reasons,
+		    "%.1f MiB change between two visits, or were not tried yet: a page is tried "
+		    "when it was found unchanged.",
+		    mib);
+	if (counters->skipped > counters->scanned)
+		say(reasons,
+		    "smart_scan skipped %" PRIu64 " of %" PRIu64 " visits, since nothing merged "
+		    "before; that passes when something changes.",
+		    counters->skipped, counters->skipped + counters->scanned);
+	return waits;
+}
+
 static void explain_content(const struct ksr_report *report, const struct ksr_site *site,
 			    struct ksr_reasons *reasons)
 {
@@ -79,7 +143,9 @@ static void explain_content(const struct ksr_report *report, const struct ksr_si
 
 	if (site->processes == 1)
 		say(reasons, "Only one process has it: equal pages must then lie in that one.");
-	if (volatile_pages > unshared_pages &&
+	if (explain_counted(site, reasons))
+		return;
+	if (site->counters.processes == 0 && volatile_pages > unshared_pages &&
 	    volatile_pages * report->page_bytes > report->totals.sites.resident / 4)
 		say(reasons, "Many pages of this machine change faster than KSM visits them.");
 	say(reasons, "Most of its pages have content of their own, such as addresses: "
@@ -90,6 +156,7 @@ void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *si
 		      struct ksr_reasons *reasons)
 {
 	reasons->count = 0;
+	explain_broken(report, site, reasons);
 	/* More than half merged: there is nothing to explain. */
 	if (site->memory.resident && site->memory.merged >= site->memory.resident / 2)
 		return;
@@ -99,7 +166,8 @@ void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *si
 		say(reasons, "It holds no resident memory now.");
 		return;
 	}
-	if (explain_advice(site, reasons) || explain_engine(&report->kernel, reasons))
+	if (explain_advice(site, reasons) || explain_engine(&report->kernel, reasons) ||
+	    explain_visits(report, site, reasons))
 		return;
 	if (site->memory.fork_shared > site->memory.resident / 2)
 		say(reasons, "Its pages are still shared by fork: there is nothing left to merge.");

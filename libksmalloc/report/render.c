@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "render.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,36 +19,70 @@ enum column_id {
 	COLUMN_SAVED,
 	COLUMN_SAVED_PERCENT,
 	COLUMN_FORK,
+	COLUMN_UNSHARED,
+	COLUMN_VOLATILE,
+	COLUMN_SCANNED,
+	COLUMN_BROKEN,
+	COLUMN_SKIPPED,
+	COLUMN_ZERO,
+	COLUMN_PRIORITY,
 	COLUMN_CALLS,
 	COLUMN_PROCESSES,
+	COLUMN_STABILITY,
 	COLUMN_NAME,
 	COLUMN_ID,
 	COLUMN_STATE,
 	COLUMN_ADVISED,
+	COLUMN_HINTED,
+	COLUMN_EXACT,
 	COLUMN_SAVED_ERROR,
 	COLUMN_FRAMES,
 	COLUMN_WHY,
 	COLUMN_FIRST_STAT, /* the statistics of the segment follow, from their own list */
 };
 
-#define STAT_COLUMN(name, kind, help) {#name, NULL},
+/* In text by default, --counters, both, or never; JSON and CSV have all. */
+enum shown {
+	SHOWN_NEVER,
+	SHOWN_DEFAULT = 1 << 0,
+	SHOWN_COUNTERS = 1 << 1,
+	SHOWN_BOTH = SHOWN_DEFAULT | SHOWN_COUNTERS,
+};
 
-static const struct ksr_column columns[] = {[COLUMN_LIVE] = {"live", "LIVE"},
-					    [COLUMN_RESIDENT] = {"resident", "RESIDENT"},
-					    [COLUMN_MERGED] = {"merged", "MERGED"},
-					    [COLUMN_SAVED] = {"saved", "SAVED"},
-					    [COLUMN_SAVED_PERCENT] = {"saved_percent", "SAVED %"},
-					    [COLUMN_FORK] = {"fork_shared", NULL},
-					    [COLUMN_CALLS] = {"calls", "CALLS"},
-					    [COLUMN_PROCESSES] = {"processes", "PROCESSES"},
-					    [COLUMN_NAME] = {"site", "SITE"},
-					    [COLUMN_ID] = {"id", NULL},
-					    [COLUMN_STATE] = {"state", NULL},
-					    [COLUMN_ADVISED] = {"advised", NULL},
-					    [COLUMN_SAVED_ERROR] = {"saved_error", NULL},
-					    [COLUMN_FRAMES] = {"frames", "FRAMES"},
-					    [COLUMN_WHY] = {"why", "WHY"},
-					    KSMALLOC_SITE_STATS(STAT_COLUMN)};
+struct column {
+	struct ksr_column head;
+	enum shown shown;
+};
+
+#define STAT_COLUMN(name, kind, help) {{#name, NULL}, SHOWN_NEVER},
+
+static const struct column columns[] = {
+	[COLUMN_LIVE] = {{"live", "LIVE"}, SHOWN_DEFAULT},
+	[COLUMN_RESIDENT] = {{"resident", "RESIDENT"}, SHOWN_DEFAULT},
+	[COLUMN_MERGED] = {{"merged", "MERGED"}, SHOWN_DEFAULT},
+	[COLUMN_SAVED] = {{"saved", "SAVED"}, SHOWN_BOTH},
+	[COLUMN_SAVED_PERCENT] = {{"saved_percent", "SAVED %"}, SHOWN_DEFAULT},
+	[COLUMN_FORK] = {{"fork_shared", NULL}, SHOWN_NEVER},
+	[COLUMN_UNSHARED] = {{"unshared", "UNSHARED"}, SHOWN_COUNTERS},
+	[COLUMN_VOLATILE] = {{"volatile", "VOLATILE"}, SHOWN_COUNTERS},
+	[COLUMN_SCANNED] = {{"scanned", "SCANNED"}, SHOWN_COUNTERS},
+	[COLUMN_BROKEN] = {{"broken", "BROKEN"}, SHOWN_COUNTERS},
+	[COLUMN_SKIPPED] = {{"skipped", "SKIPPED"}, SHOWN_COUNTERS},
+	[COLUMN_ZERO] = {{"zero", "ZERO"}, SHOWN_COUNTERS},
+	[COLUMN_PRIORITY] = {{"priority", "PRIO"}, SHOWN_COUNTERS},
+	[COLUMN_CALLS] = {{"calls", "CALLS"}, SHOWN_DEFAULT},
+	[COLUMN_PROCESSES] = {{"processes", "PROCESSES"}, SHOWN_DEFAULT},
+	[COLUMN_STABILITY] = {{"stability", "STABILITY"}, SHOWN_COUNTERS},
+	[COLUMN_NAME] = {{"site", "SITE"}, SHOWN_BOTH},
+	[COLUMN_ID] = {{"id", NULL}, SHOWN_NEVER},
+	[COLUMN_STATE] = {{"state", NULL}, SHOWN_NEVER},
+	[COLUMN_ADVISED] = {{"advised", NULL}, SHOWN_NEVER},
+	[COLUMN_HINTED] = {{"hinted", NULL}, SHOWN_NEVER},
+	[COLUMN_EXACT] = {{"exact_processes", NULL}, SHOWN_NEVER},
+	[COLUMN_SAVED_ERROR] = {{"saved_error", NULL}, SHOWN_NEVER},
+	[COLUMN_FRAMES] = {{"frames", "FRAMES"}, SHOWN_BOTH},
+	[COLUMN_WHY] = {{"why", "WHY"}, SHOWN_BOTH},
+	KSMALLOC_SITE_STATS(STAT_COLUMN)};
 
 #define COLUMN_COUNT KSM_COUNT_OF(columns)
 
@@ -78,6 +113,20 @@ static uint64_t sort_value(const struct ksr_site *site, size_t column)
 		return memory->resident ? memory->saved * 100000 / memory->resident : 0;
 	case COLUMN_FORK:
 		return memory->fork_shared;
+	case COLUMN_UNSHARED:
+		return site->counters.unshared;
+	case COLUMN_VOLATILE:
+		return site->counters.changing;
+	case COLUMN_SCANNED:
+		return site->counters.scanned;
+	case COLUMN_BROKEN:
+		return site->counters.broken;
+	case COLUMN_SKIPPED:
+		return site->counters.skipped;
+	case COLUMN_ZERO:
+		return site->counters.zero;
+	case COLUMN_PRIORITY:
+		return site->counters.priority;
 	case COLUMN_CALLS:
 		return site->stats.calls_total;
 	case COLUMN_PROCESSES:
@@ -95,7 +144,7 @@ static bool is_sortable(size_t column)
 bool ksr_render_knows_column(const char *key)
 {
 	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		if (is_sortable(i) && strcmp(columns[i].key, key) == 0)
+		if (is_sortable(i) && strcmp(columns[i].head.key, key) == 0)
 			return true;
 	}
 	return false;
@@ -109,7 +158,7 @@ void ksr_render_columns(char *text, size_t bytes)
 	for (size_t i = 0; i < COLUMN_COUNT && used < bytes; i++) {
 		if (is_sortable(i))
 			used += (size_t)snprintf(text + used, bytes - used, "%s%s",
-						 used ? ", " : "", columns[i].key);
+						 used ? ", " : "", columns[i].head.key);
 	}
 }
 
@@ -135,7 +184,7 @@ static void sort_sites(struct ksr_report *report, const char *key)
 	size_t column = COLUMN_SAVED;
 
 	for (size_t i = 0; i < COLUMN_COUNT; i++) {
-		if (is_sortable(i) && strcmp(columns[i].key, key) == 0)
+		if (is_sortable(i) && strcmp(columns[i].head.key, key) == 0)
 			column = i;
 	}
 	qsort_r(report->sites, report->site_count, sizeof(*report->sites), compare_sites, &column);
@@ -144,6 +193,41 @@ static void sort_sites(struct ksr_report *report, const char *key)
 static const char *state_word(const struct ksr_site *site)
 {
 	return site->states & (1u << KSMALLOC_SITE_PLACED) ? "placed" : "tracked";
+}
+
+static const char *stability_word(uint32_t stabilities)
+{
+	switch (stabilities) {
+	case 1u << KSR_STABILITY_UNKNOWN:
+		return "unknown";
+	case 1u << KSR_STABILITY_VOLATILE:
+		return "volatile";
+	case 1u << KSR_STABILITY_SETTLED:
+		return "settled";
+	default:
+		return stabilities ? "mixed" : NULL;
+	}
+}
+
+/* Nothing is known of them on a kernel that does not count by site. */
+static void fill_counters(struct ksr_cell *cells, const struct ksr_site_counters *counters)
+{
+	static const size_t all[] = {COLUMN_UNSHARED, COLUMN_VOLATILE, COLUMN_SCANNED,
+				     COLUMN_BROKEN,   COLUMN_SKIPPED,  COLUMN_ZERO,
+				     COLUMN_PRIORITY, COLUMN_STABILITY, COLUMN_HINTED};
+
+	cells[COLUMN_EXACT] = ksr_cell_count(counters->processes);
+	cells[COLUMN_UNSHARED] = ksr_cell_bytes(counters->unshared);
+	cells[COLUMN_VOLATILE] = ksr_cell_bytes(counters->changing);
+	cells[COLUMN_SCANNED] = ksr_cell_count(counters->scanned);
+	cells[COLUMN_BROKEN] = ksr_cell_count(counters->broken);
+	cells[COLUMN_SKIPPED] = ksr_cell_count(counters->skipped);
+	cells[COLUMN_ZERO] = ksr_cell_count(counters->zero);
+	cells[COLUMN_PRIORITY] = ksr_cell_count(counters->priority);
+	cells[COLUMN_STABILITY] = ksr_cell_text(stability_word(counters->stabilities));
+	cells[COLUMN_HINTED] = ksr_cell_bytes(counters->hinted);
+	for (size_t i = 0; counters->processes == 0 && i < KSM_COUNT_OF(all); i++)
+		cells[all[i]].kind = KSR_CELL_NONE;
 }
 
 static void fill_frames(struct row *row, const struct ksr_stack *stack, uint64_t most)
@@ -201,6 +285,7 @@ static void fill_row(struct row *row, const struct ksr_site *site, const struct 
 	cells[COLUMN_STATE] = ksr_cell_text(state_word(site));
 	cells[COLUMN_ADVISED] = ksr_cell_bool(site->flags & KSMALLOC_SITE_ADVISED);
 	cells[COLUMN_SAVED_ERROR] = ksr_cell_bytes(memory->saved_error);
+	fill_counters(cells, &site->counters);
 	cells[COLUMN_FRAMES] = ksr_cell_list(NULL, 0);
 	cells[COLUMN_WHY] = ksr_cell_list(NULL, 0);
 #define STAT_CELL(name, kind, help) cells[next++] = ksr_cell_count(site->stats.name);
@@ -230,16 +315,36 @@ static size_t move_empty_last(struct ksr_report *report)
 	return kept;
 }
 
+/* What text shows: by default merges that were broken as well, where the kernel counts them. */
+static void choose_columns(const struct ksr_report *report,
+			   const struct ksr_render_options *options,
+			   struct ksr_column heads[COLUMN_COUNT])
+{
+	enum shown wanted = options->counters ? SHOWN_COUNTERS : SHOWN_DEFAULT;
+
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+		bool shown = columns[i].shown & wanted;
+
+		if (i == COLUMN_BROKEN && report->totals.exact.processes)
+			shown = true;
+		heads[i] = columns[i].head;
+		if (!shown)
+			heads[i].title = NULL;
+	}
+}
+
 static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 			 const struct ksr_render_options *options, struct ksr_emitter *emitter)
 {
 	size_t worth = options->empty ? report->site_count : move_empty_last(report);
+	struct ksr_column heads[COLUMN_COUNT];
 	size_t shown = worth;
 	struct row row;
 
 	if (options->top && options->top < shown)
 		shown = (size_t)options->top;
-	ksr_emitter_table_begin(emitter, "sites", columns, COLUMN_COUNT);
+	choose_columns(report, options, heads);
+	ksr_emitter_table_begin(emitter, "sites", heads, COLUMN_COUNT);
 	for (size_t i = 0; i < shown; i++) {
 		const struct ksr_site *site = &report->sites[i];
 		const struct ksr_process *process = &report->processes[site->sample_process];
@@ -265,9 +370,26 @@ static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 				 report->site_count - worth);
 }
 
+/* Where merged and saved come from. */
+static void render_source(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	uint32_t exact = report->totals.exact.processes;
+	const char *source = "Rss - Pss";
+
+	if (exact && exact == report->process_count)
+		source = "exact counters of the kernel";
+	else if (exact)
+		source = "exact counters of the kernel, for some Rss - Pss";
+	ksr_emitter_value(emitter, "source", "saved by", ksr_cell_text(source));
+	if (exact && exact < report->process_count)
+		ksr_emitter_value(emitter, "exact_processes", "processes with exact counters",
+				  ksr_cell_count(exact));
+}
+
 static void render_totals(const struct ksr_report *report, struct ksr_emitter *emitter)
 {
 	const struct ksr_totals *totals = &report->totals;
+	bool exact = totals->exact.processes && totals->exact.processes == report->process_count;
 	struct {
 		const char *key;
 		const char *title;
@@ -289,9 +411,17 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		{"merged_outside", "merged outside of sites", totals->outside.merged, true},
 		{"saved_outside", "saved outside of sites", totals->outside.saved, true},
 		{"zero_pages", "zero pages placed by KSM", totals->zero, false},
+		{"stale_merged", "merged, but freed or written since the last visit",
+		 totals->exact.stale_merged, false},
+		{"stale_saved", "of that, counted by the kernel as saved",
+		 totals->exact.stale_saved, false},
 		{"merging_of_processes", "merging, as the kernel counts these processes",
 		 totals->merging, true},
+		{"saved_of_processes", "saved, as the kernel counts these processes",
+		 totals->exact.saved, false},
 		{"other_processes", "merging in other processes", totals->other_merging, true},
+		{"other_saved", "saved in other processes", exact ? totals->other_saved : 0,
+		 false},
 		{"kernel_merging", "merging on the whole machine", totals->kernel_merging, true},
 		{"kernel_saved", "saved on the whole machine", totals->kernel_saved, true},
 		{"page_tables", "page tables of these processes", totals->page_tables, false},
@@ -300,12 +430,35 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 	ksr_emitter_section_begin(emitter, "totals");
 	ksr_emitter_value(emitter, "processes", "processes read",
 			  ksr_cell_count(report->process_count));
+	if (report->process_count)
+		render_source(report, emitter);
 	for (size_t i = 0; i < KSM_COUNT_OF(lines); i++) {
 		if (lines[i].always || lines[i].bytes)
 			ksr_emitter_value(emitter, lines[i].key, lines[i].title,
 					  ksr_cell_bytes(lines[i].bytes));
 	}
 	ksr_emitter_section_end(emitter);
+}
+
+/* A kernel without the file, and a process that ends, are no matter of a line. */
+static void render_counter_notes(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct ksr_process *process = &report->processes[i];
+		int error = -process->counters_error;
+		int pid = (int)process->snapshot.pid;
+
+		if (error == EINVAL)
+			ksr_emitter_note(emitter,
+					 "process %d: /proc/%d/ksm_sites has a form that is not "
+					 "known here; Rss - Pss is used.",
+					 pid, pid);
+		else if (error && error != ENOENT && error != ENODATA)
+			ksr_emitter_note(emitter,
+					 "process %d: /proc/%d/ksm_sites cannot be read (%s); Rss "
+					 "- Pss is used.",
+					 pid, pid, strerror(error));
+	}
 }
 
 static void render_notes(const struct ksr_report *report, struct ksr_emitter *emitter)
@@ -316,7 +469,7 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 		ksr_emitter_note(emitter, "This kernel has no KSM: nothing can be saved.");
 	else if (kernel->run != 1)
 		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
-	if (report->totals.sites.saved_error)
+	if (report->totals.sites.saved_error && !report->totals.exact.processes)
 		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
 					  "saved was estimated; as root it is counted.");
 	if (report->unreadable)
@@ -324,6 +477,7 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 				 "%zu processes of which nobody can tell the group have a segment "
 				 "that cannot be read (report --all names them).",
 				 report->unreadable);
+	render_counter_notes(report, emitter);
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
 				 report->rejected[i].why);
@@ -332,6 +486,9 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_render_options *options, struct ksr_emitter *emitter)
 {
+	if (options->counters && !report->totals.exact.processes)
+		ksr_emitter_note(emitter, "This kernel does not count by site: it needs the "
+					  "patches of kernel/ (see 'ksmalloc doctor').");
 	sort_sites(report, options->sort);
 	render_sites(report, symbols, options, emitter);
 	ksr_render_parts(report, emitter);

@@ -23,6 +23,7 @@ struct ksr_render_options {
 	uint64_t top;	  /* 0: all */
 	uint64_t frames;  /* lines of the stack below each site, 0: none */
 	bool why;
+	bool counters; /* text shows what the kernel counts by site */
 	bool empty; /* show sites that hold no memory too */
 };
 

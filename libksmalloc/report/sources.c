@@ -346,6 +346,11 @@ void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel)
 		ksr_chosen_word(text.data, kernel->advisor_mode, sizeof(kernel->advisor_mode));
 		ksr_text_free(&text);
 	}
+	if (ksr_fs_read(fs, &text, "sys/kernel/mm/ksm/merge_now_scope") == 0) {
+		ksr_chosen_word(text.data, kernel->merge_now_scope,
+				sizeof(kernel->merge_now_scope));
+		ksr_text_free(&text);
+	}
 }
 
 /* Bits of /proc/PID/pagemap and /proc/kpageflags, from the kernel's documentation. */

@@ -14,8 +14,8 @@
  * Locking and owner: arrays belong to the caller and are freed by the _free
  * function of their kind.
  *
- * Failure: -errno; text that has not the expected form is -EINVAL for smaps
- * and ignored line by line elsewhere, since kernels add lines.
+ * Failure: -errno; text that has not the expected form is -EINVAL for smaps and
+ * ksm_sites, and ignored line by line elsewhere, since kernels add lines.
  */
 #ifndef KSR_SOURCES_H
 #define KSR_SOURCES_H
@@ -91,7 +91,10 @@ struct ksr_status {
 	X(use_zero_pages)                                                                          \
 	X(smart_scan)                                                                              \
 	X(merge_across_nodes)                                                                      \
-	X(ksm_zero_pages)
+	X(ksm_zero_pages)                                                                          \
+	X(hints)                                                                                   \
+	X(hint_share)                                                                              \
+	X(hint_version)
 
 struct ksr_kernel {
 	bool present; /* the folder exists: CONFIG_KSM */
@@ -99,7 +102,49 @@ struct ksr_kernel {
 	KSR_KERNEL_FIELDS(KSR_KERNEL_MEMBER)
 #undef KSR_KERNEL_MEMBER
 	char advisor_mode[32]; /* the chosen word, empty when there is no advisor */
+	char merge_now_scope[32]; /* the same; empty when nothing merges on request */
 };
+
+/*
+ * The columns of /proc/PID/ksm_sites, which kernels with the patches of kernel/ have: X(member,
+ * name). Pages, but for those that say how often something happened.
+ */
+#define KSR_COUNTER_COLUMNS(X)                                                                     \
+	X(site, "site")                                                                            \
+	X(priority, "priority")                                                                    \
+	X(stability, "stability")                                                                  \
+	X(mapped, "vm_pages")                                                                      \
+	X(merged, "merged")                                                                        \
+	X(unshared, "unshared")                                                                    \
+	X(changing, "volatile")                                                                    \
+	X(saved, "saved_pages")                                                                    \
+	X(scanned, "scanned") /* visits */                                                         \
+	X(zero, "zero")	      /* merges with the zero page */                                      \
+	X(broken, "cow_broken")                                                                    \
+	X(skipped, "skipped") /* visits left out */
+
+/* Of one site in one process; site 0 is all memory without a hint. KSR_NONE: no such column. */
+struct ksr_counters {
+#define KSR_COUNTER_MEMBER(member, name) uint64_t member;
+	KSR_COUNTER_COLUMNS(KSR_COUNTER_MEMBER)
+#undef KSR_COUNTER_MEMBER
+};
+
+/* By ascending site, no site twice. */
+struct ksr_counter_table {
+	struct ksr_counters *rows;
+	size_t count;
+};
+
+/* Values of stability. */
+enum ksr_stability {
+	KSR_STABILITY_UNKNOWN,
+	KSR_STABILITY_VOLATILE,
+	KSR_STABILITY_SETTLED,
+};
+
+/* The part of a site's id that is its number in the kernel. */
+#define KSR_HINT_SITE_MASK ((UINT64_C(1) << 48) - 1)
 
 int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps);
 int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps);
@@ -114,6 +159,16 @@ int ksr_ksm_stat_read(const struct ksr_fs *fs, pid_t pid, struct ksr_ksm_stat *s
 /* false when the text is not that of /proc/PID/stat. */
 bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *status);
 int ksr_status_read(const struct ksr_fs *fs, pid_t pid, struct ksr_status *status);
+
+/*
+ * sources_counters.c: /proc/PID/ksm_sites. -ENOENT where the kernel has no such file, -ENODATA if
+ * it is empty, as that of a process that ends. Columns are found by name; others are ignored.
+ */
+int ksr_counters_parse(const struct ksr_text *text, struct ksr_counter_table *table);
+int ksr_counters_read(const struct ksr_fs *fs, pid_t pid, struct ksr_counter_table *table);
+void ksr_counters_free(struct ksr_counter_table *table);
+/* NULL when the site has no row. */
+const struct ksr_counters *ksr_counters_find(const struct ksr_counter_table *table, uint64_t site);
 
 void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel);
 /* The word in brackets of a file such as "always [madvise] never"; empty when there is none. */

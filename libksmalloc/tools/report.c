@@ -17,6 +17,7 @@ enum option_id {
 	OPTION_TOP,
 	OPTION_NO_SYMBOLS,
 	OPTION_WHY,
+	OPTION_COUNTERS,
 	OPTION_EMPTY,
 	OPTION_ROOT,
 };
@@ -30,6 +31,7 @@ static const struct ksr_option options[] = {
 	[OPTION_TOP] = {"top", "N", "Show the first N sites only."},
 	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
 	[OPTION_WHY] = {"why", NULL, "Say why a site does not merge."},
+	[OPTION_COUNTERS] = {"counters", NULL, "Show what a patched kernel counts for each site."},
 	[OPTION_EMPTY] = {"empty", NULL, "Show sites that hold no memory now, too."},
 	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
 };
@@ -88,6 +90,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		break;
 	case OPTION_WHY:
 		chosen->render.why = true;
+		break;
+	case OPTION_COUNTERS:
+		chosen->render.counters = true;
 		break;
 	case OPTION_EMPTY:
 		chosen->render.empty = true;

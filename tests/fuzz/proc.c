@@ -43,6 +43,23 @@ static void parse_small_files(const struct ksr_text *text)
 		abort();
 }
 
+static void parse_counters(const struct ksr_text *text)
+{
+	struct ksr_counter_table table;
+
+	if (ksr_counters_parse(text, &table))
+		return;
+	for (size_t i = 0; i < table.count; i++) {
+		const struct ksr_counters *row = &table.rows[i];
+
+		/* What the sums rely on: bytes of pages fit, and each site is found. */
+		if (row->saved > row->merged || row->merged > UINT64_MAX / 8192 ||
+		    row->site > KSR_HINT_SITE_MASK || ksr_counters_find(&table, row->site) != row)
+			abort();
+	}
+	ksr_counters_free(&table);
+}
+
 static void parse_space(const struct ksr_text *text)
 {
 	static uint64_t pointers[] = {0x7f0000001000};
@@ -82,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text.data[size] = '\0';
 	parse_smaps(&text);
 	parse_small_files(&text);
+	parse_counters(&text);
 	parse_space(&text);
 	free(text.data);
 	return 0;

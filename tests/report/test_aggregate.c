@@ -154,7 +154,8 @@ static void make_report(struct ksr_report *report)
 					     .run = 1,
 					     .full_scans = 9,
 					     .pages_sharing = 20,
-					     .pages_shared = 10};
+					     .pages_shared = 10,
+					     .hints = KSR_NONE};
 	add_process(report, 12 * P, true);
 	add_process(report, 8 * P, false);
 	cr_assert_eq(ksr_report_aggregate(NULL, report), 0);
@@ -198,6 +199,122 @@ Test(aggregate, test_report_reconciles_with_the_kernel)
 	ksr_report_destroy(&report);
 }
 
+/* The processes remain, to be added up again. */
+static void forget_sums(struct ksr_report *report)
+{
+	free(report->sites);
+	free(report->groups);
+	report->sites = NULL;
+	report->groups = NULL;
+	report->site_count = report->group_count = 0;
+	memset(&report->totals, 0, sizeof(report->totals));
+	memset(report->parts, 0, sizeof(report->parts));
+}
+
+/*
+ * Two processes as above, of a kernel that counts: a site with a hint, one without, and memory
+ * outside. The first process pays for what both share.
+ */
+static void make_exact(struct ksr_report *report, struct ksr_counters first,
+		       struct ksr_counters second)
+{
+	const struct ksr_counters rest = {.merged = 4, .saved = 3};
+
+	make_report(report);
+	forget_sums(report);
+	for (size_t i = 0; i < 2; i++) {
+		struct ksr_counter_table *table = &report->processes[i].counters;
+
+		table->rows = calloc(2, sizeof(*table->rows));
+		table->count = 2;
+		table->rows[0] = rest;
+		table->rows[1] = i ? second : first;
+		table->rows[1].site = UINT64_C(0xa000000000);
+		/* As the kernel gives it in smaps, since 6.6. */
+		for (size_t k = 0; k < report->processes[i].smaps.count; k++)
+			report->processes[i].smaps.vmas[k].flags |= KSR_VMA_HAS_KSM;
+	}
+	cr_assert_eq(ksr_report_aggregate(NULL, report), 0);
+}
+
+/* What every report of such a kernel must fulfil. */
+static void check_sums(const struct ksr_report *report, uint64_t merged, uint64_t saved)
+{
+	const struct ksr_totals *totals = &report->totals;
+	uint64_t parts = 0;
+
+	for (size_t i = 0; i < KSR_PART_COUNT; i++)
+		parts += report->parts[i].memory.saved;
+	cr_assert_eq(totals->exact.merged, merged * P);
+	cr_assert_eq(totals->exact.saved, saved * P);
+	cr_assert_eq(totals->sites.merged + totals->nursery.merged + totals->outside.merged +
+			     totals->exact.stale_merged,
+		     merged * P);
+	cr_assert_eq(totals->sites.saved + totals->sites.saved_freed + totals->nursery.saved +
+			     totals->outside.saved + totals->exact.stale_saved,
+		     saved * P);
+	cr_assert_leq(parts, totals->outside.saved);
+}
+
+Test(aggregate, test_exact_counters_replace_estimates)
+{
+	struct ksr_report report;
+	const struct ksr_site *site;
+
+	make_exact(&report,
+		   (struct ksr_counters){.merged = 12, .saved = 1, .scanned = 50, .priority = 3},
+		   (struct ksr_counters){.merged = 8, .saved = 8, .broken = 2, .stability = 2});
+	site = &report.sites[0];
+	cr_assert_eq(site->memory.merged, 20 * P);
+	cr_assert_eq(site->memory.saved, 9 * P);
+	cr_assert_eq(site->memory.saved_error, 0);
+	cr_assert_eq(site->counters.processes, 2);
+	cr_assert_eq(site->counters.scanned, 50);
+	cr_assert_eq(site->counters.broken, 2);
+	cr_assert_eq(site->counters.priority, 3);
+	cr_assert_eq(site->counters.stabilities, 1u << 0 | 1u << 2);
+	cr_assert_eq(report.sites[1].counters.processes, 0, "it has no row");
+	cr_assert_eq(report.totals.outside.merged, 2 * 4 * P);
+	cr_assert_eq(report.totals.outside.saved, 2 * 3 * P);
+	cr_assert_eq(report.totals.other_saved, (20 - 15) * P);
+	check_sums(&report, 28, 15);
+	ksr_report_destroy(&report);
+}
+
+/* Pages that were freed since ksmd came are in the row, and not in memory. */
+Test(aggregate, test_exact_counters_of_freed_pages_are_not_saved)
+{
+	struct ksr_report report;
+	const struct ksr_memory *memory;
+
+	make_exact(&report, (struct ksr_counters){.merged = 24, .saved = 20},
+		   (struct ksr_counters){.merged = 8, .saved = 8});
+	memory = &report.sites[0].memory;
+	cr_assert_eq(memory->merged, 20 * P);
+	cr_assert_eq(memory->saved, 18 * P, "half of the first, all of the second");
+	cr_assert_eq(memory->saved_error, 2 * P, "8 to 12 of the first");
+	cr_assert_eq(report.totals.exact.stale_merged, 12 * P);
+	check_sums(&report, 40, 34);
+	ksr_report_destroy(&report);
+}
+
+/* Hints that the program gave by itself belong to no site of the segment. */
+Test(aggregate, test_exact_counters_of_unknown_sites_are_outside)
+{
+	struct ksr_report report;
+
+	make_exact(&report, (struct ksr_counters){.merged = 3, .saved = 2},
+		   (struct ksr_counters){.merged = 8, .saved = 8});
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(report.processes[i].counters.count, 2);
+	report.processes[0].counters.rows[1].site = 0xbad;
+	forget_sums(&report);
+	cr_assert_eq(ksr_report_aggregate(NULL, &report), 0);
+	cr_assert_eq(report.sites[0].counters.processes, 1);
+	check_sums(&report, 19, 16);
+	ksr_report_destroy(&report);
+}
+
 static const char *reason(const struct ksr_report *report, const struct ksr_site *site)
 {
 	static struct ksr_reasons reasons;
@@ -233,5 +350,37 @@ Test(explain, test_reasons_in_order)
 	cr_assert(strstr(reason(&report, &site), "denies"));
 	site.states = 1u << KSMALLOC_SITE_TRACKED;
 	cr_assert(strstr(reason(&report, &site), "not yet held"));
+	ksr_report_destroy(&report);
+}
+
+/* What the kernel counts by site says more than what it counts for the machine. */
+Test(explain, test_reasons_of_a_kernel_that_counts)
+{
+	struct ksr_report report;
+	struct ksr_reasons reasons;
+	struct ksr_site site;
+
+	make_report(&report);
+	site = report.sites[0];
+	site.counters = (struct ksr_site_counters){.processes = 2, .priority = 8};
+	site.memory.merged = 4 * P;
+	cr_assert(strstr(reason(&report, &site), "Never scanned yet: KSM has made 9 full scans"));
+	site.counters.scanned = 100;
+	site.counters.changing = 20 * P;
+	cr_assert(strstr(reason(&report, &site), "change between two visits"));
+	site.counters.stabilities = 1u << KSR_STABILITY_VOLATILE;
+	cr_assert(strstr(reason(&report, &site), "hinted as volatile"));
+	site.counters.changing = 0;
+	site.counters.skipped = 300;
+	cr_assert(strstr(reason(&report, &site), "smart_scan skipped 300 of 400 visits"));
+	report.kernel.hints = 0;
+	cr_assert(strstr(reason(&report, &site), "told not to heed hints"));
+	site.memory.merged = 20 * P;
+	site.counters.broken = 5;
+	ksr_explain_site(&report, &site, &reasons);
+	cr_assert_eq(reasons.count, 1, "it merges, and is written to nevertheless");
+	cr_assert(strstr(reasons.text[0], "Written again after merging: 5 pages were broken"));
+	site.counters.broken = 4;
+	cr_assert_str_eq(reason(&report, &site), "");
 	ksr_report_destroy(&report);
 }
