@@ -42,6 +42,9 @@ void ksr_findings_free(struct ksr_findings *findings);
 
 /* doctor_kernel.c: KSM and the settings of the machine, and what this process may call. */
 void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings);
+/* doctor_hints.c: what a patched kernel offers, and whether it is used. */
+void ksr_check_hints(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
+		     struct ksr_findings *findings);
 /* doctor_process.c: the processes that run under ksmalloc. */
 void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings);
 

@@ -112,6 +112,7 @@ static void check_ksm(const struct ksr_fs *fs, struct ksr_findings *findings)
 	check_run(&kernel, findings);
 	check_speed(&kernel, findings);
 	check_details(fs, &kernel, findings);
+	ksr_check_hints(fs, &kernel, findings);
 }
 
 static void check_memory_settings(const struct ksr_fs *fs, struct ksr_findings *findings)
