@@ -125,4 +125,5 @@ def main():
           (", and KSM is as it was." if options.merging == "start" else "."), flush=True)
 
 
-main_guard(main)
+if __name__ == "__main__":
+    main_guard(main)

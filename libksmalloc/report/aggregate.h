@@ -31,8 +31,8 @@
  * of its pages are merged, and how many of these are saved: of all that share a page of KSM exactly
  * one pays for it, so that the rows of all processes add up to the kernel's pages_sharing, whoever
  * shares with whom, fork or not. A child of a fork counts when ksmd has visited its pages; what it
- * shares until then is fork's. Memory without a hint is one row: it is divided among all that has no
- * row of its own in the proportion of R - P. The rows tell of ksmd's last visit: pages that were
+ * shares until then is fork's. Memory without a hint is one row: it is divided among all that
+ * has no row of its own in the proportion of K. The rows tell of ksmd's last visit: pages that were
  * freed or written since are merged in the row and not in smaps. They are `stale`, and not called
  * saved; which of them paid nobody knows, so their part is taken in proportion, with a bound of the
  * error.

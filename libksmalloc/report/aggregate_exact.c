@@ -54,17 +54,17 @@ struct rest {
 	struct ksr_memory counted;
 };
 
-/* The part of the rest that belongs to memory. */
+/* The part of the rest that belongs to memory, by the pages of KSM that it maps. */
 static void divide(const struct rest *rest, struct ksr_memory *memory)
 {
-	uint64_t whole = rest->told.saved ? rest->told.saved : rest->told.merged;
-	uint64_t part = rest->told.saved ? memory->saved : memory->merged;
+	uint64_t whole = rest->told.merged;
+	uint64_t part = memory->merged;
 	uint64_t moved = rest->counted.fork_shared - rest->told.fork_shared;
 
 	memory->fork_shared += scale(moved, part, whole);
 	memory->saved = scale(rest->counted.saved, part, whole);
 	memory->saved_error = scale(rest->counted.saved_error, part, whole);
-	memory->merged = scale(rest->counted.merged, memory->merged, rest->told.merged);
+	memory->merged = scale(rest->counted.merged, part, whole);
 }
 
 /* outside gets what remains of rounding, so that sums are exact. */
