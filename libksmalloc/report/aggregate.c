@@ -224,10 +224,11 @@ static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slo
 	ksr_memory_add(&join->own.sites[slot->site], memory);
 }
 
-/* Takes the share of freed memory out of what is saved. */
-static void discount_freed(struct ksr_memory *memory, uint64_t kept)
+/* Takes the share of freed memory out of what is saved: what is resident beyond live blocks. */
+static void discount_freed(struct ksr_memory *memory, const struct ksmalloc_site_stats *stats)
 {
-	uint64_t share = scale(memory->saved, ksm_min(kept, memory->resident), memory->resident);
+	uint64_t freed = ksm_min(stats->kept_bytes, less(memory->resident, stats->placed_bytes));
+	uint64_t share = scale(memory->saved, freed, memory->resident);
 
 	memory->saved -= share;
 	memory->saved_freed += share;
@@ -279,7 +280,7 @@ static void add_own_memory(struct join *join)
 		site = index_get(join->index, join->report, entry.id);
 		if (own->rows[i])
 			add_counters(&site->counters, own->rows[i], join->report->page_bytes);
-		discount_freed(memory, entry.stats.kept_bytes);
+		discount_freed(memory, &entry.stats);
 		ksr_memory_add(&site->memory, memory);
 		ksr_memory_add(&totals->sites, memory);
 	}

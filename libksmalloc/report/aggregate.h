@@ -38,8 +38,9 @@
  * error.
  *
  * Freed memory that the allocator still keeps is mapped, may merge, and is of no
- * use to anybody: its share of what a site's memory saves (by kept_bytes, since no
- * counter tells which pages they are) goes to saved_freed.
+ * use to anybody: its share of what a site's memory saves goes to saved_freed. No
+ * counter tells which pages these are: they are at most kept_bytes, many of which
+ * were never written, and at most what is resident beyond live blocks.
  *
  * Invariants: the figures of the sites, of the nursery and of what lies outside
  * add up to those of all VMAs that were read, but for the rounding of VMAs that

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A row stands for one site of one process, the row of site 0 for all memory that
- * has no hint: what lies outside of slots, and slots whose hint was refused or
- * never given. Rows that belong to no site of the segment, of hints that the
- * program itself gave, are added to that one.
+ * A row stands for one site of one process, some for memory of no site that the
+ * library hints as well, and the row of site 0 for all memory that has no hint: of
+ * the rest outside of slots, and of slots whose hint was refused or never given.
+ * Rows of hints that the program itself gave are added to that one.
  */
 #define _GNU_SOURCE
 #include "aggregate.h"
@@ -22,30 +22,36 @@ static uint64_t less(uint64_t from, uint64_t amount)
 }
 
 struct take {
-	struct ksr_exact *sum;
 	bool bounded; /* smaps tells which pages are KSM's: what is not there is stale */
 	bool forked;
 };
 
-/* Bytes by the rows in the place of what smaps told of the same memory. */
-static void replace(struct take *take, uint64_t merged, uint64_t saved, struct ksr_memory *memory)
+/* Bytes of rows. */
+struct pair {
+	uint64_t merged;
+	uint64_t saved;
+};
+
+/*
+ * Bytes by the rows in the place of what smaps told of the same memory. Returns those of pages that
+ * are not there any more.
+ */
+static struct pair replace(const struct take *take, struct pair row, struct ksr_memory *memory)
 {
 	uint64_t mapped = memory->merged;
-	uint64_t present = take->bounded ? ksm_min(merged, mapped) : merged;
-	uint64_t gone = merged - present;
-	uint64_t low = less(saved, gone);
-	uint64_t high = ksm_min(saved, present);
+	uint64_t present = take->bounded ? ksm_min(row.merged, mapped) : row.merged;
+	struct pair gone = {.merged = row.merged - present};
+	uint64_t low = less(row.saved, gone.merged);
+	uint64_t high = ksm_min(row.saved, present);
 
 	/* Pages of KSM that ksmd has not met here yet: a fork shares them so far. */
 	if (take->forked)
-		memory->fork_shared += scale(memory->saved, less(mapped, merged), mapped);
+		memory->fork_shared += scale(memory->saved, less(mapped, row.merged), mapped);
 	memory->merged = present;
-	memory->saved = scale(saved, present, merged);
+	memory->saved = scale(row.saved, present, row.merged);
 	memory->saved_error = ksm_max(less(memory->saved, low), less(high, memory->saved));
-	take->sum->merged += merged;
-	take->sum->saved += saved;
-	take->sum->stale_merged += gone;
-	take->sum->stale_saved += saved - memory->saved;
+	gone.saved = row.saved - memory->saved;
+	return gone;
 }
 
 /* The memory without rows: its sum by smaps, which is what is divided, and the sum by the rows. */
@@ -67,36 +73,6 @@ static void divide(const struct rest *rest, struct ksr_memory *memory)
 	memory->merged = scale(rest->counted.merged, part, whole);
 }
 
-/* outside gets what remains of rounding, so that sums are exact. */
-static void divide_rest(struct take *take, uint64_t merged, uint64_t saved,
-			struct ksr_own_memory *own)
-{
-	struct rest rest = {.told = own->outside};
-	uint64_t others_merged = 0;
-	uint64_t others_saved = 0;
-
-	ksr_memory_add(&rest.told, &own->nursery);
-	for (uint32_t i = 0; i < own->site_count; i++) {
-		if (!own->rows[i])
-			ksr_memory_add(&rest.told, &own->sites[i]);
-	}
-	rest.counted = rest.told;
-	replace(take, merged, saved, &rest.counted);
-	for (uint32_t i = 0; i < own->site_count; i++) {
-		if (own->rows[i])
-			continue;
-		divide(&rest, &own->sites[i]);
-		others_merged += own->sites[i].merged;
-		others_saved += own->sites[i].saved;
-	}
-	divide(&rest, &own->nursery);
-	for (size_t i = 0; i < KSR_PART_COUNT; i++)
-		divide(&rest, &own->parts[i]);
-	divide(&rest, &own->outside);
-	own->outside.merged = rest.counted.merged - others_merged - own->nursery.merged;
-	own->outside.saved = rest.counted.saved - others_saved - own->nursery.saved;
-}
-
 /* Kernels before 6.6 do not tell in smaps which pages are KSM's. */
 static bool tells_ksm(const struct ksr_smaps *smaps)
 {
@@ -107,53 +83,172 @@ static bool tells_ksm(const struct ksr_smaps *smaps)
 	return false;
 }
 
-/* The row of a site of the segment; each belongs to the first that names it. */
-static const struct ksr_counters *row_of(const struct ksr_process *process, uint32_t index,
-					 bool *used)
-{
-	const struct ksr_counter_table *table = &process->counters;
-	const struct ksr_counters *row;
-	struct ksmalloc_segment_site entry;
+struct rows {
+	const struct ksr_counter_table *table;
+	bool *used;
+	uint64_t page_bytes;
+};
 
-	ksr_snapshot_site(&process->snapshot, index, &entry);
-	if ((entry.id & KSR_HINT_SITE_MASK) == 0)
+static struct pair pair_of(const struct rows *rows, const struct ksr_counters *row)
+{
+	return (struct pair){row->merged * rows->page_bytes, row->saved * rows->page_bytes};
+}
+
+/* Each row belongs to the first that asks for it. */
+static const struct ksr_counters *row_of(const struct rows *rows, uint64_t site)
+{
+	const struct ksr_counters *row = ksr_counters_find(rows->table, site);
+
+	if (site == 0 || !row || rows->used[row - rows->table->rows])
 		return NULL;
-	row = ksr_counters_find(table, entry.id & KSR_HINT_SITE_MASK);
-	if (!row || used[row - table->rows])
-		return NULL;
-	used[row - table->rows] = true;
+	rows->used[row - rows->table->rows] = true;
 	return row;
+}
+
+static struct pair take_sites(const struct ksr_process *process, const struct take *take,
+			      const struct rows *rows, struct ksr_own_memory *own)
+{
+	struct pair stale = {0};
+
+	for (uint32_t i = 0; i < own->site_count; i++) {
+		struct ksmalloc_segment_site entry;
+		struct pair gone;
+
+		ksr_snapshot_site(&process->snapshot, i, &entry);
+		own->rows[i] = row_of(rows, entry.id & KSR_HINT_SITE_MASK);
+		if (!own->rows[i])
+			continue;
+		gone = replace(take, pair_of(rows, own->rows[i]), &own->sites[i]);
+		stale.merged += gone.merged;
+		stale.saved += gone.saved;
+	}
+	return stale;
+}
+
+/* Memory outside of sites that has no row of its own. */
+struct others {
+	struct ksr_memory *list[KSR_PART_COUNT + 2];
+	size_t count;
+};
+
+/*
+ * Memory of no site has hints too, in the shared layout. What is merged beyond what smaps shows
+ * there is returned and belongs to the rest: bss lies beside data segments and is no part of a
+ * file.
+ */
+static struct pair take_regions(const struct take *take, const struct rows *rows,
+				struct ksr_own_memory *own, struct others *others)
+{
+	static const uint64_t regions[KSR_PART_COUNT] = {
+		[KSR_PART_HEAP] = KSMALLOC_HINT_HEAP,
+		[KSR_PART_MAPPINGS] = KSMALLOC_HINT_MAPPINGS,
+		[KSR_PART_FILES] = KSMALLOC_HINT_DATA,
+	};
+	struct pair beyond = {0};
+
+	for (size_t i = 0; i <= KSR_PART_COUNT; i++) {
+		bool nursery = i == KSR_PART_COUNT;
+		struct ksr_memory *memory = nursery ? &own->nursery : &own->parts[i];
+		const struct ksr_counters *row =
+			row_of(rows, nursery ? KSMALLOC_HINT_NURSERIES : regions[i]);
+		struct pair gone;
+
+		if (!row) {
+			others->list[others->count++] = memory;
+			continue;
+		}
+		gone = replace(take, pair_of(rows, row), memory);
+		beyond.merged += gone.merged;
+		beyond.saved += gone.saved;
+	}
+	return beyond;
+}
+
+/* Divides a row among all that has none of its own. Returns what is stale. */
+static struct pair divide_rest(const struct take *take, struct pair row, struct ksr_own_memory *own,
+			       const struct others *others)
+{
+	struct rest rest = {0};
+	struct pair stale;
+
+	for (uint32_t i = 0; i < own->site_count; i++) {
+		if (!own->rows[i])
+			ksr_memory_add(&rest.told, &own->sites[i]);
+	}
+	for (size_t i = 0; i < others->count; i++)
+		ksr_memory_add(&rest.told, others->list[i]);
+	rest.counted = rest.told;
+	stale = replace(take, row, &rest.counted);
+	for (uint32_t i = 0; i < own->site_count; i++) {
+		if (!own->rows[i])
+			divide(&rest, &own->sites[i]);
+	}
+	for (size_t i = 0; i < others->count; i++)
+		divide(&rest, others->list[i]);
+	return stale;
+}
+
+/* Outside is what remains of all rows, so that sums are exact. */
+static void finish_outside(struct ksr_own_memory *own, struct pair all)
+{
+	struct ksr_memory sum = own->nursery;
+
+	own->outside.saved_error = 0;
+	for (uint32_t i = 0; i < own->site_count; i++)
+		ksr_memory_add(&sum, &own->sites[i]);
+	for (size_t i = 0; i < KSR_PART_COUNT; i++)
+		own->outside.saved_error += own->parts[i].saved_error;
+	own->outside.merged = less(all.merged, sum.merged);
+	own->outside.saved = less(all.saved, sum.saved);
+}
+
+/* Of a process whose table has rows.used for each row. */
+static void take_all(const struct ksr_process *process, const struct rows *rows,
+		     struct ksr_own_memory *own, struct ksr_exact *sum)
+{
+	const struct take take = {.bounded = tells_ksm(&process->smaps),
+				  .forked = process->snapshot.header.stats.forks_total != 0};
+	struct ksr_memory unplaced = own->outside; /* outside, and in no part of it */
+	struct others others = {.list = {&unplaced}, .count = 1};
+	struct pair all = {0};
+	struct pair stale;
+	struct pair rest;
+	struct pair gone;
+
+	for (size_t i = 0; i < KSR_PART_COUNT; i++)
+		unplaced.merged = less(unplaced.merged, own->parts[i].merged);
+	stale = take_sites(process, &take, rows, own);
+	rest = take_regions(&take, rows, own, &others);
+	for (size_t i = 0; i < rows->table->count; i++) {
+		struct pair row = pair_of(rows, &rows->table->rows[i]);
+
+		all.merged += row.merged;
+		all.saved += row.saved;
+		if (!rows->used[i]) {
+			rest.merged += row.merged;
+			rest.saved += row.saved;
+		}
+	}
+	gone = divide_rest(&take, rest, own, &others);
+	stale.merged += gone.merged;
+	stale.saved += gone.saved;
+	sum->processes++;
+	sum->merged += all.merged;
+	sum->saved += all.saved;
+	sum->stale_merged += stale.merged;
+	sum->stale_saved += stale.saved;
+	finish_outside(own, (struct pair){all.merged - stale.merged, all.saved - stale.saved});
 }
 
 int ksr_exact_take(const struct ksr_process *process, uint64_t page_bytes,
 		   struct ksr_own_memory *own, struct ksr_exact *sum)
 {
-	const struct ksr_counter_table *table = &process->counters;
-	struct take take = {.sum = sum};
-	bool *used = calloc(table->count, sizeof(*used));
-	uint64_t merged = 0;
-	uint64_t saved = 0;
+	struct rows rows = {.table = &process->counters, .page_bytes = page_bytes};
 
-	if (!used)
+	rows.used = calloc(rows.table->count, sizeof(*rows.used));
+	if (!rows.used)
 		return -ENOMEM;
-	take.bounded = tells_ksm(&process->smaps);
-	take.forked = process->snapshot.header.stats.forks_total != 0;
-	for (uint32_t i = 0; i < own->site_count; i++) {
-		const struct ksr_counters *row = row_of(process, i, used);
-
-		own->rows[i] = row;
-		if (row)
-			replace(&take, row->merged * page_bytes, row->saved * page_bytes,
-				&own->sites[i]);
-	}
-	for (size_t i = 0; i < table->count; i++) {
-		if (used[i])
-			continue;
-		merged += table->rows[i].merged * page_bytes;
-		saved += table->rows[i].saved * page_bytes;
-	}
-	divide_rest(&take, merged, saved, own);
-	sum->processes++;
-	free(used);
+	take_all(process, &rows, own, sum);
+	free(rows.used);
 	return 0;
 }
