@@ -7,6 +7,7 @@
 #include <ksmalloc/ksmalloc.h>
 
 #include "heap.h"
+#include "merge.h"
 #include "os.h"
 #include "site.h"
 
@@ -92,6 +93,18 @@ int ksmalloc_label_begin(const char *name)
 void ksmalloc_label_end(void)
 {
 	ksm_site_label_end();
+}
+
+int ksmalloc_settled(const void *block)
+{
+	return ksm_heap_start() ? ksm_merge_settled(block) : -EOPNOTSUPP;
+}
+
+long ksmalloc_merge_now(const void *block, unsigned int flags)
+{
+	if (flags & ~KSMALLOC_MERGE_TRY)
+		return -EINVAL;
+	return ksm_heap_start() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
 }
 
 void *ksmalloc_malloc_mergeable(size_t size)

@@ -92,15 +92,6 @@ uint64_t ksm_hint_word(uint64_t site, uint64_t priority, enum ksmalloc_stability
 	       (peers ? KSMALLOC_HINT_PEERS : 0);
 }
 
-uint64_t ksm_hint_region_word(enum ksmalloc_hint_region region)
-{
-	/* Less urgent than slots, whose content is known to be large. 0 stays "like any other". */
-	uint64_t priority = (ksm_options.hint_priority + 1) / 2;
-
-	/* Regions have equal addresses in the group, and so do their pages. */
-	return ksm_hint_word(region, priority, KSMALLOC_STABILITY_UNKNOWN, true);
-}
-
 bool ksm_hint_is_taken(void)
 {
 	return chosen()->hint != NULL;

@@ -42,10 +42,9 @@ bool ksm_hint_advise(void *addr, size_t length);
 
 /*
  * The word of version 1 of the hint interface. peers: equal content lies at the same place of
- * its GiB in other processes. The region's words are those of memory that belongs to no site.
+ * its GiB in other processes.
  */
 uint64_t ksm_hint_word(uint64_t site, uint64_t priority, enum ksmalloc_stability stability, bool peers);
-uint64_t ksm_hint_region_word(enum ksmalloc_hint_region region);
 
 /* True if the kernel takes hints; asks it if nothing was advised before. */
 bool ksm_hint_is_taken(void);

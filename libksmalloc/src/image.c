@@ -11,8 +11,9 @@ uint32_t ksm_image_generation = UINT32_MAX;
 
 static int advise_file(struct dl_phdr_info *info, size_t size, void *argument)
 {
+	const uint64_t *word = argument;
+
 	(void)size;
-	(void)argument;
 	for (size_t i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
 		uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
@@ -21,16 +22,18 @@ static int advise_file(struct dl_phdr_info *info, size_t size, void *argument)
 		begin = ksm_align_down(begin, KSM_PAGE);
 		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && begin < end &&
 		    ksm_hint_advise((void *)begin, end - begin))
-			ksm_hint_set((void *)begin, end - begin,
-				     ksm_hint_region_word(KSMALLOC_HINT_DATA));
+			ksm_hint_set((void *)begin, end - begin, *word);
 	}
 	return 0;
 }
 
 void ksm_image_advise(void)
 {
+	struct ksm_policy policy = ksm_policy_of_region("data");
+	uint64_t word = ksm_hint_word(KSMALLOC_HINT_DATA, policy.priority,
+				      KSMALLOC_STABILITY_UNKNOWN, true);
+
 	__atomic_store_n(&ksm_image_generation, ksm_module_generation(), __ATOMIC_RELAXED);
-	/* A label for the filters, as the regions are. */
-	if (ksm_policy_advises_label("data"))
-		dl_iterate_phdr(advise_file, NULL);
+	if (policy.advise)
+		dl_iterate_phdr(advise_file, &word);
 }

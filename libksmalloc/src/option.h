@@ -45,6 +45,12 @@ enum ksm_option_type {
 	  "never: advised slots are marked MADV_NOHUGEPAGE, since huge pages do not merge")	\
 	X(hint_priority, NUMBER, 8, 0, 15, "weight",						\
 	  "How eagerly a kernel that takes hints scans slots; 0: like any other memory")	\
+	X(hint_priorities, TEXT, 0, 0, 0, "patterns",						\
+	  "Priorities of single sites, as in label:model*=15,function:parse=2; the first that matches") \
+	X(stability, CHOICE, 0, 0, 2, "sample|unknown|settled",					\
+	  "What hints say of a site's content: found by sampling it; nothing; or that it is not written again") \
+	X(sample_ms, NUMBER, 1000, 1, 3600000, "milliseconds",					\
+	  "Time between two samples of a site, at least")					\
 	X(zero_reuse, FLAG, 0, 0, 1, "",							\
 	  "Clear the whole of a reused block, not only its tail")				\
 	X(keep_bytes, SIZE, 4 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
@@ -74,6 +80,12 @@ enum ksm_advise {
 	KSM_ADVISE_ALL,
 	KSM_ADVISE_NONE,
 	KSM_ADVISE_PROCESS,
+};
+
+enum ksm_stability_option {
+	KSM_STABILITY_SAMPLE,
+	KSM_STABILITY_UNKNOWN,
+	KSM_STABILITY_SETTLED,
 };
 
 enum ksm_layout {

@@ -24,7 +24,10 @@
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
-#define PR_SET_VMA_KSM_HINT 0x4b53 /* of kernel/, not yet of Linux */
+/* Of kernel/, not yet of Linux. */
+#define PR_SET_VMA_KSM_HINT 0x4b53
+#define PR_KSM_MERGE	    0x4b534d47
+#define PR_KSM_MERGE_TRY    1UL
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -180,6 +183,14 @@ int ksm_os_hint(void *addr, size_t length, uint64_t hint)
 	return (int)result_of(prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, addr, length, hint), saved_errno);
 }
 
+long ksm_os_merge_now(void *addr, size_t length, bool try_only)
+{
+	int saved_errno = errno;
+
+	return result_of(syscall(SYS_prctl, PR_KSM_MERGE, addr, length,
+				 try_only ? PR_KSM_MERGE_TRY : 0, 0), saved_errno);
+}
+
 void ksm_os_random(void *buffer, size_t length)
 {
 	int saved_errno = errno;
@@ -228,6 +239,29 @@ size_t ksm_os_peek(const void *address, void *buffer, size_t length)
 	done = syscall(SYS_process_vm_readv, getpid(), &to, 1, from, pieces, 0);
 	errno = saved_errno;
 	return done > 0 ? (size_t)done : 0;
+}
+
+bool ksm_os_is_resident(const void *address)
+{
+	int saved_errno = errno;
+	unsigned char in_memory = 0;
+	int result = mincore((void *)(uintptr_t)address, KSM_PAGE, &in_memory);
+
+	errno = saved_errno;
+	return result == 0 && (in_memory & 1);
+}
+
+int ksm_os_read_page(const void *address, void *buffer)
+{
+	int saved_errno = errno;
+	struct iovec to = { buffer, KSM_PAGE };
+	struct iovec from = { (void *)(uintptr_t)address, KSM_PAGE };
+	long done = result_of(syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0),
+			      saved_errno);
+
+	if (done < 0)
+		return (int)done;
+	return done == (long)KSM_PAGE ? 0 : -EFAULT;
 }
 
 ssize_t ksm_os_read_file(const char *path, char *buffer, size_t room)

@@ -90,6 +90,12 @@ int ksm_os_name(void *addr, size_t length, const char *name);
  */
 int ksm_os_hint(void *addr, size_t length, uint64_t hint);
 
+/*
+ * Asks for a merge of the range now (PR_KSM_MERGE of the patched kernel); try_only: not if it
+ * would have to wait. Returns the number of pages examined, or -errno.
+ */
+long ksm_os_merge_now(void *addr, size_t length, bool try_only);
+
 /* Fills buffer from the kernel's generator, else from AT_RANDOM and the clock. */
 void ksm_os_random(void *buffer, size_t length);
 
@@ -102,6 +108,15 @@ uint64_t ksm_os_now_ms(void);
  * Returns the number of bytes copied, 0 if none can be read.
  */
 size_t ksm_os_peek(const void *address, void *buffer, size_t length);
+
+/* True if the page at address is in memory (mincore(2)). */
+bool ksm_os_is_resident(const void *address);
+
+/*
+ * Copies the page at address into buffer without touching it. 0, -EFAULT if it cannot be
+ * read, or another -errno where process_vm_readv(2) is not to be had.
+ */
+int ksm_os_read_page(const void *address, void *buffer);
 
 /*
  * Reads a whole small file into buffer and terminates it with NUL.
@@ -179,6 +194,12 @@ int ksm_os_execute_self(char *const *argv, char *const *environment);
 
 /* Makes all memory of the process mergeable, now and later (prctl(2), PR_SET_MEMORY_MERGE). */
 int ksm_os_merge_process(void);
+
+/*
+ * Calls visit for each mapping of the process, as /proc/self/maps has them. 0, or -errno if it
+ * cannot be read.
+ */
+int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argument), void *argument);
 
 /* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
 bool ksm_os_is_secure(void);

@@ -124,6 +124,48 @@ int ksm_os_execute_self(char *const *argv, char *const *environment)
 	return error_of(-1, saved_errno);
 }
 
+/* Reads "begin-end " at the start of a line; false if it is something else. */
+static bool parse_mapping(const char *line, uintptr_t *begin, uintptr_t *end)
+{
+	char *rest;
+
+	*begin = strtoul(line, &rest, 16);
+	if (*rest != '-')
+		return false;
+	*end = strtoul(rest + 1, &rest, 16);
+	return *rest == ' ';
+}
+
+int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argument), void *argument)
+{
+	int saved_errno = errno;
+	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	char head[64]; /* of the line: addresses are all that is wanted */
+	size_t kept = 0;
+	char buffer[1024];
+	ssize_t got;
+	uintptr_t begin, end;
+
+	if (file < 0)
+		return error_of(-1, saved_errno);
+	while ((got = read(file, buffer, sizeof(buffer))) > 0 || (got < 0 && errno == EINTR)) {
+		for (ssize_t i = 0; i < got; i++) {
+			if (buffer[i] != '\n') {
+				if (kept < sizeof(head) - 1)
+					head[kept++] = buffer[i];
+				continue;
+			}
+			head[kept] = '\0';
+			kept = 0;
+			if (parse_mapping(head, &begin, &end))
+				visit(begin, end, argument);
+		}
+	}
+	close(file);
+	errno = saved_errno;
+	return 0;
+}
+
 int ksm_os_merge_process(void)
 {
 	int saved_errno = errno;

@@ -13,6 +13,7 @@
 #include "meta.h"
 #include "option.h"
 #include "policy.h"
+#include "sample.h"
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
@@ -61,13 +62,15 @@ static uint32_t nursery_count(void)
 
 int ksm_placed_init(void)
 {
-	bool advise = ksm_layout_is_shared() && ksm_policy_advises_label("nursery");
+	struct ksm_policy policy = ksm_policy_of_region("nursery");
+	bool advise = ksm_layout_is_shared() && policy.advise;
 
 	for (uint32_t i = 0; i < nursery_count(); i++) {
 		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
 		nurseries[i].pool.part = ksm_layout_part(i);
 		nurseries[i].pool.advise = advise && i != DENIED;
-		nurseries[i].pool.hint = ksm_hint_region_word(KSMALLOC_HINT_NURSERIES);
+		nurseries[i].pool.hint = ksm_hint_word(KSMALLOC_HINT_NURSERIES, policy.priority,
+						       KSMALLOC_STABILITY_UNKNOWN, true);
 	}
 	nurseries[DENIED].pool.is_private = true;
 	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
@@ -222,8 +225,7 @@ KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part 
 	pool->site = site->index;
 	pool->part = part->part;
 	pool->advise = site->advise;
-	pool->hint = ksm_hint_word(site->id, ksm_options.hint_priority, KSMALLOC_STABILITY_UNKNOWN,
-				   ksm_span_has_peers());
+	ksm_sample_adopt_locked(site, pool);
 	ksm_keep_add_pool(pool);
 	part->pool = pool;
 	if (site->record->state != KSMALLOC_SITE_PLACED)
@@ -318,6 +320,7 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 	struct ksm_site_part *part;
 	struct place place;
 	bool taken = false;
+	bool sample = false;
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift() || align > KSM_SPAN_ALIGNMENT)
 		return NULL;
@@ -335,6 +338,7 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 			count_live_locked(site, size);
 			ksm_stat_add_locked(&site->record->stats.placed_bytes,
 					    (uint64_t)place.pages << KSM_PAGE_SHIFT);
+			sample = ksm_sample_charge_locked(part->pool, place.pages);
 		}
 	}
 	if (decision != TO_OTHER)
@@ -356,6 +360,8 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 		return NULL;
 	if (ksm_unlikely(ksm_stat_must_publish()))
 		publish();
+	if (ksm_unlikely(sample))
+		ksm_sample_turn(site);
 	return clear_block(&place, size, zero);
 }
 
@@ -396,12 +402,18 @@ static struct ksm_slot *slot_of(const void *block)
 	return slot;
 }
 
-/* Finds the block that starts at the address. The pool's lock is held; it is an error if none does. */
-static void find_locked(struct ksm_slot *slot, const void *block, struct found *found)
+/* Finds the block that starts at the address, or none: 0 pages. The pool's lock is held. */
+static void look_locked(struct ksm_slot *slot, const void *block, struct found *found)
 {
 	found->slot = slot;
 	found->page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
 	found->pages = ksm_runs_block(&slot->runs, found->page, &found->bytes, &found->owner);
+}
+
+/* The same; it is an error if there is none. */
+static void find_locked(struct ksm_slot *slot, const void *block, struct found *found)
+{
+	look_locked(slot, block, found);
 	if (ksm_likely(found->pages > 0))
 		return;
 	if (found->page >= slot->mapped_pages || ksm_runs_is_used(&slot->runs, found->page))
@@ -442,6 +454,15 @@ void ksm_placed_free(void *block)
 		count_shared_free(pool, ksm_site_at(found.owner), found.bytes);
 }
 
+static void describe(const struct found *found, struct ksm_placed_block *result)
+{
+	const struct ksm_pool *pool = found->slot->pool;
+
+	result->site = ksm_site_at(pool->has_owners ? found->owner : pool->site);
+	result->usable = (size_t)found->pages << KSM_PAGE_SHIFT;
+	result->is_private = pool == &private_pool.pool;
+}
+
 void ksm_placed_describe(const void *block, struct ksm_placed_block *result)
 {
 	struct ksm_slot *slot = slot_of(block);
@@ -451,9 +472,23 @@ void ksm_placed_describe(const void *block, struct ksm_placed_block *result)
 	pthread_mutex_lock(pool->lock);
 	find_locked(slot, block, &found);
 	pthread_mutex_unlock(pool->lock);
-	result->site = ksm_site_at(pool->has_owners ? found.owner : pool->site);
-	result->usable = (size_t)found.pages << KSM_PAGE_SHIFT;
-	result->is_private = pool == &private_pool.pool;
+	describe(&found, result);
+}
+
+int ksm_placed_find(const void *block, struct ksm_placed_block *result)
+{
+	struct ksm_slot *slot = ksm_span_slot_at(block);
+	struct found found;
+
+	if (!slot || (uintptr_t)block & (KSM_PAGE - 1))
+		return -EINVAL;
+	pthread_mutex_lock(slot->pool->lock);
+	look_locked(slot, block, &found);
+	pthread_mutex_unlock(slot->pool->lock);
+	if (found.pages == 0)
+		return -EINVAL;
+	describe(&found, result);
+	return 0;
 }
 
 /* A tracked block must not grow past the size at which its site would be placed. */
@@ -499,6 +534,7 @@ bool ksm_placed_resize(void *block, size_t size)
 	uint32_t pages;
 	struct found found;
 	bool done = false;
+	bool sample = false;
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift())
 		return false;
@@ -507,11 +543,16 @@ bool ksm_placed_resize(void *block, size_t size)
 	find_locked(slot, block, &found);
 	if (may_grow(pool, &found, size))
 		done = resize_locked(slot, &found, pages, size);
-	if (done && !pool->has_owners)
+	if (done && !pool->has_owners) {
 		count_resize_locked(ksm_site_at(pool->site), &found, pages, size, true);
+		sample = pages > found.pages &&
+			 ksm_sample_charge_locked(pool, pages - found.pages);
+	}
 	pthread_mutex_unlock(pool->lock);
 	if (!done)
 		return false;
+	if (ksm_unlikely(sample))
+		ksm_sample_turn(ksm_site_at(pool->site));
 	if (pool->has_owners) {
 		struct ksm_site *site = ksm_site_at(found.owner);
 

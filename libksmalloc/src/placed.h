@@ -59,6 +59,9 @@ void ksm_placed_free(void *block);
 /* Describes a block; what that is no block ends the program. */
 void ksm_placed_describe(const void *block, struct ksm_placed_block *result);
 
+/* The same for any pointer into a slot: -EINVAL if no block starts there. */
+int ksm_placed_find(const void *block, struct ksm_placed_block *result);
+
 /*
  * Makes the block size bytes long in its place. Returns true if it did; false
  * if the block has to move. size is at least 1.

@@ -22,9 +22,16 @@ enum kind {
 	RANGE,
 };
 
+enum effect {
+	ALLOW,
+	DENY,
+	PRIORITY,
+};
+
 struct pattern {
 	enum kind kind;
-	bool deny;
+	enum effect effect;
+	uint8_t priority;	/* of PRIORITY */
 	const char *glob;	/* not terminated */
 	uint32_t length;
 	uint8_t build_id[KSMALLOC_BUILD_ID_BYTES];	/* of a range */
@@ -38,10 +45,18 @@ struct function_range {
 	struct function_range *next;
 	uint64_t low;
 	uint64_t high;
-	bool deny;
+	const struct pattern *pattern;
 };
 
-#define MAX_PATTERNS 256
+/* What the patterns say that matched so far. */
+struct verdict {
+	bool allowed;
+	bool denied;
+	const struct pattern *priority; /* the first in the list, or NULL */
+};
+
+#define MAX_PATTERNS  256
+#define MOST_PRIORITY 15
 
 static struct {
 	pthread_mutex_t lock;	/* Protects ranges and resolved. */
@@ -149,23 +164,45 @@ static bool parse_pattern(struct pattern *pattern, const char *text, size_t leng
 	return length > 0 && !memchr(text, ':', length);
 }
 
-static void parse_list(const char *list, bool deny)
+/* Takes "=N" off the end of a pattern; false if it has none, or N is no priority. */
+static bool parse_priority(struct pattern *pattern, const char *text, size_t *length)
+{
+	const char *equals = memrchr(text, '=', *length);
+	uint64_t value;
+
+	if (!equals)
+		return false;
+	if (ksm_option_parse_size(equals + 1, *length - (size_t)(equals + 1 - text), &value) != 0 ||
+	    value > MOST_PRIORITY)
+		return false;
+	pattern->priority = (uint8_t)value;
+	*length = (size_t)(equals - text);
+	return true;
+}
+
+static bool add_pattern(const char *text, size_t length, enum effect effect)
+{
+	struct pattern pattern = { .effect = effect };
+
+	if (policy.count == MAX_PATTERNS ||
+	    (effect == PRIORITY && !parse_priority(&pattern, text, &length)) ||
+	    !parse_pattern(&pattern, text, length))
+		return false;
+	policy.patterns[policy.count++] = pattern;
+	policy.has_functions |= pattern.kind == FUNCTION;
+	return true;
+}
+
+static void parse_list(const char *list, const char *option, enum effect effect)
 {
 	while (*list) {
 		size_t length = strcspn(list, ",");
-		struct pattern pattern = { .deny = deny };
 
-		if (length && policy.count < MAX_PATTERNS &&
-		    parse_pattern(&pattern, list, length)) {
-			policy.patterns[policy.count++] = pattern;
-			policy.has_functions |= pattern.kind == FUNCTION;
-			policy.has_allow |= !deny;
-		} else if (length) {
-			ksm_warn("%s: cannot use the pattern \"%.*s\", ignored",
-				 deny ? "KSMALLOC_DENY" : "KSMALLOC_ALLOW", (int)length, list);
-			/* An allow list with a mistake in it must not turn into "all". */
-			policy.has_allow |= !deny;
-		}
+		if (length && !add_pattern(list, length, effect))
+			ksm_warn("%s: cannot use the pattern \"%.*s\", ignored", option, (int)length,
+				 list);
+		/* Also with a mistake: an allow list must not turn into "all" by it. */
+		policy.has_allow |= length && effect == ALLOW;
 		list += length;
 		list += *list == ',';
 	}
@@ -173,15 +210,24 @@ static void parse_list(const char *list, bool deny)
 
 void ksm_policy_init(void)
 {
-	if (!ksm_options.allow[0] && !ksm_options.deny[0])
+	if (!ksm_options.allow[0] && !ksm_options.deny[0] && !ksm_options.hint_priorities[0])
 		return;
 	policy.patterns = ksm_meta_alloc(MAX_PATTERNS * sizeof(struct pattern));
 	if (!policy.patterns) {
-		policy.has_allow = true;
+		policy.has_allow = ksm_options.allow[0] || ksm_options.deny[0];
 		return;
 	}
-	parse_list(ksm_options.allow, false);
-	parse_list(ksm_options.deny, true);
+	parse_list(ksm_options.allow, "KSMALLOC_ALLOW", ALLOW);
+	parse_list(ksm_options.deny, "KSMALLOC_DENY", DENY);
+	parse_list(ksm_options.hint_priorities, "KSMALLOC_HINT_PRIORITIES", PRIORITY);
+}
+
+static void apply(const struct pattern *pattern, struct verdict *verdict)
+{
+	verdict->allowed |= pattern->effect == ALLOW;
+	verdict->denied |= pattern->effect == DENY;
+	if (pattern->effect == PRIORITY && (!verdict->priority || pattern < verdict->priority))
+		verdict->priority = pattern;
 }
 
 struct function_search {
@@ -204,14 +250,14 @@ static void note_function(const char *name, uint64_t low, uint64_t high, void *a
 			return;
 		range->low = low;
 		range->high = high;
-		range->deny = pattern->deny;
+		range->pattern = pattern;
 		range->next = policy.ranges[search->module];
 		policy.ranges[search->module] = range;
 	}
 }
 
-/* Reports whether the frame lies in a function that an allow or a deny pattern names. */
-static void match_functions(const struct ksm_module_address *frame, bool *allowed, bool *denied)
+/* Applies the patterns that name the function in which the frame lies. */
+static void match_functions(const struct ksm_module_address *frame, struct verdict *verdict)
 {
 	uint64_t call = frame->offset - 1; /* a return address may be the next function's first */
 
@@ -224,10 +270,8 @@ static void match_functions(const struct ksm_module_address *frame, bool *allowe
 	}
 	for (const struct function_range *range = policy.ranges[frame->module]; range;
 	     range = range->next) {
-		if (call >= range->low && call < range->high) {
-			*denied |= range->deny;
-			*allowed |= !range->deny;
-		}
+		if (call >= range->low && call < range->high)
+			apply(range->pattern, verdict);
 	}
 	pthread_mutex_unlock(&policy.lock);
 }
@@ -249,39 +293,53 @@ static bool matches_frame(const struct pattern *pattern, const struct ksm_module
 	       frame->offset - 1 >= pattern->low && frame->offset - 1 < pattern->high;
 }
 
-bool ksm_policy_advises_frames(const struct ksm_module_address *frames, uint32_t count)
+static struct ksm_policy conclude(const struct verdict *verdict, uint64_t priority)
 {
-	bool allowed = !policy.has_allow;
-	bool denied = ksm_options.advise == KSM_ADVISE_NONE;
-
-	for (uint32_t f = 0; f < count && !denied; f++) {
-		for (uint32_t i = 0; i < policy.count; i++) {
-			if (!matches_frame(&policy.patterns[i], &frames[f]))
-				continue;
-			denied |= policy.patterns[i].deny;
-			allowed |= !policy.patterns[i].deny;
-		}
-		if (policy.has_functions)
-			match_functions(&frames[f], &allowed, &denied);
-	}
-	return allowed && !denied;
+	return (struct ksm_policy){
+		.advise = (verdict->allowed || !policy.has_allow) && !verdict->denied &&
+			  ksm_options.advise != KSM_ADVISE_NONE,
+		.priority = verdict->priority ? verdict->priority->priority : (uint8_t)priority,
+	};
 }
 
-bool ksm_policy_advises_label(const char *name)
+struct ksm_policy ksm_policy_of_frames(const struct ksm_module_address *frames, uint32_t count)
 {
-	bool allowed = !policy.has_allow;
-	bool denied = ksm_options.advise == KSM_ADVISE_NONE;
+	struct verdict verdict = { 0 };
+
+	for (uint32_t f = 0; f < count; f++) {
+		for (uint32_t i = 0; i < policy.count; i++) {
+			if (matches_frame(&policy.patterns[i], &frames[f]))
+				apply(&policy.patterns[i], &verdict);
+		}
+		if (policy.has_functions)
+			match_functions(&frames[f], &verdict);
+	}
+	return conclude(&verdict, ksm_options.hint_priority);
+}
+
+static struct ksm_policy of_name(const char *name, uint64_t priority)
+{
+	struct verdict verdict = { 0 };
 
 	for (uint32_t i = 0; i < policy.count; i++) {
 		const struct pattern *pattern = &policy.patterns[i];
 
-		if (pattern->kind != LABEL ||
-		    !ksm_policy_glob(pattern->glob, pattern->length, name))
-			continue;
-		denied |= pattern->deny;
-		allowed |= !pattern->deny;
+		if (pattern->kind == LABEL &&
+		    ksm_policy_glob(pattern->glob, pattern->length, name))
+			apply(pattern, &verdict);
 	}
-	return allowed && !denied;
+	return conclude(&verdict, priority);
+}
+
+struct ksm_policy ksm_policy_of_label(const char *name)
+{
+	return of_name(name, ksm_options.hint_priority);
+}
+
+struct ksm_policy ksm_policy_of_region(const char *name)
+{
+	/* 0 stays 0: like any other memory. */
+	return of_name(name, (ksm_options.hint_priority + 1) / 2);
 }
 
 void ksm_policy_prefork(void)

@@ -19,12 +19,14 @@ static const enum ksmalloc_hint_region hints[KSM_REGIONS] = { KSMALLOC_HINT_HEAP
 static struct {
 	struct ksm_region_range all[KSM_REGIONS];
 	bool advise[KSM_REGIONS];
+	uint64_t hint[KSM_REGIONS];
 	atomic_uint_fast64_t taken;
 	atomic_uintptr_t next[KSM_PARTS + 1]; /* of the region heap, relative to the part's begin */
 } regions;
 
 void ksm_region_init(void)
 {
+	struct ksm_policy policy;
 	size_t length;
 	uintptr_t begin;
 
@@ -34,7 +36,11 @@ void ksm_region_init(void)
 	for (uint32_t i = 0; i < KSM_REGIONS; i++) {
 		regions.all[i].begin = begin + i * (length / KSM_REGIONS);
 		regions.all[i].end = regions.all[i].begin + length / KSM_REGIONS;
-		regions.advise[i] = ksm_policy_advises_label(names[i] + strlen(NAME_PREFIX));
+		policy = ksm_policy_of_region(names[i] + strlen(NAME_PREFIX));
+		regions.advise[i] = policy.advise;
+		/* Addresses are equal in the group. */
+		regions.hint[i] = ksm_hint_word(hints[i], policy.priority,
+						KSMALLOC_STABILITY_UNKNOWN, true);
 	}
 }
 
@@ -90,7 +96,7 @@ void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
 	const struct ksm_region_range *all = &regions.all[region];
 
 	if (regions.advise[region] && ksm_hint_advise(addr, length))
-		ksm_hint_set(addr, length, ksm_hint_region_word(hints[region]));
+		ksm_hint_set(addr, length, regions.hint[region]);
 	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
 		ksm_hint_name(addr, length, names[region]);
 }

@@ -128,17 +128,18 @@ static uint16_t *find_id_locked(uint64_t id)
 }
 
 static void add_site_locked(uint16_t *entry, uint64_t id, struct ksmalloc_segment_site *record,
-			    bool advise)
+			    struct ksm_policy policy)
 {
 	struct ksm_site *site = &table.sites[table.count];
 
 	pthread_mutex_init(&site->lock, NULL);
 	site->id = id;
 	site->index = table.count;
-	site->advise = advise;
+	site->advise = policy.advise;
+	site->priority = policy.priority;
 	site->record = record;
 	record->id = id;
-	if (!advise)
+	if (!policy.advise)
 		record->flags |= KSMALLOC_SITE_DENIED;
 	ksm_stat_commit_site(table.count);
 	table.count++;
@@ -168,7 +169,7 @@ int ksm_site_init(void)
 		return -ENOMEM;
 	record->flags = KSMALLOC_SITE_OTHER;
 	add_site_locked(find_id_locked(ID_MASK), ID_MASK, record,
-			ksm_policy_advises_label("other"));
+			ksm_policy_of_label("other"));
 	return 0;
 }
 
@@ -176,8 +177,8 @@ int ksm_site_init(void)
 static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *frames, uint32_t count,
 			       const char *label)
 {
-	bool advise = label ? ksm_policy_advises_label(label) :
-			      ksm_policy_advises_frames(frames, count);
+	struct ksm_policy policy = label ? ksm_policy_of_label(label) :
+					   ksm_policy_of_frames(frames, count);
 	uint32_t label_string = label ? ksm_stat_add_string(label, strlen(label)) : 0;
 	struct ksmalloc_segment_site *record;
 	struct ksm_site *site = &table.sites[0];
@@ -197,7 +198,7 @@ static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *fra
 				record->frames[i] =
 					(uint64_t)frames[i].module << KSMALLOC_FRAME_MODULE_SHIFT |
 					(frames[i].offset & KSMALLOC_FRAME_OFFSET_MASK);
-			add_site_locked(entry, id, record, advise);
+			add_site_locked(entry, id, record, policy);
 			site = &table.sites[table.count - 1];
 		}
 	}

@@ -28,6 +28,7 @@
 #include <stdatomic.h>
 
 struct ksm_pool;
+struct ksm_sample;
 
 /*
  * What a site holds in one part of the process (see layout.h), so that a thread's
@@ -46,6 +47,8 @@ struct ksm_site {
 	uint64_t id;		/* Synchronization: constant. */
 	uint32_t index;		/* in the segment's table. Synchronization: constant. */
 	bool advise;		/* what the policy says. Synchronization: constant. */
+	uint8_t priority;	/* of its hints. Synchronization: constant. */
+	struct ksm_sample *sample;	/* NULL until it was sampled or settled, see sample.h */
 	struct ksm_site_part first;	/* part 0 */
 	struct ksmalloc_segment_site *record;	/* its row in the segment */
 };

@@ -42,6 +42,7 @@ struct ksm_pool {
 	uint32_t part;		/* of the process, see layout.h */
 	uint32_t probe;		/* candidates of the span that were tried */
 	uint64_t hint;		/* for its mappings if they are advised, 0 for none */
+	int64_t credit;		/* until its site is sampled, see sample.h */
 	bool advise;
 	bool is_private;	/* must not merge even if the whole process is mergeable */
 	bool has_owners;	/* blocks of many sites lie in it */

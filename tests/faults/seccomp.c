@@ -20,6 +20,7 @@ static const struct name calls[] = {
 	{ "ftruncate", SYS_ftruncate }, { "fallocate", SYS_fallocate },
 	{ "memfd_create", SYS_memfd_create }, { "mprotect", SYS_mprotect },
 	{ "read", SYS_read }, { "personality", SYS_personality },
+	{ "process_vm_readv", SYS_process_vm_readv },
 	{ "prlimit64", SYS_prlimit64 }, { "getrandom", SYS_getrandom }, { "mkdirat", SYS_mkdirat },
 #ifdef SYS_open
 	{ "open", SYS_open }, { "mkdir", SYS_mkdir },

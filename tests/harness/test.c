@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static void say(const char *kind, const char *format, va_list arguments)
@@ -59,6 +60,10 @@ static bool each_vma(bool (*visit)(const struct test_vma *vma, void *data), void
 			memcpy(vma.name, name, sizeof(name));
 		} else if (sscanf(line, "Rss: %zu kB", &kib) == 1) {
 			vma.rss_bytes = kib * TEST_KIB;
+		} else if (sscanf(line, "KSM: %zu kB", &kib) == 1) {
+			vma.merged_bytes = kib * TEST_KIB;
+		} else if (sscanf(line, "KsmHint: %" SCNx64, &vma.hint) == 1) {
+			continue;
 		} else if (strncmp(line, "VmFlags:", 8) == 0) {
 			line[strcspn(line, "\n")] = '\0';
 			snprintf(vma.flags, sizeof(vma.flags), "%.140s ", line + 8);
@@ -134,6 +139,12 @@ struct test_vma test_vma_of(const void *address)
 
 	CHECK_MSG(each_vma(holds_address, &search), "no mapping holds %p", address);
 	return search.vma;
+}
+
+bool test_takes_hints(void)
+{
+	/* PR_SET_VMA and PR_SET_VMA_KSM_HINT, of no memory. */
+	return prctl(0x53564d41, 0x4b53UL, 0UL, 0UL, 0UL) == 0;
 }
 
 bool test_has_flag(const void *address, const char *flag)

@@ -63,6 +63,8 @@ struct test_vma {
 	char flags[160];	/* the line VmFlags, with a space before and after each flag */
 	char name[256];
 	size_t rss_bytes;
+	size_t merged_bytes;	/* the line KSM */
+	uint64_t hint;		/* the line KsmHint of a kernel that takes hints, else 0 */
 };
 
 /* Number of mappings of this process. */
@@ -73,6 +75,9 @@ size_t test_vma_count_flag(const char *flag);
 
 /* The mapping that holds the address; the test fails if there is none. */
 struct test_vma test_vma_of(const void *address);
+
+/* Does this kernel take hints, as the patched one does? */
+bool test_takes_hints(void);
 
 /* Has the mapping that holds the address this flag? */
 bool test_has_flag(const void *address, const char *flag);
@@ -135,6 +140,8 @@ void test_free_many(void **blocks, size_t count);
 #pragma weak ksmalloc_label_end
 #pragma weak ksmalloc_malloc_mergeable
 #pragma weak ksmalloc_malloc_private
+#pragma weak ksmalloc_settled
+#pragma weak ksmalloc_merge_now
 #pragma weak free_sized
 #pragma weak free_aligned_sized
 #endif

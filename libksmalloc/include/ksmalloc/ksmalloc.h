@@ -77,6 +77,32 @@ KSMALLOC_EXPORT void *ksmalloc_malloc_mergeable(size_t size);
  */
 KSMALLOC_EXPORT void *ksmalloc_malloc_private(size_t size);
 
+/*
+ * Says that the content of the block's site will not be written again: of all blocks that
+ * were allocated where this one was. With NULL: of all sites that have a slot now. A kernel
+ * that takes hints then merges it at first sight. It is no promise that binds: written
+ * blocks stay correct, and the library notices when sites are written to after all.
+ *
+ * Returns 0; -EINVAL if block is no placed block, or a private one; -EOPNOTSUPP if the kernel takes no
+ * hints or the site is not advised; -EAGAIN, -ENOMEM if the kernel or the library is short of
+ * memory: nothing is lost but the hint.
+ */
+KSMALLOC_EXPORT int ksmalloc_settled(const void *block);
+
+/*
+ * Asks the kernel to merge the pages of a block now, in the caller's time; with NULL those of all
+ * placed memory, in the shared layout also of small blocks and mappings. They merge with equal
+ * pages of the same user, as far as the kernel has seen those. flags is 0 or KSMALLOC_MERGE_TRY: rather
+ * fail than wait for the kernel's own scan.
+ *
+ * Returns the number of pages that were examined (not: merged), or -EINVAL if block is no placed
+ * block or may not merge, or flags has other bits; -EOPNOTSUPP if the kernel cannot do it;
+ * -EBUSY if KSM does not run; -EAGAIN if it would have had to wait, or memory is short. An error after
+ * some pages is not told.
+ */
+KSMALLOC_EXPORT long ksmalloc_merge_now(const void *block, unsigned int flags);
+#define KSMALLOC_MERGE_TRY 1u
+
 #ifdef __cplusplus
 }
 #endif

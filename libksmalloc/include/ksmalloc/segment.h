@@ -97,7 +97,8 @@ enum ksmalloc_stat_kind {
 	X(hint_errno, GAUGE, "errno of the last hint that it refused, 0 if none")	\
 	X(samples_total, COUNTER, "Times that pages of a site were compared with their last sample") \
 	X(settled_sites, GAUGE, "Sites whose content is not written any more")		\
-	X(rehints_total, COUNTER, "Changes of a site's stability that the kernel was told")
+	X(rehints_total, COUNTER, "Changes of a site's stability that the kernel was told") \
+	X(merge_now_pages_total, COUNTER, "Pages that the kernel examined because the program asked for it")
 
 #define KSMALLOC_STAT_FIELD(name, kind, help) uint64_t name;
 
