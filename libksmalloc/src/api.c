@@ -87,7 +87,7 @@ int ksmalloc_trim(void)
 int ksmalloc_label_begin(const char *name)
 {
 	/* Labels need the tables that the first large block sets up otherwise. */
-	return ksm_heap_start() ? ksm_site_label_begin(name) : -ENOMEM;
+	return ksm_heap_start_wait() ? ksm_site_label_begin(name) : -ENOMEM;
 }
 
 void ksmalloc_label_end(void)
@@ -97,14 +97,14 @@ void ksmalloc_label_end(void)
 
 int ksmalloc_settled(const void *block)
 {
-	return ksm_heap_start() ? ksm_merge_settled(block) : -EOPNOTSUPP;
+	return ksm_heap_start_wait() ? ksm_merge_settled(block) : -EOPNOTSUPP;
 }
 
 long ksmalloc_merge_now(const void *block, unsigned int flags)
 {
 	if (flags & ~KSMALLOC_MERGE_TRY)
 		return -EINVAL;
-	return ksm_heap_start() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
+	return ksm_heap_start_wait() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
 }
 
 void *ksmalloc_malloc_mergeable(size_t size)

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <ksmalloc/ksmalloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,21 @@ KSM_COLD bool ksm_heap_start(void)
 	}
 	atomic_store(&started, START_DONE);
 	return true;
+}
+
+bool ksm_heap_start_wait(void)
+{
+	enum { TURNS = 10000 };
+
+	/* It has an end: in a forked child the thread that was at it does not exist. */
+	for (int i = 0; i < TURNS; i++) {
+		if (ksm_heap_start())
+			return true;
+		if (atomic_load(&started) != START_RUNNING && atomic_load(&opened) != START_RUNNING)
+			return false;
+		sched_yield();
+	}
+	return false;
 }
 
 static inline bool is_started(void)

@@ -29,6 +29,9 @@ KSM_COLD void ksm_heap_init(char *const *environment);
  */
 bool ksm_heap_start(void);
 
+/* The same, but waits a while for another thread that is just at it. For explicit calls. */
+bool ksm_heap_start_wait(void);
+
 /*
  * Gives the current thread the arena of its part of the process in the shared layout. A new
  * thread does this before its creator goes on, since it takes jemalloc's own memory.

@@ -22,9 +22,10 @@ function(ksm_library_test name script)
     FIXTURES_REQUIRED kernel-uml RESOURCE_LOCK max-map-count)
 endfunction()
 
-foreach(name hints split settled merge-now refused shared)
+foreach(name hints split settled merge-now refused shared stress)
   ksm_library_program(${name})
 endforeach()
+target_link_libraries(kernel-library-stress PRIVATE Threads::Threads)
 target_sources(kernel-library-refused PRIVATE ../faults/seccomp.c)
 
 ksm_library_test(hints library $<TARGET_FILE:kernel-library-hints>)
@@ -34,4 +35,5 @@ ksm_library_test(settled library $<TARGET_FILE:kernel-library-settled> KSMALLOC_
 ksm_library_test(merge-now library $<TARGET_FILE:kernel-library-merge-now>)
 ksm_library_test(refused library $<TARGET_FILE:kernel-library-refused> KSMALLOC_SAMPLE_MS=1)
 ksm_library_test(shared library-shared $<TARGET_FILE:kernel-library-shared>)
+ksm_library_test(stress library $<TARGET_FILE:kernel-library-stress> KSMALLOC_SAMPLE_MS=1)
 ksm_library_test(speed library-speed)
