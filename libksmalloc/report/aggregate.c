@@ -164,6 +164,10 @@ static void add_sites(struct ksr_report *report, struct site_index *index, size_
 		site->processes++;
 		site->flags |= entry.flags;
 		site->states |= entry.state < 32 ? 1u << entry.state : 0;
+		/* Segments before version 3 do not tell. */
+		if (process->snapshot.header.version >= 3 &&
+		    entry.state == KSMALLOC_SITE_PLACED && entry.stability < 32)
+			site->stabilities |= 1u << entry.stability;
 		if (process->owner)
 			add_stats(&site->stats, &entry.stats);
 	}

@@ -102,6 +102,7 @@ struct ksr_site {
 	uint64_t id;
 	uint32_t flags;	 /* of all processes, or-ed */
 	uint32_t states; /* bit n: some process has it in state n */
+	uint32_t stabilities; /* bit n: the library of some process found stability n */
 	uint32_t processes;
 	uint32_t slots;
 	struct ksmalloc_site_stats stats; /* sums over processes, the peak too */

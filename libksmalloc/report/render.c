@@ -210,11 +210,12 @@ static const char *stability_word(uint32_t stabilities)
 }
 
 /* Nothing is known of them on a kernel that does not count by site. */
-static void fill_counters(struct ksr_cell *cells, const struct ksr_site_counters *counters)
+static void fill_counters(struct ksr_cell *cells, const struct ksr_site *site)
 {
+	const struct ksr_site_counters *counters = &site->counters;
 	static const size_t all[] = {COLUMN_UNSHARED, COLUMN_VOLATILE, COLUMN_SCANNED,
 				     COLUMN_BROKEN,   COLUMN_SKIPPED,  COLUMN_ZERO,
-				     COLUMN_PRIORITY, COLUMN_STABILITY, COLUMN_HINTED};
+				     COLUMN_PRIORITY, COLUMN_HINTED};
 
 	cells[COLUMN_EXACT] = ksr_cell_count(counters->processes);
 	cells[COLUMN_UNSHARED] = ksr_cell_bytes(counters->unshared);
@@ -224,7 +225,8 @@ static void fill_counters(struct ksr_cell *cells, const struct ksr_site_counters
 	cells[COLUMN_SKIPPED] = ksr_cell_count(counters->skipped);
 	cells[COLUMN_ZERO] = ksr_cell_count(counters->zero);
 	cells[COLUMN_PRIORITY] = ksr_cell_count(counters->priority);
-	cells[COLUMN_STABILITY] = ksr_cell_text(stability_word(counters->stabilities));
+	cells[COLUMN_STABILITY] = ksr_cell_text(stability_word(
+		counters->processes ? counters->stabilities : site->stabilities));
 	cells[COLUMN_HINTED] = ksr_cell_bytes(counters->hinted);
 	for (size_t i = 0; counters->processes == 0 && i < KSM_COUNT_OF(all); i++)
 		cells[all[i]].kind = KSR_CELL_NONE;
@@ -285,7 +287,7 @@ static void fill_row(struct row *row, const struct ksr_site *site, const struct 
 	cells[COLUMN_STATE] = ksr_cell_text(state_word(site));
 	cells[COLUMN_ADVISED] = ksr_cell_bool(site->flags & KSMALLOC_SITE_ADVISED);
 	cells[COLUMN_SAVED_ERROR] = ksr_cell_bytes(memory->saved_error);
-	fill_counters(cells, &site->counters);
+	fill_counters(cells, site);
 	cells[COLUMN_FRAMES] = ksr_cell_list(NULL, 0);
 	cells[COLUMN_WHY] = ksr_cell_list(NULL, 0);
 #define STAT_CELL(name, kind, help) cells[next++] = ksr_cell_count(site->stats.name);

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -95,12 +96,55 @@ static int bad_option(const struct ksr_command *command, int result, char **argv
 			       text, command->name);
 }
 
+static int store_number(const struct ksr_command *command, const struct ksr_option *option,
+			const char *value, uint64_t *number)
+{
+	if (ksr_parse_number(value, number) && (option->most == 0 || *number <= option->most))
+		return 0;
+	if (option->most)
+		return ksr_usage_error(command,
+				       "--%s '%s' is not a number; give a whole number from 1 to "
+				       "%" PRIu64,
+				       option->name, value, option->most);
+	return ksr_usage_error(command,
+			       "--%s '%s' is not a number; give a whole number from 1 on",
+			       option->name, value);
+}
+
+/* Anything but OWN. */
+static int store(const struct ksr_command *command, const struct ksr_option *option,
+		 const char *value, void *user)
+{
+	void *member = (char *)user + option->offset;
+
+	switch (option->kind) {
+	case KSR_OPTION_OWN:
+		break;
+	case KSR_OPTION_SWITCH:
+		*(bool *)member = true;
+		break;
+	case KSR_OPTION_JSON:
+		*(enum ksr_format *)member = KSR_FORMAT_JSON;
+		break;
+	case KSR_OPTION_CSV:
+		*(enum ksr_format *)member = KSR_FORMAT_CSV;
+		break;
+	case KSR_OPTION_TEXT:
+		*(const char **)member = value;
+		break;
+	case KSR_OPTION_NUMBER:
+		return store_number(command, option, value, member);
+	}
+	return 0;
+}
+
 int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
 		      int (*set)(const struct ksr_command *command, size_t option,
 				 const char *value, void *user),
 		      void *user, int *status)
 {
 	struct option options[MOST_OPTIONS + 2];
+	size_t option;
 	int result;
 
 	fill_long_options(command, options);
@@ -116,10 +160,13 @@ int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
 			*status = fflush(stdout) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
 			return -1;
 		}
+		option = (size_t)(result - FIRST_VALUE);
 		if (result < FIRST_VALUE)
 			*status = bad_option(command, result, argv);
+		else if (command->options[option].kind == KSR_OPTION_OWN)
+			*status = set(command, option, optarg, user);
 		else
-			*status = set(command, (size_t)(result - FIRST_VALUE), optarg, user);
+			*status = store(command, &command->options[option], optarg, user);
 		if (*status)
 			return -1;
 	}

@@ -27,10 +27,23 @@
 #define KSR_EXIT_USAGE 2
 #define KSR_EXIT_FAILED 3 /* the command could not do its work */
 
+/* Where the value of an option goes. */
+enum ksr_option_kind {
+	KSR_OPTION_OWN,	   /* to the sub-command's set() */
+	KSR_OPTION_SWITCH, /* bool: true */
+	KSR_OPTION_JSON,   /* enum ksr_format */
+	KSR_OPTION_CSV,	   /* the same */
+	KSR_OPTION_TEXT,   /* const char * */
+	KSR_OPTION_NUMBER, /* uint64_t, from 1 to most */
+};
+
 struct ksr_option {
 	const char *name;     /* without dashes */
 	const char *argument; /* NULL: a switch */
 	const char *help;
+	enum ksr_option_kind kind;
+	size_t offset; /* of the member in the sub-command's options, unless it is OWN */
+	uint64_t most; /* of a NUMBER; 0: any */
 };
 
 struct ksr_command {
@@ -51,9 +64,10 @@ extern const struct ksr_command ksr_command_run;
 extern const struct ksr_command ksr_command_version;
 
 /*
- * Calls set for each option (index in the table, value or NULL). Returns the
- * index of the first argument in argv, which is permuted so that options come
- * first; or -1 when the program must end with *status.
+ * Puts the value of each option into its member of *user; for OWN ones calls set (index in the
+ * table, value or NULL), which is NULL if there are none. Returns the index of the first argument
+ * in argv, which is permuted so that options come first; or -1 when the program must end with
+ * *status.
  */
 int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
 		      int (*set)(const struct ksr_command *command, size_t option,

@@ -10,26 +10,6 @@
 #include "diff_render.h"
 #include "diff_stop.h"
 
-enum option_id {
-	OPTION_JSON,
-	OPTION_CSV,
-	OPTION_TOP,
-	OPTION_SITE,
-	OPTION_FEW,
-	OPTION_STOP,
-	OPTION_NO_SYMBOLS,
-};
-
-static const struct ksr_option options[] = {
-	[OPTION_JSON] = {"json", NULL, "Write JSON; figures are pages and words."},
-	[OPTION_CSV] = {"csv", NULL, "Write CSV; figures are pages and words."},
-	[OPTION_TOP] = {"top", "N", "Show the first N reasons and variables (10)."},
-	[OPTION_SITE] = {"site", "TEXT", "Compare only sites and regions whose name has TEXT."},
-	[OPTION_FEW] = {"few", "N", "Call it few words up to N words of 8 bytes (16)."},
-	[OPTION_STOP] = {"stop", NULL, "Stop both processes while they are read."},
-	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
-};
-
 #define DEFAULT_TOP 10
 
 struct diff_options {
@@ -41,43 +21,21 @@ struct diff_options {
 	bool no_symbols;
 };
 
-static int set_number(const struct ksr_command *command, size_t option, const char *value,
-		      uint64_t most, uint64_t *number)
-{
-	if (ksr_parse_number(value, number) && *number <= most)
-		return 0;
-	return ksr_usage_error(command,
-			       "--%s '%s' is not a number; give a whole number from 1 to %" PRIu64,
-			       options[option].name, value, most);
-}
+#define AT(member) offsetof(struct diff_options, member)
 
-static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
-{
-	struct diff_options *chosen = user;
-
-	switch ((enum option_id)option) {
-	case OPTION_JSON:
-		chosen->format = KSR_FORMAT_JSON;
-		break;
-	case OPTION_CSV:
-		chosen->format = KSR_FORMAT_CSV;
-		break;
-	case OPTION_TOP:
-		return set_number(command, option, value, 1000000, &chosen->top);
-	case OPTION_SITE:
-		chosen->site = value;
-		break;
-	case OPTION_FEW:
-		return set_number(command, option, value, 256, &chosen->few);
-	case OPTION_STOP:
-		chosen->stop = true;
-		break;
-	case OPTION_NO_SYMBOLS:
-		chosen->no_symbols = true;
-		break;
-	}
-	return 0;
-}
+static const struct ksr_option options[] = {
+	{"json", NULL, "Write JSON; figures are pages and words.", KSR_OPTION_JSON, AT(format), 0},
+	{"csv", NULL, "Write CSV; figures are pages and words.", KSR_OPTION_CSV, AT(format), 0},
+	{"top", "N", "Show the first N reasons and variables (10).", KSR_OPTION_NUMBER, AT(top),
+	 1000000},
+	{"site", "TEXT", "Compare only sites and regions whose name has TEXT.", KSR_OPTION_TEXT,
+	 AT(site), 0},
+	{"few", "N", "Call it few words up to N words of 8 bytes (16).", KSR_OPTION_NUMBER, AT(few),
+	 256},
+	{"stop", NULL, "Stop both processes while they are read.", KSR_OPTION_SWITCH, AT(stop), 0},
+	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
+	 AT(no_symbols), 0},
+};
 
 /* true when a row has the text in its name or is the site of that id. */
 static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *names, const char *text)
@@ -213,7 +171,7 @@ static int diff_main(const struct ksr_command *command, int argc, char **argv)
 	struct diff_options chosen = {.top = DEFAULT_TOP, .few = KSR_FEW_WORDS};
 	int status = 0;
 	pid_t pids[2];
-	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
 	if (first < 0)
 		return status;

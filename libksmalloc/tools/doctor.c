@@ -9,28 +9,25 @@
 
 #include "command.h"
 
-enum option_id {
-	OPTION_FIX,
-	OPTION_ALL,
-	OPTION_GROUP,
-	OPTION_JSON,
-	OPTION_ROOT,
-};
-
-static const struct ksr_option options[] = {
-	[OPTION_FIX] = {"fix", NULL, "Start KSM, raise its speed, remove stale segment files."},
-	[OPTION_ALL] = {"all", NULL, "Look at the processes of all users."},
-	[OPTION_GROUP] = {"group", "NAME", "Say what makes the heaps of this group differ."},
-	[OPTION_JSON] = {"json", NULL, "Write JSON."},
-	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
-};
-
 struct doctor_options {
 	enum ksr_format format;
 	const char *root;
 	const char *group;
 	bool fix;
 	bool everyone;
+};
+
+#define AT(member) offsetof(struct doctor_options, member)
+
+static const struct ksr_option options[] = {
+	{"fix", NULL, "Start KSM, raise its speed, remove stale segment files.", KSR_OPTION_SWITCH,
+	 AT(fix), 0},
+	{"all", NULL, "Look at the processes of all users.", KSR_OPTION_SWITCH, AT(everyone), 0},
+	{"group", "NAME", "Say what makes the heaps of this group differ.", KSR_OPTION_TEXT,
+	 AT(group), 0},
+	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, AT(format), 0},
+	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
+	 0},
 };
 
 void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
@@ -148,31 +145,6 @@ static int render(const struct ksr_command *command, enum ksr_format format,
 	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : status;
 }
 
-static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
-{
-	struct doctor_options *chosen = user;
-
-	(void)command;
-	switch ((enum option_id)option) {
-	case OPTION_FIX:
-		chosen->fix = true;
-		break;
-	case OPTION_ALL:
-		chosen->everyone = true;
-		break;
-	case OPTION_GROUP:
-		chosen->group = value;
-		break;
-	case OPTION_JSON:
-		chosen->format = KSR_FORMAT_JSON;
-		break;
-	case OPTION_ROOT:
-		chosen->root = value;
-		break;
-	}
-	return 0;
-}
-
 /* Of one machine, or of some processes; the kernel is part of both. */
 static int look(const struct ksr_command *command, const struct doctor_options *chosen,
 		const struct ksr_fs *fs, const pid_t *pids, size_t count)
@@ -237,7 +209,7 @@ static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 	size_t count = 0;
 	pid_t *pids;
 	int status = 0;
-	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
 	if (first < 0)
 		return status;

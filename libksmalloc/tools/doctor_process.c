@@ -36,8 +36,10 @@ static const struct failure failures[] = {
 	 "raise the memory limit or vm.max_map_count"},
 	{"name_failed", COUNTER(name_failed_total), 0, KSR_LEVEL_OK,
 	 "time(s) a slot could not be named in maps; nothing relies on it", ""},
-	{"hint_failed", COUNTER(hint_failed_total), 0, KSR_LEVEL_WARN,
-	 "hint(s) refused by the kernel", "see the kernel's log"},
+	{"hint_failed", COUNTER(hint_failed_total), COUNTER(hint_errno), KSR_LEVEL_WARN,
+	 "hint(s) refused by the kernel; that memory is scanned like any other",
+	 "EAGAIN or ENOMEM: raise vm.max_map_count; EPERM: let the seccomp profile allow "
+	 "prctl(PR_SET_VMA)"},
 	{"sites_dropped", COUNTER(sites_dropped_total), 0, KSR_LEVEL_WARN,
 	 "block(s) counted for the site 'other', because a table is full",
 	 "raise KSMALLOC_SITE_BYTES, so that small sites get no slot"},

@@ -13,20 +13,6 @@
 #include "estimate_scan.h"
 #include "render.h"
 
-enum option_id {
-	OPTION_JSON,
-	OPTION_CSV,
-	OPTION_MEMORY,
-	OPTION_NO_SYMBOLS,
-};
-
-static const struct ksr_option options[] = {
-	[OPTION_JSON] = {"json", NULL, "Write JSON; sizes are bytes."},
-	[OPTION_CSV] = {"csv", NULL, "Write CSV; sizes are bytes."},
-	[OPTION_MEMORY] = {"memory", "MIB", "Use this much for hashes, then sample (256)."},
-	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
-};
-
 #define DEFAULT_MEMORY_MIB 256
 
 struct estimate_options {
@@ -35,30 +21,16 @@ struct estimate_options {
 	bool no_symbols;
 };
 
-static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
-{
-	struct estimate_options *chosen = user;
+#define AT(member) offsetof(struct estimate_options, member)
 
-	switch ((enum option_id)option) {
-	case OPTION_JSON:
-		chosen->format = KSR_FORMAT_JSON;
-		break;
-	case OPTION_CSV:
-		chosen->format = KSR_FORMAT_CSV;
-		break;
-	case OPTION_MEMORY:
-		if (!ksr_parse_number(value, &chosen->memory_mib) || chosen->memory_mib > KSM_MIB)
-			return ksr_usage_error(command,
-					       "--memory '%s' is not a number of MiB; "
-					       "give a whole number from 1 on",
-					       value);
-		break;
-	case OPTION_NO_SYMBOLS:
-		chosen->no_symbols = true;
-		break;
-	}
-	return 0;
-}
+static const struct ksr_option options[] = {
+	{"json", NULL, "Write JSON; sizes are bytes.", KSR_OPTION_JSON, AT(format), 0},
+	{"csv", NULL, "Write CSV; sizes are bytes.", KSR_OPTION_CSV, AT(format), 0},
+	{"memory", "MIB", "Use this much for hashes, then sample (256).", KSR_OPTION_NUMBER,
+	 AT(memory_mib), KSM_MIB},
+	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
+	 AT(no_symbols), 0},
+};
 
 static const struct ksr_column columns[] = {
 	{"resident", "RESIDENT"}, {"would_merge", "WOULD MERGE"}, {"would_merge_percent", "%"},
@@ -178,7 +150,7 @@ static int estimate_main(const struct ksr_command *command, int argc, char **arg
 	size_t count = 0;
 	int status = 0;
 	pid_t *pids;
-	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
 	if (first < 0)
 		return status;

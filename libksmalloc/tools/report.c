@@ -8,34 +8,6 @@
 
 #include "render.h"
 
-enum option_id {
-	OPTION_ALL,
-	OPTION_JSON,
-	OPTION_CSV,
-	OPTION_FRAMES,
-	OPTION_SORT,
-	OPTION_TOP,
-	OPTION_NO_SYMBOLS,
-	OPTION_WHY,
-	OPTION_COUNTERS,
-	OPTION_EMPTY,
-	OPTION_ROOT,
-};
-
-static const struct ksr_option options[] = {
-	[OPTION_ALL] = {"all", NULL, "Read the processes of all users, not only the caller's."},
-	[OPTION_JSON] = {"json", NULL, "Write JSON; sizes are bytes."},
-	[OPTION_CSV] = {"csv", NULL, "Write CSV; sizes are bytes."},
-	[OPTION_FRAMES] = {"frames", "N", "Show N lines of the stack below each site."},
-	[OPTION_SORT] = {"sort", "COLUMN", "Sort by this column, highest first (default saved)."},
-	[OPTION_TOP] = {"top", "N", "Show the first N sites only."},
-	[OPTION_NO_SYMBOLS] = {"no-symbols", NULL, "Open no program files; show module+0xoffset."},
-	[OPTION_WHY] = {"why", NULL, "Say why a site does not merge."},
-	[OPTION_COUNTERS] = {"counters", NULL, "Show what a patched kernel counts for each site."},
-	[OPTION_EMPTY] = {"empty", NULL, "Show sites that hold no memory now, too."},
-	[OPTION_ROOT] = {"root", "DIR", "Read proc and sys below DIR: a recorded tree."},
-};
-
 struct report_options {
 	struct ksr_render_options render;
 	enum ksr_format format;
@@ -44,64 +16,37 @@ struct report_options {
 	bool no_symbols;
 };
 
-static int set_number(const struct ksr_command *command, size_t option, const char *value,
-		      uint64_t *number)
-{
-	if (ksr_parse_number(value, number))
-		return 0;
-	return ksr_usage_error(command, "--%s '%s' is not a number; give a whole number from 1 on",
-			       options[option].name, value);
-}
+#define AT(member) offsetof(struct report_options, member)
 
-static int set_sort(const struct ksr_command *command, const char *value,
-		    struct report_options *chosen)
+static const struct ksr_option options[] = {
+	{"all", NULL, "Read the processes of all users, not only the caller's.", KSR_OPTION_SWITCH,
+	 AT(everyone), 0},
+	{"json", NULL, "Write JSON; sizes are bytes.", KSR_OPTION_JSON, AT(format), 0},
+	{"csv", NULL, "Write CSV; sizes are bytes.", KSR_OPTION_CSV, AT(format), 0},
+	{"frames", "N", "Show N lines of the stack below each site.", KSR_OPTION_NUMBER,
+	 AT(render.frames), 0},
+	{"sort", "COLUMN", "Sort by this column, highest first (default saved).", KSR_OPTION_TEXT,
+	 AT(render.sort), 0},
+	{"top", "N", "Show the first N sites only.", KSR_OPTION_NUMBER, AT(render.top), 0},
+	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
+	 AT(no_symbols), 0},
+	{"why", NULL, "Say why a site does not merge.", KSR_OPTION_SWITCH, AT(render.why), 0},
+	{"counters", NULL, "Show what a patched kernel counts for each site.", KSR_OPTION_SWITCH,
+	 AT(render.counters), 0},
+	{"empty", NULL, "Show sites that hold no memory now, too.", KSR_OPTION_SWITCH,
+	 AT(render.empty), 0},
+	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
+	 0},
+};
+
+static int check_sort(const struct ksr_command *command, const char *sort)
 {
 	char columns[256];
 
-	chosen->render.sort = value;
-	if (ksr_render_knows_column(value))
+	if (ksr_render_knows_column(sort))
 		return 0;
 	ksr_render_columns(columns, sizeof(columns));
-	return ksr_usage_error(command, "--sort '%s' is no column; give one of %s", value, columns);
-}
-
-static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
-{
-	struct report_options *chosen = user;
-
-	switch ((enum option_id)option) {
-	case OPTION_ALL:
-		chosen->everyone = true;
-		break;
-	case OPTION_JSON:
-		chosen->format = KSR_FORMAT_JSON;
-		break;
-	case OPTION_CSV:
-		chosen->format = KSR_FORMAT_CSV;
-		break;
-	case OPTION_FRAMES:
-		return set_number(command, option, value, &chosen->render.frames);
-	case OPTION_SORT:
-		return set_sort(command, value, chosen);
-	case OPTION_TOP:
-		return set_number(command, option, value, &chosen->render.top);
-	case OPTION_NO_SYMBOLS:
-		chosen->no_symbols = true;
-		break;
-	case OPTION_WHY:
-		chosen->render.why = true;
-		break;
-	case OPTION_COUNTERS:
-		chosen->render.counters = true;
-		break;
-	case OPTION_EMPTY:
-		chosen->render.empty = true;
-		break;
-	case OPTION_ROOT:
-		chosen->root = value;
-		break;
-	}
-	return 0;
+	return ksr_usage_error(command, "--sort '%s' is no column; give one of %s", sort, columns);
 }
 
 /* Digits are processes, everything else names groups. The arrays have room for all arguments. */
@@ -173,8 +118,11 @@ static int report_main(const struct ksr_command *command, int argc, char **argv)
 	pid_t *pids;
 	int first;
 
-	first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 	if (first < 0)
+		return status;
+	status = check_sort(command, chosen.render.sort);
+	if (status)
 		return status;
 	pids = calloc((size_t)(argc - first) + 1, sizeof(*pids));
 	groups = calloc((size_t)(argc - first) + 1, sizeof(*groups));

@@ -4,21 +4,12 @@
 
 #include "ksmalloc/segment.h"
 
-static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
-{
-	(void)command;
-	(void)option;
-	(void)value;
-	*(enum ksr_format *)user = KSR_FORMAT_JSON;
-	return 0;
-}
-
 static int version_main(const struct ksr_command *command, int argc, char **argv)
 {
 	enum ksr_format format = KSR_FORMAT_TEXT;
 	struct ksr_emitter *emitter;
 	int status = 0;
-	int first = ksr_options_parse(command, argc, argv, set, &format, &status);
+	int first = ksr_options_parse(command, argc, argv, NULL, &format, &status);
 
 	if (first < 0)
 		return status;
@@ -37,7 +28,7 @@ static int version_main(const struct ksr_command *command, int argc, char **argv
 }
 
 static const struct ksr_option options[] = {
-	{"json", NULL, "Write JSON."},
+	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, 0, 0},
 };
 
 const struct ksr_command ksr_command_version = {

@@ -298,19 +298,45 @@ Test(aggregate, test_exact_counters_of_freed_pages_are_not_saved)
 	ksr_report_destroy(&report);
 }
 
-/* Hints that the program gave by itself belong to no site of the segment. */
-Test(aggregate, test_exact_counters_of_unknown_sites_are_outside)
+/* Hints that the program gave by itself, and those of regions where smaps shows nothing merged. */
+Test(aggregate, test_exact_counters_of_other_sites_are_outside)
+{
+	static const uint64_t sites[] = {0xbad, KSMALLOC_HINT_HEAP, KSMALLOC_HINT_MAPPINGS,
+					 KSMALLOC_HINT_DATA, KSMALLOC_HINT_NURSERIES};
+	struct ksr_report report;
+
+	make_exact(&report, (struct ksr_counters){.merged = 3, .saved = 2},
+		   (struct ksr_counters){.merged = 8, .saved = 8});
+	for (size_t i = 0; i < KSM_COUNT_OF(sites); i++) {
+		report.processes[0].counters.rows[1].site = sites[i];
+		forget_sums(&report);
+		cr_assert_eq(ksr_report_aggregate(NULL, &report), 0);
+		cr_assert_eq(report.sites[0].counters.processes, 1);
+		check_sums(&report, 19, 16);
+	}
+	ksr_report_destroy(&report);
+}
+
+/* In the shared layout the heap has a row of its own: it is not divided. */
+Test(aggregate, test_exact_counters_of_regions)
 {
 	struct ksr_report report;
 
 	make_exact(&report, (struct ksr_counters){.merged = 3, .saved = 2},
 		   (struct ksr_counters){.merged = 8, .saved = 8});
-	for (size_t i = 0; i < 2; i++)
-		cr_assert_eq(report.processes[i].counters.count, 2);
-	report.processes[0].counters.rows[1].site = 0xbad;
+	for (size_t i = 0; i < 2; i++) {
+		struct ksmalloc_segment_header *header = &report.processes[i].snapshot.header;
+
+		header->layout = KSMALLOC_LAYOUT_SHARED;
+		header->heap_base = 0x30000000;
+		header->heap_bytes = 4 * P;
+		report.processes[i].counters.rows[0].site = KSMALLOC_HINT_HEAP;
+	}
 	forget_sums(&report);
 	cr_assert_eq(ksr_report_aggregate(NULL, &report), 0);
-	cr_assert_eq(report.sites[0].counters.processes, 1);
+	cr_assert_eq(report.parts[KSR_PART_HEAP].memory.merged, 8 * P);
+	cr_assert_eq(report.parts[KSR_PART_HEAP].memory.saved, 6 * P);
+	cr_assert_eq(report.sites[0].memory.saved, 10 * P);
 	check_sums(&report, 19, 16);
 	ksr_report_destroy(&report);
 }
