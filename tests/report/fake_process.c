@@ -5,9 +5,9 @@
  * sites. It knows nothing of the library, so that the reader is tested against
  * the layout and not against one writer.
  *
- * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [group NAME]
+ * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME]
  * CONTENT is equal, unique, half (of each) or zero. Prints "ready PID..." and waits for the end of
- * its input.
+ * its input. What is advised is hinted as well where that is asked for and the kernel takes hints.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,11 @@
 
 #define SITES 2
 
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+#define PR_SET_VMA_KSM_HINT 0x4b53 /* of kernel/, not yet of Linux */
+
 struct settings {
 	const char *folder;
 	size_t pages;
@@ -34,6 +40,7 @@ struct settings {
 	const char *group;
 	int forks;
 	bool advise;
+	bool hint;
 };
 
 static void die(const char *what)
@@ -112,6 +119,10 @@ static void make_slots(struct builder *builder, const struct settings *settings)
 		munmap(pages + bytes, 4096);
 		if (settings->advise && i == 0 && madvise(pages, bytes, MADV_MERGEABLE))
 			die("madvise");
+		if (settings->hint && i == 0)
+			(void)prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, pages, bytes,
+				    BUILDER_FIRST_SITE | UINT64_C(8)
+							 << KSMALLOC_HINT_PRIORITY_SHIFT);
 		fill_pages(pages, settings, i);
 		builder->slot_base[i] = (uint64_t)(uintptr_t)pages;
 		builder->slot_bytes[i] = bytes;
@@ -149,6 +160,8 @@ static void parse(int argc, char **argv, struct settings *settings)
 	for (int i = 4; i < argc; i++) {
 		if (strcmp(argv[i], "advise") == 0)
 			settings->advise = true;
+		else if (strcmp(argv[i], "hint") == 0)
+			settings->hint = true;
 		else if (strcmp(argv[i], "fork") == 0 && i + 1 < argc)
 			settings->forks = atoi(argv[++i]);
 		else if (strcmp(argv[i], "group") == 0 && i + 1 < argc)

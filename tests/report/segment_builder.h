@@ -17,6 +17,7 @@
 
 #define BUILDER_SEGMENT_BYTES 16384
 #define BUILDER_MOST_SITES 4
+#define BUILDER_FIRST_SITE UINT64_C(0xa000000000)
 
 struct builder {
 	const char *module_path;
@@ -82,7 +83,7 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 static inline void builder_site(unsigned char *bytes, const struct ksmalloc_segment_header *header,
 				const struct builder *builder, uint32_t index)
 {
-	struct ksmalloc_segment_site site = {.id = UINT64_C(0xa000000000) + index};
+	struct ksmalloc_segment_site site = {.id = BUILDER_FIRST_SITE + index};
 	struct ksmalloc_segment_slot slot = {.base = builder->slot_base[index],
 					     .mapped_bytes = builder->slot_bytes[index],
 					     .site = 1 + index};
