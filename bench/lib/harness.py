@@ -89,7 +89,7 @@ def describe_commit():
     commit = output_of("git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD")
     # Results and documents do not change what is measured.
     changed = output_of("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no",
-                        "--", "libksmalloc", "preload", "third_party", "bench/src")
+                        "--", "libksmalloc", "preload", "third_party", "kernel", "bench/src")
     return (commit or "unknown") + ("+changes" if changed else "")
 
 
@@ -178,7 +178,10 @@ class Allocators:
 
 
 class Benchmark:
-    """One script's run: options, values, goals, and what is printed and written at the end."""
+    """One script's run: options, values, goals, and what is printed and written at the end.
+
+    A script that passes None for rounds sets options.rounds before each of its cases.
+    """
 
     def __init__(self, name, description, unit, rounds=3, allocators=ALLOCATORS, arguments=()):
         self.name = name
@@ -188,8 +191,8 @@ class Benchmark:
             prog=f"bench/{name}", description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter)
         self.parser.add_argument("--rounds", type=int, default=rounds, metavar="N",
-                                 help="interleaved rounds; their median is shown "
-                                      "(default %(default)s)")
+                                 help="interleaved rounds; their median is shown (default "
+                                      f"{rounds or 'by case'})")
         self.parser.add_argument("--allocators", default=",".join(allocators), metavar="A,B",
                                  help="which to compare (default %(default)s)")
         self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",
@@ -200,7 +203,7 @@ class Benchmark:
         for flags, settings in arguments:
             self.parser.add_argument(*flags, **settings)
         self.options = self.parser.parse_args()
-        if self.options.rounds < 1:
+        if self.options.rounds is not None and self.options.rounds < 1:
             fail("--rounds must be at least 1")
         self.allocators = Allocators(self.options.allocators.split(","), self.options.build)
         self.machine = describe_machine()
@@ -325,10 +328,14 @@ class Benchmark:
 
     def finish(self):
         """Prints the tables and writes the JSON. Goals that are missed do not fail the run."""
-        document = self.document()
-        print(render_document(document))
+        print(render_document(self.document()))
+        self.save()
+
+    def save(self):
+        """Writes the JSON, where it is wanted."""
         if self.options.output:
             path = pathlib.Path(self.options.output)
+            document = self.document()
             document["benchmark"] = path.stem  # One benchmark may be run with several options.
             path.write_text(json.dumps(document, indent=1) + "\n")
 

@@ -18,6 +18,10 @@ STYLES = {
     "jemalloc": ("#d9730d", "", 2),
     "mimalloc": ("#2a9d6f", "2 3", 2),
     "tcmalloc": ("#a371d8", "9 3 2 3", 2),
+    "stock": ("#a0845c", "7 4", 2),
+    "hinted": ("#2f81f7", "", 3.5),
+    "settled": ("#2a9d6f", "2 3", 2.5),
+    "on": ("#d9730d", "", 2),
 }
 
 STYLE_SHEET = """

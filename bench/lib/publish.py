@@ -52,7 +52,26 @@ def draw_sizes(document, path):
                plot.decade_axis(min(times), max(times), *plot.y_span()))
 
 
-CHARTS = {"merge": draw_merge, "merge-huge-pages": draw_merge, "sizes": draw_sizes}
+def draw_kernel(document, path):
+    """How much of the equal memory beside 1 GiB of unique memory is merged, over time."""
+    chart = plot.Chart("Equal memory that is merged, beside 2 x 1 GiB of unique memory",
+                       "seconds after KSM is started, logarithmic", "percent")
+    series = document["series"]
+    lines = {"stock kernel": "stock, needle", "hinted": "patched, needle",
+             "settled": "patched, settled", "on request": "patched, merge-now"}
+    first, longest = 0.02, 1.0
+    for name, key in lines.items():
+        points = [[max(seconds, first), percent] for seconds, percent in series.get(key, [])]
+        if points:
+            chart.add_line(name, points)
+            longest = max(longest, points[-1][0])
+    ticks = [(value, f"{value:g}") for value in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+             if value <= longest]
+    chart.save(path, plot.Axis(first, longest, *plot.x_span(), ticks, logarithmic=True),
+               plot.linear_axis(100, *plot.y_span()))
+
+
+CHARTS = {"kernel": draw_kernel, "merge": draw_merge, "merge-huge-pages": draw_merge, "sizes": draw_sizes}
 
 
 def section(document):

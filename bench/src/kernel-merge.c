@@ -4,11 +4,15 @@
  *
  * Two processes, each with memory that is unique and memory that is equal in both, mergeable,
  * the unique part at the lower address. Prints the seconds until 95 % of the equal part is
- * merged, counted from when KSM starts (or, for late-fill, from the last write), and ksmd's CPU
- * seconds until then:
+ * merged, counted from when KSM starts (or, for late-fill, from the last write); what ksmd and
+ * requests for merging took of the CPU until then; how many pages the kernel examined, which
+ * does not vary with the load of the machine; and what share was merged when, in points of
+ * seconds and percent:
  *
  *   seconds 1.234
  *   cpu 0.567
+ *   pages 12345
+ *   series 0.020,0.0 0.040,12.5
  *
  * A kernel that does not know hints or merging on request ignores them here; what is measured
  * then is what such a program gets there.
@@ -44,14 +48,14 @@ struct scenario {
 	unsigned long unique_mib, equal_mib;
 	uint64_t unique_hint, equal_hint;	/* 0: none */
 	bool late;		/* the equal part is written when KSM runs already, at 50 MiB/s */
-	bool request;		/* merged on request, while ksmd rests */
+	bool request;		/* without hints, each process asks for its equal part to be merged */
 };
 
 static const struct scenario scenarios[] = {
 	{ "needle", 1024, 32, 0, HINT(1, 8, 0), false, false },
 	{ "needle-settled", 1024, 32, 0, HINT(1, 8, 2), false, false },
 	{ "late-fill", 512, 32, 0, HINT(1, 8, 0), true, false },
-	{ "merge-now", 1024, 32, 0, HINT(1, 8, 2), false, true },
+	{ "merge-now", 1024, 32, 0, 0, false, true },
 	{ "no-hint", 256, 256, 0, 0, false, false },
 	{ "wrong-hint-small", 32, 512, HINT(1, 15, 0), 0, false, false },
 	{ "wrong-hint-large", 1024, 32, HINT(1, 15, 0), 0, false, false },
@@ -64,7 +68,19 @@ static const struct scenario scenarios[] = {
 struct shared {
 	volatile int ready, filled;
 	volatile bool start;
+	volatile double request_seconds[PROCESSES];	/* CPU time of the requests */
 };
+
+/* What is merged is looked at this often: a share for each point of the series. */
+#define POINTS_MAX 4096
+#define POINT_SECONDS 0.02
+
+struct point {
+	double seconds, percent;
+};
+
+static struct point points[POINTS_MAX];
+static int point_count;
 
 static void die(const char *what)
 {
@@ -90,6 +106,14 @@ static void write_setting(const char *name, const char *value)
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
 		die(path);
 	close(fd);
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static bool read_text(const char *path, char *text, size_t size)
@@ -137,6 +161,13 @@ static double ksmd_seconds(int pid)
 	return line ? strtod(line + 1, NULL) / 1000 : 0;
 }
 
+static unsigned long pages_scanned(void)
+{
+	char text[32];
+
+	return read_text("/sys/kernel/mm/ksm/pages_scanned", text, sizeof(text)) ? strtoul(text, NULL, 10) : 0;
+}
+
 static unsigned long merged_pages(const pid_t *pids)
 {
 	unsigned long sum = 0;
@@ -151,14 +182,18 @@ static unsigned long merged_pages(const pid_t *pids)
 	return sum;
 }
 
-static char *map(unsigned long mib, uint64_t hint)
+/* Where the parts lie, so that the unique one comes first on every kernel, whichever way it maps. */
+#define PLACE 0x1000000000UL
+
+/* @populate: without a fault for each page, which takes a guest much longer than to write it. */
+static char *map(unsigned long offset_mib, unsigned long mib, uint64_t hint, bool populate)
 {
-	char *at;
+	char *at = (char *)(PLACE + offset_mib * MIB);
 
 	if (!mib)
 		return NULL;
-	at = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED)
+	if (mmap(at, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+		 (populate ? MAP_POPULATE : 0), -1, 0) != at)
 		die("mmap");
 	if (madvise(at, mib * MIB, MADV_MERGEABLE))
 		die("madvise");
@@ -187,9 +222,8 @@ static void fill(char *at, unsigned long mib, uint64_t seed, double mib_per_seco
 
 static void work(const struct scenario *s, struct shared *shared, int number)
 {
-	/* The kernel maps from the top down: what is mapped later lies lower. */
-	char *equal = map(s->equal_mib, s->equal_hint);
-	char *unique = map(s->unique_mib, s->unique_hint);
+	char *unique = map(0, s->unique_mib, s->unique_hint, true);
+	char *equal = map(s->unique_mib + 2, s->equal_mib, s->equal_hint, !s->late);
 
 	fill(unique, s->unique_mib, 1000 + number, 0);
 	if (!s->late)
@@ -199,8 +233,12 @@ static void work(const struct scenario *s, struct shared *shared, int number)
 		usleep(1000);
 	if (s->late)
 		fill(equal, s->equal_mib, 1, 50);
-	if (s->request)
+	if (s->request) {
+		double begin = cpu_seconds();
+
 		prctl(PR_KSM_MERGE, equal, s->equal_mib * MIB, 0, 0);
+		shared->request_seconds[number] = cpu_seconds() - begin;
+	}
 	__sync_fetch_and_add(&shared->filled, 1);
 	for (;;)
 		pause();
@@ -217,10 +255,22 @@ static const struct scenario *find(const char *name)
 	exit(2);
 }
 
-/* Returns the seconds from @begin, or from the last write, or -1 after LIMIT_SECONDS. */
+static void add_point(double seconds, unsigned long merged, const struct scenario *s)
+{
+	double wanted = s->equal_mib * MIB / PAGE * PROCESSES;
+
+	if (point_count == POINTS_MAX)
+		return;
+	if (point_count && seconds - points[point_count - 1].seconds < POINT_SECONDS)
+		return;
+	points[point_count].seconds = seconds;
+	points[point_count++].percent = merged * 100 / wanted;
+}
+
+/* Returns the seconds from now, or from the last write, or -1 after LIMIT_SECONDS. */
 static double wait_for_merge(const struct scenario *s, const struct shared *shared, const pid_t *pids)
 {
-	unsigned long wanted = s->equal_mib * MIB / PAGE * PROCESSES * 95 / 100;
+	unsigned long wanted = s->equal_mib * MIB / PAGE * PROCESSES * 95 / 100, merged;
 	double begin = now();
 
 	if (s->late) {
@@ -228,12 +278,27 @@ static double wait_for_merge(const struct scenario *s, const struct shared *shar
 			usleep(1000);
 		begin = now();
 	}
-	while (merged_pages(pids) < wanted) {
-		if (now() - begin > LIMIT_SECONDS)
+	for (;;) {
+		double seconds = now() - begin;
+
+		merged = merged_pages(pids);
+		add_point(seconds, merged, s);
+		if (merged >= wanted)
+			return seconds;
+		if (seconds > LIMIT_SECONDS)
 			return -1;
 		usleep(5000);
 	}
-	return now() - begin;
+}
+
+static void print(double seconds, double cpu, unsigned long pages)
+{
+	int i;
+
+	printf("seconds %.4f\ncpu %.4f\npages %lu\nseries", seconds, cpu, pages);
+	for (i = 0; i < point_count; i++)
+		printf(" %.3f,%.2f", points[i].seconds, points[i].percent);
+	printf("\n");
 }
 
 int main(int argc, char **argv)
@@ -241,6 +306,7 @@ int main(int argc, char **argv)
 	struct shared *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const struct scenario *s;
 	pid_t pids[PROCESSES];
+	unsigned long pages;
 	double cpu, seconds;
 	int i, ksmd;
 
@@ -258,18 +324,19 @@ int main(int argc, char **argv)
 	}
 	while (shared->ready < PROCESSES)
 		usleep(1000);
-	/* ksmd must run for requests, but it shall not be what merges. */
-	if (s->request) {
-		write_setting("pages_to_scan", "1");
-		write_setting("sleep_millisecs", "1000");
-	}
 	cpu = ksmd_seconds(ksmd);
+	pages = pages_scanned();
 	write_setting("run", "1");
 	shared->start = true;
 	seconds = wait_for_merge(s, shared, pids);
+	while (s->request && shared->filled < PROCESSES)
+		usleep(1000);
 	cpu = ksmd_seconds(ksmd) - cpu;
-	for (i = 0; i < PROCESSES; i++)
+	pages = pages_scanned() - pages;
+	for (i = 0; i < PROCESSES; i++) {
+		cpu += shared->request_seconds[i];
 		kill(pids[i], SIGKILL);
-	printf("seconds %.4f\ncpu %.4f\n", seconds, cpu);
+	}
+	print(seconds, cpu, pages);
 	return seconds < 0;
 }
