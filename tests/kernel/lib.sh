@@ -31,7 +31,7 @@ need_sources() {
 # somebody asked for it (tests/all does), or found.
 need_kernel() {
 	need_sources
-	if [[ -z ${KSMALLOC_TEST_KERNEL-} ]] && ! "$kernel/scripts/build" "$@" --cached >/dev/null 2>&1; then
+	if [[ -z ${KSM_TEST_KERNEL-} ]] && ! "$kernel/scripts/build" "$@" --cached >/dev/null 2>&1; then
 		skip "this kernel is not built: kernel/scripts/build $*"
 	fi
 	"$kernel/scripts/build" "$@" >"$work/build" 2>&1 || { tail -n 2 "$work/build" >&2; exit 1; }
