@@ -98,16 +98,23 @@ static int map_first(struct ksm_slot *slot, size_t length)
 	return error;
 }
 
+/*
+ * The last page that is mapped is no block's until the slot is full: what is grown by takes the
+ * rights of the page before it, and those of a block's pages are the program's to change.
+ */
 int ksm_slot_reserve(struct ksm_slot *slot, uint32_t pages)
 {
-	uint32_t size = (uint32_t)ksm_min(grown_size(pages), slot->runs.capacity);
-	uint32_t more = size - slot->mapped_pages;
-	size_t length = (size_t)more << KSM_PAGE_SHIFT;
+	uint32_t size;
+	size_t length;
 	void *end;
 	int error;
 
-	if (ksm_likely(pages <= slot->mapped_pages))
+	if (ksm_likely(pages < slot->mapped_pages))
 		return 0;
+	size = (uint32_t)ksm_min(grown_size(pages + 1), slot->runs.capacity);
+	if (size == slot->mapped_pages)
+		return pages <= size ? 0 : -ENOSPC;
+	length = (size_t)(size - slot->mapped_pages) << KSM_PAGE_SHIFT;
 	if (slot->mapped_pages == 0) {
 		error = map_first(slot, length);
 		end = (void *)slot->base;

@@ -29,9 +29,13 @@ int main(void)
 	CHECK(ksmalloc_settled(first[COUNT - 1]) == -EAGAIN);
 	CHECK(STABILITY(test_vma_of(first[COUNT - 1]).hint) == KSMALLOC_STABILITY_UNKNOWN);
 	CHECK(stats->hints_total == taken);
+	fill_blocks(first, COUNT, 1);
 	fill_blocks(second, COUNT, 1);
-	for (int i = test_opaque(0); i < 4000; i++)
+	for (int i = test_opaque(0); i < 4000; i++) {
 		free(test_opaque(0) ? NULL : malloc(TEST_MIB));
+		if (i % 100 == 0)
+			sleep_ms(2);
+	}
 	CHECK_MSG(stats->samples_total < 10, "%llu samples", (unsigned long long)stats->samples_total);
 	for (size_t i = 0; i < COUNT; i++)
 		CHECK(test_matches(second[i], BLOCK, 1000 + i));
