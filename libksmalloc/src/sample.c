@@ -87,6 +87,12 @@ void ksm_sample_adopt_locked(struct ksm_site *site, struct ksm_pool *pool)
 		show_locked(site, KSMALLOC_STABILITY_SETTLED);
 	pool->hint = word_of(site);
 	pool->credit = BUDGET;
+	/*
+	 * Now, since this moment is the same in all processes of a group, and that of the first
+	 * sample is not: metadata that is mapped moves what the kernel places afterwards.
+	 */
+	if (site->advise && is_sampling())
+		obtain_sample_locked(site);
 }
 
 bool ksm_sample_renew_locked(struct ksm_pool *pool)
@@ -237,7 +243,7 @@ static void pick_locked(const struct ksm_site *site, struct ksm_sample *sample)
 
 static bool sample_locked(struct ksm_site *site, uint64_t now)
 {
-	struct ksm_sample *sample = obtain_sample_locked(site);
+	struct ksm_sample *sample = site->sample;
 	bool changed;
 
 	if (!sample || (sample->taken_ms && now - sample->taken_ms < ksm_options.sample_ms))
