@@ -123,6 +123,7 @@ def show(results, seconds):
 
 
 def main():
+    sys.argv[0] = "demo"  # Which is what the user has called.
     options = parse_options()
     signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(128 + number))
     # workers, MiB of the model, MiB of its own of each worker, seconds

@@ -101,6 +101,7 @@ def merge(options, group, possible):
 
 
 def main():
+    sys.argv[0] = "demo"  # Which is what the user has called.
     options = parse_options()
     count, layers = (4, 16) if options.quick else (8, 64)
     if options.merging == "start":

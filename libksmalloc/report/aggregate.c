@@ -63,6 +63,7 @@ void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
 	sum->merged += part->merged;
 	sum->saved += part->saved;
 	sum->saved_error += part->saved_error;
+	sum->stale += part->stale;
 	sum->saved_freed += part->saved_freed;
 	sum->fork_shared += part->fork_shared;
 	sum->swapped += part->swapped;
@@ -77,6 +78,7 @@ struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t par
 		.merged = scale(memory->merged, part, whole),
 		.saved = scale(memory->saved, part, whole),
 		.saved_error = scale(memory->saved_error, part, whole),
+		.stale = scale(memory->stale, part, whole),
 		.saved_freed = scale(memory->saved_freed, part, whole),
 		.fork_shared = scale(memory->fork_shared, part, whole),
 		.swapped = scale(memory->swapped, part, whole),
@@ -286,7 +288,6 @@ static void add_own_memory(struct join *join)
 			add_counters(&site->counters, own->rows[i], join->report->page_bytes);
 		discount_freed(memory, &entry.stats);
 		ksr_memory_add(&site->memory, memory);
-		ksr_memory_add(&totals->sites, memory);
 	}
 }
 
@@ -400,6 +401,9 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		add_process_totals(report, &report->processes[i]);
 	}
 	free(index.cells);
+	ksr_exact_finish(report);
+	for (size_t i = 0; i < report->site_count; i++)
+		ksr_memory_add(&report->totals.sites, &report->sites[i].memory);
 	if (!error)
 		error = ksr_parts_finish(report);
 	if (kernel->pages_sharing != KSR_NONE && kernel->pages_shared != KSR_NONE) {

@@ -34,8 +34,8 @@
  * shares until then is fork's. Memory without a hint is one row: it is divided among all that
  * has no row of its own in the proportion of K. The rows tell of ksmd's last visit: pages that were
  * freed or written since are merged in the row and not in smaps. They are `stale`, and not called
- * saved; which of them paid nobody knows, so their part is taken in proportion, with a bound of the
- * error.
+ * saved. Which of them paid, and whether all that shared a page are gone, nobody knows: their part
+ * of what a site saves is taken in proportion, with a bound of the error.
  *
  * Freed memory that the allocator still keeps is mapped, may merge, and is of no
  * use to anybody: its share of what a site's memory saves goes to saved_freed. No
@@ -62,6 +62,7 @@ struct ksr_memory {
 	uint64_t merged;      /* mapped pages that are KSM's */
 	uint64_t saved;	      /* by KSM */
 	uint64_t saved_error; /* saved is right to this many bytes more or less */
+	uint64_t stale;	      /* merged by the kernel's counters, and not mapped any more */
 	uint64_t saved_freed; /* the share of freed memory that the allocator keeps: not saved */
 	uint64_t fork_shared; /* saved by fork, not by KSM */
 	uint64_t swapped;
@@ -237,6 +238,8 @@ void ksr_part_add(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma
  */
 int ksr_exact_take(const struct ksr_process *process, uint64_t page_bytes,
 		   struct ksr_own_memory *own, struct ksr_exact *sum);
+/* When all processes were added: takes what is stale out of what sites save. */
+void ksr_exact_finish(struct ksr_report *report);
 /* aggregate_parts.c: what the processes count as live in parts; and their groups. */
 int ksr_parts_finish(struct ksr_report *report);
 const char *ksr_part_key(enum ksr_part_id part);

@@ -32,26 +32,60 @@ struct pair {
 	uint64_t saved;
 };
 
-/*
- * Bytes by the rows in the place of what smaps told of the same memory. Returns those of pages that
- * are not there any more.
- */
-static struct pair replace(const struct take *take, struct pair row, struct ksr_memory *memory)
+/* Bytes by the rows in the place of what smaps told of the same memory. */
+static void replace(const struct take *take, struct pair row, struct ksr_memory *memory)
 {
 	uint64_t mapped = memory->merged;
-	uint64_t present = take->bounded ? ksm_min(row.merged, mapped) : row.merged;
-	struct pair gone = {.merged = row.merged - present};
-	uint64_t low = less(row.saved, gone.merged);
-	uint64_t high = ksm_min(row.saved, present);
 
 	/* Pages of KSM that ksmd has not met here yet: a fork shares them so far. */
 	if (take->forked)
 		memory->fork_shared += scale(memory->saved, less(mapped, row.merged), mapped);
-	memory->merged = present;
-	memory->saved = scale(row.saved, present, row.merged);
-	memory->saved_error = ksm_max(less(memory->saved, low), less(high, memory->saved));
-	gone.saved = row.saved - memory->saved;
+	memory->merged = take->bounded ? ksm_min(row.merged, mapped) : row.merged;
+	memory->stale = row.merged - memory->merged;
+	memory->saved = row.saved;
+	memory->saved_error = 0;
+}
+
+/*
+ * Takes what is stale out of what is saved. If the others that shared a page are there still, each
+ * stale one has saved a page; if they are gone as well, all but one of them.
+ */
+static struct pair settle(struct ksr_memory *memory)
+{
+	struct pair gone = {.merged = memory->stale};
+	uint64_t saved = memory->saved + memory->saved_freed;
+	uint64_t freed = memory->saved_freed;
+	uint64_t remains = scale(saved, memory->merged, memory->merged + memory->stale);
+	uint64_t low = less(saved, memory->stale);
+	uint64_t high = ksm_min(saved, memory->merged);
+
+	if (memory->stale == 0)
+		return gone;
+	gone.saved = saved - remains;
+	memory->stale = 0;
+	memory->saved_error += ksm_max(less(remains, low), less(high, remains));
+	memory->saved_freed = scale(freed, remains, saved);
+	memory->saved = remains - memory->saved_freed;
 	return gone;
+}
+
+static struct pair replace_and_settle(const struct take *take, struct pair row,
+				      struct ksr_memory *memory)
+{
+	replace(take, row, memory);
+	return settle(memory);
+}
+
+void ksr_exact_finish(struct ksr_report *report)
+{
+	struct ksr_exact *exact = &report->totals.exact;
+
+	for (size_t i = 0; i < report->site_count; i++) {
+		struct pair gone = settle(&report->sites[i].memory);
+
+		exact->stale_merged += gone.merged;
+		exact->stale_saved += gone.saved;
+	}
 }
 
 /* The memory without rows: its sum by smaps, which is what is divided, and the sum by the rows. */
@@ -105,24 +139,18 @@ static const struct ksr_counters *row_of(const struct rows *rows, uint64_t site)
 	return row;
 }
 
-static struct pair take_sites(const struct ksr_process *process, const struct take *take,
-			      const struct rows *rows, struct ksr_own_memory *own)
+/* What is stale of them is known when all processes were added: any of them may have paid. */
+static void take_sites(const struct ksr_process *process, const struct take *take,
+		       const struct rows *rows, struct ksr_own_memory *own)
 {
-	struct pair stale = {0};
-
 	for (uint32_t i = 0; i < own->site_count; i++) {
 		struct ksmalloc_segment_site entry;
-		struct pair gone;
 
 		ksr_snapshot_site(&process->snapshot, i, &entry);
 		own->rows[i] = row_of(rows, entry.id & KSR_HINT_SITE_MASK);
-		if (!own->rows[i])
-			continue;
-		gone = replace(take, pair_of(rows, own->rows[i]), &own->sites[i]);
-		stale.merged += gone.merged;
-		stale.saved += gone.saved;
+		if (own->rows[i])
+			replace(take, pair_of(rows, own->rows[i]), &own->sites[i]);
 	}
-	return stale;
 }
 
 /* Memory outside of sites that has no row of its own. */
@@ -157,7 +185,7 @@ static struct pair take_regions(const struct take *take, const struct rows *rows
 			others->list[others->count++] = memory;
 			continue;
 		}
-		gone = replace(take, pair_of(rows, row), memory);
+		gone = replace_and_settle(take, pair_of(rows, row), memory);
 		beyond.merged += gone.merged;
 		beyond.saved += gone.saved;
 	}
@@ -178,7 +206,7 @@ static struct pair divide_rest(const struct take *take, struct pair row, struct 
 	for (size_t i = 0; i < others->count; i++)
 		ksr_memory_add(&rest.told, others->list[i]);
 	rest.counted = rest.told;
-	stale = replace(take, row, &rest.counted);
+	stale = replace_and_settle(take, row, &rest.counted);
 	for (uint32_t i = 0; i < own->site_count; i++) {
 		if (!own->rows[i])
 			divide(&rest, &own->sites[i]);
@@ -198,7 +226,7 @@ static void finish_outside(struct ksr_own_memory *own, struct pair all)
 		ksr_memory_add(&sum, &own->sites[i]);
 	for (size_t i = 0; i < KSR_PART_COUNT; i++)
 		own->outside.saved_error += own->parts[i].saved_error;
-	own->outside.merged = less(all.merged, sum.merged);
+	own->outside.merged = less(all.merged, sum.merged + sum.stale);
 	own->outside.saved = less(all.saved, sum.saved);
 }
 
@@ -213,11 +241,10 @@ static void take_all(const struct ksr_process *process, const struct rows *rows,
 	struct pair all = {0};
 	struct pair stale;
 	struct pair rest;
-	struct pair gone;
 
 	for (size_t i = 0; i < KSR_PART_COUNT; i++)
 		unplaced.merged = less(unplaced.merged, own->parts[i].merged);
-	stale = take_sites(process, &take, rows, own);
+	take_sites(process, &take, rows, own);
 	rest = take_regions(&take, rows, own, &others);
 	for (size_t i = 0; i < rows->table->count; i++) {
 		struct pair row = pair_of(rows, &rows->table->rows[i]);
@@ -229,9 +256,7 @@ static void take_all(const struct ksr_process *process, const struct rows *rows,
 			rest.saved += row.saved;
 		}
 	}
-	gone = divide_rest(&take, rest, own, &others);
-	stale.merged += gone.merged;
-	stale.saved += gone.saved;
+	stale = divide_rest(&take, rest, own, &others);
 	sum->processes++;
 	sum->merged += all.merged;
 	sum->saved += all.saved;

@@ -473,7 +473,7 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
 	if (report->totals.sites.saved_error && !report->totals.exact.processes)
 		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
-					  "saved was estimated; as root it is counted.");
+					  "saved was estimated; root counts it, where page flags tell.");
 	if (report->unreadable)
 		ksr_emitter_note(emitter,
 				 "%zu processes of which nobody can tell the group have a segment "

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct label_rule {
@@ -364,6 +365,45 @@ static bool read_kernel_page(int fd, uint64_t pfn, uint64_t *value)
 	return pread(fd, value, sizeof(*value), (off_t)(pfn * sizeof(*value))) == sizeof(*value);
 }
 
+/*
+ * Is the flag of KSM set for an anonymous page that is new? Linux 6.12 and others of its time set it
+ * for all of them. Without a frame number nobody can tell, and nobody can use flags either.
+ */
+static bool flags_lie(const struct ksr_fs *fs, int flags_fd)
+{
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	int map_fd = ksr_fs_open(fs, O_RDONLY, "proc/self/pagemap");
+	uint64_t *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t flags = 0;
+	uint64_t entry = 0;
+
+	if (page != MAP_FAILED) {
+		*page = 1;
+		if (map_fd >= 0 && pread(map_fd, &entry, sizeof(entry),
+					 (off_t)((uintptr_t)page / page_bytes *
+						 sizeof(entry))) != sizeof(entry))
+			entry = 0;
+		entry = entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN_MASK : 0;
+		if (!entry || !read_kernel_page(flags_fd, entry, &flags))
+			flags = 0;
+		munmap(page, page_bytes);
+	}
+	if (map_fd >= 0)
+		close(map_fd);
+	return flags & KPAGEFLAG_KSM;
+}
+
+int ksr_page_flags_open(const struct ksr_fs *fs)
+{
+	int fd = ksr_fs_open(fs, O_RDONLY, "proc/kpageflags");
+
+	if (fd < 0 || !flags_lie(fs, fd))
+		return fd;
+	close(fd);
+	return -EOPNOTSUPP;
+}
+
 static int count_batch(const uint64_t *entries, size_t count, int count_fd, int flags_fd,
 		       uint64_t page_bytes, struct ksr_sharing *sharing)
 {
@@ -397,7 +437,7 @@ int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_
 	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	int map_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/pagemap", (int)pid);
 	int count_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpagecount");
-	int flags_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpageflags");
+	int flags_fd = ksr_page_flags_open(fs);
 	uint64_t *entries = malloc(SHARING_BATCH * sizeof(*entries));
 	int error = 0;
 

@@ -181,6 +181,9 @@ struct ksr_sharing {
 	uint64_t ksm_mapped; /* bytes of mapped KSM pages */
 };
 
+/* Opens kpageflags; -EOPNOTSUPP where the kernel's flag of KSM does not tell (Linux 6.12). */
+int ksr_page_flags_open(const struct ksr_fs *fs);
+
 /* [begin, end) of a process, by pagemap, kpagecount and kpageflags. -EPERM when the kernel hides
  * PFNs. */
 int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_t end,

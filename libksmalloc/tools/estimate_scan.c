@@ -373,7 +373,7 @@ int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report
 	estimate->groups = calloc(estimate->group_count, sizeof(*estimate->groups));
 	scan.buffer = malloc(BATCH_PAGES * estimate->page_bytes);
 	scan.pages = ksr_pages_create(most_bytes);
-	scan.flags_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpageflags");
+	scan.flags_fd = ksr_page_flags_open(fs);
 	if (estimate->groups && scan.buffer && scan.pages)
 		error = scan_all(&scan, pids, count);
 	if (!error)

@@ -104,6 +104,22 @@ def near(number, expected, percent=2):
     return abs(number - expected) <= expected * percent / 100
 
 
+def test_fork_on_612():
+    """Page flags of Linux 6.12 call every anonymous page merged: they must not be believed."""
+    (pathlib.Path("/tmp") / "segments").mkdir(mode=0o700)
+    started = [subprocess.Popen([str(BUILD / "tests/report/fake_process"), "/tmp/segments", "800", "half",
+                                 *words, "advise"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+               for words in (["fork", "2"], [])]
+    pids = [pid for process in started for pid in process.stdout.readline().split()[1:]]
+    scan()
+    site = json.loads(tool("report", "--json", "--sort", "merged", *pids))["sites"][0]
+    check("only what is merged is called so", near(site["merged"], 4 * 400 * PAGE), site)
+    check("what fork shares is not", near(site["fork_shared"], 3 * 400 * PAGE * 2 // 3, 20), site)
+    for process in started:
+        process.stdin.close()
+        process.wait()
+
+
 def test_stock():
     workers = [Worker(number) for number in range(2)]
     check("workers start", all(worker.read() == "ready" for worker in workers))
@@ -115,6 +131,7 @@ def test_stock():
     check("doctor says that it takes no hints", "takes no hints" in tool("doctor"))
     for worker in workers:
         worker.end()
+    test_fork_on_612()
 
 
 def test_merging():
