@@ -41,8 +41,8 @@ static int ksm_hint_vma(struct vma_iterator *vmi, struct vm_area_struct *vma,
 static int ksm_hint_range(struct mm_struct *mm, unsigned long start,
 			  unsigned long end, u64 hint)
 {
-	struct vm_area_struct *vma, *prev;
 	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma, *prev;
 	bool hole = false;
 	int err;
 

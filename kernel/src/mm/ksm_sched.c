@@ -11,7 +11,7 @@
 #include "ksm_sched.h"
 
 /* Divided by each priority, so that vtime keeps some digits. */
-#define VTIME_SCALE	(1 << 16)
+#define VTIME_SCALE	65536
 
 static struct ksm_sched_class *class_of(struct ksm_lane *lane,
 					unsigned int priority)

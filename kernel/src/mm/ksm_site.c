@@ -181,10 +181,10 @@ static int site_pages_cmp(const void *a, const void *b)
 static struct site_pages *pages_of_sites(struct mm_struct *mm,
 					 unsigned int *count)
 {
+	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 	unsigned int i, n = 0, last = 0;
 	struct site_pages *rows;
-	VMA_ITERATOR(vmi, mm, 0);
 
 	rows = kvmalloc_array(mm->map_count + 1, sizeof(*rows), GFP_KERNEL);
 	if (!rows)

@@ -414,6 +414,7 @@ static struct kunit_suite ksm_sched_suite = {
 	.name = "ksm_sched",
 	.test_cases = ksm_sched_cases,
 };
+
 kunit_test_suite(ksm_sched_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the scheduler of hinted memory");

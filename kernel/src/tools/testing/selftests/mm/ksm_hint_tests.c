@@ -2,193 +2,14 @@
 /*
  * Tests of the hints to KSM, prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT), and of
  * merging on request, prctl(PR_KSM_MERGE): the error for each wrong argument,
- * what the VMAs do with a hint, and what is merged. Run as root: ksmd is
- * stopped and started, and left stopped with nothing merged.
+ * what is merged, and what is counted. Run as root: ksmd is stopped and started,
+ * and left stopped with nothing merged.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/mount.h>
 
-#include "../kselftest.h"
+#include "ksm_hint_common.h"
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#endif
-#ifndef PR_SET_VMA_KSM_HINT
-#define PR_SET_VMA_KSM_HINT 0x4b53
-#endif
-#ifndef PR_KSM_MERGE
-#define PR_KSM_MERGE 0x4b534d47
-#define PR_KSM_MERGE_TRY 1
-#endif
-#ifndef __NR_mseal
-#define __NR_mseal 462
-#endif
-
-#define KSM "/sys/kernel/mm/ksm/"
-#define MIB (1024 * 1024UL)
-
-static unsigned long page;
-
-static uint64_t word(uint64_t site, uint64_t priority, uint64_t stability)
-{
-	return site | priority << 48 | stability << 52;
-}
-
-static int hint(void *addr, unsigned long len, uint64_t value)
-{
-	return prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, addr, len, value) ?
-		errno : 0;
-}
-
-static long merge_now(void *addr, unsigned long len, unsigned long flags)
-{
-	/* prctl() of the C library returns an int. */
-	long ret = syscall(__NR_prctl, PR_KSM_MERGE, addr, len, flags, 0);
-
-	return ret < 0 ? -errno : ret;
-}
-
-static long ksm_read(const char *name)
-{
-	char path[256], text[64] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		ksft_exit_fail_msg("cannot read %s\n", path);
-	close(fd);
-	return atol(text);
-}
-
-static bool ksm_write(const char *name, const char *value)
-{
-	char path[256];
-	bool done;
-	int fd;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	fd = open(path, O_WRONLY);
-	done = fd >= 0 && write(fd, value, strlen(value)) > 0;
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
-static void ksm_set(const char *name, const char *value)
-{
-	if (!ksm_write(name, value))
-		ksft_exit_fail_msg("cannot write %s to %s%s\n", value, KSM, name);
-}
-
-/* Let ksmd go through everything twice, from a state with nothing merged. */
-static void two_scans(void)
-{
-	long scans;
-	int wait = 60 * 1000;
-
-	ksm_set("run", "2");
-	ksm_set("run", "1");
-	scans = ksm_read("full_scans");
-	while (ksm_read("full_scans") < scans + 2 && wait--)
-		usleep(1000);
-	if (wait < 0)
-		ksft_exit_fail_msg("ksmd did not come round in 60 s\n");
-}
-
-static char *map(unsigned long len)
-{
-	char *addr = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (addr == MAP_FAILED)
-		ksft_exit_fail_msg("mmap of %lu bytes failed\n", len);
-	return addr;
-}
-
-/* Memory with a hole on both sides, so that its VMAs merge with no others. */
-static char *map_alone(unsigned long len)
-{
-	char *addr = map(len + 2 * page);
-
-	munmap(addr, page);
-	munmap(addr + page + len, page);
-	return addr + page;
-}
-
-/* Each page has a content of its own, which depends on seed. */
-static void fill(char *addr, unsigned long len, unsigned long seed)
-{
-	unsigned long i;
-
-	for (i = 0; i < len; i += page) {
-		memset(addr + i, 0x5a, page);
-		*(unsigned long *)(addr + i) = seed;
-		*(unsigned long *)(addr + i + 8) = i;
-	}
-}
-
-/* The hints of the VMAs between start and end, up to max of them. */
-static int hints(pid_t pid, char *start, char *end, uint64_t *values, int max)
-{
-	unsigned long from, to;
-	bool inside = false;
-	char line[512];
-	int count = 0;
-	FILE *smaps;
-
-	snprintf(line, sizeof(line), "/proc/%d/smaps", pid);
-	smaps = fopen(line, "r");
-	if (!smaps)
-		ksft_exit_fail_msg("cannot read %s\n", line);
-	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
-			inside = from < (unsigned long)end &&
-				 to > (unsigned long)start;
-			if (inside && count < max)
-				values[count++] = 0;
-		} else if (inside && !strncmp(line, "KsmHint:", 8)) {
-			values[count - 1] = strtoull(line + 8, NULL, 0);
-		}
-	}
-	fclose(smaps);
-	return count;
-}
-
-/* Are there as many VMAs, with these hints? The list ends with UINT64_MAX. */
-static bool has_hints(pid_t pid, char *start, unsigned long len,
-		      const uint64_t *wanted)
-{
-	uint64_t found[16];
-	int count, i;
-
-	count = hints(pid, start, start + len, found, 16);
-	for (i = 0; i < count; i++) {
-		if (wanted[i] == UINT64_MAX || wanted[i] != found[i])
-			break;
-	}
-	if (i == count && wanted[i] == UINT64_MAX)
-		return true;
-	for (i = 0; i < count; i++)
-		ksft_print_msg("VMA %d: %#llx\n", i,
-			       (unsigned long long)found[i]);
-	return false;
-}
-
-#define HAS_HINTS(addr, len, ...) \
-	has_hints(getpid(), addr, len, \
-		  (const uint64_t[]){ __VA_ARGS__, UINT64_MAX })
+#define SITES "/sys/kernel/debug/ksm/sites"
 
 static void test_hint_arguments(void)
 {
@@ -224,6 +45,10 @@ static void test_hint_arguments(void)
 			 "hint: a length that is not whole pages\n");
 	ksft_test_result(hint(addr, -page, word(1, 1, 0)) == EINVAL,
 			 "hint: a range that wraps\n");
+	ksft_test_result(hint((void *)(-2 * page), page, word(1, 1, 0)) == ENOMEM,
+			 "hint: memory of the kernel\n");
+	ksft_test_result(prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT + 1, addr, page, 0) &&
+			 errno == EINVAL, "hint: an unknown kind of setting\n");
 	ksft_test_result(hint(NULL, 0, 0) == 0, "hint: the probe\n");
 	ksft_test_result(HAS_HINTS(addr, 2 * page, 0),
 			 "hint: wrong arguments leave no hint\n");
@@ -272,148 +97,6 @@ static void test_hint_sealed(void)
 	ksft_test_result(hint(addr, page, word(4, 1, 0)) == 0 &&
 			 HAS_HINTS(addr, 2 * page, word(4, 1, 0), 0),
 			 "sealed memory takes hints\n");
-}
-
-static void test_hint_vma_limit(void)
-{
-	unsigned long i, pages = 70000;
-	char *addr = map_alone(pages * page);
-	uint64_t last[2] = {};
-	int err = 0;
-
-	for (i = 0; i < pages && !err; i += 2)
-		err = hint(addr + i * page, page, word(5, 1, 0));
-	if (!err) {
-		ksft_test_result_skip("limit of VMAs: there is none below %lu\n",
-				      pages);
-	} else {
-		hints(getpid(), addr + (i - 2) * page, addr + (i - 1) * page,
-		      last, 1);
-		ksft_test_result(err == EAGAIN && !last[0],
-				 "limit of VMAs: EAGAIN, and the old word\n");
-	}
-	munmap(addr, pages * page);
-}
-
-static void test_vma_split_merge(void)
-{
-	char *addr = map_alone(6 * page);
-	uint64_t a = word(6, 1, 0), b = word(6, 2, 0);
-
-	fill(addr, 6 * page, 1);
-	ksft_test_result(!hint(addr + 2 * page, 2 * page, a) &&
-			 HAS_HINTS(addr, 6 * page, 0, a, 0), "split in three\n");
-	ksft_test_result(!hint(addr, 6 * page, b) && HAS_HINTS(addr, 6 * page, b),
-			 "one hint for all merges them\n");
-	ksft_test_result(!hint(addr, 3 * page, a) &&
-			 HAS_HINTS(addr, 6 * page, a, b),
-			 "different hints do not merge\n");
-	ksft_test_result(!hint(addr + 3 * page, page, a) &&
-			 HAS_HINTS(addr, 4 * page, a) &&
-			 HAS_HINTS(addr, 6 * page, a, b),
-			 "the border between two hints moves\n");
-	ksft_test_result(!mprotect(addr + page, page, PROT_READ) &&
-			 HAS_HINTS(addr, 4 * page, a, a, a),
-			 "mprotect in the middle keeps the hint\n");
-	ksft_test_result(!mprotect(addr + page, page, PROT_READ | PROT_WRITE) &&
-			 HAS_HINTS(addr, 4 * page, a),
-			 "mprotect back merges\n");
-	ksft_test_result(!mlock(addr + page, page) &&
-			 HAS_HINTS(addr, 4 * page, a, a, a),
-			 "mlock in the middle keeps the hint\n");
-	munlock(addr + page, page);
-	ksft_test_result(!madvise(addr, 2 * page, MADV_MERGEABLE) &&
-			 HAS_HINTS(addr, 4 * page, a, a),
-			 "madvise keeps the hint\n");
-	madvise(addr, 2 * page, MADV_UNMERGEABLE);
-	munmap(addr + page, page);
-	ksft_test_result(mmap(addr + page, page, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-			 addr + page && HAS_HINTS(addr, 4 * page, a, 0, a),
-			 "munmap forgets the hint\n");
-	ksft_test_result(!hint(addr, 6 * page, 0) && HAS_HINTS(addr, page, 0) &&
-			 HAS_HINTS(addr + 2 * page, 4 * page, 0),
-			 "0 clears\n");
-	munmap(addr, 6 * page);
-}
-
-static void test_vma_mremap(void)
-{
-	char *addr = map_alone(4 * page), *to = map_alone(16 * page);
-	uint64_t w = word(7, 3, 0);
-
-	hint(addr, 2 * page, w);
-	addr = mremap(addr + page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-	ksft_test_result(addr == to && HAS_HINTS(to, 16 * page, w, 0),
-			 "mremap moves the hint along\n");
-	munmap(to + page, 15 * page);
-	addr = mremap(to, page, 8 * page, MREMAP_MAYMOVE);
-	ksft_test_result(addr != MAP_FAILED && HAS_HINTS(addr, 8 * page, w),
-			 "memory grown by mremap has the hint\n");
-	munmap(addr, 8 * page);
-}
-
-static void test_vma_brk(void)
-{
-	char *start = sbrk(0), *end;
-	uint64_t w = word(8, 3, 0);
-
-	start = (char *)(((unsigned long)start + page - 1) & ~(page - 1));
-	brk(start);
-	end = sbrk(4 * page);
-	ksft_test_result(end == start && !hint(start, 4 * page, w) &&
-			 sbrk(4 * page) == start + 4 * page &&
-			 HAS_HINTS(start, 8 * page, w),
-			 "memory grown by brk has the hint\n");
-	brk(start);
-}
-
-static void test_vma_fork(void)
-{
-	char *addr = map_alone(4 * page);
-	uint64_t w = word(9, 3, 0);
-	int status;
-	pid_t pid;
-
-	fill(addr, 4 * page, 2);
-	hint(addr, 4 * page, w);
-	madvise(addr + 2 * page, 2 * page, MADV_WIPEONFORK);
-	pid = fork();
-	if (!pid)
-		_exit(!HAS_HINTS(addr, 4 * page, w, w));
-	waitpid(pid, &status, 0);
-	ksft_test_result(!status, "fork copies the hint, also with WIPEONFORK\n");
-	munmap(addr, 4 * page);
-}
-
-static void test_vma_exec(void)
-{
-	char *addr = map_alone(page);
-	int status;
-	pid_t pid;
-
-	hint(addr, page, word(10, 3, 0));
-	pid = fork();
-	if (!pid) {
-		execl("/proc/self/exe", "ksm_hint_tests", "--no-hint", NULL);
-		_exit(2);
-	}
-	waitpid(pid, &status, 0);
-	ksft_test_result(!status, "exec drops the hint\n");
-	munmap(addr, page);
-}
-
-/* This program after exec: is there a hint anywhere? */
-static int has_no_hint(void)
-{
-	uint64_t value[256];
-	int count = hints(getpid(), NULL, (char *)~0UL, value, 256);
-
-	while (count--) {
-		if (value[count])
-			return 1;
-	}
-	return 0;
 }
 
 /* Two ranges of hinted memory beside other memory, in two full scans. */
@@ -506,10 +189,17 @@ static void test_merge_now_arguments(void)
 			 errno == EINVAL, "merge now: a fifth argument\n");
 	ksft_test_result(merge_now(addr, 5 * page, 0) == -EINVAL,
 			 "merge now: a hole\n");
+	ksft_test_result(merge_now((void *)(-2 * page), page, 0) == -EINVAL,
+			 "merge now: memory of the kernel\n");
+	ksft_test_result(merge_now(addr, page, 1UL << 32) == -EINVAL,
+			 "merge now: an unknown flag of 64 bits\n");
 	ksft_test_result(merge_now(addr, 0, 0) == 0, "merge now: nothing\n");
 	ksm_set("run", "0");
 	ksft_test_result(merge_now(addr, page, 0) == -EBUSY,
 			 "merge now: ksmd is stopped\n");
+	ksm_set("run", "2");
+	ksft_test_result(merge_now(addr, page, 0) == -EBUSY,
+			 "merge now: ksmd has unmerged\n");
 	munmap(addr, 4 * page);
 }
 
@@ -607,49 +297,6 @@ static void test_merge_now_users(void)
 	ksm_set("merge_now_scope", "user");
 }
 
-struct site {
-	unsigned long site, priority, stability, vm_pages, merged, unshared,
-		      unstable, saved, scanned, zero, cow_broken, skipped;
-};
-
-/* The row of a site in /proc/self/ksm_sites; what all sites save, if wanted. */
-static bool site_row(unsigned long site, struct site *row, unsigned long *saved)
-{
-	FILE *file = fopen("/proc/self/ksm_sites", "r");
-	char line[512];
-	bool found = false;
-	struct site r;
-
-	if (!file)
-		ksft_exit_fail_msg("cannot read /proc/self/ksm_sites\n");
-	if (saved)
-		*saved = 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu",
-			   &r.site, &r.priority, &r.stability, &r.vm_pages,
-			   &r.merged, &r.unshared, &r.unstable, &r.saved,
-			   &r.scanned, &r.zero, &r.cow_broken, &r.skipped) != 12)
-			continue;
-		if (saved)
-			*saved += r.saved;
-		if (r.site == site) {
-			*row = r;
-			found = true;
-		}
-	}
-	fclose(file);
-	return found;
-}
-
-static void wait_scans(int scans)
-{
-	long until = ksm_read("full_scans") + scans;
-	int wait = 60 * 1000;
-
-	while (ksm_read("full_scans") < until && wait--)
-		usleep(1000);
-}
-
 static void test_sites(void)
 {
 	unsigned long len = 256 * page, i, saved;
@@ -709,6 +356,126 @@ static void test_sites(void)
 	munmap(a, 2 * len);
 }
 
+/* All sites of all processes, hinted or not, save what KSM says is saved. */
+static void test_sites_of_all(void)
+{
+	unsigned long len = 64 * page, saved = 0, row_saved;
+	char line[1024], *addr;
+	int stop[2], i;
+	FILE *file;
+
+	mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (access(SITES, R_OK)) {
+		ksft_test_result_skip("sites: no debugfs\n");
+		return;
+	}
+	if (pipe(stop))
+		ksft_exit_fail_msg("no pipe\n");
+	for (i = 0; i < 4; i++) {
+		if (fork())
+			continue;
+		close(stop[1]);
+		addr = map_alone(2 * len);
+		fill(addr, len, 31 + i % 2);
+		fill(addr + len, len, 33);
+		madvise(addr, 2 * len, MADV_MERGEABLE);
+		hint(addr, len, word(31 + i, 5, 0));
+		i = read(stop[0], line, 1);
+		_exit(0);
+	}
+	close(stop[0]);
+	usleep(100 * 1000);
+	two_scans();
+	wait_scans(1);
+	file = fopen(SITES, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%*u %*u %*u %*u %*u %lu", &row_saved) == 1)
+			saved += row_saved;
+	}
+	if (file)
+		fclose(file);
+	ksft_test_result(saved == (unsigned long)ksm_read("pages_sharing") &&
+			 saved == 5 * 64,
+			 "sites: those of all processes save %lu pages\n", saved);
+	ksft_test_result(site_value(SITES, 31, "mms") == 1 &&
+			 site_value(SITES, 0, "mms") >= 4,
+			 "sites: the processes of each are counted\n");
+	close(stop[1]);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* What is hinted and earns nothing is scanned like other memory, until it does. */
+static void test_site_rung(void)
+{
+	unsigned long len = 256 * page;
+	char *addr = map_alone(2 * len), *other = map_alone(page);
+	long took = 0;
+	int i;
+	static const char * const times[] = { "ms16", "ms64", "ms256", "ms1024",
+		"ms4096", "ms16384", "ms65536", "more" };
+
+	/* Without any mergeable memory, there would be no scans. */
+	fill(other, page, 40);
+	madvise(other, page, MADV_MERGEABLE);
+	fill(addr, len, 41);
+	fill(addr + len, len, 42);
+	madvise(addr, 2 * len, MADV_MERGEABLE);
+	hint(addr, 2 * len, word(41, 15, 0));
+	ksft_test_result(own_site(41, "rung") == 1, "site: trusted at first\n");
+	two_scans();
+	wait_scans(5);
+	ksft_test_result(own_site(41, "rung") == 0 && own_site(41, "yield") == 0,
+			 "site: demoted after some scans without a merge\n");
+	fill(addr + len, len, 41);
+	wait_scans(30);
+	ksft_test_result(own_site(41, "merged") == 512,
+			 "site: merged though it was demoted (%ld)\n",
+			 own_site(41, "merged"));
+	ksft_test_result(own_site(41, "rung") == 1 && own_site(41, "yield") == 100,
+			 "site: promoted after that\n");
+	for (i = 0; i < 8; i++)
+		took += own_site(41, times[i]);
+	ksft_test_result(took == 512, "site: the times of %ld merges are counted\n",
+			 took);
+	ksft_test_result(own_site(41, "cpu_us") > 0, "site: it took CPU time\n");
+	took = own_site(41, "scanned");
+	madvise(addr, 2 * len, MADV_DONTNEED);
+	wait_scans(4);
+	ksft_test_result(own_site(41, "scanned") >= took &&
+			 own_site(41, "merged") == 0,
+			 "site: empty memory keeps what was counted\n");
+	munmap(addr, 2 * len);
+	wait_scans(3);
+	ksft_test_result(own_site(41, "scanned") == -1,
+			 "site: forgotten a full scan after its last VMA\n");
+	munmap(other, page);
+}
+
+/* Wrong values are refused, and leave the old one. */
+static void test_sysfs_wrong(void)
+{
+	const char * const wrong[][2] = {
+		{ "hints", "2" }, { "hints", "-1" }, { "hints", "maybe" },
+		{ "hint_share", "101" }, { "hint_share", "-1" },
+		{ "hint_share", "80x" }, { "hint_share", "" },
+		{ "hint_share", "4294967376" },
+		{ "hint_version", "2" }, { "peer_shift", "9" },
+		{ "merge_now_scope", "all" }, { "merge_now_scope", "" },
+		{ "merge_now_scope", "system user" },
+	};
+	char before[64], after[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		ksm_text(wrong[i][0], before, sizeof(before));
+		ksft_test_result(!ksm_write(wrong[i][0], wrong[i][1]) &&
+				 !strcmp(ksm_text(wrong[i][0], after, sizeof(after)),
+					 before),
+				 "%s does not take '%s'\n", wrong[i][0], wrong[i][1]);
+	}
+}
+
 static void test_nothing_left(void)
 {
 	int wait = 5000;
@@ -728,32 +495,14 @@ static void test_nothing_left(void)
 int main(int argc, char **argv)
 {
 	page = getpagesize();
-	if (argc > 1 && !strcmp(argv[1], "--no-hint"))
-		return has_no_hint();
 	if (argc > 1 && !strcmp(argv[1], "--merge"))
 		return merge_child();
 
-	ksft_print_header();
-	if (hint(NULL, 0, 0))
-		ksft_exit_skip("this kernel knows no hints\n");
-	if (geteuid() || access(KSM "run", W_OK))
-		ksft_exit_skip("must be run as root\n");
-	ksft_set_plan(76);
-
-	ksm_set("run", "2");
-	ksm_set("pages_to_scan", "10000");
-	ksm_set("smart_scan", "1");
-
+	begin(88);
 	test_hint_arguments();
 	test_hint_holes();
 	test_hint_never_mergeable();
 	test_hint_sealed();
-	test_hint_vma_limit();
-	test_vma_split_merge();
-	test_vma_mremap();
-	test_vma_brk();
-	test_vma_fork();
-	test_vma_exec();
 	test_merge_hinted("hinted, settled", 512 * page, 512 * page, word(11, 15, 2));
 	test_merge_hinted("hinted", 512 * page, 512 * page, word(11, 1, 0));
 	test_merge_hinted("much hinted", 32 * MIB, MIB / 4, word(11, 15, 0));
@@ -765,6 +514,9 @@ int main(int argc, char **argv)
 	test_merge_now();
 	test_merge_now_users();
 	test_sites();
+	test_sites_of_all();
+	test_site_rung();
+	test_sysfs_wrong();
 	test_nothing_left();
-	ksft_finished();
+	end();
 }
