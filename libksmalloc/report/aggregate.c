@@ -255,6 +255,8 @@ static void add_counters(struct ksr_site_counters *sum, const struct ksr_counter
 	add_counter(&sum->zero, row->zero, 1);
 	add_counter(&sum->broken, row->broken, 1);
 	add_counter(&sum->skipped, row->skipped, 1);
+	add_counter(&sum->cpu_us, row->cpu_us, 1);
+	sum->has_cpu |= row->cpu_us != KSR_NONE;
 	if (row->priority != KSR_NONE)
 		sum->priority = ksm_max(sum->priority, row->priority);
 	if (row->stability < 32)

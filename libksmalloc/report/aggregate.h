@@ -97,6 +97,8 @@ struct ksr_site_counters {
 	uint64_t zero;	      /* pages that became the zero page */
 	uint64_t broken;      /* merges that a write undid */
 	uint64_t skipped;     /* visits left out by smart_scan */
+	uint64_t cpu_us;      /* processor time of ksmd, microseconds; only with has_cpu */
+	bool has_cpu;
 };
 
 struct ksr_site {

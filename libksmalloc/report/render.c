@@ -25,6 +25,7 @@ enum column_id {
 	COLUMN_BROKEN,
 	COLUMN_SKIPPED,
 	COLUMN_ZERO,
+	COLUMN_CPU,
 	COLUMN_PRIORITY,
 	COLUMN_CALLS,
 	COLUMN_PROCESSES,
@@ -69,6 +70,7 @@ static const struct column columns[] = {
 	[COLUMN_BROKEN] = {{"broken", "BROKEN"}, SHOWN_COUNTERS},
 	[COLUMN_SKIPPED] = {{"skipped", "SKIPPED"}, SHOWN_COUNTERS},
 	[COLUMN_ZERO] = {{"zero", "ZERO"}, SHOWN_COUNTERS},
+	[COLUMN_CPU] = {{"cpu_us", "CPU US"}, SHOWN_COUNTERS},
 	[COLUMN_PRIORITY] = {{"priority", "PRIO"}, SHOWN_COUNTERS},
 	[COLUMN_CALLS] = {{"calls", "CALLS"}, SHOWN_DEFAULT},
 	[COLUMN_PROCESSES] = {{"processes", "PROCESSES"}, SHOWN_DEFAULT},
@@ -125,6 +127,8 @@ static uint64_t sort_value(const struct ksr_site *site, size_t column)
 		return site->counters.skipped;
 	case COLUMN_ZERO:
 		return site->counters.zero;
+	case COLUMN_CPU:
+		return site->counters.cpu_us;
 	case COLUMN_PRIORITY:
 		return site->counters.priority;
 	case COLUMN_CALLS:
@@ -224,10 +228,13 @@ static void fill_counters(struct ksr_cell *cells, const struct ksr_site *site)
 	cells[COLUMN_BROKEN] = ksr_cell_count(counters->broken);
 	cells[COLUMN_SKIPPED] = ksr_cell_count(counters->skipped);
 	cells[COLUMN_ZERO] = ksr_cell_count(counters->zero);
+	cells[COLUMN_CPU] = ksr_cell_count(counters->cpu_us);
 	cells[COLUMN_PRIORITY] = ksr_cell_count(counters->priority);
 	cells[COLUMN_STABILITY] = ksr_cell_text(stability_word(
 		counters->processes ? counters->stabilities : site->stabilities));
 	cells[COLUMN_HINTED] = ksr_cell_bytes(counters->hinted);
+	if (!counters->has_cpu)
+		cells[COLUMN_CPU].kind = KSR_CELL_NONE;
 	for (size_t i = 0; counters->processes == 0 && i < KSM_COUNT_OF(all); i++)
 		cells[all[i]].kind = KSR_CELL_NONE;
 }

@@ -121,7 +121,8 @@ struct ksr_kernel {
 	X(scanned, "scanned") /* visits */                                                         \
 	X(zero, "zero")	      /* merges with the zero page */                                      \
 	X(broken, "cow_broken")                                                                    \
-	X(skipped, "skipped") /* visits left out */
+	X(skipped, "skipped") /* visits left out */                                                \
+	X(cpu_us, "cpu_us")   /* processor time, microseconds */
 
 /* Of one site in one process; site 0 is all memory without a hint. KSR_NONE: no such column. */
 struct ksr_counters {
