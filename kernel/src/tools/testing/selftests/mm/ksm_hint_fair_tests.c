@@ -152,16 +152,20 @@ static long lost_to(enum hostile hostile, int n, bool late)
 	if (late) {
 		ksm_set("pages_to_scan", "20000");
 		ksm_set("run", "1");
-		usleep(500 * 1000);
+		usleep(1000 * 1000);
 		ksm_set("pages_to_scan", "100");
 	} else {
 		ksm_set("run", "1");
 	}
 	close(start[1]);
 	done = wait_scanned(pids, n, all / 10);
+	/* Both are counted at the same time: when ksmd stands still. */
+	ksm_set("run", "0");
 	honest = scanned_of_all(pids, n);
 	taken = scanned_of(pids[n]);
-	done = done && wait_scanned(pids, n, all * 8 / 10);
+	ksm_set("run", "1");
+	done = done && wait_scanned(pids, n, all * 7 / 10);
+	ksm_set("run", "0");
 	honest = scanned_of_all(pids, n) - honest;
 	taken = scanned_of(pids[n]) - taken;
 	for (i = 0; i <= n; i++) {
@@ -211,19 +215,22 @@ static void test_memory_cost(void)
 
 	fill(addr, pages * page, 1);
 	/* Split first, so that there are as many VMAs without KSM. */
-	for (i = 0; i < pages; i++)
-		vmas += !hint(addr + i * page, page, word(1000 + i, 0, 0));
+	while (vmas < pages &&
+	       !hint(addr + vmas * page, page, word(1000 + vmas, 0, 0)))
+		vmas++;
+	/* There are fewer if that is the limit of VMAs. */
+	munmap(addr + vmas * page, (pages - vmas) * page);
 	plain = slab_kib();
-	for (i = 0; i < pages; i++)
+	for (i = 0; i < vmas; i++)
 		hint(addr + i * page, page, word(1000 + i, 15, 0));
-	madvise(addr, pages * page, MADV_MERGEABLE);
+	madvise(addr, vmas * page, MADV_MERGEABLE);
 	two_scans();
 	with_hints = slab_kib();
-	ksft_test_result(vmas == pages &&
+	ksft_test_result(vmas > 1000 &&
 			 with_hints - plain <= (long)vmas * 1024 / 1024,
 			 "memory: %ld bytes for each VMA with a site of its own\n",
 			 (with_hints - plain) * 1024 / (long)vmas);
-	munmap(addr, pages * page);
+	munmap(addr, vmas * page);
 }
 
 int main(void)
