@@ -452,6 +452,48 @@ static void test_site_rung(void)
 	munmap(other, page);
 }
 
+/*
+ * Whenever a site is demoted or promoted, no full scan leaves out its memory:
+ * two of them merge what has become equal, also if it was poor before.
+ */
+static void test_site_always_visited(void)
+{
+	unsigned long len = 512 * page;
+	char *addr, *other = map_alone(page);
+	long merged, least = 1024;
+	int scans;
+
+	fill(other, page, 40);
+	madvise(other, page, MADV_MERGEABLE);
+	ksm_set("smart_scan", "0");
+	/* The linear lane is through before the hinted one has come far. */
+	ksm_set("hint_share", "5");
+	ksm_set("pages_to_scan", "300");
+	ksm_set("sleep_millisecs", "1");
+	for (scans = 0; scans < 6; scans++) {
+		addr = map_alone(2 * len);
+		fill(addr, len, 43);
+		fill(addr + len, len, 44);
+		madvise(addr, 2 * len, MADV_MERGEABLE);
+		hint(addr, 2 * len, word(45 + scans, 15, 0));
+		wait_scans(scans);
+		fill(addr + len, len, 43);
+		two_scans();
+		merged = own_site(45 + scans, "merged");
+		if (merged < least)
+			least = merged;
+		munmap(addr, 2 * len);
+	}
+	ksm_set("smart_scan", "1");
+	ksm_set("hint_share", "80");
+	ksm_set("pages_to_scan", "10000");
+	ksm_set("sleep_millisecs", "20");
+	ksft_test_result(least >= 1000,
+			 "site: no scan leaves it out (%ld of 1024 merged)\n",
+			 least);
+	munmap(other, page);
+}
+
 /* Wrong values are refused, and leave the old one. */
 static void test_sysfs_wrong(void)
 {
@@ -498,7 +540,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "--merge"))
 		return merge_child();
 
-	begin(88);
+	begin(89);
 	test_hint_arguments();
 	test_hint_holes();
 	test_hint_never_mergeable();
@@ -516,6 +558,7 @@ int main(int argc, char **argv)
 	test_sites();
 	test_sites_of_all();
 	test_site_rung();
+	test_site_always_visited();
 	test_sysfs_wrong();
 	test_nothing_left();
 	end();
