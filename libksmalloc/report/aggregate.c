@@ -12,22 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static uint64_t scale(uint64_t value, uint64_t part, uint64_t whole)
-{
-	return whole ? (uint64_t)((unsigned __int128)value * part / whole) : 0;
-}
-
-static uint64_t less(uint64_t from, uint64_t amount)
-{
-	return from > amount ? from - amount : 0;
-}
-
 bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
 {
 	uint64_t shared = vma->shared_clean + vma->shared_dirty;
-	uint64_t gain = less(vma->rss, vma->pss);
+	uint64_t gain = ksr_less(vma->rss, vma->pss);
 	uint64_t merged = ksm_min(vma->ksm, vma->rss);
-	uint64_t forked = less(shared, merged);
+	uint64_t forked = ksr_less(shared, merged);
 	uint64_t low;
 	uint64_t high;
 
@@ -47,13 +37,13 @@ bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
 		memory->saved = gain;
 		return false;
 	}
-	low = ksm_max(merged / 2, less(gain, forked));
-	high = ksm_max(low, ksm_min(merged, less(gain, forked / 2)));
-	memory->saved = scale(gain, merged, merged + forked);
+	low = ksm_max(merged / 2, ksr_less(gain, forked));
+	high = ksm_max(low, ksm_min(merged, ksr_less(gain, forked / 2)));
+	memory->saved = ksr_scale(gain, merged, merged + forked);
 	/* Pss is rounded down to KiB and may lead out of the bounds by that much. */
 	memory->saved = ksm_max(low, ksm_min(high, memory->saved));
 	memory->saved_error = ksm_max(memory->saved - low, high - memory->saved);
-	memory->fork_shared = less(gain, memory->saved);
+	memory->fork_shared = ksr_less(gain, memory->saved);
 	return true;
 }
 
@@ -74,16 +64,16 @@ void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole)
 {
 	return (struct ksr_memory){
-		.resident = scale(memory->resident, part, whole),
-		.merged = scale(memory->merged, part, whole),
-		.saved = scale(memory->saved, part, whole),
-		.saved_error = scale(memory->saved_error, part, whole),
-		.stale = scale(memory->stale, part, whole),
-		.saved_freed = scale(memory->saved_freed, part, whole),
-		.fork_shared = scale(memory->fork_shared, part, whole),
-		.swapped = scale(memory->swapped, part, whole),
-		.mergeable = scale(memory->mergeable, part, whole),
-		.not_asked = scale(memory->not_asked, part, whole),
+		.resident = ksr_scale(memory->resident, part, whole),
+		.merged = ksr_scale(memory->merged, part, whole),
+		.saved = ksr_scale(memory->saved, part, whole),
+		.saved_error = ksr_scale(memory->saved_error, part, whole),
+		.stale = ksr_scale(memory->stale, part, whole),
+		.saved_freed = ksr_scale(memory->saved_freed, part, whole),
+		.fork_shared = ksr_scale(memory->fork_shared, part, whole),
+		.swapped = ksr_scale(memory->swapped, part, whole),
+		.mergeable = ksr_scale(memory->mergeable, part, whole),
+		.not_asked = ksr_scale(memory->not_asked, part, whole),
 	};
 }
 
@@ -95,7 +85,7 @@ static void measure_vma(const struct ksr_fs *fs, struct ksr_report *report, pid_
 
 	if (!ksr_memory_from_vma(vma, memory))
 		return;
-	if (!fs || !fs->live || !report->exact ||
+	if (!report->exact ||
 	    ksr_sharing_read(fs, pid, vma->begin, vma->end, &sharing)) {
 		report->exact = false;
 		return;
@@ -233,8 +223,9 @@ static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slo
 /* Takes the share of freed memory out of what is saved: what is resident beyond live blocks. */
 static void discount_freed(struct ksr_memory *memory, const struct ksmalloc_site_stats *stats)
 {
-	uint64_t freed = ksm_min(stats->kept_bytes, less(memory->resident, stats->placed_bytes));
-	uint64_t share = scale(memory->saved, freed, memory->resident);
+	uint64_t freed =
+		ksm_min(stats->kept_bytes, ksr_less(memory->resident, stats->placed_bytes));
+	uint64_t share = ksr_scale(memory->saved, freed, memory->resident);
 
 	memory->saved -= share;
 	memory->saved_freed += share;
@@ -413,8 +404,10 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		report->totals.kernel_merging =
 			(kernel->pages_sharing + kernel->pages_shared) * report->page_bytes;
 	}
-	report->totals.other_merging = less(report->totals.kernel_merging, report->totals.merging);
-	report->totals.other_saved = less(report->totals.kernel_saved, report->totals.exact.saved);
+	report->totals.other_merging =
+		ksr_less(report->totals.kernel_merging, report->totals.merging);
+	report->totals.other_saved =
+		ksr_less(report->totals.kernel_saved, report->totals.exact.saved);
 	return error;
 }
 
@@ -425,7 +418,7 @@ int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selec
 
 	memset(report, 0, sizeof(*report));
 	report->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	report->exact = true;
+	report->exact = fs->live && ksr_page_flags_tell(fs);
 	ksr_kernel_read(fs, &report->kernel);
 	error = ksr_report_collect(fs, selection, report);
 	if (!error)

@@ -229,6 +229,18 @@ void ksr_report_destroy(struct ksr_report *report);
 /* The figures of one VMA by smaps alone; true when they may be wrong by saved_error. */
 bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory);
 void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part);
+/* value * part / whole, 0 if whole is; no product is too large. */
+static inline uint64_t ksr_scale(uint64_t value, uint64_t part, uint64_t whole)
+{
+	return whole ? (uint64_t)((unsigned __int128)value * part / whole) : 0;
+}
+
+/* from - amount, at least 0. */
+static inline uint64_t ksr_less(uint64_t from, uint64_t amount)
+{
+	return from > amount ? from - amount : 0;
+}
+
 /* part / whole of it. */
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole);
 /* aggregate_parts.c: adds the memory of a mapping outside of slots; memory is measured. */

@@ -11,16 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static uint64_t scale(uint64_t value, uint64_t part, uint64_t whole)
-{
-	return whole ? (uint64_t)((unsigned __int128)value * part / whole) : 0;
-}
-
-static uint64_t less(uint64_t from, uint64_t amount)
-{
-	return from > amount ? from - amount : 0;
-}
-
 struct take {
 	bool bounded; /* smaps tells which pages are KSM's: what is not there is stale */
 	bool forked;
@@ -39,7 +29,8 @@ static void replace(const struct take *take, struct pair row, struct ksr_memory 
 
 	/* Pages of KSM that ksmd has not met here yet: a fork shares them so far. */
 	if (take->forked)
-		memory->fork_shared += scale(memory->saved, less(mapped, row.merged), mapped);
+		memory->fork_shared +=
+			ksr_scale(memory->saved, ksr_less(mapped, row.merged), mapped);
 	memory->merged = take->bounded ? ksm_min(row.merged, mapped) : row.merged;
 	memory->stale = row.merged - memory->merged;
 	memory->saved = row.saved;
@@ -55,16 +46,16 @@ static struct pair settle(struct ksr_memory *memory)
 	struct pair gone = {.merged = memory->stale};
 	uint64_t saved = memory->saved + memory->saved_freed;
 	uint64_t freed = memory->saved_freed;
-	uint64_t remains = scale(saved, memory->merged, memory->merged + memory->stale);
-	uint64_t low = less(saved, memory->stale);
+	uint64_t remains = ksr_scale(saved, memory->merged, memory->merged + memory->stale);
+	uint64_t low = ksr_less(saved, memory->stale);
 	uint64_t high = ksm_min(saved, memory->merged);
 
 	if (memory->stale == 0)
 		return gone;
 	gone.saved = saved - remains;
 	memory->stale = 0;
-	memory->saved_error += ksm_max(less(remains, low), less(high, remains));
-	memory->saved_freed = scale(freed, remains, saved);
+	memory->saved_error += ksm_max(ksr_less(remains, low), ksr_less(high, remains));
+	memory->saved_freed = ksr_scale(freed, remains, saved);
 	memory->saved = remains - memory->saved_freed;
 	return gone;
 }
@@ -101,10 +92,10 @@ static void divide(const struct rest *rest, struct ksr_memory *memory)
 	uint64_t part = memory->merged;
 	uint64_t moved = rest->counted.fork_shared - rest->told.fork_shared;
 
-	memory->fork_shared += scale(moved, part, whole);
-	memory->saved = scale(rest->counted.saved, part, whole);
-	memory->saved_error = scale(rest->counted.saved_error, part, whole);
-	memory->merged = scale(rest->counted.merged, part, whole);
+	memory->fork_shared += ksr_scale(moved, part, whole);
+	memory->saved = ksr_scale(rest->counted.saved, part, whole);
+	memory->saved_error = ksr_scale(rest->counted.saved_error, part, whole);
+	memory->merged = ksr_scale(rest->counted.merged, part, whole);
 }
 
 /* Kernels before 6.6 do not tell in smaps which pages are KSM's. */
@@ -147,7 +138,7 @@ static void take_sites(const struct ksr_process *process, const struct take *tak
 		struct ksmalloc_segment_site entry;
 
 		ksr_snapshot_site(&process->snapshot, i, &entry);
-		own->rows[i] = row_of(rows, entry.id & KSR_HINT_SITE_MASK);
+		own->rows[i] = row_of(rows, entry.id & KSMALLOC_HINT_SITE_MASK);
 		if (own->rows[i])
 			replace(take, pair_of(rows, own->rows[i]), &own->sites[i]);
 	}
@@ -226,8 +217,8 @@ static void finish_outside(struct ksr_own_memory *own, struct pair all)
 		ksr_memory_add(&sum, &own->sites[i]);
 	for (size_t i = 0; i < KSR_PART_COUNT; i++)
 		own->outside.saved_error += own->parts[i].saved_error;
-	own->outside.merged = less(all.merged, sum.merged + sum.stale);
-	own->outside.saved = less(all.saved, sum.saved);
+	own->outside.merged = ksr_less(all.merged, sum.merged + sum.stale);
+	own->outside.saved = ksr_less(all.saved, sum.saved);
 }
 
 /* Of a process whose table has rows.used for each row. */
@@ -243,7 +234,7 @@ static void take_all(const struct ksr_process *process, const struct rows *rows,
 	struct pair rest;
 
 	for (size_t i = 0; i < KSR_PART_COUNT; i++)
-		unplaced.merged = less(unplaced.merged, own->parts[i].merged);
+		unplaced.merged = ksr_less(unplaced.merged, own->parts[i].merged);
 	take_sites(process, &take, rows, own);
 	rest = take_regions(&take, rows, own, &others);
 	for (size_t i = 0; i < rows->table->count; i++) {

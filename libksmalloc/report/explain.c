@@ -116,7 +116,7 @@ static bool explain_counted(const struct ksr_site *site, struct ksr_reasons *rea
 
 	if (counters->processes == 0)
 		return false;
-	if (waits && counters->stabilities & 1u << KSR_STABILITY_VOLATILE)
+	if (waits && counters->stabilities & 1u << KSMALLOC_STABILITY_VOLATILE)
 		say(reasons,
 		    "%.1f MiB change between two visits, or were not tried yet; it is hinted as "
 		    "volatile: pages must be found unchanged five times.",

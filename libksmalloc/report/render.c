@@ -202,11 +202,11 @@ static const char *state_word(const struct ksr_site *site)
 static const char *stability_word(uint32_t stabilities)
 {
 	switch (stabilities) {
-	case 1u << KSR_STABILITY_UNKNOWN:
+	case 1u << KSMALLOC_STABILITY_UNKNOWN:
 		return "unknown";
-	case 1u << KSR_STABILITY_VOLATILE:
+	case 1u << KSMALLOC_STABILITY_VOLATILE:
 		return "volatile";
-	case 1u << KSR_STABILITY_SETTLED:
+	case 1u << KSMALLOC_STABILITY_SETTLED:
 		return "settled";
 	default:
 		return stabilities ? "mixed" : NULL;

@@ -404,6 +404,15 @@ int ksr_page_flags_open(const struct ksr_fs *fs)
 	return -EOPNOTSUPP;
 }
 
+bool ksr_page_flags_tell(const struct ksr_fs *fs)
+{
+	int fd = ksr_page_flags_open(fs);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int count_batch(const uint64_t *entries, size_t count, int count_fd, int flags_fd,
 		       uint64_t page_bytes, struct ksr_sharing *sharing)
 {
@@ -437,7 +446,7 @@ int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_
 	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	int map_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/pagemap", (int)pid);
 	int count_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpagecount");
-	int flags_fd = ksr_page_flags_open(fs);
+	int flags_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpageflags");
 	uint64_t *entries = malloc(SHARING_BATCH * sizeof(*entries));
 	int error = 0;
 

@@ -22,6 +22,8 @@
 
 #include "fs.h"
 
+#include <ksmalloc/segment.h>
+
 #define KSR_NONE UINT64_MAX
 
 /* The fields of one entry of smaps: X(member, label), in bytes. */
@@ -137,16 +139,6 @@ struct ksr_counter_table {
 	size_t count;
 };
 
-/* Values of stability. */
-enum ksr_stability {
-	KSR_STABILITY_UNKNOWN,
-	KSR_STABILITY_VOLATILE,
-	KSR_STABILITY_SETTLED,
-};
-
-/* The part of a site's id that is its number in the kernel. */
-#define KSR_HINT_SITE_MASK ((UINT64_C(1) << 48) - 1)
-
 int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps);
 int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps);
 void ksr_smaps_free(struct ksr_smaps *smaps);
@@ -182,11 +174,18 @@ struct ksr_sharing {
 	uint64_t ksm_mapped; /* bytes of mapped KSM pages */
 };
 
-/* Opens kpageflags; -EOPNOTSUPP where the kernel's flag of KSM does not tell (Linux 6.12). */
+/*
+ * Opens kpageflags; -EOPNOTSUPP where the kernel's flag of KSM does not tell (Linux 6.12), which
+ * is found out by a page of our own.
+ */
 int ksr_page_flags_open(const struct ksr_fs *fs);
+/* True if that can be opened. */
+bool ksr_page_flags_tell(const struct ksr_fs *fs);
 
-/* [begin, end) of a process, by pagemap, kpagecount and kpageflags. -EPERM when the kernel hides
- * PFNs. */
+/*
+ * [begin, end) of a process, by pagemap, kpagecount and kpageflags, which must tell: that is for the
+ * caller to ask, once. -EPERM when the kernel hides PFNs.
+ */
 int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_t end,
 		     struct ksr_sharing *sharing);
 

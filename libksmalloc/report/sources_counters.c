@@ -123,7 +123,7 @@ static bool parse_row(const char *line, size_t bytes, const size_t fields[MOST_F
 			*value = 0;
 	}
 	row->saved = ksm_min(row->saved, row->merged);
-	return row->site <= KSR_HINT_SITE_MASK;
+	return row->site <= KSMALLOC_HINT_SITE_MASK;
 }
 
 static int compare_rows(const void *left, const void *right)

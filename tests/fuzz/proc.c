@@ -54,7 +54,7 @@ static void parse_counters(const struct ksr_text *text)
 
 		/* What the sums rely on: bytes of pages fit, and each site is found. */
 		if (row->saved > row->merged || row->merged > UINT64_MAX / 8192 ||
-		    row->site > KSR_HINT_SITE_MASK || ksr_counters_find(&table, row->site) != row)
+		    row->site > KSMALLOC_HINT_SITE_MASK || ksr_counters_find(&table, row->site) != row)
 			abort();
 	}
 	ksr_counters_free(&table);

@@ -394,7 +394,7 @@ Test(explain, test_reasons_of_a_kernel_that_counts)
 	site.counters.scanned = 100;
 	site.counters.changing = 20 * P;
 	cr_assert(strstr(reason(&report, &site), "change between two visits"));
-	site.counters.stabilities = 1u << KSR_STABILITY_VOLATILE;
+	site.counters.stabilities = 1u << KSMALLOC_STABILITY_VOLATILE;
 	cr_assert(strstr(reason(&report, &site), "hinted as volatile"));
 	site.counters.changing = 0;
 	site.counters.skipped = 300;

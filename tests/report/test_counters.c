@@ -33,10 +33,10 @@ Test(counters, test_rows_are_found_by_site)
 			   &table),
 		     0);
 	cr_assert_eq(table.count, 2);
-	row = ksr_counters_find(&table, KSR_HINT_SITE_MASK);
+	row = ksr_counters_find(&table, KSMALLOC_HINT_SITE_MASK);
 	cr_assert(row);
 	cr_assert_eq(row->priority, 8);
-	cr_assert_eq(row->stability, KSR_STABILITY_SETTLED);
+	cr_assert_eq(row->stability, KSMALLOC_STABILITY_SETTLED);
 	cr_assert_eq(row->mapped, 640);
 	cr_assert_eq(row->merged, 600);
 	cr_assert_eq(row->unshared, 20);
