@@ -125,6 +125,16 @@ static size_t some_range(const struct mapping *m, size_t *count)
 	return first;
 }
 
+/* The same in some mapping: NULL if there is none. */
+static struct mapping *some_piece(size_t *first, size_t *count)
+{
+	struct mapping *m = some_mapping();
+
+	if (m)
+		*first = some_range(m, count);
+	return m;
+}
+
 static void op_map(void)
 {
 	struct mapping *m = &mappings[chance(MAPPINGS)];
@@ -145,25 +155,25 @@ static void op_map(void)
 
 static void op_fill(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	uint32_t tag = chance(TAGS);
 	size_t first, count, i;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	for (i = first; i < first + count; i++)
 		fill(m, i, chance(8) ? tag : TAGS + chance(1 << 20));
 }
 
 static void op_check(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count, i;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	for (i = first; i < first + count; i++)
 		check(m, i);
 }
@@ -203,23 +213,23 @@ static void op_advise(void)
 {
 	static const int advice[] = { MADV_MERGEABLE, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE,
 				      MADV_NOHUGEPAGE, MADV_PAGEOUT, MADV_COLD, MADV_WILLNEED };
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	madvise(m->address + first * PAGE, count * PAGE, advice[chance(sizeof(advice) / sizeof(advice[0]))]);
 }
 
 static void op_discard(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count, i;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	if (madvise(m->address + first * PAGE, count * PAGE, MADV_DONTNEED))
 		return;
 	for (i = first; i < first + count; i++)
@@ -228,12 +238,12 @@ static void op_discard(void)
 
 static void op_protect(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	mprotect(m->address + first * PAGE, count * PAGE, chance(2) ? PROT_READ : PROT_NONE);
 	sched_yield();
 	if (mprotect(m->address + first * PAGE, count * PAGE, PROT_READ | PROT_WRITE))
@@ -242,25 +252,25 @@ static void op_protect(void)
 
 static void op_lock(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	mlock(m->address + first * PAGE, count * PAGE);
 	munlock(m->address + first * PAGE, count * PAGE);
 }
 
 static void op_hint(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	uint64_t hint = 1 + chance(8);
 	size_t first, count;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	hint |= (uint64_t)chance(16) << 48 | (uint64_t)chance(3) << 52 | (uint64_t)chance(2) << 54;
 	if (!chance(6))
 		hint = 0;
@@ -270,12 +280,12 @@ static void op_hint(void)
 
 static void op_merge_now(void)
 {
-	struct mapping *m = some_mapping();
+	struct mapping *m;
 	size_t first, count;
 
+	m = some_piece(&first, &count);
 	if (!m)
 		return;
-	first = some_range(m, &count);
 	if (prctl(PR_KSM_MERGE, m->address + first * PAGE, count * PAGE, chance(2), 0) >= 0)
 		merges_taken++;
 }

@@ -79,6 +79,21 @@ static unsigned int batch(struct world *world, unsigned int pages)
 	return i;
 }
 
+static void batches(struct world *world, int count, unsigned int pages)
+{
+	while (count--)
+		batch(world, pages);
+}
+
+/* The same while the process says before each that there may be more. */
+static void batches_woken(struct world *world, struct memory *memory, int count)
+{
+	while (count--) {
+		ksm_lane_wake(&memory->lane);
+		batch(world, 100);
+	}
+}
+
 static void test_batch_share(struct kunit *test)
 {
 	struct world *world = world_new(test, 0);
@@ -193,17 +208,14 @@ static void test_rest_after_idle_passes(struct kunit *test)
 {
 	struct world *world = world_new(test, 1);
 	struct memory *memory = &world->memory[0];
-	int i;
 
 	memory_add(memory, 1, 10);
-	for (i = 0; i < 10; i++)
-		batch(world, 100);
+	batches(world, 10, 100);
 	KUNIT_EXPECT_EQ(test, memory->passes[1], KSM_SCHED_IDLE_PASSES);
 
 	KUNIT_EXPECT_TRUE(test, ksm_lane_wake(&memory->lane));
 	memory->merges = true;
-	for (i = 0; i < 10; i++)
-		batch(world, 100);
+	batches(world, 10, 100);
 	KUNIT_EXPECT_EQ(test, memory->passes[1], KSM_SCHED_IDLE_PASSES + 10);
 }
 
@@ -211,13 +223,9 @@ static void test_wake_in_vain(struct kunit *test)
 {
 	struct world *world = world_new(test, 1);
 	struct memory *memory = &world->memory[0];
-	int i;
 
 	memory_add(memory, 15, 10);
-	for (i = 0; i < 100; i++) {
-		ksm_lane_wake(&memory->lane);
-		batch(world, 100);
-	}
+	batches_woken(world, memory, 100);
 	/* Woken as often as may be, it still stops. */
 	KUNIT_EXPECT_LE(test, memory->passes[15],
 			KSM_SCHED_FRUITLESS + KSM_SCHED_IDLE_PASSES);
@@ -226,10 +234,7 @@ static void test_wake_in_vain(struct kunit *test)
 	/* And in each epoch after that it gets no more than this. */
 	memory->passes[15] = 0;
 	ksm_sched_epoch_begin(&world->sched);
-	for (i = 0; i < 100; i++) {
-		ksm_lane_wake(&memory->lane);
-		batch(world, 100);
-	}
+	batches_woken(world, memory, 100);
 	KUNIT_EXPECT_LE(test, memory->passes[15], KSM_SCHED_IDLE_PASSES);
 }
 
@@ -237,29 +242,22 @@ static void test_wake_empty_is_free(struct kunit *test)
 {
 	struct world *world = world_new(test, 1);
 	struct memory *memory = &world->memory[0];
-	int i;
 
 	/* Hinted while it was empty: nothing was lost by looking. */
 	memory_add(memory, 1, 0);
-	for (i = 0; i < 100; i++) {
-		ksm_lane_wake(&memory->lane);
-		batch(world, 100);
-	}
+	batches_woken(world, memory, 100);
 	KUNIT_EXPECT_TRUE(test, ksm_lane_wake(&memory->lane));
 }
 
 static void test_wake_others(struct kunit *test)
 {
 	struct world *world = world_new(test, 2);
-	int i;
 
 	memory_add(&world->memory[0], 1, 10);
 	memory_add(&world->memory[1], 1, 10);
-	for (i = 0; i < 5; i++)
-		batch(world, 100);
+	batches(world, 5, 100);
 	ksm_sched_wake_others(&world->sched, &world->memory[1].lane);
-	for (i = 0; i < 5; i++)
-		batch(world, 100);
+	batches(world, 5, 100);
 	KUNIT_EXPECT_EQ(test, world->memory[0].passes[1],
 			KSM_SCHED_IDLE_PASSES + 1);
 	KUNIT_EXPECT_EQ(test, world->memory[1].passes[1], KSM_SCHED_IDLE_PASSES);
@@ -269,12 +267,10 @@ static void test_size(struct kunit *test)
 {
 	struct world *world = world_new(test, 1);
 	struct memory *memory = &world->memory[0];
-	int i;
 
 	memory_add(memory, 1, 800);
 	ksm_lane_size(&memory->lane, 1000);
-	for (i = 0; i < 5; i++)
-		batch(world, 1000);
+	batches(world, 5, 1000);
 	KUNIT_EXPECT_FALSE(test, ksm_lane_size(&memory->lane, 1099));
 	KUNIT_EXPECT_TRUE(test, ksm_lane_size(&memory->lane, 1100));
 	/* What shrinks and grows again has grown. */
@@ -376,11 +372,9 @@ static void test_reset(struct kunit *test)
 {
 	struct world *world = world_new(test, 1);
 	struct memory *memory = &world->memory[0];
-	int i;
 
 	memory_add(memory, 2, 10);
-	for (i = 0; i < 10; i++)
-		batch(world, 100);
+	batches(world, 10, 100);
 	ksm_sched_reset(&world->sched);
 	KUNIT_EXPECT_FALSE(test, ksm_sched_epoch_done(&world->sched));
 	KUNIT_EXPECT_EQ(test, batch(world, 100), 10);

@@ -65,19 +65,6 @@ static inline long merge_now(void *addr, unsigned long len, unsigned long flags)
 	return ret < 0 ? -errno : ret;
 }
 
-static inline long ksm_read(const char *name)
-{
-	char path[256], text[64] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		ksft_exit_fail_msg("cannot read %s\n", path);
-	close(fd);
-	return atol(text);
-}
-
 static inline char *ksm_text(const char *name, char *text, size_t size)
 {
 	char path[256];
@@ -92,6 +79,13 @@ static inline char *ksm_text(const char *name, char *text, size_t size)
 	close(fd);
 	text[len] = '\0';
 	return text;
+}
+
+static inline long ksm_read(const char *name)
+{
+	char text[64];
+
+	return atol(ksm_text(name, text, sizeof(text)));
 }
 
 static inline bool ksm_write(const char *name, const char *value)
@@ -114,19 +108,24 @@ static inline void ksm_set(const char *name, const char *value)
 		ksft_exit_fail_msg("cannot write %s to %s%s\n", value, KSM, name);
 }
 
-/* Let ksmd go through everything twice, from a state with nothing merged. */
-static inline void two_scans(void)
+/* Wait until ksmd has completed so many full scans. */
+static inline void wait_scans(int scans)
 {
-	long scans;
+	long until = ksm_read("full_scans") + scans;
 	int wait = 60 * 1000;
 
-	ksm_set("run", "2");
-	ksm_set("run", "1");
-	scans = ksm_read("full_scans");
-	while (ksm_read("full_scans") < scans + 2 && wait--)
+	while (ksm_read("full_scans") < until && wait--)
 		usleep(1000);
 	if (wait < 0)
 		ksft_exit_fail_msg("ksmd did not come round in 60 s\n");
+}
+
+/* Let ksmd go through everything twice, from a state with nothing merged. */
+static inline void two_scans(void)
+{
+	ksm_set("run", "2");
+	ksm_set("run", "1");
+	wait_scans(2);
 }
 
 static inline char *map(unsigned long len)
@@ -246,15 +245,6 @@ static inline bool site_row(unsigned long site, struct site *row, unsigned long 
 	return found;
 }
 
-static inline void wait_scans(int scans)
-{
-	long until = ksm_read("full_scans") + scans;
-	int wait = 60 * 1000;
-
-	while (ksm_read("full_scans") < until && wait--)
-		usleep(1000);
-}
-
 /* A counter of a site in a table of sites, found by its column; -1 if not there. */
 static inline long site_value(const char *path, unsigned long site,
 			      const char *column)
@@ -306,6 +296,21 @@ static inline void begin(unsigned int tests)
 	ksm_set("run", "2");
 	ksm_set("pages_to_scan", "10000");
 	ksm_set("smart_scan", "1");
+}
+
+/* When nothing is mergeable any more, no page is counted any more. */
+static inline void test_nothing_left(void)
+{
+	int wait = 5000;
+
+	ksm_set("pages_to_scan", "10000");
+	ksm_set("run", "2");
+	ksm_set("run", "1");
+	while (wait-- && (ksm_read("pages_shared") || ksm_read("pages_sharing") ||
+			  ksm_read("pages_unshared") ||
+			  ksm_read("pages_volatile")))
+		usleep(1000);
+	ksft_test_result(wait > 0, "all counters return to zero\n");
 }
 
 /* Leave nothing merged, and the settings that a kernel starts with. */

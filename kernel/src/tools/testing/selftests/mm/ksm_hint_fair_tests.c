@@ -121,26 +121,12 @@ struct visits {
 	long taken, honest;
 };
 
-/*
- * Count visits while n honest processes are in their first pass, and have work
- * to do all the time. They come when the hostile one is there for some passes
- * if late is set, else at the same time. Returns false, and counts nothing, if
- * the machine was too busy to look at them while they were at it.
- */
-static bool count_visits(enum hostile hostile, int n, bool late,
-			 struct visits *visits)
+/* Start n honest processes and the hostile one; each says that it is ready. */
+static void start_processes(enum hostile hostile, int n, pid_t *pids,
+			    const int *ready, const int *start)
 {
-	long taken, honest, all = n * HONEST_PAGES;
-	int ready[2], start[2], i;
-	pid_t pids[5];
-	bool done;
+	int i;
 
-	ksm_set("run", "2");
-	ksm_set("hint_share", "100");
-	ksm_set("sleep_millisecs", "1");
-	ksm_set("pages_to_scan", "100");
-	if (pipe(ready) || pipe(start))
-		ksft_exit_fail_msg("no pipe\n");
 	for (i = 0; i <= n; i++) {
 		pids[i] = fork();
 		if (pids[i])
@@ -153,23 +139,33 @@ static bool count_visits(enum hostile hostile, int n, bool late,
 		else
 			be_churn(ready[1]);
 	}
-	close(start[0]);
 	for (i = 0; i <= n; i++)
 		wait_byte(ready[0]);
-	if (late) {
-		ksm_set("pages_to_scan", "20000");
-		ksm_set("run", "1");
-		usleep(1000 * 1000);
-		/* That large a batch must be over before the honest ones come. */
-		ksm_set("run", "0");
-		ksm_set("pages_to_scan", "100");
-		ksm_set("run", "1");
-	} else {
-		ksm_set("run", "1");
-	}
-	close(start[1]);
+}
+
+/* Let ksmd go through what is there for some passes, before more comes. */
+static void some_passes(void)
+{
+	ksm_set("pages_to_scan", "20000");
+	ksm_set("run", "1");
+	usleep(1000 * 1000);
+	/* That large a batch must be over before the honest ones come. */
+	ksm_set("run", "0");
+	ksm_set("pages_to_scan", "100");
+}
+
+/*
+ * Count visits while the honest ones are in their first pass. Both are counted
+ * at the same time: when ksmd stands still. Returns false, and counts nothing,
+ * if the machine was too busy to look at them while they were at it.
+ */
+static bool count_visits(const char *name, const pid_t *pids, int n,
+			 struct visits *visits)
+{
+	long taken, honest, all = n * HONEST_PAGES;
+	bool done;
+
 	done = wait_scanned(pids, n, all / 10);
-	/* Both are counted at the same time: when ksmd stands still. */
 	ksm_set("run", "0");
 	honest = scanned_of_all(pids, n);
 	taken = scanned_of(pids[n]);
@@ -178,6 +174,40 @@ static bool count_visits(enum hostile hostile, int n, bool late,
 	ksm_set("run", "0");
 	honest = scanned_of_all(pids, n) - honest;
 	taken = scanned_of(pids[n]) - taken;
+	ksft_print_msg("%s, %d honest: %ld of %ld visits\n", name, n, taken,
+		       taken + honest);
+	if (!done || honest <= 0)
+		return false;
+	visits->taken += taken;
+	visits->honest += honest;
+	return true;
+}
+
+/*
+ * One run: n honest processes have work to do all the time. They come when the
+ * hostile one is there for some passes if late is set, else at the same time.
+ * Returns false if nothing could be counted.
+ */
+static bool run_beside(enum hostile hostile, int n, bool late,
+		       struct visits *visits)
+{
+	int ready[2], start[2], i;
+	pid_t pids[5];
+	bool counted;
+
+	ksm_set("run", "2");
+	ksm_set("hint_share", "100");
+	ksm_set("sleep_millisecs", "1");
+	ksm_set("pages_to_scan", "100");
+	if (pipe(ready) || pipe(start))
+		ksft_exit_fail_msg("no pipe\n");
+	start_processes(hostile, n, pids, ready, start);
+	if (late)
+		some_passes();
+	ksm_set("run", "1");
+	close(start[0]);
+	close(start[1]);
+	counted = count_visits(names[hostile], pids, n, visits);
 	for (i = 0; i <= n; i++) {
 		kill(pids[i], SIGKILL);
 		waitpid(pids[i], NULL, 0);
@@ -185,13 +215,7 @@ static bool count_visits(enum hostile hostile, int n, bool late,
 	close(ready[0]);
 	close(ready[1]);
 	ksm_set("hint_share", "80");
-	ksft_print_msg("%s, %d honest: %ld of %ld visits\n", names[hostile], n,
-		       taken, taken + honest);
-	if (!done || honest <= 0)
-		return false;
-	visits->taken += taken;
-	visits->honest += honest;
-	return true;
+	return counted;
 }
 
 /*
@@ -204,7 +228,7 @@ static long lost_in_runs(enum hostile hostile, int n, bool late, int runs)
 	int tries = 5;
 
 	while (runs && tries--)
-		runs -= count_visits(hostile, n, late, &visits);
+		runs -= run_beside(hostile, n, late, &visits);
 	return runs ? 100 : visits.taken * 100 / (visits.taken + visits.honest);
 }
 

@@ -389,20 +389,6 @@ static void test_faults(void)
 	test_faults_of_ksmd();
 }
 
-/* What faults and exits have left behind must go, too. */
-static void test_nothing_left(void)
-{
-	int wait = 5000;
-
-	ksm_set("run", "2");
-	ksm_set("run", "1");
-	while (wait-- && (ksm_read("pages_shared") || ksm_read("pages_sharing") ||
-			  ksm_read("pages_unshared") ||
-			  ksm_read("pages_volatile")))
-		usleep(1000);
-	ksft_test_result(wait > 0, "all counters return to zero\n");
-}
-
 int main(void)
 {
 	begin(12);
@@ -410,6 +396,7 @@ int main(void)
 	test_killed();
 	test_exit_meanwhile();
 	test_faults();
+	/* What faults and exits have left behind must go, too. */
 	test_nothing_left();
 	end();
 }

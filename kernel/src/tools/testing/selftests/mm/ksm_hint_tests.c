@@ -518,22 +518,6 @@ static void test_sysfs_wrong(void)
 	}
 }
 
-static void test_nothing_left(void)
-{
-	int wait = 5000;
-
-	ksm_set("pages_to_scan", "10000");
-	ksm_set("run", "2");
-	ksm_set("run", "1");
-	while (wait-- && (ksm_read("pages_shared") || ksm_read("pages_sharing") ||
-			  ksm_read("pages_unshared") ||
-			  ksm_read("pages_volatile")))
-		usleep(1000);
-	ksft_test_result(wait > 0, "all counters return to zero\n");
-	ksm_set("run", "2");
-	ksm_set("pages_to_scan", "100");
-}
-
 int main(int argc, char **argv)
 {
 	page = getpagesize();
