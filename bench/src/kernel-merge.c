@@ -49,19 +49,21 @@ struct scenario {
 	uint64_t unique_hint, equal_hint;	/* 0: none */
 	bool late;		/* the equal part is written when KSM runs already, at 50 MiB/s */
 	bool request;		/* without hints, each process asks for its equal part to be merged */
+	bool late_words;	/* pages differ in their last words, not in their first */
 };
 
 static const struct scenario scenarios[] = {
-	{ "needle", 1024, 32, 0, HINT(1, 8, 0), false, false },
-	{ "needle-settled", 1024, 32, 0, HINT(1, 8, 2), false, false },
-	{ "late-fill", 512, 32, 0, HINT(1, 8, 0), true, false },
-	{ "merge-now", 1024, 32, 0, 0, false, true },
-	{ "no-hint", 256, 256, 0, 0, false, false },
-	{ "wrong-hint-small", 32, 512, HINT(1, 15, 0), 0, false, false },
-	{ "wrong-hint-large", 1024, 32, HINT(1, 15, 0), 0, false, false },
-	{ "flat-0", 0, 32, 0, HINT(1, 8, 0), false, false },
-	{ "flat-256", 256, 32, 0, HINT(1, 8, 0), false, false },
-	{ "flat-1024", 1024, 32, 0, HINT(1, 8, 0), false, false },
+	{ .name = "needle", .unique_mib = 1024, .equal_mib = 32, .equal_hint = HINT(1, 8, 0) },
+	{ .name = "needle-settled", .unique_mib = 1024, .equal_mib = 32, .equal_hint = HINT(1, 8, 2) },
+	{ .name = "late-fill", .unique_mib = 512, .equal_mib = 32, .equal_hint = HINT(1, 8, 0), .late = true },
+	{ .name = "merge-now", .unique_mib = 1024, .equal_mib = 32, .request = true },
+	{ .name = "no-hint", .unique_mib = 256, .equal_mib = 256 },
+	{ .name = "no-hint-prefix", .unique_mib = 256, .equal_mib = 256, .late_words = true },
+	{ .name = "wrong-hint-small", .unique_mib = 32, .equal_mib = 512, .unique_hint = HINT(1, 15, 0) },
+	{ .name = "wrong-hint-large", .unique_mib = 1024, .equal_mib = 32, .unique_hint = HINT(1, 15, 0) },
+	{ .name = "flat-0", .unique_mib = 0, .equal_mib = 32, .equal_hint = HINT(1, 8, 0) },
+	{ .name = "flat-256", .unique_mib = 256, .equal_mib = 32, .equal_hint = HINT(1, 8, 0) },
+	{ .name = "flat-1024", .unique_mib = 1024, .equal_mib = 32, .equal_hint = HINT(1, 8, 0) },
 };
 
 /* What the processes tell each other. */
@@ -202,18 +204,21 @@ static char *map(unsigned long offset_mib, unsigned long mib, uint64_t hint, boo
 	return at;
 }
 
-/* Each page differs from the others in its first words, as most real pages do. */
-static void fill(char *at, unsigned long mib, uint64_t seed, double mib_per_second)
+/*
+ * Each page differs from the others in its first words, as most real pages do, or in its last ones.
+ * @mib_per_second: not faster than this, if not 0
+ */
+static void fill(const struct scenario *s, char *at, unsigned long mib, uint64_t seed, double mib_per_second)
 {
+	unsigned long i, differs = s->late_words ? PAGE / sizeof(uint64_t) - 2 : 0;
 	double begin = now();
-	unsigned long i;
 
 	for (i = 0; i < mib * MIB; i += PAGE) {
 		uint64_t *words = (uint64_t *)(at + i);
 
 		memset(words, 0x5a, PAGE);
-		words[0] = seed;
-		words[1] = i * 0x9e3779b97f4a7c15ULL;
+		words[differs] = seed;
+		words[differs + 1] = i * 0x9e3779b97f4a7c15ULL;
 		if (mib_per_second && !(i % MIB))
 			while (now() < begin + i / (double)MIB / mib_per_second)
 				usleep(1000);
@@ -225,14 +230,14 @@ static void work(const struct scenario *s, struct shared *shared, int number)
 	char *unique = map(0, s->unique_mib, s->unique_hint, true);
 	char *equal = map(s->unique_mib + 2, s->equal_mib, s->equal_hint, !s->late);
 
-	fill(unique, s->unique_mib, 1000 + number, 0);
+	fill(s, unique, s->unique_mib, 1000 + number, 0);
 	if (!s->late)
-		fill(equal, s->equal_mib, 1, 0);
+		fill(s, equal, s->equal_mib, 1, 0);
 	__sync_fetch_and_add(&shared->ready, 1);
 	while (!shared->start)
 		usleep(1000);
 	if (s->late)
-		fill(equal, s->equal_mib, 1, 50);
+		fill(s, equal, s->equal_mib, 1, 50);
 	if (s->request) {
 		double begin = cpu_seconds();
 
@@ -242,6 +247,25 @@ static void work(const struct scenario *s, struct shared *shared, int number)
 	__sync_fetch_and_add(&shared->filled, 1);
 	for (;;)
 		pause();
+}
+
+/*
+ * A guest's memory is the host's, which clears each part of it when the guest touches it first. That
+ * takes more time than KSM needs to use it, and is no part of KSM: so touch it before, as much as the
+ * case needs and what the kernel needs for it. What is freed last is what the guest uses next.
+ */
+static void touch_memory(const struct scenario *s)
+{
+	unsigned long mib = PROCESSES * (s->unique_mib + s->equal_mib) + 256;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+			die("mmap");
+		_exit(0);
+	}
+	if (waitpid(pid, NULL, 0) != pid)
+		die("waitpid");
 }
 
 static const struct scenario *find(const char *name)
@@ -317,6 +341,7 @@ int main(int argc, char **argv)
 	s = find(argv[1]);
 	ksmd = find_ksmd();
 	write_setting("pages_to_scan", argv[2]);
+	touch_memory(s);
 	for (i = 0; i < PROCESSES; i++) {
 		pids[i] = fork();
 		if (!pids[i])

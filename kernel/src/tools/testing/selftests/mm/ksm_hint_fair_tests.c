@@ -241,17 +241,8 @@ static void test_fair(enum hostile hostile, int n)
 			 "%s: %ld %% lost by %d from the start\n",
 			 names[hostile], lost, n);
 	lost = lost_in_runs(hostile, n, true, 3);
-	/*
-	 * Known to be more at times: who maps new memory for each pass earns a
-	 * pass before it loses it, and is paid for it.
-	 */
-	if (hostile == CHURN && lost > 5 && lost <= 100 / (n + 1) + 1)
-		ksft_test_result_xfail("%s: %ld %% lost by %d after some passes\n",
-				       names[hostile], lost, n);
-	else
-		ksft_test_result(lost <= 5,
-				 "%s: %ld %% lost by %d after some passes\n",
-				 names[hostile], lost, n);
+	ksft_test_result(lost <= 5, "%s: %ld %% lost by %d after some passes\n",
+			 names[hostile], lost, n);
 }
 
 static long slab_kib(void)

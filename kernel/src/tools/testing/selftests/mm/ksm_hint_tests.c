@@ -405,6 +405,65 @@ static void test_sites_of_all(void)
 		;
 }
 
+#define KPF_KSM 21
+
+/* Does /proc/kpageflags say that this page is merged? -1 if it says nothing. */
+static int flagged_merged(const char *addr)
+{
+	uint64_t entry = 0, flags = 0;
+	int map = open("/proc/self/pagemap", O_RDONLY);
+	int pages = open("/proc/kpageflags", O_RDONLY);
+	bool read_both;
+
+	read_both = pread(map, &entry, 8, (uintptr_t)addr / page * 8) == 8 &&
+		pread(pages, &flags, 8, (entry & ((1ULL << 55) - 1)) * 8) == 8;
+	close(map);
+	close(pages);
+	return read_both ? flags >> KPF_KSM & 1 : -1;
+}
+
+static void test_page_flags(void)
+{
+	unsigned long len = 2 * page;
+	char *addr = map_alone(len), *plain = map_alone(page);
+
+	fill(plain, page, 52);
+	memset(addr, 53, len);
+	madvise(addr, len, MADV_MERGEABLE);
+	two_scans();
+	ksft_test_result(flagged_merged(addr) == 1 && flagged_merged(plain) == 0,
+			 "flags: only what is merged is said to be\n");
+	munmap(addr, len);
+	munmap(plain, page);
+}
+
+/* The nodes of KSM pages that were freed go, though nothing like them is sought. */
+static void test_freed_nodes(void)
+{
+	unsigned long len = 64 * page;
+	char *addr = map_alone(len), *other = map_alone(page);
+	long dups, left;
+
+	ksm_set("run", "2");
+	ksm_set("max_page_sharing", "2");
+	ksm_set("stable_node_chains_prune_millisecs", "0");
+	fill(other, page, 50);
+	madvise(other, page, MADV_MERGEABLE);
+	memset(addr, 51, len);
+	madvise(addr, len, MADV_MERGEABLE);
+	two_scans();
+	dups = ksm_read("stable_node_dups");
+	munmap(addr, len);
+	wait_scans(2);
+	left = ksm_read("stable_node_dups") + ksm_read("stable_node_chains");
+	ksft_test_result(dups >= 16 && !left,
+			 "freed: %ld nodes of one content, %ld left\n", dups, left);
+	munmap(other, page);
+	ksm_set("run", "2");
+	ksm_set("max_page_sharing", "256");
+	ksm_set("stable_node_chains_prune_millisecs", "2000");
+}
+
 /* What is hinted and earns nothing is scanned like other memory, until it does. */
 static void test_site_rung(void)
 {
@@ -432,6 +491,9 @@ static void test_site_rung(void)
 	ksft_test_result(own_site(41, "merged") == 512,
 			 "site: merged though it was demoted (%ld)\n",
 			 own_site(41, "merged"));
+	/* What lasts is known after a second or two, however fast the scans are. */
+	for (i = 0; i < 200 && own_site(41, "yield") < 100; i++)
+		usleep(100 * 1000);
 	ksft_test_result(own_site(41, "rung") == 1 && own_site(41, "yield") == 100,
 			 "site: promoted after that\n");
 	for (i = 0; i < 8; i++)
@@ -524,7 +586,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "--merge"))
 		return merge_child();
 
-	begin(89);
+	begin(91);
 	test_hint_arguments();
 	test_hint_holes();
 	test_hint_never_mergeable();
@@ -541,6 +603,8 @@ int main(int argc, char **argv)
 	test_merge_now_users();
 	test_sites();
 	test_sites_of_all();
+	test_page_flags();
+	test_freed_nodes();
 	test_site_rung();
 	test_site_always_visited();
 	test_sysfs_wrong();
