@@ -74,19 +74,25 @@ static void be_honest(int ready, int start)
 		pause();
 }
 
-static long scanned_of(pid_t pid)
+/* The sum of this column of all sites of the test in this process. */
+static long sum_of(pid_t pid, const char *column)
 {
+	static const int sites[] = { 1, HOSTILE_SITE, HOSTILE_SITE + 1 };
 	char path[64];
 	long sum = 0, value;
-	int site;
+	size_t i;
 
 	snprintf(path, sizeof(path), "/proc/%d/ksm_sites", pid);
-	for (site = 0; site < 2; site++) {
-		value = site_value(path, HOSTILE_SITE + site, "scanned");
+	for (i = 0; i < ARRAY_SIZE(sites); i++) {
+		value = site_value(path, sites[i], column);
 		sum += value > 0 ? value : 0;
 	}
-	value = site_value(path, 1, "scanned");
-	return sum + (value > 0 ? value : 0);
+	return sum;
+}
+
+static long scanned_of(pid_t pid)
+{
+	return sum_of(pid, "scanned");
 }
 
 static void wait_byte(int fd)
@@ -143,12 +149,25 @@ static void start_processes(enum hostile hostile, int n, pid_t *pids,
 		wait_byte(ready[0]);
 }
 
-/* Let ksmd go through what is there for some passes, before more comes. */
-static void some_passes(void)
+/*
+ * Let ksmd go twice at least through what the hostile process has, before the
+ * others come. A slow machine needs longer for that.
+ */
+static void some_passes(pid_t hostile)
 {
+	int wait = 60 * 10;
+	long pages;
+
 	ksm_set("pages_to_scan", "20000");
 	ksm_set("run", "1");
 	usleep(1000 * 1000);
+	do {
+		usleep(100 * 1000);
+		pages = sum_of(hostile, "merged") + sum_of(hostile, "unshared") +
+			sum_of(hostile, "volatile");
+	} while ((!pages || scanned_of(hostile) < 2 * pages) && wait--);
+	if (wait < 0)
+		ksft_exit_fail_msg("ksmd did not come round in 60 s\n");
 	/* That large a batch must be over before the honest ones come. */
 	ksm_set("run", "0");
 	ksm_set("pages_to_scan", "100");
@@ -203,7 +222,7 @@ static bool run_beside(enum hostile hostile, int n, bool late,
 		ksft_exit_fail_msg("no pipe\n");
 	start_processes(hostile, n, pids, ready, start);
 	if (late)
-		some_passes();
+		some_passes(pids[n]);
 	ksm_set("run", "1");
 	close(start[0]);
 	close(start[1]);
