@@ -52,15 +52,18 @@ def draw_sizes(document, path):
                plot.decade_axis(min(times), max(times), *plot.y_span()))
 
 
+# The lines of the kernel's chart, and their names in it: bench/kernel keeps their points.
+KERNEL_LINES = {"stock, needle": "stock kernel", "patched, needle": "hinted",
+                "patched, settled": "settled", "patched, merge-now": "on request"}
+
+
 def draw_kernel(document, path):
     """How much of the equal memory beside 1 GiB of unique memory is merged, over time."""
     chart = plot.Chart("Equal memory that is merged, beside 2 x 1 GiB of unique memory",
                        "seconds after KSM is started, logarithmic", "percent")
     series = document["series"]
-    lines = {"stock kernel": "stock, needle", "hinted": "patched, needle",
-             "settled": "patched, settled", "on request": "patched, merge-now"}
     first, longest = 0.02, 1.0
-    for name, key in lines.items():
+    for key, name in KERNEL_LINES.items():
         points = [[max(seconds, first), percent] for seconds, percent in series.get(key, [])]
         if points:
             chart.add_line(name, points)
