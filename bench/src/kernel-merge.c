@@ -7,13 +7,14 @@
  * merged, counted from when KSM starts (or, for late-fill, from the last write); what ksmd and
  * requests for merging took of the CPU until then; how many pages the kernel examined, which
  * does not vary with the load of the machine; and what share was merged when, in points of
- * seconds and percent. The case merged-again counts CPU and pages after that instead, for 2 s, in
- * which ksmd visits what is merged already:
+ * seconds and percent:
  *
  *   seconds 1.234
  *   cpu 0.567
  *   pages 12345
  *   series 0.020,0.0 0.040,12.5
+ *
+ * For merged-again, CPU and pages are those of 2 s after that, in which ksmd visits merged memory.
  *
  * A kernel that does not know hints or merging on request ignores them here; what is measured
  * then is what such a program gets there.
