@@ -180,6 +180,22 @@ static void test_demoted_for_losses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, i, KSM_SITE_POOR);
 }
 
+static void test_losses_beside_new_merges(struct kunit *test)
+{
+	struct owner *owner = owner_new(test, 5);
+	int i;
+
+	/* Half of what it merges is lost soon, and half in the next term. */
+	for (i = 1; i <= KSM_SITE_POOR; i++) {
+		if (i > 1)
+			lose(owner, owner->term - 1, 10);
+		merge(owner, 20);
+		lose(owner, owner->term, 10);
+		KUNIT_EXPECT_EQ(test, scan(owner), i < KSM_SITE_POOR ?
+				KSM_SITE_KEEP : KSM_SITE_DEMOTE);
+	}
+}
+
 static void test_some_losses_are_borne(struct kunit *test)
 {
 	struct owner *owner = owner_new(test, 5);
@@ -250,6 +266,8 @@ static void test_not_judged(struct kunit *test)
 	empty->site->items = 0;
 	for (i = 0; i < 2 * KSM_SITE_POOR; i++) {
 		KUNIT_EXPECT_EQ(test, scan(plain), KSM_SITE_KEEP);
+		/* All that it had was merged lately, and is gone. */
+		empty->site->lost = 1;
 		KUNIT_EXPECT_EQ(test, scan(empty), KSM_SITE_KEEP);
 	}
 }
@@ -302,6 +320,7 @@ static struct kunit_case ksm_site_cases[] = {
 	KUNIT_CASE(test_demoted_without_merges),
 	KUNIT_CASE(test_new_merges_are_waited_for),
 	KUNIT_CASE(test_demoted_for_losses),
+	KUNIT_CASE(test_losses_beside_new_merges),
 	KUNIT_CASE(test_some_losses_are_borne),
 	KUNIT_CASE(test_zero_pages_last),
 	KUNIT_CASE(test_promoted_by_merges),
