@@ -293,13 +293,14 @@ static const struct scenario *find(const char *name)
 	exit(2);
 }
 
-static void add_point(double seconds, unsigned long merged, const struct scenario *s)
+/* The last point is always kept: it says when the case ended. */
+static void add_point(double seconds, unsigned long merged, const struct scenario *s, bool last)
 {
 	double wanted = s->equal_mib * MIB / PAGE * PROCESSES;
 
 	if (point_count == POINTS_MAX)
 		return;
-	if (point_count && seconds - points[point_count - 1].seconds < POINT_SECONDS)
+	if (!last && point_count && seconds - points[point_count - 1].seconds < POINT_SECONDS)
 		return;
 	points[point_count].seconds = seconds;
 	points[point_count++].percent = merged * 100 / wanted;
@@ -320,7 +321,7 @@ static double wait_for_merge(const struct scenario *s, const struct shared *shar
 		double seconds = now() - begin;
 
 		merged = merged_pages(pids);
-		add_point(seconds, merged, s);
+		add_point(seconds, merged, s, merged >= wanted);
 		if (merged >= wanted)
 			return seconds;
 		if (seconds > LIMIT_SECONDS)
