@@ -38,13 +38,14 @@ static void emit_row(const struct ksr_diff *diff, const struct ksr_diff_row *row
 {
 	const struct ksr_diff_counts *counts = &row->counts;
 	struct ksr_cell unknown = {.kind = KSR_CELL_NONE};
+	bool told = diff->has_frames && diff->flags_tell;
 	char id[24] = "";
 	struct ksr_cell cells[] = {
 		ksr_cell_count(counts->both),
 		ksr_cell_count(counts->equal),
 		ksr_cell_percent(counts->equal, counts->both),
-		diff->has_frames ? ksr_cell_count(counts->merged) : unknown,
-		diff->has_frames ? ksr_cell_count(counts->forked) : unknown,
+		told ? ksr_cell_count(counts->merged) : unknown,
+		told ? ksr_cell_count(counts->forked) : unknown,
 		ksr_cell_count(counts->zero),
 		ksr_cell_count(counts->elsewhere_pairs),
 		ksr_cell_count(counts->pointers),
@@ -463,6 +464,9 @@ static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitte
 	if (!diff->has_frames)
 		ksr_emitter_note(emitter, "Which equal pages are merged already is known to root "
 					  "only.");
+	else if (!diff->flags_tell)
+		ksr_emitter_note(emitter, "This kernel's /proc/kpageflags calls all anonymous pages "
+					  "KSM's: which equal pages are merged already is unknown.");
 	if (is_sampled(diff))
 		ksr_emitter_note(emitter,
 				 "Of rows with more than %d pages that differ some were "

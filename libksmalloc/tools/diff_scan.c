@@ -65,27 +65,31 @@ static int add_record(struct scan *scan, const struct record *record)
 	return 0;
 }
 
-/* A page that both processes map: its frame tells why. */
-static void count_shared_frame(const struct scan *scan, uint64_t frame,
+static bool is_zero(const unsigned char *page, uint64_t bytes)
+{
+	return page[0] == 0 && memcmp(page, page + 1, bytes - 1) == 0;
+}
+
+/* A page that both processes map: its frame tells why, where the kernel's flags tell the truth. */
+static void count_shared_frame(const struct scan *scan, uint64_t frame, const unsigned char *page,
 			       struct ksr_diff_counts *counts)
 {
 	uint64_t flags = 0;
 
-	if (scan->flags_fd >= 0 && pread(scan->flags_fd, &flags, sizeof(flags),
-					 (off_t)(frame * sizeof(flags))) != sizeof(flags))
-		flags = 0;
 	counts->equal++;
+	if (scan->flags_fd < 0) {
+		counts->zero += is_zero(page, scan->diff->spaces[0]->page_bytes);
+		return;
+	}
+	if (pread(scan->flags_fd, &flags, sizeof(flags), (off_t)(frame * sizeof(flags))) !=
+	    sizeof(flags))
+		flags = 0;
 	if (flags & KPAGEFLAG_ZERO)
 		counts->zero++;
 	else if (flags & KPAGEFLAG_KSM)
 		counts->merged++;
 	else
 		counts->forked++;
-}
-
-static bool is_zero(const unsigned char *page, uint64_t bytes)
-{
-	return page[0] == 0 && memcmp(page, page + 1, bytes - 1) == 0;
 }
 
 static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uint64_t first,
@@ -101,7 +105,7 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 	if (frame)
 		scan->diff->has_frames = true;
 	if (frame && frame == (scan->entries[1][i] & KSR_PAGEMAP_FRAME)) {
-		count_shared_frame(scan, frame, &row->counts);
+		count_shared_frame(scan, frame, a, &row->counts);
 		return 0;
 	}
 	if (memcmp(a, b, page_bytes) == 0) {
@@ -402,7 +406,8 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 			error = ksr_reader_open(fs, diff->spaces[i]->pid, page_bytes,
 						&scan.readers[i]);
 	}
-	scan.flags_fd = ksr_fs_open(fs, O_RDONLY, "proc/kpageflags");
+	scan.flags_fd = ksr_page_flags_open(fs);
+	diff->flags_tell = scan.flags_fd >= 0;
 	if (!error)
 		error = count_all(&scan);
 	if (!error)

@@ -119,7 +119,8 @@ struct ksr_diff {
 	uint32_t *row_of[2]; /* region -> row */
 	struct ksr_diff_row *rows;
 	size_t row_count;
-	bool has_frames; /* the kernel shows frame numbers: merged and forked are known */
+	bool has_frames; /* the kernel shows frame numbers: who shares a page is known */
+	bool flags_tell; /* and so are merged and forked, by ksr_page_flags_open() */
 	uint64_t few;
 	uint64_t every;	      /* 1: all pages; n: one stretch of n */
 	uint64_t unlooked;    /* bytes of mappings too large to look at */

@@ -99,6 +99,12 @@ def report(what):
     return totals, site
 
 
+def diff(workers):
+    """The rows and notes of `ksmalloc diff` of two workers."""
+    result = json.loads(tool("diff", "--json", *(str(worker.process.pid) for worker in workers)))
+    return result["rows"], result["notes"]
+
+
 def near(number, expected, percent=2):
     """Ends of blocks, and what python copies, merge as well: that is more for what is saved."""
     return abs(number - expected) <= expected * percent / 100
@@ -129,6 +135,10 @@ def test_stock():
     check("nothing is known of scans there", result["sites"][0]["scanned"] is None)
     check("it merges nevertheless", near(result["sites"][0]["saved"], BLOCKS, 10), result["sites"][0])
     check("doctor says that it takes no hints", "takes no hints" in tool("doctor"))
+    rows, notes = diff(workers)
+    check("diff does not believe the page flags",
+          all(row["merged"] is None and row["forked"] is None for row in rows), rows)
+    check("diff says why", any("/proc/kpageflags" in note for note in notes), notes)
     for worker in workers:
         worker.end()
     test_fork_on_612()
@@ -150,6 +160,14 @@ def test_merging():
     check("the table has the usual columns and BROKEN", "BROKEN" in table and "CALLS" in table, table)
     table = tool("report", "--counters", "test").splitlines()[0].split()
     check("--counters has the kernel's", "SCANNED" in table and "PRIO" in table, table)
+
+
+def test_diff(workers):
+    """The patched kernel's page flags tell what is merged."""
+    rows, _ = diff(workers)
+    site = max(rows, key=lambda row: row["both"])
+    check("diff finds the merged pages", near(site["merged"] * PAGE, BLOCKS), site)
+    check("diff takes none for forked", site["forked"] == 0, site)
 
 
 def test_changes(workers):
@@ -204,6 +222,7 @@ def main():
     workers = [Worker(number) for number in range(3)]
     check("workers start", all(worker.read() == "ready" for worker in workers))
     test_merging()
+    test_diff(workers[:2])
     test_changes(workers)
     test_doctor()
     for worker in workers:
