@@ -34,13 +34,27 @@ ARGUMENTS = [
 
 
 class Case:
-    """A way to make memory mergeable: an allocator, and whether the launcher marks all of it."""
+    """A way to make memory mergeable: an allocator, and whether the launcher marks all of it.
 
-    def __init__(self, name, allocator, launcher=False, environment=None):
+    With options in `run`, the workers are a group of `ksmalloc run` with these.
+    """
+
+    def __init__(self, name, allocator, launcher=False, environment=None, run=None):
         self.name = name
         self.allocator = allocator
         self.launcher = launcher
         self.environment = environment or {}
+        self.run = run
+
+    def prefix(self, bench):
+        if self.run is not None:
+            return [bench.tool(), "run", "--quiet", "--group=bench-merge", *self.run, "--"]
+        return [bench.program("mergeable")] if self.launcher else []
+
+    def variables(self, bench):
+        # ksmalloc run preloads the library itself.
+        return bench.allocators.environment("glibc" if self.run is not None else self.allocator,
+                                            self.environment)
 
 
 class Disturbed(BenchError):
@@ -83,10 +97,8 @@ def make_data():
 
 
 def start_workers(bench, group, case, data, unique):
-    environment = bench.allocators.environment(case.allocator, case.environment)
-    launcher = [bench.program("mergeable")] if case.launcher else []
     worker = pathlib.Path(BENCH, "workloads", "merge-worker.py")
-    commands = [launcher + [PYTHON, str(worker), data.name, str(index * BLOCKS // WORKERS),
+    commands = [case.prefix(bench) + [PYTHON, str(worker), data.name, str(index * BLOCKS // WORKERS),
                             str(unique)] for index in range(WORKERS)]
-    group.start_all(commands, environment, bench.options.apart)
+    group.start_all(commands, case.variables(bench), bench.options.apart)
     group.check_alive()
