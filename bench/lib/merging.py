@@ -48,13 +48,24 @@ class Case:
 
     def prefix(self, bench):
         if self.run is not None:
-            return [bench.tool(), "run", "--quiet", "--group=bench-merge", *self.run, "--"]
+            return group_prefix(bench, "bench-merge", self.run) + ["--"]
         return [bench.program("mergeable")] if self.launcher else []
 
-    def variables(self, bench):
-        # ksmalloc run preloads the library itself.
-        return bench.allocators.environment("glibc" if self.run is not None else self.allocator,
-                                            self.environment)
+    def variables(self, bench, folder):
+        if self.run is not None:
+            # ksmalloc run preloads the library itself.
+            return bench.allocators.environment("glibc", group_folders(folder) | self.environment)
+        return bench.allocators.environment(self.allocator, self.environment)
+
+
+def group_prefix(bench, group, options):
+    """What starts a worker of a group."""
+    return [bench.tool(), "run", *options, f"--group={group}", "--quiet"]
+
+
+def group_folders(folder):
+    """The seed of a group lies in the run-time folder and goes with it."""
+    return {"KSMALLOC_STATS_DIR": str(folder), "XDG_RUNTIME_DIR": str(folder)}
 
 
 class Disturbed(BenchError):
@@ -96,9 +107,10 @@ def make_data():
     return file
 
 
-def start_workers(bench, group, case, data, unique):
+def start_workers(bench, group, case, data, unique, folder=None):
+    """Cases with options in `run` need a folder for what a group writes."""
     worker = pathlib.Path(BENCH, "workloads", "merge-worker.py")
     commands = [case.prefix(bench) + [PYTHON, str(worker), data.name, str(index * BLOCKS // WORKERS),
                             str(unique)] for index in range(WORKERS)]
-    group.start_all(commands, case.variables(bench), bench.options.apart)
+    group.start_all(commands, case.variables(bench, folder), bench.options.apart)
     group.check_alive()

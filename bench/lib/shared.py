@@ -11,6 +11,7 @@ import re
 import subprocess
 import tempfile
 
+from lib import merging
 from lib.harness import BENCH, PYTHON, BenchError, need
 
 FOLDER = BENCH / "workloads" / "shared"
@@ -120,7 +121,7 @@ class Way:
             return ["setarch", "-R", bench.program("mergeable")]
         if self.run is None:
             return []
-        words = [bench.tool(), "run", *self.run, f"--group={group}", "--quiet"]
+        words = merging.group_prefix(bench, group, self.run)
         if self.profile:
             words.append(f"--profile={workload.name}")
         return words + ["--"]
@@ -128,8 +129,7 @@ class Way:
     def environment(self, bench, workload, folder):
         # ksmalloc run preloads the library itself.
         name = "glibc" if self.run is not None else self.allocator
-        # The seed of a group lies in the run-time folder and goes with it.
-        extra = {"KSMALLOC_STATS_DIR": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+        extra = merging.group_folders(folder)
         if self.baseline:
             build = str(pathlib.Path(bench.program("fixed-time.so")).parent)
             extra.update({key: value.replace("BUILD", build)
