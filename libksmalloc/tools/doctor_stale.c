@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "doctor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -20,11 +21,16 @@ struct sweep {
 	const struct ksr_fs *fs;
 	struct ksr_findings *findings;
 	bool remove_them;
-	const char *folder;
 	char boot_id[40];
 	uint64_t pid_namespace;
 	struct ksr_text *maps; /* of all processes that can be read */
 	size_t maps_count;
+	/* Of the folder that is looked through now. */
+	const char *folder;
+	size_t stale;
+	size_t removed;
+	uint64_t bytes;
+	int error; /* of the last file that could not be removed, negative */
 };
 
 static bool is_mapped(const struct sweep *sweep, const struct stat *status)
@@ -71,22 +77,45 @@ static int visit_file(const char *name, void *user)
 	if (fd < 0)
 		return 0;
 	got = pread(fd, &header, sizeof(header), 0);
-	if (got != sizeof(header) || fstat(fd, &status) || !is_stale(sweep, &header, &status))
-		; /* In use, being made, or not to be judged from here. */
-	else if (!sweep->remove_them)
-		ksr_find(sweep->findings, KSR_LEVEL_WARN, "stale_segment",
-			 "ksmalloc doctor --fix removes it", "%s belongs to no process", path);
-	else if (unlink(path) == 0)
-		ksr_find(sweep->findings, KSR_LEVEL_OK, "stale_segment", "", "removed %s", path);
+	if (got == sizeof(header) && fstat(fd, &status) == 0 && is_stale(sweep, &header, &status)) {
+		sweep->stale++;
+		sweep->bytes += (uint64_t)status.st_blocks * 512;
+		if (sweep->remove_them && unlink(path) == 0)
+			sweep->removed++;
+		else if (sweep->remove_them)
+			sweep->error = -errno;
+	}
 	close(fd);
 	return 0;
 }
 
+/* Killed processes can leave many files, so a folder is one finding. */
 static void sweep_folder(struct sweep *sweep, const char *folder)
 {
+	size_t left;
+
 	sweep->folder = folder;
+	sweep->stale = sweep->removed = 0;
+	sweep->bytes = 0;
+	sweep->error = 0;
 	/* Folders that do not exist are the normal case. */
 	(void)ksr_fs_list_folder(folder, visit_file, sweep);
+	left = sweep->stale - sweep->removed;
+	if (sweep->removed)
+		ksr_find(sweep->findings, KSR_LEVEL_OK, "stale_segment", "",
+			 "%s: segments of processes that have gone and were removed: %zu", folder,
+			 sweep->removed);
+	if (left && sweep->error)
+		ksr_find(
+			sweep->findings, KSR_LEVEL_WARN, "stale_segment",
+			"remove them by hand, or look at the permissions of the folder",
+			"%s: segments of processes that have gone, and cannot be removed (%s): %zu",
+			folder, strerror(-sweep->error), left);
+	else if (left)
+		ksr_find(sweep->findings, KSR_LEVEL_WARN, "stale_segment",
+			 "ksmalloc doctor --fix removes them",
+			 "%s: segments of processes that have gone: %zu, %.1f MiB", folder, left,
+			 (double)sweep->bytes / (1 << 20));
 }
 
 static void read_all_maps(struct sweep *sweep)
