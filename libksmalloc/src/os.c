@@ -6,6 +6,7 @@
  */
 #include "os.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
@@ -412,6 +413,38 @@ int ksm_os_create_memfd(const char *name, size_t length)
 		return error;
 	}
 	return file;
+}
+
+/* readdir(3) would allocate, and this may be called inside of malloc. */
+int ksm_os_each_name(int folder, void (*visit)(const char *name, void *argument), void *argument)
+{
+	_Alignas(struct dirent64) char buffer[2048];
+	int saved_errno = errno;
+	long length;
+
+	while ((length = syscall(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {
+		const struct dirent64 *entry;
+
+		for (long at = 0; at < length; at += entry->d_reclen) {
+			entry = (const struct dirent64 *)(buffer + at);
+			visit(entry->d_name, argument);
+		}
+	}
+	return (int)result_of(length, saved_errno);
+}
+
+ssize_t ksm_os_read_in(int folder, const char *name, void *buffer, size_t room)
+{
+	int saved_errno = errno;
+	int file = (int)result_of(
+		openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), saved_errno);
+	ssize_t length;
+
+	if (file < 0)
+		return file;
+	length = result_of(read(file, buffer, room), saved_errno);
+	ksm_os_close(file);
+	return length;
 }
 
 void ksm_os_close(int descriptor)

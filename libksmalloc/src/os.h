@@ -153,6 +153,15 @@ int ksm_os_create_file(int folder, const char *name, mode_t mode, gid_t group, s
 /* A sealed-off memory file, or -errno. */
 int ksm_os_create_memfd(const char *name, size_t length);
 
+/*
+ * Calls visit with the name of each file in the folder, from where its descriptor stands
+ * (getdents64(2)); visit may remove the file. 0 or -errno.
+ */
+int ksm_os_each_name(int folder, void (*visit)(const char *name, void *argument), void *argument);
+
+/* Reads the first bytes of a file in the folder, no link followed. The length or -errno. */
+ssize_t ksm_os_read_in(int folder, const char *name, void *buffer, size_t room);
+
 void ksm_os_close(int descriptor);
 void ksm_os_unlink(int folder, const char *name);
 void ksm_os_unlink_path(const char *path);
@@ -168,6 +177,9 @@ ssize_t ksm_os_read_owned(const char *path, void *buffer, size_t room, struct st
 
 uid_t ksm_os_user(void);
 pid_t ksm_os_pid(void);
+
+/* False only if this pid namespace has no such process (kill(2) with signal 0). */
+bool ksm_os_process_exists(pid_t pid);
 
 /* Will addresses be random after the next exec? (personality(2), ADDR_NO_RANDOMIZE) */
 bool ksm_os_is_randomised(void);

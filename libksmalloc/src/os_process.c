@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -53,6 +54,15 @@ uid_t ksm_os_user(void)
 pid_t ksm_os_pid(void)
 {
 	return getpid();
+}
+
+bool ksm_os_process_exists(pid_t pid)
+{
+	int saved_errno = errno;
+	bool exists = kill(pid, 0) == 0 || errno != ESRCH;
+
+	errno = saved_errno;
+	return exists;
 }
 
 bool ksm_os_is_randomised(void)

@@ -10,6 +10,7 @@
 #include "fatal.h"
 #include "option.h"
 #include "os.h"
+#include "stale.h"
 
 #include <errno.h>
 #include <ksmalloc/ksmalloc.h>
@@ -128,9 +129,11 @@ static int create_in(const char *folder_path, const char *name)
 	file = ksm_os_create_file(folder, name, shared ? 0640 : 0600,
 				  shared ? (gid_t)ksm_options.stats_group : (gid_t)-1,
 				  SEGMENT_BYTES);
-	ksm_os_close(folder);
-	if (file >= 0)
+	if (file >= 0) {
 		snprintf(file_path, sizeof(file_path), "%s/%s", folder_path, name);
+		ksm_stale_remove(folder, &ksm_stat->header);
+	}
+	ksm_os_close(folder);
 	return file;
 }
 

@@ -43,7 +43,8 @@ bool ksm_stat_must_publish(void);
 
 /*
  * Turns the private memory into a file in the stats folder, or a memfd where
- * no folder can be written. The caller holds off all writers of statistics.
+ * no folder can be written, and removes the files of processes that have gone.
+ * The caller holds off all writers of statistics.
  */
 void ksm_stat_publish(void);
 
