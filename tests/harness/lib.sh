@@ -67,3 +67,20 @@ same_output() {
 	}
 	[[ -n $wanted ]] || fail "no output to compare: $*"
 }
+
+# hold_segment: starts a process with a segment, which waits until it is killed; its pid is $holder.
+hold_segment() {
+	local i
+	[[ -p $work/never ]] || mkfifo "$work/never"
+	# Nobody writes to it; it is opened for both so that the open does not wait either.
+	LD_PRELOAD=$KSM_LIBRARY /usr/bin/python3 -c 'blocks = [bytes(1 << 20) for i in range(4)]
+print(flush=True)
+input()' <>"$work/never" >"$work/ready" 2>&1 &
+	holder=$!
+	on_exit "kill -9 $holder 2>/dev/null"
+	for ((i = 0; i < 200; i++)); do
+		[[ -s $work/ready ]] && break
+		sleep 0.05
+	done
+	rm "$work/ready"
+}
