@@ -78,9 +78,9 @@ struct ksr_process {
 	struct ksr_counter_table counters; /* empty unless the kernel counts by site */
 	int counters_error;		   /* why they could not be read */
 	/*
-	 * false: a forked child that still maps its parent's segment, as it does
-	 * until its first large block. Its memory counts, the parent's counters
-	 * do not count a second time.
+	 * false: a forked child that still maps its parent's file, or shares its parent's
+	 * memory (vfork). Its memory counts, the parent's counters do not count a second
+	 * time.
 	 */
 	bool owner;
 };
@@ -118,6 +118,7 @@ struct ksr_site {
 
 struct ksr_rejected {
 	pid_t pid;
+	int error; /* as ksr_snapshot_create() tells them apart */
 	char why[KSR_WHY_BYTES];
 };
 

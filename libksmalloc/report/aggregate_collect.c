@@ -4,11 +4,13 @@
 #include "aggregate.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static int reject(struct ksr_report *report, pid_t pid, const char *why)
+static int reject(struct ksr_report *report, pid_t pid, int error, const char *why)
 {
 	struct ksr_rejected *larger = reallocarray(report->rejected, report->rejected_count + 1,
 						   sizeof(*report->rejected));
@@ -17,6 +19,7 @@ static int reject(struct ksr_report *report, pid_t pid, const char *why)
 		return -ENOMEM;
 	report->rejected = larger;
 	larger[report->rejected_count].pid = pid;
+	larger[report->rejected_count].error = error;
 	snprintf(larger[report->rejected_count].why, KSR_WHY_BYTES, "%s", why);
 	report->rejected_count++;
 	return 0;
@@ -43,9 +46,9 @@ static int append_process(struct ksr_report *report, const struct ksr_process *p
 	return 0;
 }
 
-/* Takes over the snapshot, also on failure. */
+/* Takes over the snapshot, also on failure. chosen: see collect_process(). */
 static int read_counters(const struct ksr_fs *fs, struct ksr_report *report,
-			 struct ksr_process *process)
+			 struct ksr_process *process, bool chosen)
 {
 	pid_t pid = process->snapshot.pid;
 	char why[KSR_WHY_BYTES];
@@ -67,8 +70,11 @@ static int read_counters(const struct ksr_fs *fs, struct ksr_report *report,
 	ksr_process_free(process);
 	if (error == -ENOMEM)
 		return error;
+	/* It ended in between. */
+	if (error == -ENOENT || error == -ESRCH)
+		return chosen ? reject(report, pid, -ESRCH, "has ended") : 0;
 	snprintf(why, sizeof(why), "cannot read its counters in /proc: %s", strerror(-error));
-	return reject(report, pid, why);
+	return reject(report, pid, error, why);
 }
 
 /*
@@ -86,17 +92,10 @@ static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *
 	error = ksr_snapshot_create(fs, pid, &process.snapshot, why);
 	if (error == -ENOMEM)
 		return error;
-	if (error == -ENOENT || error == -ESRCH) {
-		if (!chosen)
-			return 0;
-		return reject(
-			report, pid,
-			error == -ESRCH
-				? "there is no such process"
-				: "has no segment: it does not run under ksmalloc, or has not "
-				  "allocated a large block yet");
-	}
-	if (error && !chosen && error == -EACCES)
+	if (!chosen && (error == -ENOENT || error == -ESRCH))
+		return 0;
+	/* Of most processes of others nobody can tell whether they have one. */
+	if (!chosen && error == -EACCES && !process.snapshot.found)
 		return 0;
 	if (error && !chosen && selection->group_count) {
 		/* Nobody can tell which group it belongs to. */
@@ -104,12 +103,12 @@ static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *
 		return 0;
 	}
 	if (error)
-		return reject(report, pid, why);
+		return reject(report, pid, error, why);
 	if (!chosen && !wants_group(selection, process.snapshot.header.group)) {
 		ksr_snapshot_destroy(&process.snapshot);
 		return 0;
 	}
-	return read_counters(fs, report, &process);
+	return read_counters(fs, report, &process, chosen);
 }
 
 static bool is_collected(const struct ksr_report *report, pid_t pid)
@@ -169,25 +168,52 @@ static bool made_segment(const struct ksr_process *process,
 	       (status->inner_pid == 0 || status->inner_pid == header->pid);
 }
 
-/* Of the processes that map one segment, the one it was made by, else the first. */
-static void find_owners(struct ksr_report *report)
+/*
+ * Do the two share their memory, as a child of vfork(2) does with its parent until it executes a
+ * program? Segments in memory belong to one process otherwise, also when a child has a copy.
+ */
+static bool shares_memory(const struct ksr_process *child, const struct ksr_process *parent)
+{
+	return child->status.parent == parent->snapshot.pid &&
+	       syscall(SYS_kcmp, child->snapshot.pid, parent->snapshot.pid, KCMP_VM, 0, 0) == 0;
+}
+
+/* Of the processes that map one file, the one it was made by, else the first. */
+static bool owns_file(const struct ksr_report *report, size_t index)
+{
+	const struct ksr_snapshot *mine = &report->processes[index].snapshot;
+	bool first = true;
+	bool someone_else_did = false;
+
+	for (size_t k = 0; k < report->process_count; k++) {
+		const struct ksr_process *other = &report->processes[k];
+
+		if (k == index || other->snapshot.inode != mine->inode ||
+		    other->snapshot.device != mine->device)
+			continue;
+		first = first && index < k;
+		someone_else_did = someone_else_did || made_segment(other, &mine->header);
+	}
+	return made_segment(&report->processes[index], &mine->header) ||
+	       (first && !someone_else_did);
+}
+
+static bool owns_memory(const struct ksr_fs *fs, const struct ksr_report *report, size_t index)
+{
+	for (size_t k = 0; k < report->process_count && fs->live; k++) {
+		if (shares_memory(&report->processes[index], &report->processes[k]))
+			return false;
+	}
+	return true;
+}
+
+static void find_owners(const struct ksr_fs *fs, struct ksr_report *report)
 {
 	for (size_t i = 0; i < report->process_count; i++) {
-		const struct ksr_snapshot *mine = &report->processes[i].snapshot;
-		bool first = true;
-		bool someone_else_did = false;
+		struct ksr_process *process = &report->processes[i];
 
-		for (size_t k = 0; k < report->process_count; k++) {
-			const struct ksr_process *other = &report->processes[k];
-
-			if (k == i || other->snapshot.inode != mine->inode ||
-			    other->snapshot.device != mine->device)
-				continue;
-			first = first && i < k;
-			someone_else_did = someone_else_did || made_segment(other, &mine->header);
-		}
-		report->processes[i].owner = made_segment(&report->processes[i], &mine->header) ||
-					     (first && !someone_else_did);
+		process->owner = process->snapshot.inode ? owns_file(report, i) :
+							   owns_memory(fs, report, i);
 	}
 }
 
@@ -197,6 +223,6 @@ int ksr_report_collect(const struct ksr_fs *fs, const struct ksr_selection *sele
 	int error = collect_all(fs, selection, report);
 
 	if (!error)
-		find_owners(report);
+		find_owners(fs, report);
 	return error;
 }

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * There are three ways to the bytes of a segment, tried in this order: the file
- * under the process's root, accepted only when it is the very inode that maps
- * shows; the kernel's link in map_files, which needs a capability but also
- * works for memfds and deleted files; the memory of the process itself.
- * All three end in the same permission check of the kernel, that of ptrace.
- */
+/* The checks of a copy, and its records; how it is made is in snapshot_read.c. */
 #define _GNU_SOURCE
 #include "snapshot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
-/* Several times what the tables of this version can fill. */
-#define SEGMENT_LIMIT (32 * KSM_MIB)
-
-/* The program puts this behind the name of an unlinked file. */
-#define DELETED " (deleted)"
 
 struct table_rule {
 	const char *name;
@@ -239,173 +224,6 @@ int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment
 	return error;
 }
 
-/* The last component decides, and memfds have a name of the kernel's form "/memfd:NAME". */
-static bool is_segment_path(const char *path, size_t bytes)
-{
-	static const char memfd[] = "/memfd:" KSMALLOC_SEGMENT_PREFIX;
-	static const char prefix[] = "/" KSMALLOC_SEGMENT_PREFIX;
-	const char *slash;
-
-	if (bytes == 0 || path[0] != '/')
-		return false;
-	if (bytes >= sizeof(memfd) - 1 && memcmp(path, memfd, sizeof(memfd) - 1) == 0)
-		return true;
-	slash = memrchr(path, '/', bytes);
-	return (size_t)(path + bytes - slash) >= sizeof(prefix) - 1 &&
-	       memcmp(slash, prefix, sizeof(prefix) - 1) == 0;
-}
-
-bool ksr_snapshot_is_mapped(const struct ksr_text *maps, struct ksr_map_line *map)
-{
-	size_t position = 0;
-	const char *line;
-	size_t bytes;
-
-	/* A process that we have just looked at may have a thousand lines: skip those without. */
-	if (!memmem(maps->data, maps->size, KSMALLOC_SEGMENT_PREFIX,
-		    sizeof(KSMALLOC_SEGMENT_PREFIX) - 1))
-		return false;
-	while (ksr_text_line(maps, &position, &line, &bytes)) {
-		if (ksr_map_line_parse(line, bytes, map) && map->offset == 0 &&
-		    is_segment_path(map->path, map->path_bytes))
-			return true;
-	}
-	return false;
-}
-
-static void copy_path(struct ksr_snapshot *snapshot, const struct ksr_map_line *map)
-{
-	size_t bytes = map->path_bytes;
-	size_t suffix = sizeof(DELETED) - 1;
-
-	if (bytes > suffix && memcmp(map->path + bytes - suffix, DELETED, suffix) == 0)
-		bytes -= suffix;
-	snapshot->path[0] = '\0';
-	if (bytes < sizeof(snapshot->path) && memcmp(map->path, "/memfd:", 7) != 0) {
-		memcpy(snapshot->path, map->path, bytes);
-		snapshot->path[bytes] = '\0';
-	}
-}
-
-/* A descriptor of the segment's file and its size, or -errno. */
-static int open_file(const struct ksr_fs *fs, pid_t pid, const struct ksr_snapshot *snapshot,
-		     const struct ksr_map_line *map, size_t *size)
-{
-	struct stat status;
-	int fd = -ENOENT;
-
-	if (snapshot->path[0]) {
-		fd = ksr_fs_open_in_process(fs, pid, snapshot->path, &status);
-		if (fd >= 0 && fs->live &&
-		    (status.st_ino != map->inode || major(status.st_dev) != map->major ||
-		     minor(status.st_dev) != map->minor)) {
-			close(fd);
-			fd = -ESTALE;
-		}
-	}
-	if (fd < 0 && fs->live) {
-		fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-				 map->begin, map->end);
-		if (fd >= 0 && (fstat(fd, &status) || !S_ISREG(status.st_mode))) {
-			close(fd);
-			fd = -EINVAL;
-		}
-	}
-	if (fd >= 0)
-		*size = (size_t)ksm_min((uint64_t)status.st_size, SEGMENT_LIMIT + 1);
-	return fd;
-}
-
-static int read_exactly(int fd, unsigned char *data, size_t from, size_t to, uint64_t base)
-{
-	while (from < to) {
-		ssize_t got = pread(fd, data + from, to - from, (off_t)(base + from));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			return -ENODATA;
-		from += (size_t)got;
-	}
-	return 0;
-}
-
-/* The header goes first: see the invariant about counts in the header file. */
-static int copy_bytes(struct ksr_snapshot *snapshot, int fd, size_t size, uint64_t base)
-{
-	size_t head = (size_t)ksm_min(size, sizeof(struct ksmalloc_segment_header));
-	int error;
-
-	snapshot->data = malloc(size ? size : 1);
-	if (!snapshot->data)
-		return -ENOMEM;
-	snapshot->size = size;
-	error = read_exactly(fd, snapshot->data, 0, head, base);
-	return error ? error : read_exactly(fd, snapshot->data, head, size, base);
-}
-
-static int copy_segment(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
-			const struct ksr_map_line *map, char *why)
-{
-	uint64_t base = 0;
-	size_t size = 0;
-	int fd = open_file(fs, snapshot->pid, snapshot, map, &size);
-	int error;
-
-	if (fd < 0 && fs->live) {
-		fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/mem", (int)snapshot->pid);
-		base = map->begin;
-		size = (size_t)ksm_min(map->end - map->begin, SEGMENT_LIMIT + 1);
-	}
-	if (fd < 0) {
-		snprintf(why, KSR_WHY_BYTES, "cannot open its segment: %s", strerror(-fd));
-		return fd;
-	}
-	if (size > SEGMENT_LIMIT)
-		error = refuse(why, "segment is larger than %" PRIu64 " bytes", SEGMENT_LIMIT);
-	else
-		error = copy_bytes(snapshot, fd, size, base);
-	if (error && !why[0])
-		snprintf(why, KSR_WHY_BYTES, "cannot read its segment: %s", strerror(-error));
-	close(fd);
-	return error;
-}
-
-int ksr_snapshot_create(const struct ksr_fs *fs, pid_t pid, struct ksr_snapshot *snapshot,
-			char why[KSR_WHY_BYTES])
-{
-	struct ksr_map_line map;
-	struct ksr_text maps;
-	int error;
-
-	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->pid = pid;
-	why[0] = '\0';
-	error = ksr_fs_read(fs, &maps, "proc/%d/maps", (int)pid);
-	if (error) {
-		snprintf(why, KSR_WHY_BYTES, "cannot read /proc/%d/maps: %s", (int)pid,
-			 strerror(-error));
-		return error == -ENOENT ? -ESRCH : error;
-	}
-	if (!ksr_snapshot_is_mapped(&maps, &map)) {
-		ksr_text_free(&maps);
-		return -ENOENT;
-	}
-	snapshot->device = ((uint64_t)map.major << 32) | map.minor;
-	snapshot->inode = map.inode;
-	copy_path(snapshot, &map);
-	error = copy_segment(fs, snapshot, &map, why);
-	ksr_text_free(&maps);
-	if (!error)
-		error = ksr_snapshot_validate(snapshot->data, snapshot->size, &snapshot->header,
-					      why);
-	if (error)
-		ksr_snapshot_destroy(snapshot);
-	return error;
-}
-
 void ksr_snapshot_destroy(struct ksr_snapshot *snapshot)
 {
 	free(snapshot->data);
@@ -440,6 +258,23 @@ bool ksr_snapshot_module(const struct ksr_snapshot *snapshot, uint32_t index,
 		return false;
 	memcpy(module, record(snapshot, &snapshot->header.modules, index), sizeof(*module));
 	return true;
+}
+
+void ksr_snapshot_set_path(struct ksr_snapshot *snapshot, uint32_t index, const char *path)
+{
+	struct ksmalloc_segment_table *strings = &snapshot->header.strings;
+	const struct ksmalloc_segment_table *modules = &snapshot->header.modules;
+	uint32_t place = strings->count;
+	size_t bytes = strlen(path) + 1;
+
+	/* Validation has seen to it that what is counted lies inside. */
+	if (bytes > strings->capacity - place || bytes > snapshot->size - strings->offset - place)
+		return;
+	memcpy(snapshot->data + strings->offset + place, path, bytes);
+	memcpy(snapshot->data + modules->offset + (uint64_t)index * modules->stride +
+		       offsetof(struct ksmalloc_segment_module, path_string),
+	       &place, sizeof(place));
+	strings->count += (uint32_t)bytes;
 }
 
 const char *ksr_snapshot_string(const struct ksr_snapshot *snapshot, uint32_t offset)

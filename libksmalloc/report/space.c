@@ -442,21 +442,24 @@ int ksr_space_create(const struct ksr_fs *fs, pid_t pid, struct ksr_space *space
 	memset(space, 0, sizeof(*space));
 	space->pid = pid;
 	space->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	space->segment_error = ksr_snapshot_create(fs, pid, &space->snapshot, why);
+	/* What has no segment can be looked at all the same. */
+	if (space->segment_error == -ESRCH || space->segment_error == -EACCES ||
+	    space->segment_error == -ENOMEM)
+		return space->segment_error;
+	space->has_segment = space->segment_error == 0;
+	why[0] = '\0';
 	error = ksr_status_read(fs, pid, &space->status);
 	if (error) {
-		snprintf(why, KSR_WHY_BYTES, "there is no such process");
-		return error;
+		ksr_space_destroy(space);
+		snprintf(why, KSR_WHY_BYTES, "has ended");
+		return -ESRCH;
 	}
-	space->has_segment = ksr_snapshot_create(fs, pid, &space->snapshot, why) == 0;
-	why[0] = '\0';
 	ksr_identity_read(fs, pid, &space->status, &space->identity);
 	error = read_ranges(fs, space);
 	if (error) {
-		snprintf(why, KSR_WHY_BYTES, "cannot read its mappings: %s%s", strerror(-error),
-			 error == -EACCES || error == -EPERM
-				 ? "; reading needs the permission of ptrace"
-				 : "");
 		ksr_space_destroy(space);
+		error = ksr_process_why(fs, pid, error, why);
 	}
 	return error;
 }

@@ -82,6 +82,7 @@ struct ksr_stacks {
 struct ksr_space {
 	pid_t pid;
 	bool has_segment;
+	int segment_error; /* why not, as ksr_snapshot_create() tells it */
 	struct ksr_snapshot snapshot; /* valid with has_segment */
 	struct ksr_status status;
 	struct ksr_identity identity;

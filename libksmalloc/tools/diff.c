@@ -3,9 +3,12 @@
 #define _GNU_SOURCE
 #include "command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "diff_render.h"
 #include "diff_stop.h"
@@ -118,6 +121,20 @@ static int scan(const struct ksr_command *command, const struct diff_options *ch
 	return show_scanned(command, chosen, fs, diff);
 }
 
+/* Memory needs more rights than what was read so far, where Yama restricts ptrace. */
+static int check_memory(const struct ksr_command *command, const struct ksr_fs *fs, pid_t pid)
+{
+	int fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/mem", (int)pid);
+	char why[KSR_WHY_BYTES];
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	ksr_process_why(fs, pid, fd, why);
+	return ksr_failure(command, "process %d: %s", (int)pid, why);
+}
+
 static int compare(const struct ksr_command *command, const struct diff_options *chosen,
 		   const struct ksr_fs *fs, const pid_t pids[2])
 {
@@ -133,6 +150,8 @@ static int compare(const struct ksr_command *command, const struct diff_options 
 		else
 			created++;
 	}
+	for (int i = 0; i < 2 && !status; i++)
+		status = check_memory(command, fs, pids[i]);
 	if (!status && ksr_diff_create(&spaces[0], &spaces[1], &diff))
 		status = ksr_failure(command, "out of memory");
 	else if (!status) {

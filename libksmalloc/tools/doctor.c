@@ -55,6 +55,16 @@ void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *k
 	larger[findings->count++] = (struct ksr_finding){level, key, text, copy};
 }
 
+void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const char *key, pid_t pid,
+		  const char *why, const char *advice)
+{
+	const char *semicolon = strstr(why, "; ");
+	int length = (int)(semicolon ? semicolon - why : (ptrdiff_t)strlen(why));
+
+	ksr_find(findings, level, key, semicolon ? semicolon + 2 : advice, "process %d: %.*s",
+		 (int)pid, length, why);
+}
+
 void ksr_findings_free(struct ksr_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++) {

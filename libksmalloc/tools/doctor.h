@@ -38,6 +38,12 @@ struct ksr_findings {
 
 void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
 	      const char *advice, const char *format, ...) KSM_PRINTF(5, 6);
+/*
+ * The same for a process, of which why says what is the matter and then, behind a semicolon, what to
+ * do (ksr_snapshot_create()); advice is for those that do not say.
+ */
+void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const char *key, pid_t pid,
+		  const char *why, const char *advice);
 void ksr_findings_free(struct ksr_findings *findings);
 
 /* doctor_kernel.c: KSM and the settings of the machine, and what this process may call. */

@@ -69,9 +69,8 @@ static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *m
 	memset(member, 0, sizeof(*member));
 	member->pid = pid;
 	if (ksr_space_create(fs, pid, &member->space, why)) {
-		ksr_find(findings, KSR_LEVEL_WARN, "member",
-			 "run the command as the user of that process, or as root",
-			 "process %d: %s", (int)pid, why);
+		ksr_find_why(findings, KSR_LEVEL_WARN, "member", pid, why,
+			     "name processes that run");
 		return false;
 	}
 	if (ksr_fs_read(fs, &member->environment, "proc/%d/environ", (int)pid))
@@ -153,12 +152,14 @@ static bool is_shared(const struct ksr_member *member)
 static void check_layout(const struct ksr_members *members, struct ksr_findings *findings)
 {
 	size_t shared = 0;
+	size_t with_segment = 0;
 	uint64_t taken = 0;
 
 	for (size_t i = 0; i < members->count; i++) {
 		const struct ksmalloc_segment_header *header = header_of(&members->list[i]);
 
 		shared += is_shared(&members->list[i]);
+		with_segment += header != NULL;
 		taken += header ? header->stats.place_taken_total : 0;
 		if (header && header->stats.layout_errno)
 			ksr_find(findings, KSR_LEVEL_BAD, "layout_errno",
@@ -168,15 +169,21 @@ static void check_layout(const struct ksr_members *members, struct ksr_findings 
 				 (int)members->list[i].pid,
 				 strerror((int)ksm_min(header->stats.layout_errno, 4095)));
 	}
-	if (shared < members->count)
+	if (with_segment < members->count)
+		ksr_find(findings, KSR_LEVEL_BAD, "segment",
+			 "start all of them with 'ksmalloc run --layout=shared --group=NAME'",
+			 "%zu of %zu processes have no segment: they do not run under ksmalloc, or "
+			 "KSMALLOC_STATS is 0",
+			 members->count - with_segment, members->count);
+	if (shared < with_segment)
 		ksr_find(findings, KSR_LEVEL_BAD, "layout",
 			 "start all of them with 'ksmalloc run --layout=shared --group=NAME'; else "
 			 "pages with pointers do not merge",
-			 "%zu of %zu processes have not the shared layout", members->count - shared,
+			 "%zu of %zu processes have not the shared layout", with_segment - shared,
 			 members->count);
-	else
+	else if (with_segment)
 		ksr_find(findings, KSR_LEVEL_OK, "layout", "",
-			 "all %zu processes have the shared layout", shared);
+			 "all %zu processes with a segment have the shared layout", shared);
 	if (taken)
 		ksr_find(findings, KSR_LEVEL_WARN, "place_taken",
 			 "addresses after such a place are equal only where the same was in the "
@@ -342,7 +349,7 @@ static pid_t *group_pids(const struct ksr_fs *fs, const char *group, size_t *cou
 		pids[(*count)++] = report.processes[i].snapshot.pid;
 	if (report.unreadable)
 		ksr_find(findings, KSR_LEVEL_WARN, "unreadable",
-			 "run the command as the user of these processes, or as root",
+			 "'ksmalloc doctor' without a group says why",
 			 "%zu segments could not be read; nobody can tell their groups",
 			 report.unreadable);
 	ksr_report_destroy(&report);

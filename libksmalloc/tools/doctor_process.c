@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "doctor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,9 @@ static const struct failure failures[] = {
 	 "EPERM: let the seccomp profile allow madvise; EINVAL: the kernel has no KSM; ENOMEM or "
 	 "EAGAIN: raise vm.max_map_count"},
 	{"segment_failed", COUNTER(segment_failed_total), COUNTER(segment_errno), KSR_LEVEL_WARN,
-	 "time(s) a segment file could not be made; memory is used instead",
-	 "give the process a folder of its own with KSMALLOC_STATS_DIR"},
+	 "time(s) the segment could not be marked, or its file not be made",
+	 "give the process a folder of its own with KSMALLOC_STATS_DIR, or a kernel and a sandbox with "
+	 "memfd_create(2)"},
 	{"grow_failed", COUNTER(grow_failed_total), 0, KSR_LEVEL_WARN,
 	 "time(s) a slot could not grow; the block went to the heap",
 	 "raise the memory limit or vm.max_map_count"},
@@ -112,12 +114,26 @@ static void check_without_segment(const struct ksr_fs *fs, bool everyone,
 		if (maps_library(&maps) && !ksr_snapshot_is_mapped(&maps, &map))
 			ksr_find(
 				findings, KSR_LEVEL_OK, "no_segment", "",
-				"process %d has the library but no segment: it has placed no block "
-				"yet, or KSMALLOC_STATS is 0",
+				"process %d has the library but no segment that is marked: "
+				"KSMALLOC_STATS is 0, or memfd_create(2) failed",
 				(int)pids[i]);
 		ksr_text_free(&maps);
 	}
 	free(pids);
+}
+
+/* Where only root may look into memory, segments have to be files: 'ksmalloc run' sees to it. */
+static void check_ptrace(const struct ksr_fs *fs, struct ksr_findings *findings)
+{
+	uint64_t scope = 0;
+
+	if (ksr_fs_read_u64(fs, &scope, "proc/sys/kernel/yama/ptrace_scope") || scope == 0 ||
+	    geteuid() == 0)
+		return;
+	ksr_find(findings, KSR_LEVEL_OK, "ptrace_scope", "",
+		 "kernel.yama.ptrace_scope is %" PRIu64
+		 ": you can read segments that are files only, as 'ksmalloc run' makes them",
+		 scope);
 }
 
 void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings)
@@ -134,11 +150,12 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 		check_maps(&report.processes[i], most, findings);
 	}
 	for (size_t i = 0; i < report.rejected_count; i++)
-		ksr_find(findings, KSR_LEVEL_WARN, "segment_rejected",
-			 "run the command as the user of that process, or as root; a segment that "
-			 "is "
-			 "damaged tells of an error in the program",
-			 "process %d: %s", (int)report.rejected[i].pid, report.rejected[i].why);
+		ksr_find_why(findings, KSR_LEVEL_WARN,
+			     report.rejected[i].error == -EACCES ? "segment_denied" :
+								   "segment_rejected",
+			     report.rejected[i].pid, report.rejected[i].why,
+			     "a segment that is damaged tells of an error in the program");
+	check_ptrace(fs, findings);
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",
 		 "%zu processes publish a segment; vm.max_map_count is %" PRIu64,
 		 report.process_count, most);

@@ -312,7 +312,7 @@ static int scan_process(struct scan *scan)
 	return error;
 }
 
-static int note_failure(struct ksr_estimate *estimate, pid_t pid, int error)
+static int note_failure(const struct ksr_fs *fs, struct ksr_estimate *estimate, pid_t pid, int error)
 {
 	struct ksr_rejected *larger =
 		reallocarray(estimate->failed, estimate->failed_count + 1, sizeof(*larger));
@@ -321,9 +321,8 @@ static int note_failure(struct ksr_estimate *estimate, pid_t pid, int error)
 		return -ENOMEM;
 	estimate->failed = larger;
 	larger[estimate->failed_count].pid = pid;
-	snprintf(larger[estimate->failed_count].why, KSR_WHY_BYTES,
-		 "cannot read its memory: %s; reading needs the permission of ptrace",
-		 strerror(-error));
+	larger[estimate->failed_count].error =
+		ksr_process_why(fs, pid, error, larger[estimate->failed_count].why);
 	estimate->failed_count++;
 	return 0;
 }
@@ -341,7 +340,7 @@ static int scan_all(struct scan *scan, const pid_t *pids, size_t count)
 		error = scan_process(scan);
 		if (error == -ENOMEM)
 			return error;
-		if (error && note_failure(estimate, pids[i], error))
+		if (error && note_failure(scan->fs, estimate, pids[i], error))
 			return -ENOMEM;
 		estimate->processes += error == 0;
 	}

@@ -82,6 +82,24 @@ static int show(const struct ksr_command *command, const struct ksr_fs *fs,
 	return report->process_count ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 
+/* Of processes that were named by number there are notes already. */
+static void say_none(const struct ksr_selection *selection, const struct ksr_report *report)
+{
+	for (size_t i = 0; i < selection->group_count; i++)
+		fprintf(stderr,
+			"ksmalloc report: no process of group '%s' was found%s; 'ksmalloc report' "
+			"shows those of all groups\n",
+			selection->groups[i],
+			report->unreadable ? " among those that can be read" : "");
+	if (selection->pid_count || selection->group_count)
+		return;
+	fputs(report->rejected_count
+		      ? "ksmalloc report: no segment can be read, see below\n"
+		      : "ksmalloc report: no process with a segment was found; start programs with "
+			"'ksmalloc run'\n",
+	      stderr);
+}
+
 static int report_processes(const struct ksr_command *command, const struct report_options *chosen,
 			    const struct ksr_selection *selection)
 {
@@ -98,10 +116,7 @@ static int report_processes(const struct ksr_command *command, const struct repo
 		status = ksr_failure(command, "cannot read processes: %s", strerror(-error));
 	} else {
 		if (report.process_count == 0)
-			fputs("ksmalloc report: no process with a segment was found; start "
-			      "programs "
-			      "with 'ksmalloc run'\n",
-			      stderr);
+			say_none(selection, &report);
 		status = show(command, &fs, chosen, &report);
 		ksr_report_destroy(&report);
 	}

@@ -247,6 +247,30 @@ Test(snapshot, test_string_outside_is_empty, .init = build)
 	cr_assert_str_eq(ksr_snapshot_string(&snapshot, 1), "/usr/bin/program");
 }
 
+Test(snapshot, test_a_path_is_put_where_there_is_room, .init = build)
+{
+	struct ksr_snapshot snapshot = {.data = bytes, .size = sizeof(bytes), .header = header};
+	struct ksmalloc_segment_module module;
+	uint32_t count = header.strings.count;
+
+	/* Neither beyond the table nor beyond the segment. */
+	snapshot.header.strings.capacity = count + 4;
+	ksr_snapshot_set_path(&snapshot, 0, "/usr");
+	cr_assert(ksr_snapshot_module(&snapshot, 0, &module));
+	cr_assert_str_eq(ksr_snapshot_string(&snapshot, module.path_string), "/usr/bin/program");
+	snapshot.header.strings.capacity = UINT32_MAX;
+	snapshot.size = header.strings.offset + count + 4;
+	ksr_snapshot_set_path(&snapshot, 0, "/usr");
+	cr_assert_eq(snapshot.header.strings.count, count);
+
+	snapshot.header.strings.capacity = count + 5;
+	snapshot.size++;
+	ksr_snapshot_set_path(&snapshot, 0, "/usr");
+	cr_assert(ksr_snapshot_module(&snapshot, 0, &module));
+	cr_assert_str_eq(ksr_snapshot_string(&snapshot, module.path_string), "/usr");
+	cr_assert_eq(snapshot.header.strings.count, count + 5);
+}
+
 static bool is_mapped(const char *line)
 {
 	struct ksr_text text = {.size = strlen(line)};
@@ -271,4 +295,46 @@ Test(snapshot, test_is_mapped_by_last_component)
 				"[anon:ksmalloc-segment.]\n"));
 	cr_assert_not(is_mapped("7f0000000000-7f0000004000 rw-s 00001000 00:1a 77   "
 				"/run/ksmalloc-segment.12\n"));
+}
+
+#define MARKER "7f0000000000-7f0000001000 ---p 00000000 00:01 77   /memfd:ksmalloc-segment (deleted)\n"
+
+Test(snapshot, test_memory_is_mapped_behind_its_marker)
+{
+	static char text[] = MARKER "7f0000001000-7f0000200000 rw-p 00000000 00:00 0 \n"
+				    "7f0000200000-7f0000201000 rw-p 00000000 00:00 0 \n";
+	const struct ksr_text maps = {.data = text, .size = sizeof(text) - 1};
+	struct ksr_map_line map;
+
+	cr_assert(ksr_snapshot_is_mapped(&maps, &map));
+	cr_assert_eq(map.begin, 0x7f0000001000);
+	cr_assert_eq(map.end, 0x7f0000200000);
+	cr_assert_eq(map.path_bytes, 0);
+	cr_assert(is_mapped(MARKER "7f0000001000-7f0000200000 rw-p 00000000 00:00 0    [anon:x]\n"));
+}
+
+Test(snapshot, test_file_goes_before_memory)
+{
+	static char text[] = MARKER "7f0000001000-7f0000200000 rw-p 00000000 00:00 0 \n"
+				    "7f0000300000-7f0000400000 rw-s 00000000 00:1a 78   /run/ksmalloc-segment.12\n";
+	const struct ksr_text maps = {.data = text, .size = sizeof(text) - 1};
+	struct ksr_map_line map;
+
+	cr_assert(ksr_snapshot_is_mapped(&maps, &map));
+	cr_assert_eq(map.begin, 0x7f0000300000);
+}
+
+Test(snapshot, test_what_looks_like_a_marker_is_none)
+{
+	/* Nothing behind it, something apart from it, no memory, and pages that can be read. */
+	cr_assert_not(is_mapped(MARKER));
+	cr_assert_not(is_mapped(MARKER "7f0000002000-7f0000200000 rw-p 00000000 00:00 0 \n"));
+	cr_assert_not(is_mapped(MARKER "7f0000001000-7f0000200000 rw-p 00000000 00:1a 7   /tmp/file\n"));
+	cr_assert_not(is_mapped(MARKER "7f0000001000-7f0000200000 r--p 00000000 00:00 0 \n"));
+	cr_assert_not(is_mapped("7f0000000000-7f0000001000 rw-p 00000000 00:01 77   "
+				"/memfd:ksmalloc-segment (deleted)\n"
+				"7f0000001000-7f0000200000 rw-p 00000000 00:00 0 \n"));
+	cr_assert_not(is_mapped("7f0000000000-7f0000001000 ---p 00000000 00:01 77   "
+				"/tmp/memfd:ksmalloc-segment (deleted)\n"
+				"7f0000001000-7f0000200000 rw-p 00000000 00:00 0 \n"));
 }

@@ -9,11 +9,14 @@
  *
  * What it is not: a protocol with locks. The writer never waits for a reader.
  *
- * Finding it: the mapping of a segment shows in /proc/PID/maps as a file whose
- * last path component begins with KSMALLOC_SEGMENT_PREFIX, or as
- * "/memfd:" KSMALLOC_SEGMENT_PREFIX. The name carries the pid only to keep two
- * files apart: inside a container it is another pid. Readers therefore go by
- * the mapping, never by the name and never by the pid that stands inside.
+ * Finding it: /proc/PID/maps has a page named "/memfd:" KSMALLOC_SEGMENT_MARKER, without rights;
+ * the segment begins where that page ends. It is private memory, which is read through
+ * /proc/PID/mem, or, where the user asked for it, a mapping of a file whose last path
+ * component begins with KSMALLOC_SEGMENT_PREFIX and which may be read instead: then what
+ * begins with start_time_ticks, pid_namespace and pid says who made it (0 in memory). The
+ * name carries the pid only to keep two files apart: inside a container it is another
+ * pid. Readers therefore go by the mapping, never by the name and never by the pid that
+ * stands inside.
  *
  * Invariants: tables only grow, an entry is complete before the count that
  * covers it is stored (release), and no entry but a counter or a state changes
@@ -35,7 +38,8 @@
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
 #define KSMALLOC_SEGMENT_VERSION	3u	/* 2 has no hints */
 #define KSMALLOC_SEGMENT_OLDEST		2u
-#define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."
+#define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
+#define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
 
 #define KSMALLOC_MAX_FRAMES		16u
 #define KSMALLOC_MAX_SITES		4096u	/* sites that are told apart; later ones count as "other" */
@@ -87,7 +91,7 @@ enum ksmalloc_stat_kind {
 	X(advise_errno, GAUGE, "errno of the last such failure, 0 if none")		\
 	X(name_failed_total, COUNTER, "Slots that could not be named")			\
 	X(hint_failed_total, COUNTER, "Hints that the kernel refused")			\
-	X(segment_failed_total, COUNTER, "Attempts to create a segment file that failed") \
+	X(segment_failed_total, COUNTER, "Attempts to mark the segment or to make its file that failed") \
 	X(segment_errno, GAUGE, "errno of the last such failure, 0 if none")		\
 	X(forks_total, COUNTER, "Times that this process is a fork away from its first ancestor") \
 	X(mmap_placed_total, COUNTER, "Mappings of the program that got a place of the shared layout") \
@@ -222,12 +226,15 @@ struct ksmalloc_segment_slot {
 	uint32_t flags;		/* Synchronization: atomic. */
 };
 
+/* The path of the module that is the program itself: readers put /proc/PID/exe in its place. */
+#define KSMALLOC_PROGRAM_PATH	"/proc/self/exe"
+
 struct ksmalloc_segment_module {
 	uint64_t bias;		/* run-time address less link-time address */
 	uint64_t begin;		/* lowest and highest mapped address at the time it was seen */
 	uint64_t end;
 	uint32_t path_string;	/* offset in the string table */
-	uint32_t build_id_bytes;	/* 0 if the file has none: the id is then made of its path and size */
+	uint32_t build_id_bytes;	/* 0 if the file has none: the id is then made of its path and first page */
 	uint8_t build_id[KSMALLOC_BUILD_ID_BYTES];
 };
 
