@@ -20,6 +20,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	/* Sanitizers insist on ranges of addresses that a group may have its libraries in. */
 	if (argv && environment && !ksm_aside())
 		ksm_layout_execute_again(argv, environment);
+	ksm_heap_publish();
 	ksm_image_refresh();
 }
 

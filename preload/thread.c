@@ -8,13 +8,13 @@
 #include "base.h"
 #include "heap.h"
 #include "layout.h"
+#include "os.h"
 #include "site.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <jemalloc/jemalloc.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	uint32_t ordinal;
-	sem_t *ready;	/* the creator waits for it in the shared layout; NULL else */
+	uint32_t *ready;	/* not 0: the creator goes on; NULL where it does not wait */
 };
 
 static create_function *next_create;
@@ -43,7 +43,9 @@ static void *run(void *argument)
 	ksm_site_set_thread_ordinal(start.ordinal);
 	if (start.ready) {
 		ksm_heap_bind_thread(start.ordinal);
-		sem_post(start.ready);
+		/* The creator may be gone between these two: nobody sleeps on the word then. */
+		__atomic_store_n(start.ready, 1, __ATOMIC_RELEASE);
+		ksm_os_wake(start.ready);
 	} else {
 		ksm_je_free(argument);
 	}
@@ -53,21 +55,20 @@ static void *run(void *argument)
 /*
  * In the shared layout the creator waits until the thread has taken what jemalloc needs for it.
  * Otherwise that and what the creator allocates next would change places from run to run. No
- * block goes from one thread to the other for the same reason.
+ * block goes from one thread to the other for the same reason. Not a semaphore: waiting for one
+ * is a cancellation point, which pthread_create(3) is not.
  */
 static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes, struct start *start)
 {
-	sem_t ready;
+	uint32_t ready = 0;
 	int error;
 
 	/* While a thread starts the library, large blocks of others are jemalloc's. */
 	ksm_heap_start();
-	sem_init(&ready, 0, 0);
 	start->ready = &ready;
 	error = next_create(thread, attributes, run, start);
-	while (!error && sem_wait(&ready) != 0)
-		;
-	sem_destroy(&ready);
+	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		ksm_os_wait(&ready, 0, 0);
 	return error;
 }
 

@@ -65,7 +65,7 @@ def group_prefix(bench, group, options):
 
 def group_folders(folder):
     """The seed of a group lies in the run-time folder and goes with it."""
-    return {"KSMALLOC_STATS_DIR": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    return {"XDG_RUNTIME_DIR": str(folder)}
 
 
 class Disturbed(BenchError):

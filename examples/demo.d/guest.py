@@ -99,7 +99,7 @@ def main():
         group.start_all([[PYTHON, str(worker), str(options.folder), str(options.own_mib), str(number)]
                          for number in range(options.workers)],
                         environment(options.build, GROUP) |
-                        {"KSMALLOC_ADVISE": "process", "KSMALLOC_STATS_DIR": "/tmp"})
+                        {"KSMALLOC_ADVISE": "process", "KSMALLOC_NAMES": "1"})
         result = measure(options, group)
         check_answers(group)
         group.check_alive()

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char prefix[] = "ksmalloc: ";
@@ -18,7 +19,8 @@ static const char prefix[] = "ksmalloc: ";
 static void write_line(const char *line, size_t length)
 {
 	while (length > 0) {
-		ssize_t done = write(STDERR_FILENO, line, length);
+		/* write(3) would be a cancellation point, see os_call.h. */
+		long done = syscall(SYS_write, STDERR_FILENO, line, length);
 
 		if (done < 0 && errno == EINTR)
 			continue;

@@ -68,8 +68,12 @@ void ksm_fork_after_raw_clone(void)
 
 int ksm_fork_init(void)
 {
+	static bool done;
 	void *page;
 
+	if (done)
+		return 0;
+	done = true;
 	if (ksm_os_map(&page, KSM_PAGE, false) != 0)
 		return -ENOMEM;
 	if (ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK) == 0) {

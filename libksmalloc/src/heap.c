@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <ksmalloc/ksmalloc.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +96,40 @@ void ksm_heap_bind_thread(uint32_t ordinal)
 		ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
 }
 
+/* Bytes that jemalloc has mapped. Synchronization: atomic. */
+static atomic_int_fast64_t mapped_bytes;
+
+/* What the segment's header says of addresses, and what was counted before there was one. */
+static void describe_layout(void)
+{
+	struct ksmalloc_segment_header *header = &ksm_stat->header;
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+	struct ksm_region_range mappings = ksm_region_all(KSM_REGION_MAPPINGS);
+
+	header->layout = ksm_layout_is_shared() ? KSMALLOC_LAYOUT_SHARED : KSMALLOC_LAYOUT_PRIVATE;
+	header->heap_base = heap.begin;
+	header->heap_bytes = heap.end - heap.begin;
+	header->mapping_base = mappings.begin;
+	header->mapping_bytes = mappings.end - mappings.begin;
+	ksm_stat_set(&header->stats.heap_mapped_bytes, (uint64_t)mapped_bytes);
+	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
+	ksm_mapping_publish();
+}
+
+/*
+ * What needs more of the kernel than memory: now, since a sandbox that the program puts itself into
+ * may forbid it later.
+ */
+KSM_COLD static void init_process(void)
+{
+	if (ksm_policy_has_patterns())
+		ksm_module_name_program();
+	if (ksm_stat_init() != 0)
+		return;
+	ksm_span_init(ksm_stat);
+	describe_layout();
+}
+
 /* jemalloc has not been called before. */
 KSM_COLD static void init_shared(void)
 {
@@ -120,6 +153,8 @@ void ksm_heap_init(char *const *environment)
 	ksm_hint_init();
 	if (ksm_layout_is_shared())
 		init_shared();
+	if (!ksm_aside())
+		init_process();
 	if (ksm_aside())
 		open_to_all();
 	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
@@ -131,31 +166,20 @@ void ksm_heap_init(char *const *environment)
 	atomic_store(&opened, START_DONE);
 }
 
-void ksm_heap_fini(void)
+void ksm_heap_publish(void)
 {
-	if (atomic_load(&started) == START_DONE)
-		ksm_stat_unlink();
+	/* Once blocks are placed, the next one that is does it, with all writers kept out. */
+	if (!ksm_stat || !ksm_stat_must_publish() || atomic_load(&started) != START_NONE)
+		return;
+	/* A child that is forked before it places a block must leave its parent's file. */
+	ksm_je_free(ksm_je_malloc(1));
+	if (ksm_fork_init() == 0)
+		ksm_stat_publish();
 }
 
-/* Bytes that jemalloc has mapped. Synchronization: atomic. */
-static atomic_int_fast64_t mapped_bytes;
-
-/* What the segment's header says of addresses, and what was counted before there was one. */
-static void describe_layout(void)
+void ksm_heap_fini(void)
 {
-	struct ksmalloc_segment_header *header = &ksm_stat->header;
-	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
-	struct ksm_region_range mappings = ksm_region_all(KSM_REGION_MAPPINGS);
-
-	header->layout = ksm_layout_is_shared() ? KSMALLOC_LAYOUT_SHARED : KSMALLOC_LAYOUT_PRIVATE;
-	header->span_base = ksm_gate.low;
-	header->span_bytes = ksm_gate.end - ksm_gate.low;
-	header->heap_base = heap.begin;
-	header->heap_bytes = heap.end - heap.begin;
-	header->mapping_base = mappings.begin;
-	header->mapping_bytes = mappings.end - mappings.begin;
-	ksm_stat_set(&header->stats.heap_mapped_bytes, (uint64_t)mapped_bytes);
-	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
+	ksm_stat_unlink();
 }
 
 static int start_parts(void)
@@ -164,9 +188,8 @@ static int start_parts(void)
 
 	/* jemalloc registers its fork handlers at its first call, and must come before ours. */
 	ksm_je_free(ksm_je_malloc(1));
-	error = ksm_stat_init();
-	if (error)
-		return error;
+	if (!ksm_stat)
+		return -ENOMEM;
 	error = ksm_site_init();
 	if (error)
 		return error;
@@ -177,10 +200,9 @@ static int start_parts(void)
 	error = ksm_fork_init();
 	if (error)
 		return error;
-	ksm_span_init(ksm_stat);
 	ksm_span_open();
-	describe_layout();
-	ksm_mapping_publish();
+	ksm_stat->header.span_base = ksm_gate.low;
+	ksm_stat->header.span_bytes = ksm_gate.end - ksm_gate.low;
 	return 0;
 }
 
@@ -204,7 +226,7 @@ KSM_COLD bool ksm_heap_start(void)
 
 bool ksm_heap_start_wait(void)
 {
-	enum { TURNS = 10000 };
+	enum { TURNS = 1000 };
 
 	/* It has an end: in a forked child the thread that was at it does not exist. */
 	for (int i = 0; i < TURNS; i++) {
@@ -212,7 +234,7 @@ bool ksm_heap_start_wait(void)
 			return true;
 		if (atomic_load(&started) != START_RUNNING && atomic_load(&opened) != START_RUNNING)
 			return false;
-		sched_yield();
+		ksm_os_pause();
 	}
 	return false;
 }
@@ -447,7 +469,7 @@ static void count_mapped(int64_t bytes)
 {
 	int64_t total = atomic_fetch_add_explicit(&mapped_bytes, bytes, memory_order_relaxed) + bytes;
 
-	if (atomic_load_explicit(&started, memory_order_acquire) == START_DONE)
+	if (ksm_stat)
 		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
 }
 

@@ -23,6 +23,9 @@
 /* Reads the options and opens the gate. environment may be NULL when it is not known yet. */
 KSM_COLD void ksm_heap_init(char *const *environment);
 
+/* Makes the segment a file where the user asked for one: when it is clear that the process stays. */
+void ksm_heap_publish(void);
+
 /*
  * Sets up what large blocks need, unless that is done. Returns true if blocks
  * can be placed; false if that failed or another thread is just at it.

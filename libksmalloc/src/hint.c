@@ -29,35 +29,19 @@ static int advise_process(void *addr, size_t length)
 	return 0;
 }
 
-/* What every process begins with: most never advise anything and need not ask the kernel. */
-static const struct ksm_hint_ops hint_unknown = { "unknown", NULL, NULL };
-static const struct ksm_hint_ops hint_process_unknown = { "process", NULL, NULL };
-
 static const struct ksm_hint_ops hint_prctl = { "prctl", advise_madvise, ksm_os_hint };
 static const struct ksm_hint_ops hint_madvise = { "madvise", advise_madvise, NULL };
 static const struct ksm_hint_ops hint_process_prctl = { "process+prctl", advise_process, ksm_os_hint };
 static const struct ksm_hint_ops hint_process = { "process", advise_process, NULL };
 static const struct ksm_hint_ops hint_none = { "none", advise_none, NULL };
 
-static _Atomic(const struct ksm_hint_ops *) backend = &hint_unknown;
+static _Atomic(const struct ksm_hint_ops *) backend = &hint_madvise;
 static bool covers_process; /* Synchronization: written before there are threads. */
-static atomic_bool can_name = true;
+static atomic_bool can_name; /* and is asked to */
 
-/* The back end, after the kernel was asked what it can. */
 static const struct ksm_hint_ops *chosen(void)
 {
-	const struct ksm_hint_ops *ops = atomic_load_explicit(&backend, memory_order_relaxed);
-	bool hints;
-
-	if (ksm_likely(ops != &hint_unknown && ops != &hint_process_unknown))
-		return ops;
-	hints = ksm_os_hint(NULL, 0, 0) == 0;
-	if (covers_process)
-		ops = hints ? &hint_process_prctl : &hint_process;
-	else
-		ops = hints ? &hint_prctl : &hint_madvise;
-	atomic_store(&backend, ops);
-	return ops;
+	return atomic_load_explicit(&backend, memory_order_relaxed);
 }
 
 /* The first pieces of the region heap are mapped before there is a segment to count in. */
@@ -76,8 +60,12 @@ void ksm_hint_init(void)
 {
 	/* Where the kernel cannot do that, slots are advised one by one. */
 	covers_process = ksm_options.advise == KSM_ADVISE_PROCESS && ksm_os_merge_process() == 0;
-	if (covers_process)
-		atomic_store(&backend, &hint_process_unknown);
+	/* The one call by which the kernel is asked: later a sandbox may forbid it. */
+	if (ksm_os_hint(NULL, 0, 0) == 0)
+		atomic_store(&backend, covers_process ? &hint_process_prctl : &hint_prctl);
+	else
+		atomic_store(&backend, covers_process ? &hint_process : &hint_madvise);
+	atomic_store(&can_name, ksm_options.names);
 }
 
 bool ksm_hint_covers_process(void)

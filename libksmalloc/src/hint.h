@@ -5,7 +5,7 @@
  * What it is: one call for a range that is newly mapped and not yet touched,
  * behind a table of operations for each kind of kernel:
  *   prctl          MADV_MERGEABLE and PR_SET_VMA_KSM_HINT: site, priority and stability, for
- *                  a kernel with kernel/'s patches, asked once
+ *                  a kernel with kernel/'s patches, asked at load
  *   madvise        MADV_MERGEABLE, any kernel with KSM
  *   process        PR_SET_MEMORY_MERGE marked all memory, now and later (Linux 6.4)
  *   process+prctl  the same, and hints
@@ -46,7 +46,7 @@ bool ksm_hint_advise(void *addr, size_t length);
  */
 uint64_t ksm_hint_word(uint64_t site, uint64_t priority, enum ksmalloc_stability stability, bool peers);
 
-/* True if the kernel takes hints; asks it if nothing was advised before. */
+/* True if the kernel takes hints. */
 bool ksm_hint_is_taken(void);
 
 /*
@@ -67,7 +67,7 @@ void ksm_hint_exempt(void *addr, size_t length);
  */
 void ksm_hint_small_pages(void *addr, size_t length);
 
-/* Names a mapping in /proc/PID/maps where the kernel can. */
+/* Names a mapping in /proc/PID/maps, where the option says so and the kernel can. */
 void ksm_hint_name(void *addr, size_t length, const char *name);
 
 /* The name of the back end in use. */

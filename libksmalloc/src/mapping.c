@@ -8,7 +8,6 @@
 #include "stat.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,11 +52,11 @@ void ksm_mapping_publish(void)
  */
 static bool enter(void)
 {
-	for (int tries = 0; tries < 1000; tries++) {
+	for (int tries = 0; tries < 300; tries++) {
 		if (!atomic_flag_test_and_set_explicit(&mappings.busy, memory_order_acquire))
 			return true;
 		if (tries > 100)
-			sched_yield();
+			ksm_os_pause();
 	}
 	atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
 	return false;

@@ -40,6 +40,20 @@ static struct {
 	atomic_uint generation;
 } modules = { .lock = PTHREAD_MUTEX_INITIALIZER, .stale = true };
 
+/*
+ * Of the main program, which has no name in the loader's list. Readers know which file this is, and
+ * the link costs a process more than all else that is done at load. Synchronization: written at load.
+ */
+static char program_path[512] = KSMALLOC_PROGRAM_PATH;
+
+void ksm_module_name_program(void)
+{
+	char path[sizeof(program_path)];
+
+	if (ksm_os_read_link(KSMALLOC_PROGRAM_PATH, path, sizeof(path)) > 0)
+		memcpy(program_path, path, sizeof(path));
+}
+
 void ksm_module_invalidate(void)
 {
 	pthread_mutex_lock(&modules.lock);
@@ -95,24 +109,29 @@ static void describe(const struct dl_phdr_info *info, struct ksmalloc_segment_mo
 	}
 }
 
-/*
- * The main program has no name in the loader's list. The path is looked up
- * before the lock is taken: it costs a system call.
- */
-static const char *path_of(const struct dl_phdr_info *info, char *buffer, size_t room)
+static const char *path_of(const struct dl_phdr_info *info)
 {
-	if (info->dlpi_name && info->dlpi_name[0])
-		return info->dlpi_name;
-	if (ksm_os_read_link("/proc/self/exe", buffer, room) > 0)
-		return buffer;
-	return "";
+	return info->dlpi_name && info->dlpi_name[0] ? info->dlpi_name : program_path;
 }
 
-/* A file without a build-id is told apart by its path and its size. */
-static void substitute_identity(struct ksmalloc_segment_module *module, const char *path)
+/*
+ * A file without a build-id is told apart by its path, but for the program, and by how it begins:
+ * the headers tell its size, what it needs and what it defines. They are read where they are mapped.
+ */
+static void substitute_identity(struct ksmalloc_segment_module *module,
+				const struct dl_phdr_info *info)
 {
-	uint64_t parts[2] = { XXH3_64bits(path, strlen(path)), ksm_os_file_size(path) };
+	const char *name = info->dlpi_name ? info->dlpi_name : "";
+	uint64_t parts[2] = { XXH3_64bits(name, strlen(name)), 0 };
 
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type == PT_LOAD && header->p_offset == 0 &&
+		    (header->p_flags & (PF_R | PF_W)) == PF_R)
+			parts[1] = XXH3_64bits((const void *)(info->dlpi_addr + header->p_vaddr),
+					       ksm_min(header->p_filesz, KSM_PAGE));
+	}
 	memcpy(module->build_id, parts, sizeof(parts));
 }
 
@@ -148,7 +167,6 @@ static void note_module(const struct ksmalloc_segment_module *module, const char
 static int visit(struct dl_phdr_info *info, size_t size, void *first)
 {
 	struct ksmalloc_segment_module module;
-	char buffer[512];
 	const char *path;
 	bool known;
 
@@ -168,9 +186,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *first)
 		return 1;
 
 	describe(info, &module);
-	path = path_of(info, buffer, sizeof(buffer));
+	path = path_of(info);
 	if (module.build_id_bytes == 0)
-		substitute_identity(&module, path);
+		substitute_identity(&module, info);
 	pthread_mutex_lock(&modules.lock);
 	note_module(&module, path);
 	pthread_mutex_unlock(&modules.lock);

@@ -26,6 +26,12 @@ struct ksm_module_address {
 };
 
 /*
+ * Looks up the program's path, which is KSMALLOC_PROGRAM_PATH else: for patterns of modules, when
+ * the library is loaded, since a sandbox may forbid it later.
+ */
+void ksm_module_name_program(void);
+
+/*
  * Resolves a return address. Returns 0, or -ENOENT if it is in no mapped file.
  * The loader's list is read again when the address is not known.
  */
@@ -39,7 +45,7 @@ uint32_t ksm_module_generation(void);
 
 /*
  * The bytes that identify a module in a site's id: its build-id, or a hash of
- * its path and size if it has none. Returns their number.
+ * its path and its first page if it has none. Returns their number.
  */
 size_t ksm_module_identity(uint32_t module, const uint8_t **bytes);
 

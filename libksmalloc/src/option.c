@@ -230,16 +230,20 @@ _Noreturn KSM_COLD static void dump(void)
 
 	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {
 		const struct option *option = &options[i];
-		char name[64];
 		size_t length = strlen(option->name);
+		char line[1024];
+		char name[64];
 
 		for (size_t c = 0; c <= length; c++)
 			name[c] = option->name[c] >= 'a' ? (char)(option->name[c] & ~0x20) :
 							   option->name[c];
-		dprintf(STDOUT_FILENO, "%s%s\t%s\t%llu\t%llu\t%llu\t%s\t%s\n", variable_prefix,
-			name, type_names[option->type], (unsigned long long)option->initial,
-			(unsigned long long)option->least, (unsigned long long)option->most,
-			option->unit, option->help);
+		length = (size_t)snprintf(line, sizeof(line), "%s%s\t%s\t%llu\t%llu\t%llu\t%s\t%s\n",
+					  variable_prefix, name, type_names[option->type],
+					  (unsigned long long)option->initial,
+					  (unsigned long long)option->least,
+					  (unsigned long long)option->most, option->unit,
+					  option->help);
+		ksm_os_write(STDOUT_FILENO, line, ksm_min(length, sizeof(line) - 1), -1);
 	}
 	_exit(0);
 }

@@ -43,6 +43,8 @@ enum ksm_option_type {
 	X(deny, TEXT, 0, 0, 0, "patterns", "Never advise sites that match; stronger than allow") \
 	X(huge_pages, CHOICE, 0, 0, 1, "never|keep",						\
 	  "never: advised slots are marked MADV_NOHUGEPAGE, since huge pages do not merge")	\
+	X(names, FLAG, 0, 0, 1, "",								\
+	  "Name slots in /proc/PID/maps (a prctl(2), which sandboxes may forbid)")		\
 	X(hint_priority, NUMBER, 8, 0, 15, "weight",						\
 	  "How eagerly a kernel that takes hints scans slots; 0: like any other memory")	\
 	X(hint_priorities, TEXT, 0, 0, 0, "patterns",						\
@@ -61,9 +63,9 @@ enum ksm_option_type {
 	  "Freed memory that sites may keep between two allocations of a busy cycle")		\
 	X(stats, FLAG, 1, 0, 1, "", "Publish the statistics segment")				\
 	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\
-	  "Where the segment file is made; default: the user's run-time folder")		\
+	  "Make the segment a file in this folder, for readers that may not look into memory")	\
 	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
-	  "A group that may read the segment (mode 0640); 4294967295: none")					\
+	  "Make the segment a file that this group may read (mode 0640); 4294967295: none")	\
 	X(group, TEXT, 0, 0, 63, "name", "The group of processes that reports sum up")		\
 	X(layout, CHOICE, 0, 0, 1, "private|shared",						\
 	  "shared: equal addresses in all processes of a group; set by ksmalloc run")		\

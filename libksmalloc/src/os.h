@@ -9,7 +9,7 @@
  *
  * Common preconditions: result parameters are not NULL; addresses and lengths
  * of mappings are multiples of the page size and lengths are not 0.
- * Locking: none; all calls may be made from any thread.
+ * Locking: none; all calls may be made from any thread, and none is a cancellation point.
  * Failure: errno of the caller is never changed.
  */
 #ifndef KSM_OS_H
@@ -39,7 +39,7 @@ int ksm_os_madvise_raw(void *addr, size_t length, int advice);
 /* Maps private zero pages anywhere. noreserve: do not account for them beforehand. */
 int ksm_os_map(void **result, size_t length, bool noreserve);
 
-/* Maps private zero pages exactly at addr; -EEXIST if something lies there. */
+/* Maps private zero pages exactly at addr; -EEXIST if the kernel does not put them there. */
 int ksm_os_map_at(void *addr, size_t length);
 
 /*
@@ -57,8 +57,8 @@ int ksm_os_map_place(void *addr, size_t length, int prot, int flags);
 /* Replaces whatever lies at addr by private zero pages. */
 int ksm_os_map_over(void *addr, size_t length);
 
-/* Replaces whatever lies at addr by a shared mapping of fd. */
-int ksm_os_map_file_over(void *addr, size_t length, int fd);
+/* Replaces whatever lies at addr by a mapping of fd with the rights and the flag of sharing. */
+int ksm_os_map_file_over(void *addr, size_t length, int prot, int sharing, int fd);
 
 int ksm_os_unmap(void *addr, size_t length);
 
@@ -99,6 +99,19 @@ long ksm_os_merge_now(void *addr, size_t length, bool try_only);
 /* Fills buffer from the kernel's generator, else from AT_RANDOM and the clock. */
 void ksm_os_random(void *buffer, size_t length);
 
+/*
+ * Sleeps until *word is not value any more and ksm_os_wake() was called, or for most_us
+ * microseconds (0: without an end); may return early (futex(2)). Private to the process.
+ */
+void ksm_os_wait(const uint32_t *word, uint32_t value, uint64_t most_us);
+void ksm_os_wake(const uint32_t *word);
+
+/*
+ * Lets others run for some ten microseconds: what a loop does that waits for another thread.
+ * Not sched_yield(2), which sandboxes may forbid.
+ */
+void ksm_os_pause(void);
+
 /* Milliseconds of the monotonic clock (coarse, no system call). */
 uint64_t ksm_os_now_ms(void);
 
@@ -130,9 +143,6 @@ ssize_t ksm_os_read_link(const char *path, char *buffer, size_t room);
 /* Maps a file read-only; -errno if it cannot be opened or is empty. */
 int ksm_os_map_file(const char *path, const void **result, size_t *length);
 
-/* The size of a file in bytes, 0 if it cannot be told. */
-uint64_t ksm_os_file_size(const char *path);
-
 /*
  * Creates folder with mode 0700 unless it exists, and opens it.
  * -EPERM if it belongs to somebody else or others may write to it.
@@ -150,8 +160,11 @@ void ksm_os_share_folder(int folder, gid_t group);
  */
 int ksm_os_create_file(int folder, const char *name, mode_t mode, gid_t group, size_t length);
 
-/* A sealed-off memory file, or -errno. */
-int ksm_os_create_memfd(const char *name, size_t length);
+/* An empty memory file, or -errno (memfd_create(2)). */
+int ksm_os_create_memfd(const char *name);
+
+/* Writes all bytes, at offset or, if that is negative, where the file stands. 0 or -errno. */
+int ksm_os_write(int file, const void *from, size_t length, off_t offset);
 
 /*
  * Calls visit with the name of each file in the folder, from where its descriptor stands

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls about the process as a whole. */
 #include "os.h"
+#include "os_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,31 +21,6 @@
 #endif
 
 #define ASK_PERSONALITY 0xffffffffUL
-
-/* Turns the -1 and errno of a libc call into -errno and restores what errno was. */
-static int error_of(long value, int saved_errno)
-{
-	int error = value == -1 ? -errno : 0;
-
-	errno = saved_errno;
-	return error;
-}
-
-ssize_t ksm_os_read_owned(const char *path, void *buffer, size_t room, struct stat *status)
-{
-	int saved_errno = errno;
-	int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	ssize_t length = -1;
-
-	if (file >= 0 && fstat(file, status) == 0)
-		length = read(file, buffer, room);
-	if (length < 0)
-		length = -errno;
-	if (file >= 0)
-		close(file);
-	errno = saved_errno;
-	return length;
-}
 
 uid_t ksm_os_user(void)
 {
@@ -77,14 +53,14 @@ int ksm_os_randomise(bool on)
 	unsigned long wanted = on ? now & ~(unsigned long)ADDR_NO_RANDOMIZE :
 				    now | ADDR_NO_RANDOMIZE;
 
-	return error_of(personality(wanted), saved_errno);
+	return (int)ksm_os_result(personality(wanted), saved_errno);
 }
 
 int ksm_os_stack_limit(uint64_t *bytes)
 {
 	int saved_errno = errno;
 	struct rlimit limit;
-	int error = error_of(getrlimit(RLIMIT_STACK, &limit), saved_errno);
+	int error = (int)ksm_os_result(getrlimit(RLIMIT_STACK, &limit), saved_errno);
 
 	if (!error)
 		*bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
@@ -95,12 +71,12 @@ int ksm_os_set_stack_limit(uint64_t bytes)
 {
 	int saved_errno = errno;
 	struct rlimit limit;
-	int error = error_of(getrlimit(RLIMIT_STACK, &limit), saved_errno);
+	int error = (int)ksm_os_result(getrlimit(RLIMIT_STACK, &limit), saved_errno);
 
 	if (error)
 		return error;
 	limit.rlim_cur = bytes == UINT64_MAX ? RLIM_INFINITY : bytes;
-	return error_of(setrlimit(RLIMIT_STACK, &limit), saved_errno);
+	return (int)ksm_os_result(setrlimit(RLIMIT_STACK, &limit), saved_errno);
 }
 
 bool ksm_os_is_under_valgrind(void)
@@ -131,7 +107,7 @@ int ksm_os_execute_self(char *const *argv, char *const *environment)
 		else
 			execve(self, argv, environment);
 	}
-	return error_of(-1, saved_errno);
+	return (int)ksm_os_result(-1, saved_errno);
 }
 
 /* Reads "begin-end " at the start of a line; false if it is something else. */
@@ -148,8 +124,7 @@ static bool parse_mapping(const char *line, uintptr_t *begin, uintptr_t *end)
 
 int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argument), void *argument)
 {
-	int saved_errno = errno;
-	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int file = ksm_os_open_at(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
 	char head[64]; /* of the line: addresses are all that is wanted */
 	size_t kept = 0;
 	char buffer[1024];
@@ -157,8 +132,8 @@ int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argu
 	uintptr_t begin, end;
 
 	if (file < 0)
-		return error_of(-1, saved_errno);
-	while ((got = read(file, buffer, sizeof(buffer))) > 0 || (got < 0 && errno == EINTR)) {
+		return file;
+	while ((got = ksm_os_read_some(file, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t i = 0; i < got; i++) {
 			if (buffer[i] != '\n') {
 				if (kept < sizeof(head) - 1)
@@ -171,8 +146,7 @@ int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argu
 				visit(begin, end, argument);
 		}
 	}
-	close(file);
-	errno = saved_errno;
+	ksm_os_close(file);
 	return 0;
 }
 
@@ -180,5 +154,5 @@ int ksm_os_merge_process(void)
 {
 	int saved_errno = errno;
 
-	return error_of(prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0), saved_errno);
+	return (int)ksm_os_result(prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0), saved_errno);
 }

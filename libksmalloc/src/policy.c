@@ -222,6 +222,11 @@ void ksm_policy_init(void)
 	parse_list(ksm_options.hint_priorities, "KSMALLOC_HINT_PRIORITIES", PRIORITY);
 }
 
+bool ksm_policy_has_patterns(void)
+{
+	return policy.count > 0;
+}
+
 static void apply(const struct pattern *pattern, struct verdict *verdict)
 {
 	verdict->allowed |= pattern->effect == ALLOW;

@@ -27,6 +27,9 @@
 /* Reads the options. */
 void ksm_policy_init(void);
 
+/* True if there are patterns, after that. */
+bool ksm_policy_has_patterns(void);
+
 struct ksm_policy {
 	bool advise;
 	uint8_t priority;	/* of hints */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The whole segment is mapped at once, a few MiB of address space of which
- * only used pages cost memory. Publishing copies what is in use through the
- * file and then maps the file over the same addresses, so pointers into the
- * segment stay good.
+ * only used pages cost memory. Where a file is asked for, what is in use is copied
+ * through the file, which is then mapped over the same addresses, so pointers into
+ * the segment stay good.
  */
 #include "stat.h"
 
@@ -36,7 +36,7 @@ static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER; /* Protects coun
 /* Synchronization: atomic; changes under the publisher's exclusion. */
 static atomic_bool must_publish;
 
-static bool is_file; /* the mapping is shared with a file or memfd. Synchronization: as must_publish. */
+static bool is_file; /* the mapping is shared with a file. Synchronization: as must_publish. */
 
 static char file_path[4200]; /* of the published file, empty if there is none */
 
@@ -92,20 +92,53 @@ static void fill_header(struct ksmalloc_segment_header *header)
 	set_table(&header->strings, offsetof(struct ksm_stat_segment, strings), 1,
 		  KSMALLOC_STRINGS_BYTES);
 	header->strings.count = 1; /* the empty string at offset 0 */
-	read_identity(header);
 	memcpy(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic));
+}
+
+static void count_failure(int error)
+{
+	struct ksmalloc_process_stats *stats = &ksm_stat->header.stats;
+
+	ksm_stat_add(&stats->segment_failed_total, 1);
+	ksm_stat_set(&stats->segment_errno, (uint64_t)-error);
+}
+
+/*
+ * Makes the page before the segment its marker: a mapping of a file without content, whose name is
+ * all that is wanted of it. Nobody can touch the page, and a forked child has both.
+ */
+static void mark(void *page)
+{
+	int file = ksm_os_create_memfd(KSMALLOC_SEGMENT_MARKER);
+	int error = file;
+
+	if (file >= 0) {
+		error = ksm_os_map_file_over(page, KSM_PAGE, PROT_NONE, MAP_PRIVATE, file);
+		ksm_os_close(file);
+	}
+	if (error)
+		count_failure(error);
+}
+
+/* Does the user want what a segment in memory cannot give? */
+static bool is_file_wanted(void)
+{
+	return ksm_options.stats &&
+	       (ksm_options.stats_dir[0] || ksm_options.stats_group != UINT32_MAX);
 }
 
 int ksm_stat_init(void)
 {
 	void *memory;
-	int error = ksm_os_map(&memory, SEGMENT_BYTES, true);
+	int error = ksm_os_map(&memory, KSM_PAGE + SEGMENT_BYTES, true);
 
 	if (error)
 		return error;
-	fill_header(&((struct ksm_stat_segment *)memory)->header);
-	ksm_stat = memory;
-	must_publish = ksm_options.stats;
+	ksm_stat = (struct ksm_stat_segment *)((char *)memory + KSM_PAGE);
+	fill_header(&ksm_stat->header);
+	if (ksm_options.stats)
+		mark(memory);
+	must_publish = is_file_wanted();
 	return 0;
 }
 
@@ -168,28 +201,10 @@ static int create_file(void)
 	return create_in(path, name);
 }
 
-static int write_bytes(int file, const void *from, size_t length, off_t offset)
-{
-	const char *next = from;
-
-	while (length > 0) {
-		ssize_t done = pwrite(file, next, length, offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done < 0 ? -errno : -EIO;
-		next += done;
-		offset += done;
-		length -= (size_t)done;
-	}
-	return 0;
-}
-
-/* Writes the used part of a region of the segment to the same place of the file. */
+/* Writes a region of the segment to the same place of the file. */
 static int write_region(int file, const void *from, size_t length)
 {
-	return write_bytes(file, from, length, (const char *)from - (const char *)ksm_stat);
+	return ksm_os_write(file, from, length, (const char *)from - (const char *)ksm_stat);
 }
 
 /*
@@ -205,30 +220,37 @@ static void copy_counters(struct ksmalloc_process_stats *to)
 		words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
+/*
+ * Writes what is in use of a table, and its first record in any case: so the page exists in which
+ * it begins, and has_room() has to see to later ones only.
+ */
+static int write_table(int file, const void *table, uint32_t count, size_t stride)
+{
+	return write_region(file, table, (size_t)ksm_max(count, 1) * stride);
+}
+
 static int copy_to(int file)
 {
 	const struct ksmalloc_segment_header *header = &ksm_stat->header;
 	struct ksmalloc_process_stats counters;
-	int saved_errno = errno;
 	int error = write_region(file, header, offsetof(struct ksmalloc_segment_header, stats));
 
 	copy_counters(&counters);
 	if (!error)
-		error = write_bytes(file, &counters, sizeof(counters),
+		error = ksm_os_write(file, &counters, sizeof(counters),
 				    offsetof(struct ksmalloc_segment_header, stats));
 
 	if (!error)
-		error = write_region(file, ksm_stat->sites,
-				     header->sites.count * sizeof(ksm_stat->sites[0]));
+		error = write_table(file, ksm_stat->sites, header->sites.count,
+				    sizeof(ksm_stat->sites[0]));
 	if (!error)
-		error = write_region(file, ksm_stat->slots,
-				     header->slots.count * sizeof(ksm_stat->slots[0]));
+		error = write_table(file, ksm_stat->slots, header->slots.count,
+				    sizeof(ksm_stat->slots[0]));
 	if (!error)
-		error = write_region(file, ksm_stat->modules,
-				     header->modules.count * sizeof(ksm_stat->modules[0]));
+		error = write_table(file, ksm_stat->modules, header->modules.count,
+				    sizeof(ksm_stat->modules[0]));
 	if (!error)
-		error = write_region(file, ksm_stat->strings, header->strings.count);
-	errno = saved_errno;
+		error = write_table(file, ksm_stat->strings, header->strings.count, 1);
 	return error;
 }
 
@@ -238,7 +260,8 @@ static int switch_to(int file)
 	int error = copy_to(file);
 
 	if (!error)
-		error = ksm_os_map_file_over(ksm_stat, SEGMENT_BYTES, file);
+		error = ksm_os_map_file_over(ksm_stat, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+					     file);
 	if (!error)
 		is_file = true;
 	ksm_os_close(file);
@@ -251,21 +274,16 @@ static int switch_to(int file)
 
 void ksm_stat_publish(void)
 {
-	struct ksmalloc_process_stats *stats = &ksm_stat->header.stats;
 	int error;
 	int file;
 
 	pthread_mutex_lock(&tables_lock);
 	must_publish = false;
+	read_identity(&ksm_stat->header);
 	file = create_file();
 	error = file >= 0 ? switch_to(file) : file;
-	if (error) {
-		ksm_stat_add(&stats->segment_failed_total, 1);
-		ksm_stat_set(&stats->segment_errno, (uint64_t)-error);
-		file = ksm_os_create_memfd(KSMALLOC_SEGMENT_PREFIX "memory", SEGMENT_BYTES);
-		if (file >= 0)
-			switch_to(file);
-	}
+	if (error)
+		count_failure(error);
 	pthread_mutex_unlock(&tables_lock);
 }
 
@@ -411,7 +429,6 @@ void ksm_stat_postfork_child(void)
 		leave_parents_file();
 	is_file = false;
 	file_path[0] = '\0';
-	must_publish = ksm_options.stats;
-	read_identity(&ksm_stat->header);
+	must_publish = is_file_wanted();
 	ksm_stat_add(&ksm_stat->header.stats.forks_total, 1);
 }

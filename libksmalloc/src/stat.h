@@ -2,18 +2,20 @@
 /*
  * stat: the statistics segment of this process (layout: ksmalloc/segment.h).
  *
- * What it is: the one mapping that holds the counters and tables, the calls
- * that append to the tables, and the switch between its two forms: private
- * memory, which nobody else sees, and a file that readers can open.
+ * What it is: the one mapping that holds the counters and tables, the page before it
+ * that marks it in /proc/PID/maps, the calls that append to the tables, and,
+ * where a user asks for it (stats_dir, stats_group), the switch to a file.
  * What it is not: the place where counters are counted; each owner does that.
  *
- * Invariants: the mapping stays at its address from ksm_stat_init() to the end
- * of the process, whatever form it has; ksm_stat is never NULL after a
- * successful init. A forked child starts with a private copy and publishes it
- * when it first places a block, so children that only exec leave no file.
+ * Invariants: the mapping stays at its address from ksm_stat_init(), when the library is
+ * loaded, to the end of the process, whatever form it has; ksm_stat is never NULL after a
+ * successful init. As private memory, which readers see through /proc/PID/mem, it needs
+ * nothing afterwards: a forked child has its own by copy-on-write, and no system call is
+ * made for it. As a file it is shared: a forked child starts with private memory, and
+ * makes its file when it first places a block, so children that only exec leave none.
  * Locking: appending takes the tables' lock. Publishing replaces the mapping:
  * the caller keeps all writers of site statistics out meanwhile.
- * Failure: without a segment file the process runs on with private memory; the
+ * Failure: without a marker or a file the process runs on with private memory; the
  * failure is counted in the segment itself.
  */
 #ifndef KSM_STAT_H
@@ -35,15 +37,15 @@ struct ksm_stat_segment {
 /* NULL until ksm_stat_init(). Synchronization: written once. */
 extern struct ksm_stat_segment *ksm_stat;
 
-/* Maps the segment as private memory and fills the header. 0, or -ENOMEM. */
+/* Maps the segment and its marker, and fills the header: after the options were read. 0, or -ENOMEM. */
 int ksm_stat_init(void);
 
-/* True while readers cannot see the segment although they should. */
+/* True while the segment is not the file that it should be. */
 bool ksm_stat_must_publish(void);
 
 /*
- * Turns the private memory into a file in the stats folder, or a memfd where
- * no folder can be written, and removes the files of processes that have gone.
+ * Turns the private memory into a file in the stats folder, and removes the files of
+ * processes that have gone. Where no file can be made it stays memory.
  * The caller holds off all writers of statistics.
  */
 void ksm_stat_publish(void);

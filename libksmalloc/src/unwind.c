@@ -12,7 +12,6 @@
 #include <jemalloc/jemalloc.h>
 #include <libunwind.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -84,7 +83,7 @@ static int walk(void **addresses, int room)
 		return -1;
 	count = unw_backtrace(addresses, room);
 	while (count < 0 && atomic_load(&forks) > 0) {
-		sched_yield();
+		ksm_os_pause();
 		count = unw_backtrace(addresses, room);
 	}
 	return count;
@@ -237,7 +236,7 @@ void ksm_unwind_prefork(void)
 
 	atomic_fetch_add(&forks, 1);
 	while (atomic_load(&walks) > 0 && ksm_os_now_ms() < deadline)
-		sched_yield();
+		ksm_os_pause();
 }
 
 void ksm_unwind_postfork_parent(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A static program gets the library's malloc from the archive, placed blocks included. */
+/* A static program gets the library's malloc from the archive, placed blocks and the segment included. */
 #include "test.h"
 
 #include <pthread.h>
@@ -17,6 +17,7 @@ int main(void)
 	void *blocks[COUNT];
 	pthread_t thread;
 
+	CHECK(test_segment() != NULL && test_segment()->slots.count == 0);
 	test_alloc_many(blocks, COUNT, 64 * TEST_KIB);
 	for (size_t i = 0; i < COUNT; i++)
 		test_fill(blocks[i], 64 * TEST_KIB, i);

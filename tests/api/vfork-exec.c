@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	if (argc > 1) {
 		test_alloc_many(blocks, COUNT, 50000);
 		CHECK(test_is_placed(blocks[COUNT - 1]));
-		CHECK(test_segment()->pid == getpid());
+		CHECK(test_segment()->slots.count > 0);
 		return 42;
 	}
 	test_alloc_many(blocks, COUNT, 50000);
@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
 
 		/* The parent is what it was: the same segment, and counted as no fork. */
-		CHECK(test_segment() == segment && segment->pid == getpid());
+		CHECK(test_segment() == segment);
 		CHECK(segment->stats.forks_total == 0);
 		free(blocks[i]);
 		blocks[i] = malloc(50000);

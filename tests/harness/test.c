@@ -168,12 +168,12 @@ size_t test_rss_bytes(void)
 	return kib * TEST_KIB;
 }
 
-static bool is_segment(const struct test_vma *vma, void *data)
+/* The segment begins where its marker ends, whether it is memory or a file. */
+static bool is_marker(const struct test_vma *vma, void *data)
 {
-	if (!strstr(vma->name, "/" KSMALLOC_SEGMENT_PREFIX) &&
-	    !strstr(vma->name, "/memfd:" KSMALLOC_SEGMENT_PREFIX))
+	if (!strstr(vma->name, "/memfd:" KSMALLOC_SEGMENT_MARKER " "))
 		return false;
-	*(uintptr_t *)data = vma->begin;
+	*(uintptr_t *)data = vma->end;
 	return true;
 }
 
@@ -181,7 +181,7 @@ const struct ksmalloc_segment_header *test_segment(void)
 {
 	uintptr_t begin;
 
-	if (!each_vma(is_segment, &begin))
+	if (!each_vma(is_marker, &begin))
 		return NULL;
 	const struct ksmalloc_segment_header *header = (const void *)begin;
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Starts workers under the library and reads what the kernel says about their memory."""
-import glob
 import os
 import struct
 import subprocess
@@ -133,7 +132,3 @@ def settle(workers, enough):
 
 def fail(text):
     raise SystemExit("FAILED: " + text)
-
-
-def segments():
-    return glob.glob(os.environ["KSMALLOC_STATS_DIR"] + "/ksmalloc-segment.*")

@@ -22,8 +22,18 @@ Test(module, resolves_code_of_the_program_and_of_a_library)
 	cr_assert_eq(ksm_module_resolve((uintptr_t)setup, &program), 0);
 	cr_assert_eq(ksm_module_resolve((uintptr_t)dlsym(RTLD_DEFAULT, "l64a"), &library), 0);
 	cr_assert_neq(program.module, library.module);
-	cr_assert_not_null(strstr(ksm_module_path(program.module), "unit-module"));
+	/* Readers know which file that is. */
+	cr_assert_str_eq(ksm_module_path(program.module), KSMALLOC_PROGRAM_PATH);
 	cr_assert_not_null(strstr(ksm_module_path(library.module), "libc.so"));
+}
+
+Test(module, the_program_has_its_name_where_patterns_want_it)
+{
+	struct ksm_module_address program;
+
+	ksm_module_name_program();
+	cr_assert_eq(ksm_module_resolve((uintptr_t)setup, &program), 0);
+	cr_assert_not_null(strstr(ksm_module_path(program.module), "unit-module"));
 }
 
 Test(module, memory_outside_of_files_does_not_resolve)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "module.h"
 #include "option.h"
 #include "policy.h"
 #include "stat.h"
@@ -60,6 +61,7 @@ static struct ksm_module_address frame_here(uintptr_t address)
 {
 	struct ksm_module_address frame;
 
+	ksm_module_name_program();
 	cr_assert_eq(ksm_stat_init(), 0);
 	cr_assert_eq(ksm_module_resolve(address, &frame), 0);
 	return frame;
