@@ -15,6 +15,7 @@
 #include "layout.h"
 #include "profile.h"
 #include "run_filter.h"
+#include "run_stats.h"
 
 #define EXIT_CANNOT_EXECUTE 126
 #define EXIT_NOT_FOUND 127
@@ -511,8 +512,10 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 		status = find_seed(command, chosen, &program);
 	if (!status && chosen->shared)
 		status = enter_layout(command, chosen, &program, library);
-	if (!status)
+	if (!status) {
+		ksr_run_stats();
 		status = preload(command, library);
+	}
 	if (!status)
 		status = execute(command, argv, &program);
 	ksr_program_free(&program);
