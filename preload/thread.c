@@ -9,7 +9,8 @@
 #include "heap.h"
 #include "layout.h"
 #include "os.h"
-#include "site.h"
+#include "thread.h"
+#include "unwind.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,6 +26,7 @@ struct start {
 	void *(*routine)(void *);
 	void *argument;
 	uint32_t ordinal;
+	size_t stack_bytes;
 	uint32_t *ready;	/* not 0: the creator goes on; NULL where it does not wait */
 };
 
@@ -40,7 +42,8 @@ static void *run(void *argument)
 {
 	struct start start = *(struct start *)argument;
 
-	ksm_site_set_thread_ordinal(start.ordinal);
+	ksm_thread_set_ordinal(start.ordinal);
+	ksm_unwind_own_stack(start.stack_bytes);
 	if (start.ready) {
 		ksm_heap_bind_thread(start.ordinal);
 		/* The creator may be gone between these two: nobody sleeps on the word then. */
@@ -86,6 +89,21 @@ static int create(pthread_t *thread, const pthread_attr_t *attributes, const str
 	return error;
 }
 
+/* The size of the stack that the thread will have, 0 if that cannot be told. */
+static size_t stack_size(const pthread_attr_t *attributes)
+{
+	pthread_attr_t usual;
+	size_t size = 0;
+
+	if (attributes) {
+		pthread_attr_getstacksize(attributes, &size);
+	} else if (pthread_getattr_default_np(&usual) == 0) {
+		pthread_attr_getstacksize(&usual, &size);
+		pthread_attr_destroy(&usual);
+	}
+	return size;
+}
+
 KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 			      void *(*routine)(void *), void *argument)
 {
@@ -97,6 +115,7 @@ KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 	ksm_heap_init(environ);
 	if (ksm_aside())
 		return next_create(thread, attributes, routine, argument);
+	start.stack_bytes = stack_size(attributes);
 	start.ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
 	return ksm_layout_is_shared() ? create_and_wait(thread, attributes, &start) :
 					create(thread, attributes, &start);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fork.h"
 
+#include "keep.h"
+#include "magazine.h"
 #include "mapping.h"
 #include "meta.h"
 #include "module.h"
+#include "nursery.h"
 #include "os.h"
-#include "placed.h"
 #include "policy.h"
 #include "site.h"
 #include "stat.h"
+#include "thread.h"
 #include "unwind.h"
 
 #include <errno.h>
@@ -26,7 +29,9 @@ static void prepare(void)
 {
 	ksm_unwind_prefork();
 	ksm_site_lock_all();
-	ksm_placed_lock_nurseries();
+	ksm_nursery_lock_all();
+	ksm_magazine_prefork();
+	ksm_thread_prefork();
 	ksm_policy_prefork();
 	ksm_module_prefork();
 	ksm_stat_prefork();
@@ -41,7 +46,9 @@ static void parent(void)
 	ksm_stat_postfork_parent();
 	ksm_module_postfork_parent();
 	ksm_policy_postfork_parent();
-	ksm_placed_unlock_nurseries();
+	ksm_thread_postfork_parent();
+	ksm_magazine_postfork_parent();
+	ksm_nursery_unlock_all();
 	ksm_site_unlock_all();
 	ksm_unwind_postfork_parent();
 }
@@ -54,7 +61,10 @@ static void child(void)
 	ksm_stat_postfork_child();
 	ksm_module_postfork_child();
 	ksm_policy_postfork_child();
-	ksm_placed_postfork_child();
+	ksm_thread_postfork_child();
+	ksm_magazine_postfork_child();
+	ksm_keep_postfork_child();
+	ksm_nursery_postfork_child();
 	ksm_site_postfork_child();
 	ksm_unwind_postfork_child();
 	if (mark_page)

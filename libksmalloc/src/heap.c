@@ -8,6 +8,7 @@
 #include "image.h"
 #include "keep.h"
 #include "layout.h"
+#include "magazine.h"
 #include "mapping.h"
 #include "module.h"
 #include "option.h"
@@ -151,6 +152,7 @@ void ksm_heap_init(char *const *environment)
 	ksm_policy_init();
 	ksm_layout_init(environment);
 	ksm_hint_init();
+	ksm_unwind_own_main_stack();
 	if (ksm_layout_is_shared())
 		init_shared();
 	if (!ksm_aside())
@@ -249,8 +251,8 @@ static inline bool is_started(void)
 }
 
 /* A placed block, or NULL if it has to come from jemalloc. */
-static inline void *try_place(size_t size, size_t align, bool zero, enum ksm_placed_kind kind,
-			      uintptr_t caller, uintptr_t frame)
+static void *try_place(size_t size, size_t align, bool zero, enum ksm_placed_kind kind,
+		       uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_site *site;
 
@@ -261,7 +263,25 @@ static inline void *try_place(size_t size, size_t align, bool zero, enum ksm_pla
 	return site ? ksm_placed_alloc(site, size, align, zero, kind) : NULL;
 }
 
-__attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
+/*
+ * The usual case of a large block: this thread has seen the stack, and has a run at hand that it freed
+ * at this site. NULL if not. A thread has a record only once all is set up and nothing stands aside;
+ * a child that no fork handler has seen goes the long way first.
+ */
+KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame)
+{
+	struct ksm_thread *thread = ksm_thread_self;
+	struct ksm_magazine **magazine;
+
+	if (ksm_unlikely(!thread) || ksm_unlikely(size < ksm_options.threshold) ||
+	    ksm_unlikely(*ksm_fork_mark == 0))
+		return NULL;
+	magazine = ksm_site_recall(thread, caller, frame);
+	return ksm_likely(magazine) ? ksm_magazine_take(thread, *magazine, size) : NULL;
+}
+
+/* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */
+KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame)
 {
 	void *block;
 
@@ -273,8 +293,15 @@ __attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
 		ksm_heap_init(environ);
 	if (ksm_span_is_small(size))
 		return ksm_je_malloc(size);
-	block = try_place(size, KSM_PAGE, false, KSM_PLACED_USUAL, HERE());
+	block = try_place(size, KSM_PAGE, false, KSM_PLACED_USUAL, caller, frame);
 	return block ? block : ksm_je_malloc(size);
+}
+
+__attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
+{
+	void *block = take_again(size, HERE());
+
+	return ksm_likely(block) ? block : malloc_anew(size, HERE());
 }
 
 __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
@@ -290,6 +317,9 @@ __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
 		ksm_heap_init(environ);
 	if (__builtin_mul_overflow(count, size, &bytes) || ksm_span_is_small(bytes))
 		return ksm_je_calloc(count, size);
+	block = take_again(bytes, HERE());
+	if (block)
+		return memset(block, 0, bytes);
 	block = try_place(bytes, KSM_PAGE, true, KSM_PLACED_USUAL, HERE());
 	return block ? block : ksm_je_calloc(count, size);
 }
@@ -308,7 +338,8 @@ __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t s
 	return block ? block : ksm_je_aligned_alloc(alignment, size);
 }
 
-void ksm_heap_free_slow(void *block)
+/* All but the usual case of a block that goes into the thread's magazine. */
+KSM_COLD static void free_anew(void *block)
 {
 	int saved_errno = errno;
 
@@ -323,6 +354,20 @@ void ksm_heap_free_slow(void *block)
 	ksm_fork_detect();
 	ksm_placed_free(block);
 	errno = saved_errno;
+}
+
+void ksm_heap_free_slow(void *block)
+{
+	struct ksm_thread *thread = ksm_thread_self;
+	struct ksm_slot *slot;
+
+	if (ksm_likely(thread) && ksm_likely(*ksm_fork_mark != 0) && ksm_span_holds(block)) {
+		slot = ksm_span_slot_at(block);
+		if (ksm_likely(slot) && ksm_likely(((uintptr_t)block & (KSM_PAGE - 1)) == 0) &&
+		    ksm_likely(ksm_magazine_put(thread, slot, block)))
+			return;
+	}
+	free_anew(block);
 }
 
 /* Moves the block's content into to, a larger or smaller new block, and frees it. */
@@ -421,14 +466,19 @@ size_t ksm_heap_usable_size(const void *block)
 	if (!ksm_span_holds(block))
 		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
 	ksm_placed_describe(block, &described);
+	ksm_magazine_note_usable();
 	return described.usable;
 }
 
 bool ksm_heap_trim(void)
 {
-	bool given = atomic_load(&started) == START_DONE && ksm_keep_trim();
+	bool given = false;
 	char purge[32];
 
+	if (atomic_load(&started) == START_DONE) {
+		ksm_magazine_flush_all(ksm_thread_self);
+		given = ksm_keep_trim();
+	}
 	/* MALLCTL_ARENAS_ALL; the name of the control carries the number. */
 	snprintf(purge, sizeof(purge), "arena.%u.purge", MALLCTL_ARENAS_ALL);
 	return ksm_je_mallctl(purge, NULL, NULL, NULL, 0) == 0 || given;

@@ -1,25 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * While memory is given back without the pool's lock its run counts as used, as one that is set aside
+ * in a magazine does, so that nobody takes it. In the shared layout the lock is kept, since another
+ * thread would take another run meanwhile; and so it is for pools of others, since the caller holds
+ * its own lock, too, and must not wait for a second one.
+ */
 #include "keep.h"
 
+#include "layout.h"
 #include "option.h"
 #include "stat.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-/* A cycle is at most this long, and its proof is good for so long. */
-#define CYCLE_MS 50
-#define PROOF_MS 1000
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 
-/* Synchronization: atomic. */
-static atomic_int_fast64_t kept_pages;
-static atomic_int_fast64_t live_pages;
-static atomic_uint_fast64_t over_since_ms; /* when kept_pages went above the rule, 0 if it is not */
+#define EPOCH_LIVE    4	 /* an epoch ends when so many times what is live was taken, */
+#define EPOCH_PAGES   ((int64_t)(64 * KSM_MIB >> KSM_PAGE_SHIFT)) /* or this, if that is more */
+#define LONG_RUN      64u /* pages; shorter runs are given back if these are not enough */
+#define PIECE	      64u /* pages that are tried at once where the kernel refuses more */
+#define ALLOWANCE_MS  1000
+
+/* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
+static struct {
+	_Atomic int64_t kept;
+	_Atomic int64_t live;
+	_Atomic int64_t allowance;
+	_Atomic int64_t taken;	/* in this epoch */
+	_Atomic int64_t least;	/* that was kept in this epoch */
+	_Atomic int64_t at_hand; /* what threads may have in magazines; counts as kept */
+	_Atomic uint64_t earned_ms; /* when the allowance was last earned or halved */
+} total = { .least = INT64_MAX };
+
 static _Atomic(struct ksm_pool *) pools;
+
+#define GET(name)	 atomic_load_explicit(&total.name, memory_order_relaxed)
+#define SET(name, value) atomic_store_explicit(&total.name, (value), memory_order_relaxed)
 
 static int64_t add_kept(int64_t pages)
 {
-	int64_t kept = atomic_fetch_add_explicit(&kept_pages, pages, memory_order_relaxed) + pages;
+	int64_t kept = atomic_fetch_add_explicit(&total.kept, pages, memory_order_relaxed) + pages;
 
 	ksm_stat_set(&ksm_stat->header.stats.kept_bytes, (uint64_t)kept << KSM_PAGE_SHIFT);
 	return kept;
@@ -27,18 +51,31 @@ static int64_t add_kept(int64_t pages)
 
 static int64_t add_live(int64_t pages)
 {
-	int64_t live = atomic_fetch_add_explicit(&live_pages, pages, memory_order_relaxed) + pages;
+	int64_t live = atomic_fetch_add_explicit(&total.live, pages, memory_order_relaxed) + pages;
 
 	ksm_stat_set(&ksm_stat->header.stats.placed_live_bytes, (uint64_t)live << KSM_PAGE_SHIFT);
 	return live;
 }
 
-static int64_t limit_of(int64_t live)
+static int64_t larger_of(uint64_t bytes, uint64_t percent, int64_t live)
 {
-	int64_t percent = live / 100 * (int64_t)ksm_options.keep_percent;
-	int64_t bytes = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
+	int64_t share = live / 100 * (int64_t)percent;
+	int64_t pages = (int64_t)(bytes >> KSM_PAGE_SHIFT);
 
-	return percent > bytes ? percent : bytes;
+	return share > pages ? share : pages;
+}
+
+/* What may be kept without evidence, less what threads have at hand. */
+static int64_t base_of(int64_t live)
+{
+	int64_t base = larger_of(ksm_options.keep_bytes, ksm_options.keep_percent, live) - GET(at_hand);
+
+	return base > 0 ? base : 0;
+}
+
+static int64_t most_allowed(int64_t live)
+{
+	return larger_of(ksm_options.cycle_bytes, ksm_options.cycle_percent, live);
 }
 
 static struct ksmalloc_site_stats *stats_of(const struct ksm_pool *pool)
@@ -53,8 +90,137 @@ void ksm_keep_add_pool(struct ksm_pool *pool)
 		;
 }
 
-/* Gives back up to pages of the slot, highest first; returns how many. */
-static uint32_t purge_slot(struct ksm_slot *slot, uint32_t pages)
+/* --- the allowance ----------------------------------------------------------------------- */
+
+/* Pages were taken that had been given back: more should have been kept. */
+KSM_COLD static void earn(int64_t pages, int64_t live)
+{
+	int64_t allowance = GET(allowance) + pages;
+	int64_t most = most_allowed(live);
+
+	SET(allowance, allowance < most ? allowance : most);
+	if (!ksm_layout_is_shared())
+		SET(earned_ms, ksm_os_now_ms());
+}
+
+/* The end of an epoch: what lay unused all the time is not worth keeping. */
+KSM_COLD static void end_epoch(int64_t live)
+{
+	int64_t unused = GET(least) - base_of(live);
+	int64_t allowance = GET(allowance);
+
+	SET(taken, 0);
+	SET(least, GET(kept));
+	if (unused > 0 && allowance > 0)
+		SET(allowance, allowance > unused / 2 ? allowance - unused / 2 : 0);
+}
+
+/* In the private layout an allowance does not outlast what has earned it by much. */
+static int64_t allowance_now(void)
+{
+	int64_t allowance = GET(allowance);
+	uint64_t now, since;
+
+	if (allowance == 0 || ksm_layout_is_shared())
+		return allowance;
+	now = ksm_os_now_ms();
+	since = now - GET(earned_ms);
+	if (since < ALLOWANCE_MS)
+		return allowance;
+	allowance = since / ALLOWANCE_MS < 63 ? allowance >> (since / ALLOWANCE_MS) : 0;
+	SET(allowance, allowance);
+	SET(earned_ms, now);
+	return allowance;
+}
+
+/* Pages of a run that were a block's before and are not kept. */
+static int64_t given_back_of(const struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept)
+{
+	int64_t before = slot->touched_pages > page ? (int64_t)slot->touched_pages - page : 0;
+
+	return (before < pages ? before : pages) - (int64_t)kept;
+}
+
+void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept)
+{
+	struct ksm_pool *pool = slot->pool;
+	int64_t live = add_live(pages);
+	int64_t given_back = given_back_of(slot, page, pages, kept);
+	int64_t taken = GET(taken) + pages;
+
+	slot->touched_pages = (uint32_t)ksm_max(slot->touched_pages, page + pages);
+	SET(taken, taken);
+	if (kept > 0) {
+		int64_t left = add_kept(-(int64_t)kept);
+
+		if (left < GET(least))
+			SET(least, left);
+		if (!pool->has_owners)
+			ksm_stat_sub_locked(&stats_of(pool)->kept_bytes,
+					    (uint64_t)kept << KSM_PAGE_SHIFT);
+	}
+	if (ksm_unlikely(given_back > 0))
+		earn(given_back, live);
+	if (ksm_unlikely(taken > EPOCH_PAGES) && taken > EPOCH_LIVE * live)
+		end_epoch(live);
+}
+
+/* --- giving back ------------------------------------------------------------------------- */
+
+/* Tells the kernel that the pages are not needed; true if it took them. */
+static bool discard(void *addr, size_t length)
+{
+	int error = ksm_os_madvise(addr, length, MADV_DONTNEED);
+
+	/* The program has locked some of them; kernels before 5.18 know no way. */
+	if (error == -EINVAL)
+		error = ksm_os_madvise(addr, length, MADV_DONTNEED_LOCKED);
+	return error == 0;
+}
+
+/* The kernel refuses the run as a whole: tries its pieces. The pool's lock is held. */
+KSM_COLD static uint32_t discard_pieces(struct ksm_slot *slot, uint32_t page, uint32_t pages)
+{
+	uint32_t done = 0;
+
+	for (uint32_t at = page; pages > PIECE && at < page + pages; at += PIECE) {
+		uint32_t piece = (uint32_t)ksm_min(PIECE, page + pages - at);
+
+		if (!discard(ksm_slot_address(slot, at), (size_t)piece << KSM_PAGE_SHIFT))
+			continue;
+		ksm_runs_clean(&slot->runs, at, piece);
+		done += piece;
+	}
+	return done;
+}
+
+/* The same with the lock let go meanwhile. */
+static bool discard_unlocked(struct ksm_slot *slot, uint32_t page, uint32_t pages)
+{
+	bool all;
+
+	ksm_runs_set_aside(&slot->runs, page, pages);
+	pthread_mutex_unlock(slot->pool->lock);
+	all = discard(ksm_slot_address(slot, page), (size_t)pages << KSM_PAGE_SHIFT);
+	pthread_mutex_lock(slot->pool->lock);
+	ksm_runs_release_aside(&slot->runs, page, pages);
+	return all;
+}
+
+/* Gives back a run of kept pages; returns how many the kernel took. */
+static uint32_t discard_run(struct ksm_slot *slot, uint32_t page, uint32_t pages, bool unlock)
+{
+	bool all = unlock ? discard_unlocked(slot, page, pages) :
+			    discard(ksm_slot_address(slot, page), (size_t)pages << KSM_PAGE_SHIFT);
+
+	if (!all)
+		return discard_pieces(slot, page, pages);
+	ksm_runs_clean(&slot->runs, page, pages);
+	return pages;
+}
+
+/* Gives back up to pages of the slot, in runs of at least shortest pages, highest first. */
+static uint32_t purge_slot(struct ksm_slot *slot, uint32_t pages, uint32_t shortest, bool unlock)
 {
 	uint32_t before = slot->mapped_pages;
 	uint32_t done = 0;
@@ -62,36 +228,33 @@ static uint32_t purge_slot(struct ksm_slot *slot, uint32_t pages)
 	uint32_t run;
 
 	while (done < pages && (run = ksm_runs_highest_kept(&slot->runs, before, &page)) > 0) {
-		uint32_t excess = run > pages - done ? run - (pages - done) : 0;
-
-		page += excess;
-		run -= excess;
-		if (ksm_os_madvise(ksm_slot_address(slot, page), (size_t)run << KSM_PAGE_SHIFT,
-				   MADV_DONTNEED) != 0) {
-			slot->pool->retry_ms = ksm_os_now_ms() + PROOF_MS;
-			break;
-		}
-		ksm_runs_clean(&slot->runs, page, run);
-		done += run;
 		before = page;
+		if (run < shortest)
+			continue;
+		if (run > pages - done) {
+			page += run - (pages - done);
+			run = pages - done;
+		}
+		done += discard_run(slot, page, run, unlock);
 	}
 	return done;
 }
 
-/* Gives back up to pages of the pool, whose lock is held. */
-static uint32_t purge_pool(struct ksm_pool *pool, uint32_t pages, uint64_t now)
+/* Gives back up to pages of the pool, whose lock is held; it may be let go if the caller holds no other. */
+static int64_t purge_pool(struct ksm_pool *pool, int64_t pages, uint32_t shortest, bool unlock)
 {
 	uint32_t done = 0;
 
-	if (now < pool->retry_ms)
+	if (pool->purging || pages <= 0)
 		return 0;
-	for (struct ksm_slot *slot = pool->first; slot && done < pages; slot = slot->next)
-		done += purge_slot(slot, pages - done);
-	if (done == 0)
-		return 0;
-	pool->purged_ms = now;
+	pool->purging = true;
+	for (struct ksm_slot *slot = pool->first; slot && done < pages; slot = slot->next) {
+		if (slot->runs.kept_pages >= shortest)
+			done += purge_slot(slot, (uint32_t)pages - done, shortest, unlock);
+	}
+	pool->purging = false;
 	add_kept(-(int64_t)done);
-	if (!pool->has_owners) {
+	if (done > 0 && !pool->has_owners) {
 		struct ksmalloc_site_stats *stats = stats_of(pool);
 
 		ksm_stat_sub_locked(&stats->kept_bytes, (uint64_t)done << KSM_PAGE_SHIFT);
@@ -101,84 +264,73 @@ static uint32_t purge_pool(struct ksm_pool *pool, uint32_t pages, uint64_t now)
 	return done;
 }
 
-/* Other pools keep too much for what is live now: try those that are not in use. */
-static void purge_others(const struct ksm_pool *mine, int64_t pages, uint64_t now)
+/* The same of other pools: those that are not in use at this moment. */
+static int64_t purge_others(const struct ksm_pool *mine, int64_t pages, uint32_t shortest)
 {
-	for (struct ksm_pool *pool = atomic_load(&pools); pool && pages > 0; pool = pool->next) {
+	int64_t done = 0;
+
+	for (struct ksm_pool *pool = atomic_load(&pools); pool && done < pages; pool = pool->next) {
 		if (pool == mine || pthread_mutex_trylock(pool->lock) != 0)
 			continue;
-		pages -= purge_pool(pool, (uint32_t)pages, now);
+		done += purge_pool(pool, pages - done, shortest, false);
 		pthread_mutex_unlock(pool->lock);
 	}
+	return done;
 }
 
-/* kept_pages is over limit: decides whether that may last, else gives back. */
+/* kept pages are more than the rule allows: gives back some more than that. */
 KSM_COLD static void give_back(struct ksm_pool *pool, int64_t kept, int64_t limit)
 {
-	int64_t cycle = (int64_t)(ksm_options.cycle_bytes >> KSM_PAGE_SHIFT);
-	/* Somewhat more than needed, so that the next free does not come here again. */
-	int64_t target = limit - limit / 4;
-	uint64_t now = ksm_os_now_ms();
-	uint64_t since = atomic_load_explicit(&over_since_ms, memory_order_relaxed);
+	int64_t excess = kept - (limit - limit / 4);
+	uint32_t shortest = LONG_RUN;
 
-	if (now < pool->cycling_until_ms && kept <= cycle && (since == 0 || now - since <= CYCLE_MS)) {
-		if (since == 0)
-			atomic_store_explicit(&over_since_ms, now, memory_order_relaxed);
-		return;
+	for (;;) {
+		excess -= purge_pool(pool, excess, shortest, !ksm_layout_is_shared());
+		if (excess > limit / 4)
+			excess -= purge_others(pool, excess, shortest);
+		if (shortest == 1 || excess <= limit / 4)
+			return;
+		shortest = 1;
 	}
-	kept -= purge_pool(pool, (uint32_t)(kept - target), now);
-	if (kept > limit)
-		purge_others(pool, kept - target, now);
-	atomic_store_explicit(&over_since_ms, 0, memory_order_relaxed);
-}
-
-/* Pages were taken that are not at hand any more, or that only a cycle kept. */
-KSM_COLD static void note_cycle(struct ksm_pool *pool, bool from_excess)
-{
-	uint64_t now = ksm_os_now_ms();
-
-	if (from_excess || now - pool->purged_ms <= CYCLE_MS)
-		pool->cycling_until_ms = now + PROOF_MS;
-}
-
-void ksm_keep_taken(struct ksm_pool *pool, uint32_t pages, uint32_t kept)
-{
-	int64_t live = add_live(pages);
-	bool over = atomic_load_explicit(&over_since_ms, memory_order_relaxed) != 0;
-
-	if (kept > 0) {
-		int64_t left = add_kept(-(int64_t)kept);
-
-		if (!pool->has_owners)
-			ksm_stat_sub_locked(&stats_of(pool)->kept_bytes,
-					    (uint64_t)kept << KSM_PAGE_SHIFT);
-		if (ksm_unlikely(over)) {
-			note_cycle(pool, true);
-			if (left <= limit_of(live))
-				atomic_store_explicit(&over_since_ms, 0, memory_order_relaxed);
-			else
-				give_back(pool, left, limit_of(live));
-		}
-	}
-	if (kept < pages && pool->purged_ms)
-		note_cycle(pool, false);
 }
 
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 {
-	int64_t limit = limit_of(add_live(-(int64_t)pages));
+	int64_t base = base_of(add_live(-(int64_t)pages));
 	int64_t kept = add_kept(pages);
+	int64_t allowance;
 
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->kept_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
-	if (ksm_unlikely(kept > limit))
-		give_back(pool, kept, limit);
+	if (ksm_likely(kept <= base))
+		return;
+	allowance = allowance_now();
+	if (ksm_unlikely(kept > base + allowance))
+		give_back(pool, kept, base + allowance);
+}
+
+void ksm_keep_at_hand(int64_t pages)
+{
+	atomic_fetch_add_explicit(&total.at_hand, pages, memory_order_relaxed);
+}
+
+void ksm_keep_each_pool(void (*visit)(struct ksm_pool *pool))
+{
+	for (struct ksm_pool *pool = atomic_load(&pools); pool; pool = pool->next) {
+		if (pthread_mutex_trylock(pool->lock) != 0)
+			continue;
+		visit(pool);
+		pthread_mutex_unlock(pool->lock);
+	}
 }
 
 bool ksm_keep_trim(void)
 {
-	int64_t before = atomic_load(&kept_pages);
+	return purge_others(NULL, GET(kept), 1) > 0;
+}
 
-	purge_others(NULL, INT32_MAX, ksm_os_now_ms());
-	return atomic_load(&kept_pages) < before;
+void ksm_keep_postfork_child(void)
+{
+	for (struct ksm_pool *pool = atomic_load(&pools); pool; pool = pool->next)
+		pool->purging = false;
 }

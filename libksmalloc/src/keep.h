@@ -2,20 +2,24 @@
 /*
  * keep: how much freed memory slots keep, and giving back the rest.
  *
- * What it is: the rule that all pools together keep at most
- * max(keep_bytes, keep_percent of what is live), and the calls of
- * MADV_DONTNEED that follow from it.
- * What it is not: a choice of runs for allocation, which never depends on time.
+ * What it is: the rule how much all pools together keep, and the calls of MADV_DONTNEED that
+ * follow from it.
+ * What it is not: a choice of runs for allocation, which never depends on it.
  *
- * Cycles: a program that frees and allocates the same memory again and again
- * would pay a page fault for each page of each round. A pool that took memory
- * back within 50 ms of giving it away is therefore allowed to go beyond
- * the rule, up to cycle_bytes in all, for as long as that memory is taken up
- * again within 50 ms. Memory beyond the rule is counted (kept_bytes), and is
- * given back with the next call that frees or allocates after that time.
+ * The rule: a base, max(keep_bytes, keep_percent of what is live) less what threads may have in magazines, and an allowance that the program
+ * earns by what it does. Pages that it takes again after they were given back add to the allowance, since
+ * keeping them would have spared a page fault each. Pages that lay unused for a whole epoch,
+ * the least that was kept at any time in it, take away from it: half of what is beyond
+ * the base. An epoch ends when four times what is live was taken. The allowance is at most
+ * cycle_bytes, or cycle_percent of what is live if that is more. It depends on nothing but the program's
+ * own calls; in the private layout it is also halved for each second without such evidence, so that
+ * what a burst has earned does not stay for ever.
  *
- * Locking: the pool's lock is held. Other pools are only tried.
- * Failure: memory that the kernel does not take back (mlock) stays kept.
+ * Giving back takes long runs first, from the highest addresses down, and somewhat more than needed, so
+ * that calls are few. The pool's lock is let go meanwhile: other threads go on.
+ *
+ * Locking: the pool's lock is held by the caller. Other pools are only tried.
+ * Failure: what the kernel does not take back stays kept, and what lies beside it is tried.
  */
 #ifndef KSM_KEEP_H
 #define KSM_KEEP_H
@@ -25,13 +29,22 @@
 /* Makes a pool known, once, when it gets its first slot. */
 void ksm_keep_add_pool(struct ksm_pool *pool);
 
-/* pages of the pool became live; kept of them had been kept. */
-void ksm_keep_taken(struct ksm_pool *pool, uint32_t pages, uint32_t kept);
+/* Pages of the slot became live; kept of them had been kept. */
+void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept);
 
 /* pages of the pool were freed and are kept now; gives back what is too much. */
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);
 
+/* More pages may be at hand in magazines, or fewer: they are taken off what may be kept. */
+void ksm_keep_at_hand(int64_t pages);
+
+/* Calls visit for each pool that is not in use at this moment, with its lock held. */
+void ksm_keep_each_pool(void (*visit)(struct ksm_pool *pool));
+
 /* Gives back all that is kept, of all pools that are not in use at this moment. */
 bool ksm_keep_trim(void);
+
+/* What a thread that is not in the child was giving back stays set aside there. */
+void ksm_keep_postfork_child(void);
 
 #endif

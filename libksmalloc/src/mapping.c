@@ -4,7 +4,7 @@
 #include "layout.h"
 #include "os.h"
 #include "region.h"
-#include "site.h"
+#include "thread.h"
 #include "stat.h"
 
 #include <errno.h>
@@ -227,7 +227,7 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
 
 	if (!ksm_layout_is_shared() || !gets_place(length, flags) || !enter())
 		return false;
-	range = ksm_region_of(KSM_REGION_MAPPINGS, ksm_layout_part(ksm_site_thread_ordinal()));
+	range = ksm_region_of(KSM_REGION_MAPPINGS, ksm_layout_part(ksm_thread_ordinal()));
 	placed = map_in(range, whole, prot, flags, result);
 	if (placed) {
 		mappings.calls++;

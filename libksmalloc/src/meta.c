@@ -35,7 +35,7 @@ void *ksm_meta_alloc(size_t length)
 {
 	void *memory = NULL;
 
-	length = ksm_align_up(length, 16);
+	length = ksm_align_up(length, 64);
 	pthread_mutex_lock(&pieces.lock);
 	if ((size_t)(pieces.end - pieces.next) >= length || add_piece_locked(length)) {
 		memory = pieces.next;

@@ -5,7 +5,7 @@
  * What it is: a bump allocator over private mappings. Nothing is ever freed;
  * owners of short-lived objects keep lists of their own for reuse.
  * What it is not: mergeable, or reachable through malloc and free.
- * Invariants: memory is zero, aligned to 16 bytes, and stays where it is.
+ * Invariants: memory is zero, aligned to 64 bytes, and stays where it is.
  * Locking: its own lock, the innermost of the library; see src/README.md.
  * Failure: NULL when the system has no memory.
  */

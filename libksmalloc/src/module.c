@@ -30,14 +30,13 @@ struct range {
 };
 
 static struct {
-	pthread_mutex_t lock; /* Protects the other members but generation. */
+	pthread_mutex_t lock; /* Protects the other members. */
 	struct range ranges[KSMALLOC_MAX_MODULES]; /* same index as the segment's table */
 	uint32_t count;
 	uint32_t walk;
 	unsigned long long adds; /* of the loader at the last walk */
 	unsigned long long subs;
 	bool stale;
-	atomic_uint generation;
 } modules = { .lock = PTHREAD_MUTEX_INITIALIZER, .stale = true };
 
 /*
@@ -54,17 +53,14 @@ void ksm_module_name_program(void)
 		memcpy(program_path, path, sizeof(path));
 }
 
+uint32_t ksm_module_generations; /* Synchronization: atomic. */
+
 void ksm_module_invalidate(void)
 {
 	pthread_mutex_lock(&modules.lock);
 	modules.stale = true;
 	pthread_mutex_unlock(&modules.lock);
-	atomic_fetch_add(&modules.generation, 1);
-}
-
-uint32_t ksm_module_generation(void)
-{
-	return atomic_load_explicit(&modules.generation, memory_order_relaxed);
+	__atomic_fetch_add(&ksm_module_generations, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Copies the build-id out of a segment of notes; its length, 0 if there is none. */

@@ -41,7 +41,12 @@ int ksm_module_resolve(uintptr_t address, struct ksm_module_address *result);
 void ksm_module_invalidate(void);
 
 /* Grows with each ksm_module_invalidate(); what was resolved before may be stale. */
-uint32_t ksm_module_generation(void);
+KSM_INLINE uint32_t ksm_module_generation(void)
+{
+	extern uint32_t ksm_module_generations __attribute__((visibility("hidden")));
+
+	return __atomic_load_n(&ksm_module_generations, __ATOMIC_RELAXED);
+}
 
 /*
  * The bytes that identify a module in a site's id: its build-id, or a hash of

@@ -60,7 +60,11 @@ enum ksm_option_type {
 	X(keep_percent, NUMBER, 3, 0, 100, "percent",						\
 	  "Freed memory that all sites together may keep, of what is live")			\
 	X(cycle_bytes, SIZE, 64 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
-	  "Freed memory that sites may keep between two allocations of a busy cycle")		\
+	  "Freed memory beyond that which sites may keep if they take it again and again")	\
+	X(cycle_percent, NUMBER, 25, 0, 100, "percent",						\
+	  "The same, of what is live, if that is more than cycle_bytes")			\
+	X(thread_bytes, SIZE, 6 * 1024 * 1024, 0, 1024 * 1024 * 1024, "bytes",			\
+	  "Freed memory that a thread may keep at hand for the sites it uses")			\
 	X(stats, FLAG, 1, 0, 1, "", "Publish the statistics segment")				\
 	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\
 	  "Make the segment a file in this folder, for readers that may not look into memory")	\

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The common case, a block of a placed site, takes one lock, the site's, which
+ * The common case is the thread's magazine, which heap asks first. What comes here, a block of
+ * a size that is not at hand or of new memory, takes one lock in a slot, the site's, which
  * covers its counters, its slots and their runs. A block in a nursery takes
- * two, one after the other: sites come and go there, and it is the slow case.
+ * two, one after the other: sites come and go there.
  */
 #include "placed.h"
 
 #include "fatal.h"
-#include "hint.h"
 #include "keep.h"
 #include "layout.h"
+#include "magazine.h"
 #include "meta.h"
+#include "nursery.h"
 #include "option.h"
-#include "policy.h"
+#include "place.h"
 #include "sample.h"
 #include "slot.h"
 #include "span.h"
@@ -21,154 +23,38 @@
 #include <errno.h>
 #include <string.h>
 
-/*
- * Threads share them by their ordinal; one that no thread uses costs nothing. In the
- * shared layout each part of the process has its own, and they are advised, since
- * they are equal in all processes; blocks of sites that must not be advised lie apart then.
- */
-#define NURSERIES 8
-#define DENIED KSM_PARTS
-
-struct shared_pool {
-	struct ksm_pool pool;
-	pthread_mutex_t lock;
-};
-
-static struct shared_pool nurseries[KSM_PARTS + 1];
-static struct shared_pool private_pool;
 static atomic_uint placed_pools;
-
-static void init_shared_pool(struct shared_pool *shared, const char *name, uint32_t number)
-{
-	pthread_mutex_init(&shared->lock, NULL);
-	shared->pool.lock = &shared->lock;
-	shared->pool.name = name;
-	shared->pool.site_id = number;
-	shared->pool.seed = number;
-	shared->pool.has_owners = true;
-	ksm_keep_add_pool(&shared->pool);
-}
-
-/* Where nurseries merge, blocks that must not merge lie in one of their own. */
-static bool nurseries_merge(void)
-{
-	return ksm_layout_is_shared() || ksm_hint_covers_process();
-}
-
-static uint32_t nursery_count(void)
-{
-	return nurseries_merge() ? KSM_PARTS + 1 : NURSERIES;
-}
 
 int ksm_placed_init(void)
 {
-	struct ksm_policy policy = ksm_policy_of_region("nursery");
-	bool advise = ksm_layout_is_shared() && policy.advise;
-
-	for (uint32_t i = 0; i < nursery_count(); i++) {
-		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
-		nurseries[i].pool.part = ksm_layout_part(i);
-		nurseries[i].pool.advise = advise && i != DENIED;
-		nurseries[i].pool.hint = ksm_hint_word(KSMALLOC_HINT_NURSERIES, policy.priority,
-						       KSMALLOC_STABILITY_UNKNOWN, true);
-	}
-	nurseries[DENIED].pool.is_private = true;
-	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
-	private_pool.pool.is_private = true;
-	return 0;
-}
-
-/* --- pages of a pool; its lock is held ------------------------------------------------- */
-
-struct place {
-	struct ksm_slot *slot;
-	uint32_t page;
-	uint32_t pages;
-	uint32_t kept;	/* of its pages that may hold old bytes */
-};
-
-static bool take_in_slot(struct ksm_slot *slot, struct place *place, size_t size, uint32_t align,
-			 uint16_t owner)
-{
-	int64_t page;
-
-	if (slot->runs.capacity - slot->runs.used_pages < place->pages)
-		return false;
-	page = ksm_runs_find(&slot->runs, place->pages, align);
-	if (page < 0 || ksm_slot_reserve(slot, (uint32_t)page + place->pages) != 0)
-		return false;
-	if (ksm_runs_take(&slot->runs, (uint32_t)page, place->pages, size, owner, &place->kept) != 0)
-		return false;
-	place->slot = slot;
-	place->page = (uint32_t)page;
-	return true;
-}
-
-/* Finds room for size bytes in the pool's slots in order, adding a slot if there is none. */
-static bool take_locked(struct ksm_pool *pool, size_t size, size_t align, uint16_t owner,
-			struct place *place)
-{
-	uint32_t align_pages = (uint32_t)ksm_max(align >> KSM_PAGE_SHIFT, 1);
-	struct ksm_slot *slot;
-
-	place->pages = (uint32_t)(ksm_align_up(ksm_max(size, 1), KSM_PAGE) >> KSM_PAGE_SHIFT);
-	for (slot = pool->first; slot; slot = slot->next) {
-		if (take_in_slot(slot, place, size, align_pages, owner))
-			break;
-	}
-	if (!slot && (ksm_slot_create(pool, &slot) != 0 ||
-		      !take_in_slot(slot, place, size, align_pages, owner)))
-		return false;
-	ksm_keep_taken(pool, place->pages, place->kept);
-	return true;
-}
-
-/*
- * Clears a block from size to the end of its last page. Nothing is done for a whole page: a
- * vector memset of no bytes behind the slot's mapping costs a hundred nanoseconds.
- */
-static void clear_tail(char *block, size_t size, size_t whole)
-{
-	if (size < whole)
-		memset(block + size, 0, whole - size);
-}
-
-/*
- * Clears what must be zero of a new block: its tail, or all of it. Pages that are not
- * dirty are zero already, and writing to them would only make them resident.
- * The block is the caller's, so that no lock is needed.
- */
-static void *clear_block(const struct place *place, size_t size, bool zero)
-{
-	char *block = ksm_slot_address(place->slot, place->page);
-	size_t whole = (size_t)place->pages << KSM_PAGE_SHIFT;
-
-	if (place->kept == 0)
-		return block;
-	if (zero || ksm_options.zero_reuse)
-		memset(block, 0, whole);
-	else
-		clear_tail(block, size, whole);
-	return block;
+	ksm_nursery_init();
+	return ksm_thread_init(ksm_magazine_retire);
 }
 
 /* --- counters of a site; its lock is held ---------------------------------------------- */
 
-static void count_alloc_locked(struct ksm_site *site, size_t size)
+/* Counts a new block, in the thread's tally if it has a magazine there. */
+static void count_alloc_locked(struct ksm_site *site, struct ksm_magazine *magazine, size_t size)
 {
 	struct ksmalloc_site_stats *stats = &site->record->stats;
 
-	ksm_stat_add_locked(&stats->calls_total, 1);
-	ksm_stat_add_locked(&stats->allocated_bytes_total, size);
+	if (magazine) {
+		ksm_magazine_count_alloc(magazine, size);
+		if (ksm_magazine_live(magazine) <= magazine->high_water)
+			return;
+		magazine->high_water = ksm_magazine_live(magazine);
+	} else {
+		ksm_stat_add_locked(&stats->calls_total, 1);
+		ksm_stat_add_locked(&stats->allocated_bytes_total, size);
+		ksm_stat_add_locked(&stats->live_bytes, size);
+	}
+	ksm_magazine_note_peak_locked(site);
 }
 
-static void count_live_locked(struct ksm_site *site, size_t size)
+static void count_free_locked(struct ksm_site *site, uint64_t bytes)
 {
-	struct ksmalloc_site_stats *stats = &site->record->stats;
-
-	ksm_stat_add_locked(&stats->live_bytes, size);
-	if (stats->live_bytes > stats->peak_bytes)
-		ksm_stat_set(&stats->peak_bytes, stats->live_bytes);
+	ksm_stat_add_locked(&site->record->stats.frees_total, 1);
+	ksm_stat_sub_locked(&site->record->stats.live_bytes, bytes);
 }
 
 /* --- the parts of a site; its lock is held ---------------------------------------------- */
@@ -186,7 +72,7 @@ static struct ksm_site_part *find_part_locked(struct ksm_site *site, uint32_t nu
 /* The same for the part of the current thread, which is made if need be. */
 static struct ksm_site_part *obtain_part_locked(struct ksm_site *site)
 {
-	uint32_t number = ksm_layout_part(ksm_site_thread_ordinal());
+	uint32_t number = ksm_layout_part(ksm_thread_ordinal());
 	struct ksm_site_part *part;
 
 	if (ksm_likely(number == 0))
@@ -227,7 +113,7 @@ KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part 
 	pool->advise = site->advise;
 	ksm_sample_adopt_locked(site, pool);
 	ksm_keep_add_pool(pool);
-	part->pool = pool;
+	__atomic_store_n(&part->pool, pool, __ATOMIC_RELEASE);
 	if (site->record->state != KSMALLOC_SITE_PLACED)
 		ksm_stat_add(&ksm_stat->header.stats.placed_sites, 1);
 	__atomic_store_n(&site->record->state, KSMALLOC_SITE_PLACED, __ATOMIC_RELAXED);
@@ -238,37 +124,67 @@ enum decision {
 	TO_SLOT,
 	TO_NURSERY,
 	TO_OTHER,	/* the site should be placed and cannot be */
+	TO_JEMALLOC,	/* there is no memory to keep track of it */
 };
 
 /* Where the next block of a site without a slot goes. */
 KSM_COLD static enum decision decide_locked(struct ksm_site *site, struct ksm_site_part *part,
 					    size_t size, enum ksm_placed_kind kind)
 {
-	if (kind != KSM_PLACED_MERGEABLE && part->held_bytes + size < ksm_options.site_bytes)
+	uint64_t held = part->held_pages << KSM_PAGE_SHIFT;
+
+	if (kind != KSM_PLACED_MERGEABLE && held + size < ksm_options.site_bytes)
 		return TO_NURSERY;
 	return promote_locked(site, part) ? TO_SLOT : TO_OTHER;
 }
 
-static struct ksm_pool *nursery_for(const struct ksm_site *site)
-{
-	uint32_t ordinal = ksm_site_thread_ordinal();
+/* --- magazines --------------------------------------------------------------------------- */
 
-	if (!site->advise && nurseries_merge())
-		return &nurseries[DENIED].pool;
-	return &nurseries[ordinal % (ksm_layout_is_shared() ? KSM_PARTS : NURSERIES)].pool;
+/* Where the current thread's blocks of the site lie. The part is made if need be. */
+static bool find_home(struct ksm_site *site, struct ksm_magazine_home *home)
+{
+	pthread_mutex_lock(&site->lock);
+	home->part = obtain_part_locked(site);
+	pthread_mutex_unlock(&site->lock);
+	if (!home->part)
+		return false;
+	home->placed_pool = __atomic_load_n(&home->part->pool, __ATOMIC_ACQUIRE);
+	home->pool = home->placed_pool ? home->placed_pool : ksm_nursery_of(site);
+	return true;
 }
+
+/* The current thread's magazine for the site, at its right home; NULL if it can have none. */
+static struct ksm_magazine *obtain_magazine(struct ksm_site *site)
+{
+	struct ksm_thread *thread = ksm_thread_self;
+	struct ksm_magazine *magazine = thread ? thread->magazines[site->index] : NULL;
+	struct ksm_magazine_home home;
+
+	if (ksm_likely(magazine) &&
+	    ksm_likely(ksm_magazine_is_at_home(magazine)))
+		return magazine;
+	if (!thread || !find_home(site, &home))
+		return magazine;
+	if (!magazine)
+		return ksm_magazine_create(thread, site, &home);
+	ksm_magazine_move(thread, magazine, &home);
+	return magazine;
+}
+
+/* --- allocating -------------------------------------------------------------------------- */
 
 /* Allocates in a pool that many sites share, and marks the block with its site. */
 static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t size, size_t align,
-			  bool zero)
+			  bool zero, uint32_t *pages)
 {
-	struct place place;
+	struct ksm_place place;
 	bool taken;
 
 	pthread_mutex_lock(pool->lock);
-	taken = take_locked(pool, size, align, (uint16_t)site->index, &place);
+	taken = ksm_place_take_locked(pool, size, align, (uint16_t)site->index, &place);
 	pthread_mutex_unlock(pool->lock);
-	return taken ? clear_block(&place, size, zero) : NULL;
+	*pages = place.pages;
+	return taken ? ksm_place_clear(&place, size, zero) : NULL;
 }
 
 /*
@@ -278,10 +194,10 @@ static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t s
 KSM_COLD static void publish(void)
 {
 	ksm_site_lock_all();
-	ksm_placed_lock_nurseries();
+	ksm_nursery_lock_all();
 	if (ksm_stat_must_publish())
 		ksm_stat_publish();
-	ksm_placed_unlock_nurseries();
+	ksm_nursery_unlock_all();
 	ksm_site_unlock_all();
 }
 
@@ -299,84 +215,131 @@ static bool has_much_mapped(void)
 	       stats->heap_mapped_bytes + stats->mmap_live_bytes >= WORTH_A_SEGMENT;
 }
 
-static void *alloc_nursery(struct ksm_site *site, size_t size, size_t align, bool zero)
+static void *alloc_nursery(struct ksm_site *site, struct ksm_magazine *magazine, size_t size,
+			   size_t align, bool zero)
 {
-	struct ksm_pool *pool = nursery_for(site);
-	void *block = alloc_shared(pool, site, size, align, zero);
+	struct ksm_pool *pool = ksm_nursery_of(site);
+	uint32_t pages;
+	void *block;
 
+	if (ksm_unlikely(ksm_stat_must_publish()) && has_much_mapped())
+		publish();
+	block = alloc_shared(pool, site, size, align, zero, &pages);
 	if (!block)
 		return NULL;
 	pthread_mutex_lock(&site->lock);
-	find_part_locked(site, pool->part)->held_bytes += size;
-	count_live_locked(site, size);
+	ksm_stat_add_locked(&find_part_locked(site, pool->part)->held_pages, pages);
+	count_alloc_locked(site, magazine, size);
 	pthread_mutex_unlock(&site->lock);
 	return block;
 }
 
-void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool zero,
-		       enum ksm_placed_kind kind)
+/*
+ * Where a block of the site goes: its own slot, which it may get now. What the thread has in its
+ * magazine is not held by the site: it goes back to the nursery before the site is judged.
+ */
+KSM_COLD static enum decision decide(struct ksm_site *site, struct ksm_magazine *magazine,
+				     size_t size, enum ksm_placed_kind kind)
 {
-	enum decision decision = TO_SLOT;
+	enum decision decision = TO_OTHER;
 	struct ksm_site_part *part;
-	struct place place;
-	bool taken = false;
-	bool sample = false;
 
-	if (size > UINT64_C(1) << ksm_span_slot_shift() || align > KSM_SPAN_ALIGNMENT)
-		return NULL;
+	if (magazine)
+		ksm_magazine_flush(ksm_thread_self, magazine, 0);
 	pthread_mutex_lock(&site->lock);
 	part = obtain_part_locked(site);
-	if (ksm_unlikely(!part)) {
-		pthread_mutex_unlock(&site->lock);
-		return NULL;
-	}
-	if (ksm_unlikely(!part->pool))
-		decision = decide_locked(site, part, size, kind);
-	if (ksm_likely(decision == TO_SLOT)) {
-		taken = take_locked(part->pool, size, align, 0, &place);
-		if (taken) {
-			count_live_locked(site, size);
-			ksm_stat_add_locked(&site->record->stats.placed_bytes,
-					    (uint64_t)place.pages << KSM_PAGE_SHIFT);
-			sample = ksm_sample_charge_locked(part->pool, place.pages);
-		}
-	}
-	if (decision != TO_OTHER)
-		count_alloc_locked(site, size);
+	if (part)
+		decision = part->pool ? TO_SLOT : decide_locked(site, part, size, kind);
 	pthread_mutex_unlock(&site->lock);
+	return part ? decision : TO_JEMALLOC;
+}
 
-	if (ksm_unlikely(decision == TO_OTHER)) {
-		ksm_stat_add(&ksm_stat->header.stats.sites_dropped_total, 1);
-		/* Site other itself is turned down only for want of memory. */
-		return site->index == 0 ? NULL :
-					  ksm_placed_alloc(ksm_site_at(0), size, align, zero, kind);
+static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, size_t size,
+			size_t align, bool zero)
+{
+	struct ksm_place place;
+	struct ksm_pool *pool;
+	bool sample = false;
+	bool taken;
+
+	pthread_mutex_lock(&site->lock);
+	pool = find_part_locked(site, ksm_layout_part(ksm_thread_ordinal()))->pool;
+	taken = ksm_place_take_locked(pool, size, align, 0, &place);
+	if (taken) {
+		count_alloc_locked(site, magazine, size);
+		ksm_stat_add_locked(&site->record->stats.placed_bytes,
+				    (uint64_t)place.pages << KSM_PAGE_SHIFT);
+		sample = ksm_sample_charge_locked(pool, place.pages);
 	}
-	if (decision == TO_NURSERY) {
-		if (ksm_unlikely(ksm_stat_must_publish()) && has_much_mapped())
-			publish();
-		return alloc_nursery(site, size, align, zero);
-	}
+	pthread_mutex_unlock(&site->lock);
 	if (!taken)
 		return NULL;
 	if (ksm_unlikely(ksm_stat_must_publish()))
 		publish();
 	if (ksm_unlikely(sample))
 		ksm_sample_turn(site);
-	return clear_block(&place, size, zero);
+	return ksm_place_clear(&place, size, zero);
+}
+
+/* True if the site has no slot yet for the current thread, and need not get one for this block. */
+static bool stays_in_nursery(const struct ksm_magazine *magazine, size_t size,
+			     enum ksm_placed_kind kind)
+{
+	uint64_t held;
+
+	if (!magazine || magazine->placed_pool || kind == KSM_PLACED_MERGEABLE)
+		return false;
+	held = __atomic_load_n(&magazine->part->held_pages, __ATOMIC_RELAXED) << KSM_PAGE_SHIFT;
+	return held + size < ksm_options.site_bytes;
+}
+
+void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool zero,
+		       enum ksm_placed_kind kind)
+{
+	struct ksm_magazine *magazine;
+	enum decision decision = TO_SLOT;
+
+	if (size > UINT64_C(1) << ksm_span_slot_shift() || align > KSM_SPAN_ALIGNMENT)
+		return NULL;
+	magazine = obtain_magazine(site);
+	if (align <= KSM_PAGE && kind == KSM_PLACED_USUAL) {
+		void *block = ksm_magazine_take_returned(ksm_thread_self, magazine, size);
+
+		if (block)
+			return zero ? memset(block, 0, size) : block;
+	}
+	if (stays_in_nursery(magazine, size, kind))
+		decision = TO_NURSERY;
+	else if (!magazine || !magazine->placed_pool)
+		decision = decide(site, magazine, size, kind);
+	switch (decision) {
+	case TO_SLOT:
+		return alloc_slot(site, magazine, size, align, zero);
+	case TO_NURSERY:
+		return alloc_nursery(site, magazine, size, align, zero);
+	case TO_OTHER:
+		ksm_stat_add(&ksm_stat->header.stats.sites_dropped_total, 1);
+		/* Site other itself is turned down only for want of memory. */
+		return site->index == 0 ? NULL :
+					  ksm_placed_alloc(ksm_site_at(0), size, align, zero, kind);
+	case TO_JEMALLOC:
+		break;
+	}
+	return NULL;
 }
 
 void *ksm_placed_alloc_private(struct ksm_site *site, size_t size)
 {
+	uint32_t pages;
 	void *block;
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift())
 		return NULL;
-	block = alloc_shared(&private_pool.pool, site, size, KSM_PAGE, true);
+	block = alloc_shared(ksm_nursery_private(), site, size, KSM_PAGE, true, &pages);
 	if (!block)
 		return NULL;
 	pthread_mutex_lock(&site->lock);
-	count_alloc_locked(site, size);
-	count_live_locked(site, size);
+	count_alloc_locked(site, NULL, size);
 	pthread_mutex_unlock(&site->lock);
 	return block;
 }
@@ -385,10 +348,12 @@ void *ksm_placed_alloc_private(struct ksm_site *site, size_t size)
 
 struct found {
 	struct ksm_slot *slot;
+	uint32_t *entry;	/* see run.h */
+	uint32_t value;		/* of the entry; no pages: there is no block */
 	uint32_t page;
 	uint32_t pages;
 	uint64_t bytes;
-	uint16_t owner;
+	uint32_t site;		/* that it is counted for */
 };
 
 static struct ksm_slot *slot_of(const void *block)
@@ -402,76 +367,99 @@ static struct ksm_slot *slot_of(const void *block)
 	return slot;
 }
 
-/* Finds the block that starts at the address, or none: 0 pages. The pool's lock is held. */
-static void look_locked(struct ksm_slot *slot, const void *block, struct found *found)
+/*
+ * Finds the block that starts at the address, or none: 0 pages. No lock is needed: the block is the
+ * caller's, and only its owner changes what is asked for here.
+ */
+static void look(struct ksm_slot *slot, const void *block, struct found *found)
 {
 	found->slot = slot;
 	found->page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
-	found->pages = ksm_runs_block(&slot->runs, found->page, &found->bytes, &found->owner);
+	found->entry = ksm_runs_entry(&slot->runs, found->page);
+	found->value = found->entry ? __atomic_load_n(found->entry, __ATOMIC_RELAXED) : 0;
+	found->pages = ksm_run_pages(found->value);
+	found->bytes = ksm_run_bytes(found->value);
+	found->site = slot->pool->site;
+	if (slot->pool->has_owners && found->pages > 0)
+		found->site = ksm_runs_owner(&slot->runs, found->page);
 }
 
-/* The same; it is an error if there is none. */
-static void find_locked(struct ksm_slot *slot, const void *block, struct found *found)
+/* There is no block: says which mistake that is, and ends the program. */
+KSM_COLD static void refuse(const struct found *found)
 {
-	look_locked(slot, block, found);
-	if (ksm_likely(found->pages > 0))
+	struct ksm_slot *slot = found->slot;
+	bool inside;
+
+	pthread_mutex_lock(slot->pool->lock);
+	inside = found->page >= slot->mapped_pages ||
+		 (ksm_runs_is_used(&slot->runs, found->page) && found->value != KSM_RUN_ASIDE);
+	pthread_mutex_unlock(slot->pool->lock);
+	ksm_fatal(inside ? KSM_FATAL_INVALID : KSM_FATAL_DOUBLE_FREE);
+}
+
+/* The same as look(); it is an error if there is none. */
+static void find(struct ksm_slot *slot, const void *block, struct found *found)
+{
+	look(slot, block, found);
+	if (ksm_unlikely(found->pages == 0))
+		refuse(found);
+}
+
+/* --- freeing ----------------------------------------------------------------------------- */
+
+/* Gives the block to its pool at once. */
+static void release(const struct found *found)
+{
+	struct ksm_pool *pool = found->slot->pool;
+	struct ksm_site *site = ksm_site_at(found->site);
+
+	pthread_mutex_lock(pool->lock);
+	ksm_runs_release(&found->slot->runs, found->page);
+	ksm_keep_freed(pool, found->pages);
+	if (!pool->has_owners) {
+		count_free_locked(site, found->bytes);
+		ksm_stat_sub_locked(&site->record->stats.placed_bytes,
+				    (uint64_t)found->pages << KSM_PAGE_SHIFT);
+	}
+	pthread_mutex_unlock(pool->lock);
+	if (!pool->has_owners)
 		return;
-	if (found->page >= slot->mapped_pages || ksm_runs_is_used(&slot->runs, found->page))
-		ksm_fatal(KSM_FATAL_INVALID);
-	ksm_fatal(KSM_FATAL_DOUBLE_FREE);
-}
-
-/* A block of a shared pool is gone. */
-static void count_shared_free(struct ksm_pool *pool, struct ksm_site *site, uint64_t bytes)
-{
 	pthread_mutex_lock(&site->lock);
-	ksm_stat_add_locked(&site->record->stats.frees_total, 1);
-	ksm_stat_sub_locked(&site->record->stats.live_bytes, bytes);
-	if (pool != &private_pool.pool)
-		find_part_locked(site, pool->part)->held_bytes -= bytes;
+	count_free_locked(site, found->bytes);
+	if (pool != ksm_nursery_private())
+		ksm_stat_sub_locked(&find_part_locked(site, pool->part)->held_pages, found->pages);
 	pthread_mutex_unlock(&site->lock);
 }
 
 void ksm_placed_free(void *block)
 {
+	struct ksm_thread *thread = ksm_thread_obtain_to_free();
 	struct ksm_slot *slot = slot_of(block);
-	struct ksm_pool *pool = slot->pool;
+	struct ksm_magazine *magazine = NULL;
 	struct found found;
 
-	pthread_mutex_lock(pool->lock);
-	find_locked(slot, block, &found);
-	ksm_runs_release(&slot->runs, found.page);
-	ksm_keep_freed(pool, found.pages);
-	if (!pool->has_owners) {
-		struct ksmalloc_site_stats *stats = &ksm_stat->sites[pool->site].stats;
-
-		ksm_stat_add_locked(&stats->frees_total, 1);
-		ksm_stat_sub_locked(&stats->live_bytes, found.bytes);
-		ksm_stat_sub_locked(&stats->placed_bytes, (uint64_t)found.pages << KSM_PAGE_SHIFT);
-	}
-	pthread_mutex_unlock(pool->lock);
-	if (pool->has_owners)
-		count_shared_free(pool, ksm_site_at(found.owner), found.bytes);
+	find(slot, block, &found);
+	if (slot->pool != ksm_nursery_private())
+		magazine = obtain_magazine(ksm_site_at(found.site));
+	if (magazine && magazine->pool == slot->pool &&
+	    ksm_magazine_make_room(thread, magazine, found.pages))
+		ksm_magazine_put_run(thread, magazine, block, found.entry, found.value);
+	else
+		release(&found);
 }
 
 static void describe(const struct found *found, struct ksm_placed_block *result)
 {
-	const struct ksm_pool *pool = found->slot->pool;
-
-	result->site = ksm_site_at(pool->has_owners ? found->owner : pool->site);
+	result->site = ksm_site_at(found->site);
 	result->usable = (size_t)found->pages << KSM_PAGE_SHIFT;
-	result->is_private = pool == &private_pool.pool;
+	result->is_private = found->slot->pool == ksm_nursery_private();
 }
 
 void ksm_placed_describe(const void *block, struct ksm_placed_block *result)
 {
-	struct ksm_slot *slot = slot_of(block);
-	struct ksm_pool *pool = slot->pool;
 	struct found found;
 
-	pthread_mutex_lock(pool->lock);
-	find_locked(slot, block, &found);
-	pthread_mutex_unlock(pool->lock);
+	find(slot_of(block), block, &found);
 	describe(&found, result);
 }
 
@@ -482,19 +470,19 @@ int ksm_placed_find(const void *block, struct ksm_placed_block *result)
 
 	if (!slot || (uintptr_t)block & (KSM_PAGE - 1))
 		return -EINVAL;
-	pthread_mutex_lock(slot->pool->lock);
-	look_locked(slot, block, &found);
-	pthread_mutex_unlock(slot->pool->lock);
+	look(slot, block, &found);
 	if (found.pages == 0)
 		return -EINVAL;
 	describe(&found, result);
 	return 0;
 }
 
+/* --- resizing ---------------------------------------------------------------------------- */
+
 /* A tracked block must not grow past the size at which its site would be placed. */
 static bool may_grow(const struct ksm_pool *pool, const struct found *found, size_t size)
 {
-	return !pool->has_owners || pool == &private_pool.pool || size <= found->bytes ||
+	return !pool->has_owners || pool == ksm_nursery_private() || size <= found->bytes ||
 	       size < ksm_options.site_bytes;
 }
 
@@ -507,61 +495,78 @@ static bool resize_locked(struct ksm_slot *slot, struct found *found, uint32_t p
 	    ksm_runs_resize(&slot->runs, found->page, pages, size, &kept) != 0)
 		return false;
 	if (pages > found->pages)
-		ksm_keep_taken(slot->pool, pages - found->pages, kept);
+		ksm_keep_taken(slot, found->page + found->pages, pages - found->pages, kept);
 	else if (pages < found->pages)
 		ksm_keep_freed(slot->pool, found->pages - pages);
 	return true;
 }
 
 static void count_resize_locked(struct ksm_site *site, const struct found *found, uint32_t pages,
-				size_t size, bool placed)
+				size_t size)
 {
 	struct ksmalloc_site_stats *stats = &site->record->stats;
+	struct ksm_pool *pool = found->slot->pool;
 
-	ksm_stat_sub_locked(&stats->live_bytes, found->bytes);
-	count_live_locked(site, size);
-	if (placed)
+	ksm_stat_add_locked(&stats->live_bytes, size - found->bytes);
+	if (size > found->bytes)
+		ksm_magazine_note_peak_locked(site);
+	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats->placed_bytes,
 				    ((uint64_t)pages - found->pages) << KSM_PAGE_SHIFT);
-	else if (found->slot->pool != &private_pool.pool)
-		find_part_locked(site, found->slot->pool->part)->held_bytes += size - found->bytes;
+	else if (pool != ksm_nursery_private())
+		ksm_stat_add_locked(&find_part_locked(site, pool->part)->held_pages,
+				    (uint64_t)pages - found->pages);
+}
+
+static bool resize(struct found *found, uint32_t pages, size_t size)
+{
+	struct ksm_pool *pool = found->slot->pool;
+	struct ksm_site *site = ksm_site_at(found->site);
+	bool sample = false;
+	bool done;
+
+	pthread_mutex_lock(pool->lock);
+	done = resize_locked(found->slot, found, pages, size);
+	if (done && !pool->has_owners) {
+		count_resize_locked(site, found, pages, size);
+		sample = pages > found->pages &&
+			 ksm_sample_charge_locked(pool, pages - found->pages);
+	}
+	pthread_mutex_unlock(pool->lock);
+	if (ksm_unlikely(sample))
+		ksm_sample_turn(site);
+	if (done && pool->has_owners) {
+		pthread_mutex_lock(&site->lock);
+		count_resize_locked(site, found, pages, size);
+		pthread_mutex_unlock(&site->lock);
+	}
+	return done;
 }
 
 bool ksm_placed_resize(void *block, size_t size)
 {
 	struct ksm_slot *slot = slot_of(block);
-	struct ksm_pool *pool = slot->pool;
+	struct ksm_magazine *magazine;
 	uint32_t pages;
 	struct found found;
-	bool done = false;
-	bool sample = false;
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift())
 		return false;
 	pages = (uint32_t)(ksm_align_up(size, KSM_PAGE) >> KSM_PAGE_SHIFT);
-	pthread_mutex_lock(pool->lock);
-	find_locked(slot, block, &found);
-	if (may_grow(pool, &found, size))
-		done = resize_locked(slot, &found, pages, size);
-	if (done && !pool->has_owners) {
-		count_resize_locked(ksm_site_at(pool->site), &found, pages, size, true);
-		sample = pages > found.pages &&
-			 ksm_sample_charge_locked(pool, pages - found.pages);
-	}
-	pthread_mutex_unlock(pool->lock);
-	if (!done)
+	find(slot, block, &found);
+	if (!may_grow(slot->pool, &found, size))
 		return false;
-	if (ksm_unlikely(sample))
-		ksm_sample_turn(ksm_site_at(pool->site));
-	if (pool->has_owners) {
-		struct ksm_site *site = ksm_site_at(found.owner);
-
-		pthread_mutex_lock(&site->lock);
-		count_resize_locked(site, &found, pages, size, false);
-		pthread_mutex_unlock(&site->lock);
+	if (!resize(&found, pages, size)) {
+		/* What lies behind it may be a run that this thread has at hand. */
+		magazine = ksm_thread_self ? ksm_thread_self->magazines[found.site] : NULL;
+		if (!magazine || magazine->held.count == 0)
+			return false;
+		ksm_magazine_flush(ksm_thread_self, magazine, 0);
+		if (!resize(&found, pages, size))
+			return false;
 	}
 	/* Old bytes of this block, or of an earlier one of the same pool, may lie in the tail. */
-	clear_tail(block, size, (size_t)pages << KSM_PAGE_SHIFT);
+	ksm_place_clear_tail(block, size, (size_t)pages << KSM_PAGE_SHIFT);
 	return true;
 }
 
@@ -570,25 +575,4 @@ void ksm_placed_count_move(struct ksm_site *site)
 	pthread_mutex_lock(&site->lock);
 	ksm_stat_add_locked(&site->record->stats.moved_total, 1);
 	pthread_mutex_unlock(&site->lock);
-}
-
-void ksm_placed_lock_nurseries(void)
-{
-	for (uint32_t i = 0; i < nursery_count(); i++)
-		pthread_mutex_lock(&nurseries[i].lock);
-	pthread_mutex_lock(&private_pool.lock);
-}
-
-void ksm_placed_unlock_nurseries(void)
-{
-	pthread_mutex_unlock(&private_pool.lock);
-	for (uint32_t i = nursery_count(); i > 0; i--)
-		pthread_mutex_unlock(&nurseries[i - 1].lock);
-}
-
-void ksm_placed_postfork_child(void)
-{
-	for (uint32_t i = 0; i < nursery_count(); i++)
-		pthread_mutex_init(&nurseries[i].lock, NULL);
-	pthread_mutex_init(&private_pool.lock, NULL);
 }

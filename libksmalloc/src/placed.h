@@ -71,8 +71,4 @@ bool ksm_placed_resize(void *block, size_t size);
 /* Counts a block that moved. */
 void ksm_placed_count_move(struct ksm_site *site);
 
-void ksm_placed_lock_nurseries(void);
-void ksm_placed_unlock_nurseries(void);
-void ksm_placed_postfork_child(void);
-
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bitmaps with one summary a chunk. The summary of free runs is a bound, not
- * exact: it is raised when pages are freed and corrected when a search inside of
- * the chunk found less, so that neither taking nor freeing recounts.
+ * Bitmaps of chunks, and a tree over the chunks that leads to the lowest free run that is long
+ * enough. What it says of runs inside of a chunk is a bound, not exact: it is raised when pages
+ * are freed and corrected when a search inside of the chunk found less, so that neither
+ * taking nor freeing recounts.
  */
 #include "run.h"
 
@@ -11,11 +12,57 @@
 #include <errno.h>
 #include <string.h>
 
-#define SLACK_BITS  12
+#define SLACK_BITS  KSM_RUN_SLACK_BITS
 #define CHUNK_SHIFT 9
 
 static_assert(KSM_CHUNK_PAGES == 1u << CHUNK_SHIFT, "a chunk's pages are a power of two");
 static_assert(KSM_RUN_MAX_PAGES < 1u << (32 - SLACK_BITS), "a block's pages fit beside its slack");
+
+/* --- the tree of what is free ------------------------------------------------------------ */
+
+static struct ksm_run_free join(struct ksm_run_free low, struct ksm_run_free high, uint32_t half)
+{
+	return (struct ksm_run_free){
+		.first = low.first == half ? half + high.first : low.first,
+		.last = high.last == half ? half + low.last : high.last,
+		.longest = (uint32_t)ksm_max(ksm_max(low.longest, high.longest),
+					     low.last + high.first),
+	};
+}
+
+/* Pages of a node's child at the level above the leaves. */
+static uint32_t half_of(uint32_t leaves, uint32_t node)
+{
+	/* Nodes of one level have the same highest bit; the root's half is half of all pages. */
+	return (leaves * KSM_CHUNK_PAGES >> (31 - __builtin_clz(node))) / 2;
+}
+
+/* Puts a leaf's node right, and what lies above it. */
+static void set_leaf(struct ksm_runs *runs, uint32_t chunk, struct ksm_run_free leaf)
+{
+	uint32_t half = KSM_CHUNK_PAGES;
+	uint32_t node = runs->chunk_slots + chunk;
+
+	runs->tree[node] = leaf;
+	for (node /= 2; node > 0; node /= 2, half *= 2) {
+		struct ksm_run_free both = join(runs->tree[2 * node], runs->tree[2 * node + 1], half);
+		struct ksm_run_free *old = &runs->tree[node];
+
+		if (both.first == old->first && both.last == old->last && both.longest == old->longest)
+			return;
+		*old = both;
+	}
+}
+
+/* All is free. */
+static void clear_tree(struct ksm_run_free *tree, uint32_t leaves)
+{
+	for (uint32_t node = 1; node < 2 * leaves; node++) {
+		uint32_t pages = 2 * half_of(leaves, node);
+
+		tree[node] = (struct ksm_run_free){ pages, pages, pages };
+	}
+}
 
 void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners)
 {
@@ -24,6 +71,8 @@ void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners)
 	runs->has_owners = has_owners;
 	runs->chunks = runs->few;
 	runs->chunk_slots = KSM_FEW_CHUNKS;
+	runs->tree = runs->few_tree;
+	clear_tree(runs->tree, KSM_FEW_CHUNKS);
 }
 
 static struct ksm_run_chunk *chunk_at(const struct ksm_runs *runs, uint32_t index)
@@ -36,17 +85,27 @@ static struct ksm_run_chunk *chunk_of(const struct ksm_runs *runs, uint32_t page
 	return chunk_at(runs, page >> CHUNK_SHIFT);
 }
 
-/* Replaces the short table by one for all chunks of the slot. */
+/* Replaces the short table, and its tree, by those for all chunks of the slot. */
 static int widen_table(struct ksm_runs *runs)
 {
-	uint32_t count = (runs->capacity + KSM_CHUNK_PAGES - 1) / KSM_CHUNK_PAGES;
-	struct ksm_run_chunk **chunks = ksm_meta_alloc(count * sizeof(struct ksm_run_chunk *));
+	uint32_t wanted = (runs->capacity + KSM_CHUNK_PAGES - 1) / KSM_CHUNK_PAGES;
+	uint32_t count = KSM_FEW_CHUNKS;
+	struct ksm_run_chunk **chunks;
+	struct ksm_run_free *tree;
 
-	if (!chunks)
+	while (count < wanted)
+		count *= 2;
+	chunks = ksm_meta_alloc(count * sizeof(struct ksm_run_chunk *));
+	tree = ksm_meta_alloc(2 * count * sizeof(*tree));
+	if (!chunks || !tree)
 		return -ENOMEM;
 	memcpy(chunks, runs->few, sizeof(runs->few));
-	runs->chunks = chunks;
-	runs->chunk_slots = count;
+	clear_tree(tree, count);
+	runs->tree = tree;
+	__atomic_store_n(&runs->chunks, chunks, __ATOMIC_RELAXED);
+	__atomic_store_n(&runs->chunk_slots, count, __ATOMIC_RELEASE);
+	for (uint32_t c = 0; c < KSM_FEW_CHUNKS; c++)
+		set_leaf(runs, c, runs->few_tree[KSM_FEW_CHUNKS + c]);
 	return 0;
 }
 
@@ -67,8 +126,7 @@ static int make_chunk(struct ksm_runs *runs, uint32_t index)
 			return -ENOMEM;
 	}
 	chunk->free_pages = KSM_CHUNK_PAGES;
-	chunk->free_bound = KSM_CHUNK_PAGES;
-	runs->chunks[index] = chunk;
+	__atomic_store_n(&runs->chunks[index], chunk, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -95,19 +153,34 @@ static uint32_t next_bit(const uint64_t *words, uint32_t at, bool value)
 	return KSM_CHUNK_PAGES;
 }
 
-/* How many of the chunk's last pages are free. */
-static uint32_t free_suffix(const struct ksm_run_chunk *chunk)
+/* How many pages are free from at downwards, at excluded, to the beginning of the chunk at most. */
+static uint32_t free_below(const struct ksm_run_chunk *chunk, uint32_t at)
 {
 	uint32_t count = 0;
 
-	for (uint32_t w = KSM_CHUNK_WORDS; w > 0; w--) {
-		uint64_t word = chunk->used[w - 1];
+	while (count < at) {
+		uint32_t bits = (at - count - 1) % 64 + 1;
+		uint64_t word = chunk->used[(at - count - 1) / 64] << (64 - bits);
 
 		if (word)
 			return count + (uint32_t)__builtin_clzll(word);
-		count += 64;
+		count += bits;
 	}
 	return count;
+}
+
+/* Puts the chunk's node right after a change; longest is a new bound. */
+static void update_chunk(struct ksm_runs *runs, uint32_t index, uint32_t longest)
+{
+	const struct ksm_run_chunk *chunk = runs->chunks[index];
+	struct ksm_run_free leaf = { 0, 0, 0 };
+
+	if (chunk->free_pages > 0) {
+		leaf.first = next_bit(chunk->used, 0, true);
+		leaf.last = free_below(chunk, KSM_CHUNK_PAGES);
+		leaf.longest = (uint32_t)ksm_min(longest, chunk->free_pages);
+	}
+	set_leaf(runs, index, leaf);
 }
 
 /* The first page of an aligned run inside of the free pages [start, end), or -1. */
@@ -118,59 +191,99 @@ static int64_t fit(uint32_t start, uint32_t end, uint32_t pages, uint32_t align)
 	return first + pages <= end ? (int64_t)first : -1;
 }
 
-/* Searches one chunk whose first page is base; corrects its bound when nothing fits. */
-static int64_t find_inside(struct ksm_run_chunk *chunk, uint32_t base, uint32_t pages,
-			   uint32_t align)
+/* Searches one chunk; *longest is its longest free run if nothing fits. */
+static int64_t find_inside(const struct ksm_run_chunk *chunk, uint32_t base, uint32_t pages,
+			   uint32_t align, uint32_t *longest)
 {
-	uint32_t longest = 0;
 	uint32_t at = 0;
 
+	*longest = 0;
 	while ((at = next_bit(chunk->used, at, false)) < KSM_CHUNK_PAGES) {
 		uint32_t end = next_bit(chunk->used, at, true);
 		int64_t found = fit(base + at, base + end, pages, align);
 
 		if (found >= 0)
 			return found;
-		longest = (uint32_t)ksm_max(longest, end - at);
+		*longest = (uint32_t)ksm_max(*longest, end - at);
 		at = end;
 	}
-	chunk->free_bound = (uint16_t)longest;
+	return -1;
+}
+
+/*
+ * Goes down the tree to the lowest run: in the lower half, across the middle, in the upper half. Returns
+ * the run, or -1 if a chunk's bound was too high; it is corrected then.
+ */
+static int64_t descend(struct ksm_runs *runs, uint32_t pages)
+{
+	uint32_t half = runs->chunk_slots * KSM_CHUNK_PAGES / 2;
+	uint32_t base = 0;
+	uint32_t node = 1;
+	uint32_t longest;
+	int64_t found;
+
+	for (; node < runs->chunk_slots; half /= 2) {
+		const struct ksm_run_free *low = &runs->tree[2 * node];
+		const struct ksm_run_free *high = &runs->tree[2 * node + 1];
+
+		node *= 2;
+		if (low->longest >= pages)
+			continue;
+		if (low->last + high->first >= pages)
+			return base + half - low->last;
+		node++;
+		base += half;
+	}
+	if (runs->tree[node].first >= pages)
+		return base;
+	found = find_inside(runs->chunks[node - runs->chunk_slots], base, pages, 1, &longest);
+	if (found < 0)
+		update_chunk(runs, node - runs->chunk_slots, longest);
+	return found;
+}
+
+/* The same with an alignment, in the order of addresses: such blocks are rare. */
+static int64_t find_aligned(const struct ksm_runs *runs, uint32_t pages, uint32_t align)
+{
+	uint32_t start = 0; /* of the free run that ends at base */
+	uint32_t longest;
+	int64_t found;
+
+	for (uint32_t c = 0; c < runs->chunk_slots; c++) {
+		const struct ksm_run_free *leaf = &runs->tree[runs->chunk_slots + c];
+		uint32_t base = c * KSM_CHUNK_PAGES;
+
+		found = fit(start, base + leaf->first, pages, align);
+		if (found >= 0)
+			return found;
+		if (leaf->first == KSM_CHUNK_PAGES)
+			continue;
+		if (leaf->longest >= pages) {
+			found = find_inside(runs->chunks[c], base, pages, align, &longest);
+			if (found >= 0)
+				return found;
+		}
+		start = base + KSM_CHUNK_PAGES - leaf->last;
+	}
 	return -1;
 }
 
 int64_t ksm_runs_find(struct ksm_runs *runs, uint32_t pages, uint32_t align)
 {
-	uint32_t chunks = (runs->capacity + KSM_CHUNK_PAGES - 1) / KSM_CHUNK_PAGES;
-	uint32_t start = runs->first_free * KSM_CHUNK_PAGES; /* of the free run that ends at base */
-	int64_t found;
+	int64_t found = -1;
 
-	for (uint32_t c = runs->first_free; c < chunks; c++) {
-		struct ksm_run_chunk *chunk = chunk_at(runs, c);
-		uint32_t base = c * KSM_CHUNK_PAGES;
-		uint32_t suffix;
-
-		if (!chunk || chunk->free_pages == KSM_CHUNK_PAGES) {
-			/* All of it is free: the run goes on. */
-			found = fit(start, (uint32_t)ksm_min(base + KSM_CHUNK_PAGES, runs->capacity),
-				    pages, align);
-			if (found >= 0)
-				return found;
-			continue;
-		}
-		if (start < base) {
-			found = fit(start, base + next_bit(chunk->used, 0, true), pages, align);
-			if (found >= 0)
-				return found;
-		}
-		if (chunk->free_bound >= pages) {
-			found = find_inside(chunk, base, pages, align);
-			if (found >= 0)
-				return found;
-		}
-		suffix = free_suffix(chunk);
-		start = base + KSM_CHUNK_PAGES - suffix;
+	for (;;) {
+		if (align > 1)
+			found = find_aligned(runs, pages, align);
+		else
+			while (found < 0 && runs->tree[1].longest >= pages)
+				found = descend(runs, pages);
+		if (found >= 0)
+			return found + pages <= runs->capacity ? found : -1;
+		/* The tree of a small slot ends before the slot does. */
+		if (runs->chunk_slots * KSM_CHUNK_PAGES >= runs->capacity || widen_table(runs) != 0)
+			return -1;
 	}
-	return -1;
 }
 
 /* Counts bits; all and none, the usual cases, without a call where the processor has no such instruction. */
@@ -179,6 +292,12 @@ static uint32_t count_bits(uint64_t bits, uint64_t all, uint32_t all_count)
 	if (bits == all)
 		return all_count;
 	return bits ? (uint32_t)__builtin_popcountll(bits) : 0;
+}
+
+/* The bound of the chunk that page lies in. */
+static uint32_t longest_of(const struct ksm_runs *runs, uint32_t page)
+{
+	return runs->tree[runs->chunk_slots + (page >> CHUNK_SHIFT)].longest;
 }
 
 static uint64_t word_mask(uint32_t low, uint32_t high)
@@ -192,6 +311,7 @@ static uint32_t mark_used(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 	uint32_t reused = 0;
 	uint32_t end = page + pages;
 
+	runs->used_pages += pages;
 	while (page < end) {
 		struct ksm_run_chunk *chunk = chunk_of(runs, page);
 		uint32_t low = page % 64;
@@ -206,20 +326,24 @@ static uint32_t mark_used(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 		chunk->kept_pages = (uint16_t)(chunk->kept_pages - kept);
 		reused += kept;
 		page += high - low;
+		if (page == end || page % KSM_CHUNK_PAGES == 0)
+			update_chunk(runs, (page - 1) >> CHUNK_SHIFT, longest_of(runs, page - 1));
 	}
-	runs->used_pages += pages;
 	runs->kept_pages -= reused;
-	while (runs->first_free < runs->chunk_slots && runs->chunks[runs->first_free] &&
-	       runs->chunks[runs->first_free]->free_pages == 0)
-		runs->first_free++;
 	return reused;
+}
+
+/* The length of the free run of the chunk that holds [from, to) of its pages. */
+static uint32_t free_around(const struct ksm_run_chunk *chunk, uint32_t from, uint32_t to)
+{
+	return next_bit(chunk->used, to, true) - from + free_below(chunk, from);
 }
 
 static void mark_free(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 {
+	uint32_t begin = page;
 	uint32_t end = page + pages;
 
-	runs->first_free = (uint32_t)ksm_min(runs->first_free, page >> CHUNK_SHIFT);
 	runs->used_pages -= pages;
 	runs->kept_pages += pages;
 	while (page < end) {
@@ -230,19 +354,21 @@ static void mark_free(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 		chunk->used[(page % KSM_CHUNK_PAGES) / 64] &= ~word_mask(low, high);
 		chunk->free_pages = (uint16_t)(chunk->free_pages + (high - low));
 		chunk->kept_pages = (uint16_t)(chunk->kept_pages + (high - low));
-		/* The freed pages may join free neighbours: any length up to all is possible. */
-		chunk->free_bound = chunk->free_pages;
 		page += high - low;
+		if (page == end || page % KSM_CHUNK_PAGES == 0) {
+			uint32_t base = (page - 1) & ~(KSM_CHUNK_PAGES - 1);
+			uint32_t from = (uint32_t)ksm_max(begin, base) - base;
+
+			update_chunk(runs, base >> CHUNK_SHIFT,
+				     (uint32_t)ksm_max(longest_of(runs, base),
+						       free_around(chunk, from, page - base)));
+		}
 	}
 }
 
 static void set_block(struct ksm_runs *runs, uint32_t page, uint32_t pages, uint64_t bytes)
 {
-	uint32_t slack = (uint32_t)(((uint64_t)pages << SLACK_BITS) - bytes);
-
-	/* A block may have been asked to be smaller than its pages by a page or more. */
-	slack = (uint32_t)ksm_min(slack, (1u << SLACK_BITS) - 1);
-	chunk_of(runs, page)->blocks[page % KSM_CHUNK_PAGES] = pages << SLACK_BITS | slack;
+	__atomic_store_n(ksm_runs_entry(runs, page), ksm_run_entry_of(pages, bytes), __ATOMIC_RELAXED);
 }
 
 int ksm_runs_take(struct ksm_runs *runs, uint32_t page, uint32_t pages, uint64_t bytes,
@@ -263,12 +389,12 @@ uint32_t ksm_runs_block(const struct ksm_runs *runs, uint32_t page, uint64_t *by
 			uint16_t *owner)
 {
 	const struct ksm_run_chunk *chunk = chunk_of(runs, page);
-	uint32_t block = chunk ? chunk->blocks[page % KSM_CHUNK_PAGES] : 0;
-	uint32_t pages = block >> SLACK_BITS;
+	const uint32_t *entry = ksm_runs_entry(runs, page);
+	uint32_t block = entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) : 0;
 
-	*bytes = ((uint64_t)pages << SLACK_BITS) - (block & ((1u << SLACK_BITS) - 1));
+	*bytes = ksm_run_bytes(block);
 	*owner = chunk && chunk->owners ? chunk->owners[page % KSM_CHUNK_PAGES] : 0;
-	return pages;
+	return ksm_run_pages(block);
 }
 
 bool ksm_runs_is_used(const struct ksm_runs *runs, uint32_t page)
@@ -285,12 +411,20 @@ bool ksm_runs_is_dirty(const struct ksm_runs *runs, uint32_t page)
 	return chunk && (chunk->dirty[(page % KSM_CHUNK_PAGES) / 64] >> (page % 64) & 1);
 }
 
+void ksm_runs_set_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages)
+{
+	__atomic_store_n(ksm_runs_entry(runs, page), KSM_RUN_ASIDE, __ATOMIC_RELAXED);
+	mark_used(runs, page, pages);
+}
+
 void ksm_runs_release(struct ksm_runs *runs, uint32_t page)
 {
-	struct ksm_run_chunk *chunk = chunk_of(runs, page);
-	uint32_t pages = chunk->blocks[page % KSM_CHUNK_PAGES] >> SLACK_BITS;
+	ksm_runs_release_aside(runs, page, ksm_run_pages(*ksm_runs_entry(runs, page)));
+}
 
-	chunk->blocks[page % KSM_CHUNK_PAGES] = 0;
+void ksm_runs_release_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages)
+{
+	__atomic_store_n(ksm_runs_entry(runs, page), 0, __ATOMIC_RELAXED);
 	mark_free(runs, page, pages);
 }
 
@@ -315,7 +449,7 @@ static bool is_free(const struct ksm_runs *runs, uint32_t page, uint32_t pages)
 
 bool ksm_runs_can_resize(const struct ksm_runs *runs, uint32_t page, uint32_t pages)
 {
-	uint32_t old = chunk_of(runs, page)->blocks[page % KSM_CHUNK_PAGES] >> SLACK_BITS;
+	uint32_t old = ksm_run_pages(*ksm_runs_entry(runs, page));
 
 	return pages <= old || is_free(runs, page + old, pages - old);
 }
@@ -323,7 +457,7 @@ bool ksm_runs_can_resize(const struct ksm_runs *runs, uint32_t page, uint32_t pa
 int ksm_runs_resize(struct ksm_runs *runs, uint32_t page, uint32_t pages, uint64_t bytes,
 		    uint32_t *kept)
 {
-	uint32_t old = chunk_of(runs, page)->blocks[page % KSM_CHUNK_PAGES] >> SLACK_BITS;
+	uint32_t old = ksm_run_pages(*ksm_runs_entry(runs, page));
 
 	*kept = 0;
 	if (pages > old) {
@@ -401,6 +535,32 @@ void ksm_runs_clean(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 	}
 }
 
+/* Does the tree say of this chunk what its bitmap says? */
+static bool check_leaf(const struct ksm_runs *runs, uint32_t index)
+{
+	const struct ksm_run_free *leaf = &runs->tree[runs->chunk_slots + index];
+	const struct ksm_run_chunk *chunk = runs->chunks[index];
+	uint32_t longest;
+
+	if (!chunk)
+		return leaf->longest == KSM_CHUNK_PAGES;
+	find_inside(chunk, 0, KSM_CHUNK_PAGES + 1, 1, &longest);
+	return leaf->longest >= longest && leaf->first == next_bit(chunk->used, 0, true) &&
+	       leaf->last == free_below(chunk, KSM_CHUNK_PAGES);
+}
+
+static bool check_tree(const struct ksm_runs *runs)
+{
+	for (uint32_t node = 1; node < runs->chunk_slots; node++) {
+		struct ksm_run_free both = join(runs->tree[2 * node], runs->tree[2 * node + 1],
+						half_of(runs->chunk_slots, node));
+
+		if (memcmp(&both, &runs->tree[node], sizeof(both)) != 0)
+			return false;
+	}
+	return true;
+}
+
 bool ksm_runs_check(const struct ksm_runs *runs)
 {
 	uint32_t used = 0;
@@ -411,6 +571,8 @@ bool ksm_runs_check(const struct ksm_runs *runs)
 		uint32_t chunk_used = 0;
 		uint32_t chunk_kept = 0;
 
+		if (!check_leaf(runs, c))
+			return false;
 		if (!chunk)
 			continue;
 		for (uint32_t w = 0; w < KSM_CHUNK_WORDS; w++) {
@@ -419,8 +581,7 @@ bool ksm_runs_check(const struct ksm_runs *runs)
 								     ~chunk->used[w]);
 		}
 		if (chunk->free_pages != KSM_CHUNK_PAGES - chunk_used ||
-		    chunk->kept_pages != chunk_kept ||
-		    (c < runs->first_free && chunk->free_pages != 0))
+		    chunk->kept_pages != chunk_kept)
 			return false;
 		used += chunk_used;
 		kept += chunk_kept;
@@ -434,5 +595,5 @@ bool ksm_runs_check(const struct ksm_runs *runs)
 			return false;
 		page += pages ? pages : 1;
 	}
-	return used == runs->used_pages && kept == runs->kept_pages;
+	return check_tree(runs) && used == runs->used_pages && kept == runs->kept_pages;
 }

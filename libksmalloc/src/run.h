@@ -7,10 +7,15 @@
  * bytes ("kept"). Choice is by lowest address and depends on nothing else.
  * What it is not: memory. It maps, advises and clears nothing.
  *
- * Invariants (ksm_runs_check()): a block starts at a page whose size entry is
- * not 0 and covers used pages only; pages below first_free's chunk are used;
- * kept is the number of pages that are dirty and not used.
- * Locking: the caller's. Failure: -ENOMEM if there is no memory for bookkeeping.
+ * Aside: a run that its owner has set aside in a magazine counts as used and belongs to no block:
+ * its entry says so, which tells a block that is freed twice from an address inside of one.
+ *
+ * Invariants (ksm_runs_check()): a block starts at a page whose entry is
+ * not 0 and covers used pages only; the tree's edges are exact, and no free run inside of a
+ * node is longer than it says; kept is the number of pages that are dirty and not used.
+ * Locking: the caller's, but for entries: who has a block, or a run that was set aside, may
+ * read and write its entry without the lock, since the entry stays where it is.
+ * Failure: -ENOMEM if there is no memory for bookkeeping.
  */
 #ifndef KSM_RUN_H
 #define KSM_RUN_H
@@ -32,21 +37,80 @@ struct ksm_run_chunk {
 	uint64_t dirty[KSM_CHUNK_WORDS];	/* may hold bytes other than zero */
 	uint16_t free_pages;
 	uint16_t kept_pages;
-	uint16_t free_bound;	/* no free run inside of the chunk is longer */
 	uint16_t *owners;	/* of blocks, by first page; NULL unless the slot has many owners */
-	uint32_t blocks[KSM_CHUNK_PAGES];	/* pages << 12 | unused bytes, at a block's first page */
+	/* pages << 12 | unused bytes, at a block's first page. Synchronization: atomic. */
+	uint32_t blocks[KSM_CHUNK_PAGES];
+};
+
+/* What is free in a chunk, or in a power of two of them side by side, in pages. */
+struct ksm_run_free {
+	uint32_t first;		/* of its first pages; exact */
+	uint32_t last;		/* of its last pages; exact */
+	uint32_t longest;	/* no free run is longer */
 };
 
 struct ksm_runs {
 	uint32_t capacity;	/* pages */
-	uint32_t first_free;	/* chunks before this one have no free page */
 	uint32_t used_pages;
 	uint32_t kept_pages;
 	bool has_owners;
-	struct ksm_run_chunk **chunks;	/* by chunk; NULL for chunks that were never used */
-	uint32_t chunk_slots;	/* entries in chunks */
+	/*
+	 * By chunk; NULL for chunks that were never used. It is replaced once by a longer one, whose
+	 * length is stored after it, and the old one stays. Synchronization: atomic.
+	 */
+	struct ksm_run_chunk **chunks;
+	uint32_t chunk_slots;	/* entries in chunks, a power of two */
+	/* A binary tree over them: the root is [1], the children of [i] are [2 i] and [2 i + 1]. */
+	struct ksm_run_free *tree;
 	struct ksm_run_chunk *few[KSM_FEW_CHUNKS];
+	struct ksm_run_free few_tree[2 * KSM_FEW_CHUNKS];
 };
+
+#define KSM_RUN_SLACK_BITS 12
+#define KSM_RUN_ASIDE	   1u /* an entry of no pages: the run is set aside */
+
+/* The entry of a block's first page; NULL if there was never a block near it. Needs no lock. */
+KSM_INLINE uint32_t *ksm_runs_entry(const struct ksm_runs *runs, uint32_t page)
+{
+	uint32_t slots = __atomic_load_n(&runs->chunk_slots, __ATOMIC_ACQUIRE);
+	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_RELAXED);
+	struct ksm_run_chunk *chunk;
+
+	if (ksm_unlikely(page / KSM_CHUNK_PAGES >= slots))
+		return NULL;
+	chunk = __atomic_load_n(&chunks[page / KSM_CHUNK_PAGES], __ATOMIC_ACQUIRE);
+	return ksm_likely(chunk) ? &chunk->blocks[page % KSM_CHUNK_PAGES] : NULL;
+}
+
+/* The owner of the block at page, in a slot of many owners. Needs no lock. */
+KSM_INLINE uint16_t ksm_runs_owner(const struct ksm_runs *runs, uint32_t page)
+{
+	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_RELAXED);
+
+	return chunks[page / KSM_CHUNK_PAGES]->owners[page % KSM_CHUNK_PAGES];
+}
+
+/* What an entry says of a block. */
+KSM_INLINE uint32_t ksm_run_pages(uint32_t entry)
+{
+	return entry >> KSM_RUN_SLACK_BITS;
+}
+
+KSM_INLINE uint64_t ksm_run_bytes(uint32_t entry)
+{
+	return ((uint64_t)(entry >> KSM_RUN_SLACK_BITS) << KSM_RUN_SLACK_BITS) -
+	       (entry & ((1u << KSM_RUN_SLACK_BITS) - 1));
+}
+
+/* The entry of a block of bytes bytes on pages pages. */
+KSM_INLINE uint32_t ksm_run_entry_of(uint32_t pages, uint64_t bytes)
+{
+	uint64_t slack = ((uint64_t)pages << KSM_RUN_SLACK_BITS) - bytes;
+
+	/* A block may have been asked to be smaller than its pages by a page or more. */
+	slack = ksm_min(slack, (1u << KSM_RUN_SLACK_BITS) - 1);
+	return pages << KSM_RUN_SLACK_BITS | (uint32_t)slack;
+}
 
 void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners);
 
@@ -67,8 +131,14 @@ uint32_t ksm_runs_block(const struct ksm_runs *runs, uint32_t page, uint64_t *by
 /* True if page is inside of a block. */
 bool ksm_runs_is_used(const struct ksm_runs *runs, uint32_t page);
 
+/* Sets free pages aside: they count as used and belong to no block. */
+void ksm_runs_set_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages);
+
 /* Frees the block at page; its pages become kept. */
 void ksm_runs_release(struct ksm_runs *runs, uint32_t page);
+
+/* The same for a run of so many pages that was set aside. */
+void ksm_runs_release_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages);
 
 /* True if the block at page can get pages pages in its place. */
 bool ksm_runs_can_resize(const struct ksm_runs *runs, uint32_t page, uint32_t pages);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Three steps lead from a call to its site, each only if the one before fails:
- * the thread's cache of recognisable stacks (no walk at all), the table from
+ * the thread recalls the stack (no walk at all), the table from
  * the hash of the return addresses to sites (one walk, no lock), and the
  * resolution of each frame to a file (once for each new stack).
  */
 #include "site.h"
 
+#include "lock.h"
 #include "meta.h"
 #include "module.h"
 #include "policy.h"
@@ -21,31 +22,12 @@
 
 #define ID_MASK ((UINT64_C(1) << 48) - 1)
 
-#define CACHE_SETS	 16	/* stacks that share a caller and a frame address fall into one set */
-#define CACHE_WAYS	 4
-#define LABEL_DEPTH	 16
 #define LABEL_BYTES	 64
 #define FEW_STACKS	 512 /* what the table of known stacks begins with; powers of two */
 #define MANY_STACKS	 16384
 #define ID_TABLE	 (2 * KSMALLOC_MAX_SITES)
 
 static_assert(KSM_MAX_FRAMES == KSMALLOC_MAX_FRAMES, "the segment has room for a whole stack");
-
-struct cache_entry {
-	struct ksm_stack stack;
-	uint32_t generation;
-	struct ksm_site *site;
-};
-
-/* What a thread keeps. Synchronization: its own thread only, the list under the table's lock. */
-struct thread {
-	struct thread *next_free;
-	bool capturing;
-	uint32_t labels;	/* labels that are open, also those beyond LABEL_DEPTH */
-	struct ksm_site *label_sites[LABEL_DEPTH];
-	uint32_t victim;	/* the way that is replaced next */
-	struct cache_entry cache[CACHE_SETS][CACHE_WAYS];
-};
 
 /* Known stacks, open addressing. It is replaced by a larger one, and then started anew. */
 struct known_stacks {
@@ -56,65 +38,16 @@ struct known_stacks {
 };
 
 static struct {
-	pthread_mutex_t lock;		/* Protects count, ids and free_threads. */
+	pthread_mutex_t lock;		/* Protects count and ids. */
 	struct ksm_site *sites;		/* KSMALLOC_MAX_SITES of them */
 	uint32_t count;
 	uint16_t *ids;			/* open addressing by id: index + 1, 0 is empty */
-	struct thread *free_threads;	/* LIFO */
 	_Atomic(struct known_stacks *) known;	/* replaced under the lock, read without */
-	pthread_key_t key;
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-/* Initial-exec: the general model may call malloc at a thread's first access. */
-static __thread struct thread *self __attribute__((tls_model("initial-exec")));
-static __thread uint32_t ordinal __attribute__((tls_model("initial-exec")));
-
-uint32_t ksm_site_thread_ordinal(void)
-{
-	return ordinal;
-}
-
-void ksm_site_set_thread_ordinal(uint32_t value)
-{
-	ordinal = value;
-}
 
 struct ksm_site *ksm_site_at(uint32_t index)
 {
 	return &table.sites[index];
-}
-
-/* Returns the thread's record to the list; later blocks of this thread make a new one. */
-static void thread_exit(void *argument)
-{
-	struct thread *thread = argument;
-
-	self = NULL;
-	pthread_mutex_lock(&table.lock);
-	thread->next_free = table.free_threads;
-	table.free_threads = thread;
-	pthread_mutex_unlock(&table.lock);
-}
-
-KSM_COLD static struct thread *thread_create(void)
-{
-	struct thread *thread;
-
-	pthread_mutex_lock(&table.lock);
-	thread = table.free_threads;
-	if (thread)
-		table.free_threads = thread->next_free;
-	pthread_mutex_unlock(&table.lock);
-	if (!thread)
-		thread = ksm_meta_alloc(sizeof(*thread));
-	if (!thread)
-		return NULL;
-	thread->capturing = false;
-	thread->labels = 0;
-	self = thread;
-	/* May allocate; the record is in place by then, and large blocks are rare there. */
-	pthread_setspecific(table.key, thread);
-	return thread;
 }
 
 /* The entry of an id in table.ids; the table's lock is held. */
@@ -132,7 +65,7 @@ static void add_site_locked(uint16_t *entry, uint64_t id, struct ksmalloc_segmen
 {
 	struct ksm_site *site = &table.sites[table.count];
 
-	pthread_mutex_init(&site->lock, NULL);
+	ksm_lock_init(&site->lock);
 	site->id = id;
 	site->index = table.count;
 	site->advise = policy.advise;
@@ -164,8 +97,6 @@ int ksm_site_init(void)
 	table.ids = ksm_meta_alloc(ID_TABLE * sizeof(table.ids[0]));
 	table.known = make_known(FEW_STACKS);
 	if (!table.sites || !table.ids || !table.known || !record)
-		return -ENOMEM;
-	if (pthread_key_create(&table.key, thread_exit) != 0)
 		return -ENOMEM;
 	record->flags = KSMALLOC_SITE_OTHER;
 	add_site_locked(find_id_locked(ID_MASK), ID_MASK, record,
@@ -237,29 +168,28 @@ static uint32_t fold(const struct ksm_stack *stack, uintptr_t *folded)
 }
 
 /* Resolves the frames, up to the first outside of every file, and finds their site. */
-KSM_COLD static struct ksm_site *resolve(const uintptr_t *addresses, uint32_t count)
+KSM_COLD static struct ksm_site *resolve(struct ksm_capture *capture, uint32_t count)
 {
-	struct ksm_module_address frames[KSM_MAX_FRAMES];
-	XXH3_state_t state;
 	uint32_t resolved = 0;
+	size_t length = 0;
 	uint64_t id;
 
-	XXH3_64bits_reset(&state);
 	for (; resolved < count; resolved++) {
-		struct ksm_module_address *frame = &frames[resolved];
+		struct ksm_module_address *frame = &capture->frames[resolved];
 		const uint8_t *identity;
-		size_t length;
+		size_t bytes;
 
-		if (ksm_module_resolve(addresses[resolved], frame) != 0)
+		if (ksm_module_resolve(capture->folded[resolved], frame) != 0)
 			break;
-		length = ksm_module_identity(frame->module, &identity);
-		XXH3_64bits_update(&state, identity, length);
-		XXH3_64bits_update(&state, &frame->offset, sizeof(frame->offset));
+		bytes = ksm_module_identity(frame->module, &identity);
+		memcpy(capture->text + length, identity, bytes);
+		memcpy(capture->text + length + bytes, &frame->offset, sizeof(frame->offset));
+		length += bytes + sizeof(frame->offset);
 	}
 	if (resolved == 0)
 		return &table.sites[0];
-	id = XXH3_64bits_digest(&state) & ID_MASK;
-	return obtain(id ? id : 1, frames, resolved, NULL);
+	id = XXH3_64bits(capture->text, length) & ID_MASK;
+	return obtain(id ? id : 1, capture->frames, resolved, NULL);
 }
 
 static void insert_known(struct known_stacks *known, uint64_t entry)
@@ -311,12 +241,12 @@ static void remember(uint64_t hash, uint32_t site)
 }
 
 /* The site of a captured stack. */
-static struct ksm_site *find(const struct ksm_stack *stack, uint32_t generation)
+static struct ksm_site *find(struct ksm_capture *capture, uint32_t generation)
 {
-	uintptr_t folded[KSM_MAX_FRAMES];
-	uint32_t count = fold(stack, folded);
+	uint32_t count = fold(&capture->stack, capture->folded);
 	/* The generation is part of the hash, so entries of unloaded code never match. */
-	uint64_t hash = XXH3_64bits_withSeed(folded, count * sizeof(folded[0]), generation) |
+	uint64_t hash = XXH3_64bits_withSeed(capture->folded, count * sizeof(capture->folded[0]),
+					     generation) |
 			UINT64_C(1) << 63;
 	struct known_stacks *known = atomic_load_explicit(&table.known, memory_order_acquire);
 	uint32_t at = (uint32_t)(hash >> 40) & (known->size - 1);
@@ -328,58 +258,51 @@ static struct ksm_site *find(const struct ksm_stack *stack, uint32_t generation)
 			return &table.sites[entry & 0xffff];
 		at = (at + 1) & (known->size - 1);
 	}
-	site = resolve(folded, count);
+	site = resolve(capture, count);
 	remember(hash, site->index);
 	return site;
 }
 
-static uint32_t cache_set(uintptr_t caller, uintptr_t frame)
+KSM_COLD static struct ksm_site *capture_site(struct ksm_thread *thread, uintptr_t caller,
+					      uintptr_t frame)
 {
-	return (uint32_t)(((caller >> 1) * UINT64_C(0x9e3779b97f4a7c15) ^
-			   (frame >> 4) * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 40) % CACHE_SETS;
-}
-
-KSM_COLD static struct ksm_site *capture(struct thread *thread, struct cache_entry *set,
-					 uintptr_t caller, uintptr_t frame)
-{
-	struct cache_entry *entry = &set[thread->victim++ % CACHE_WAYS];
+	struct ksm_capture *capture = &thread->capture;
 	uint32_t generation = ksm_module_generation();
+	struct ksm_site *site;
 
 	thread->capturing = true;
-	ksm_unwind_capture(&entry->stack, caller, frame);
-	entry->site = find(&entry->stack, generation);
-	entry->generation = generation;
+	ksm_thread_settle(thread);
+	if (thread->generation != generation) {
+		/* Code came or went: what lies at an address now may be another function. */
+		ksm_recall_clear(&thread->recall);
+		thread->generation = generation;
+	}
+	ksm_unwind_capture(&capture->stack, &capture->room, caller, frame);
+	site = find(capture, generation);
+	ksm_recall_add(&thread->recall, &capture->stack, &thread->magazines[site->index]);
 	thread->capturing = false;
+	ksm_thread_settle(thread);
 	ksm_stat_add(&ksm_stat->header.stats.captures_total, 1);
-	return entry->site;
+	return site;
 }
 
 struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame)
 {
-	struct thread *thread = self;
-	struct cache_entry *set;
+	struct ksm_thread *thread = ksm_thread_self ? ksm_thread_self : ksm_thread_create();
+	struct ksm_magazine **magazine;
 
-	if (ksm_unlikely(!thread)) {
-		thread = thread_create();
-		if (!thread)
-			return NULL;
-	}
-	if (ksm_unlikely(thread->capturing))
+	if (ksm_unlikely(!thread) || ksm_unlikely(thread->capturing))
 		return NULL;
 	if (thread->labels)
-		return thread->label_sites[ksm_min(thread->labels, LABEL_DEPTH) - 1];
-	set = thread->cache[cache_set(caller, frame)];
-	for (uint32_t way = 0; way < CACHE_WAYS; way++) {
-		if (ksm_unwind_matches(&set[way].stack, caller, frame) &&
-		    set[way].generation == ksm_module_generation())
-			return set[way].site;
-	}
-	return capture(thread, set, caller, frame);
+		return thread->label_sites[ksm_min(thread->labels, KSM_LABEL_DEPTH) - 1];
+	magazine = ksm_site_recall(thread, caller, frame);
+	return magazine ? &table.sites[magazine - thread->magazines] :
+			  capture_site(thread, caller, frame);
 }
 
 int ksm_site_label_begin(const char *name)
 {
-	struct thread *thread = self ? self : thread_create();
+	struct ksm_thread *thread = ksm_thread_self ? ksm_thread_self : ksm_thread_create();
 	char copy[LABEL_BYTES + 1];
 	size_t length;
 
@@ -387,7 +310,7 @@ int ksm_site_label_begin(const char *name)
 		return -EINVAL;
 	if (!thread)
 		return -ENOMEM;
-	if (thread->labels >= LABEL_DEPTH) {
+	if (thread->labels >= KSM_LABEL_DEPTH) {
 		thread->labels++;
 		return -E2BIG;
 	}
@@ -396,13 +319,18 @@ int ksm_site_label_begin(const char *name)
 	copy[length] = '\0';
 	thread->label_sites[thread->labels] = find_label(copy, length);
 	thread->labels++;
+	ksm_thread_settle(thread);
 	return 0;
 }
 
 void ksm_site_label_end(void)
 {
-	if (self && self->labels)
-		self->labels--;
+	struct ksm_thread *thread = ksm_thread_self;
+
+	if (!thread || !thread->labels)
+		return;
+	thread->labels--;
+	ksm_thread_settle(thread);
 }
 
 void ksm_site_flush(void)
@@ -428,6 +356,6 @@ void ksm_site_unlock_all(void)
 void ksm_site_postfork_child(void)
 {
 	for (uint32_t i = 0; i < table.count; i++)
-		pthread_mutex_init(&table.sites[i].lock, NULL);
+		ksm_lock_init(&table.sites[i].lock);
 	pthread_mutex_init(&table.lock, NULL);
 }

@@ -2,8 +2,8 @@
 /*
  * site: the call stacks that allocate, and what is known about each.
  *
- * What it is: from the current call to its site in a few nanoseconds (a cache
- * per thread), the site's counters and its state.
+ * What it is: from the current call to its site (the thread recalls stacks that it
+ * has seen), the site's counters and its state.
  * What it is not: memory. Which blocks a site has where is the business of
  * slot, run and placed; which sites are advised is policy's.
  *
@@ -21,7 +21,7 @@
 #define KSM_SITE_H
 
 #include "base.h"
-#include "unwind.h"
+#include "thread.h"
 
 #include <ksmalloc/segment.h>
 #include <pthread.h>
@@ -38,8 +38,9 @@ struct ksm_sample;
 struct ksm_site_part {
 	struct ksm_site_part *next;	/* of the same site, in order of creation */
 	uint32_t part;			/* Synchronization: constant. */
-	uint64_t held_bytes;		/* of its blocks that lie in nurseries */
-	struct ksm_pool *pool;		/* its slots, NULL until it is placed; never changes back */
+	uint64_t held_pages;		/* of nurseries that it has: its blocks' and those in magazines */
+	/* Its slots, NULL until it is placed; never changes back. Synchronization: atomic. */
+	struct ksm_pool *pool;
 };
 
 struct ksm_site {
@@ -50,11 +51,24 @@ struct ksm_site {
 	uint8_t priority;	/* of its hints. Synchronization: constant. */
 	struct ksm_sample *sample;	/* NULL until it was sampled or settled, see sample.h */
 	struct ksm_site_part first;	/* part 0 */
+	struct ksm_magazine *magazines;	/* of all threads, see magazine.h. Synchronization: written under lock. */
 	struct ksmalloc_segment_site *record;	/* its row in the segment */
 };
 
 /* Makes the tables and the site other. 0, or -ENOMEM; ksm_stat_init() came first. */
 int ksm_site_init(void);
+
+/*
+ * Where the thread has its magazine for the site of a call that returns to caller with frame address
+ * frame, if it has seen the stack and no label is open; else NULL, and ksm_site_current() tells.
+ */
+KSM_READS_FRAMES struct ksm_magazine **ksm_site_recall(struct ksm_thread *thread, uintptr_t caller,
+						       uintptr_t frame)
+{
+	if (ksm_unlikely(!thread->is_plain || thread->generation != ksm_module_generation()))
+		return NULL;
+	return ksm_recall_find(&thread->recall, caller, frame);
+}
 
 /*
  * The site of a call that returns to caller with frame address frame: that of
@@ -70,10 +84,6 @@ struct ksm_site *ksm_site_at(uint32_t index);
 /* Opens and closes labels of the current thread; see ksmalloc_label_begin(). */
 int ksm_site_label_begin(const char *name);
 void ksm_site_label_end(void);
-
-/* The number that the thread got when it was created, 0 for the first. */
-uint32_t ksm_site_thread_ordinal(void);
-void ksm_site_set_thread_ordinal(uint32_t ordinal);
 
 /* Forgets which stacks were seen, since code may have been loaded or unloaded. */
 void ksm_site_flush(void);

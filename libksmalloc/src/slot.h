@@ -29,6 +29,7 @@ struct ksm_slot {
 	struct ksm_slot *next;	/* of the same pool, in order of creation */
 	uintptr_t base;
 	uint32_t mapped_pages;
+	uint32_t touched_pages;	/* pages below this one have been a block's */
 	int record;		/* index in the segment's table, negative if it was full */
 	struct ksm_runs runs;
 };
@@ -49,9 +50,9 @@ struct ksm_pool {
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
 	struct ksm_slot *first;
 	struct ksm_slot *last;
-	uint64_t purged_ms;	/* when memory was given back last, 0 if never */
-	uint64_t cycling_until_ms;	/* see keep.h */
-	uint64_t retry_ms;	/* no giving back before this time, since the kernel refused */
+	/* Runs on the way from one thread to another, see magazine.h; NULL before the first. Synchronization: atomic. */
+	struct ksm_magazine_returned *returned;
+	bool purging;		/* a thread gives back memory of the pool, without the lock */
 };
 
 /* Adds a slot to the pool. *result has nothing mapped yet. */

@@ -13,17 +13,13 @@
 
 struct ksm_gate ksm_gate;
 
+struct ksm_span_map ksm_span_map;
+
 static struct {
-	uintptr_t base;
-	uint32_t slot_shift;
 	uint32_t slot_count;
 	uint32_t window;	/* slots that first choices are taken from in the private layout */
 	uint64_t secret;	/* makes the choice of slots differ between processes */
-	_Atomic(struct ksm_slot *) owners[KSM_SPAN_SLOTS];
 } span;
-
-/* Owner of slots that are given up: never dereferenced. */
-#define ABANDONED ((struct ksm_slot *)(uintptr_t)1)
 
 /* The thread sanitizer keeps its shadow where the wide span lies. */
 #ifdef __SANITIZE_THREAD__
@@ -47,9 +43,9 @@ static void choose_size(uintptr_t probe, uintptr_t *lowest, uintptr_t *room)
 
 	*lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
 	*room = wide ? 52 * KSM_TIB : 48 * KSM_GIB;
-	span.slot_shift = wide ? 30 : 28;
+	ksm_span_map.slot_shift = wide ? 30 : 28;
 	span.slot_count = wide ? KSM_SPAN_SLOTS : KSM_SPAN_SLOTS / 16;
-	length = (uintptr_t)span.slot_count << (span.slot_shift + 1);
+	length = (uintptr_t)span.slot_count << (ksm_span_map.slot_shift + 1);
 	margin = length / 8;
 	if (probe > *lowest + length + margin && probe - length - margin - *lowest < *room)
 		*room = probe - length - margin - *lowest;
@@ -60,7 +56,7 @@ void ksm_span_init(const void *probe)
 	uintptr_t lowest, room, unit;
 	uint64_t random[2];
 
-	if (span.base)
+	if (ksm_span_map.base)
 		return;
 	choose_size((uintptr_t)probe, &lowest, &room);
 	if (ksm_layout_is_shared()) {
@@ -71,43 +67,35 @@ void ksm_span_init(const void *probe)
 	} else {
 		ksm_os_random(random, sizeof(random));
 		span.window = 512;
-		unit = UINT64_C(1) << span.slot_shift;
+		unit = UINT64_C(1) << ksm_span_map.slot_shift;
 	}
 	span.secret = random[0];
-	span.base = lowest + random[1] % (room / unit) * unit;
+	ksm_span_map.base = lowest + random[1] % (room / unit) * unit;
 }
 
 void ksm_span_open(void)
 {
-	__atomic_store_n(&ksm_gate.low, span.base, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_gate.low, ksm_span_map.base, __ATOMIC_RELAXED);
 	__atomic_store_n(&ksm_gate.end,
-			 span.base + ((uintptr_t)span.slot_count << span.slot_shift),
+			 ksm_span_map.base + ((uintptr_t)span.slot_count << ksm_span_map.slot_shift),
 			 __ATOMIC_RELEASE);
 }
 
 uintptr_t ksm_span_upper_half(size_t *length)
 {
-	*length = (size_t)span.slot_count << span.slot_shift;
-	return span.base + *length;
+	*length = (size_t)span.slot_count << ksm_span_map.slot_shift;
+	return ksm_span_map.base + *length;
 }
 
 uint32_t ksm_span_slot_shift(void)
 {
-	return span.slot_shift;
+	return ksm_span_map.slot_shift;
 }
 
 bool ksm_span_has_peers(void)
 {
 	/* In a narrow address space slots are less than a GiB. */
-	return ksm_layout_is_shared() || span.slot_shift >= PEER_SHIFT;
-}
-
-struct ksm_slot *ksm_span_slot_at(const void *p)
-{
-	struct ksm_slot *owner = atomic_load_explicit(
-		&span.owners[((uintptr_t)p - span.base) >> span.slot_shift], memory_order_acquire);
-
-	return owner == ABANDONED ? NULL : owner;
+	return ksm_layout_is_shared() || ksm_span_map.slot_shift >= PEER_SHIFT;
 }
 
 /* A mixer of full period (the finaliser of MurmurHash3). */
@@ -158,13 +146,13 @@ uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct k
 		uint32_t index = candidate(seed, part, (*probe)++);
 		struct ksm_slot *nobody = NULL;
 
-		if (atomic_compare_exchange_strong(&span.owners[index], &nobody, owner))
-			return span.base + ((uintptr_t)index << span.slot_shift);
+		if (atomic_compare_exchange_strong(&ksm_span_map.owners[index], &nobody, owner))
+			return ksm_span_map.base + ((uintptr_t)index << ksm_span_map.slot_shift);
 	}
 	return 0;
 }
 
 void ksm_span_abandon(uintptr_t address)
 {
-	atomic_store(&span.owners[(address - span.base) >> span.slot_shift], ABANDONED);
+	atomic_store(&ksm_span_map.owners[(address - ksm_span_map.base) >> ksm_span_map.slot_shift], KSM_SPAN_ABANDONED);
 }

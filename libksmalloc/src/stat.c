@@ -89,6 +89,8 @@ static void fill_header(struct ksmalloc_segment_header *header)
 		  sizeof(struct ksmalloc_segment_slot), KSMALLOC_MAX_SLOTS);
 	set_table(&header->modules, offsetof(struct ksm_stat_segment, modules),
 		  sizeof(struct ksmalloc_segment_module), KSMALLOC_MAX_MODULES);
+	set_table(&header->tallies, offsetof(struct ksm_stat_segment, tallies),
+		  sizeof(struct ksmalloc_segment_tally), KSMALLOC_MAX_TALLIES);
 	set_table(&header->strings, offsetof(struct ksm_stat_segment, strings), 1,
 		  KSMALLOC_STRINGS_BYTES);
 	header->strings.count = 1; /* the empty string at offset 0 */
@@ -239,7 +241,9 @@ static int copy_to(int file)
 	if (!error)
 		error = ksm_os_write(file, &counters, sizeof(counters),
 				    offsetof(struct ksmalloc_segment_header, stats));
-
+	if (!error)
+		error = ksm_os_write(file, &header->tallies, sizeof(header->tallies),
+				    offsetof(struct ksmalloc_segment_header, tallies));
 	if (!error)
 		error = write_table(file, ksm_stat->sites, header->sites.count,
 				    sizeof(ksm_stat->sites[0]));
@@ -249,6 +253,9 @@ static int copy_to(int file)
 	if (!error)
 		error = write_table(file, ksm_stat->modules, header->modules.count,
 				    sizeof(ksm_stat->modules[0]));
+	if (!error)
+		error = write_table(file, ksm_stat->tallies, header->tallies.count,
+				    sizeof(ksm_stat->tallies[0]));
 	if (!error)
 		error = write_table(file, ksm_stat->strings, header->strings.count, 1);
 	return error;
@@ -372,6 +379,21 @@ int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char
 	return (int)index;
 }
 
+struct ksmalloc_segment_tally *ksm_stat_add_tally(void)
+{
+	struct ksmalloc_segment_table *table = &ksm_stat->header.tallies;
+	struct ksmalloc_segment_tally *tally = NULL;
+
+	pthread_mutex_lock(&tables_lock);
+	if (table->count < table->capacity &&
+	    has_room(&ksm_stat->tallies[table->count], sizeof(*tally))) {
+		tally = &ksm_stat->tallies[table->count];
+		__atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&tables_lock);
+	return tally;
+}
+
 struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index)
 {
 	if (index >= KSMALLOC_MAX_SITES ||
@@ -416,6 +438,7 @@ static void leave_parents_file(void)
 	memcpy(copy->sites, ksm_stat->sites, header->sites.count * sizeof(copy->sites[0]));
 	memcpy(copy->slots, ksm_stat->slots, header->slots.count * sizeof(copy->slots[0]));
 	memcpy(copy->modules, ksm_stat->modules, header->modules.count * sizeof(copy->modules[0]));
+	memcpy(copy->tallies, ksm_stat->tallies, header->tallies.count * sizeof(copy->tallies[0]));
 	memcpy(copy->strings, ksm_stat->strings, header->strings.count);
 	ksm_os_move_over(copy, SEGMENT_BYTES, ksm_stat);
 }

@@ -31,6 +31,7 @@ struct ksm_stat_segment {
 	_Alignas(64) struct ksmalloc_segment_site sites[KSMALLOC_MAX_SITES];
 	_Alignas(64) struct ksmalloc_segment_slot slots[KSMALLOC_MAX_SLOTS];
 	_Alignas(64) struct ksmalloc_segment_module modules[KSMALLOC_MAX_MODULES];
+	_Alignas(64) struct ksmalloc_segment_tally tallies[KSMALLOC_MAX_TALLIES];
 	_Alignas(64) char strings[KSMALLOC_STRINGS_BYTES];
 };
 
@@ -61,6 +62,8 @@ int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char
 struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index);
 /* Counts the site; its fields are complete. */
 void ksm_stat_commit_site(uint32_t index);
+/* Appends a tally; NULL if there is no room. */
+struct ksmalloc_segment_tally *ksm_stat_add_tally(void);
 /* Appends a string; its offset, 0 if there is no room. */
 uint32_t ksm_stat_add_string(const char *text, size_t length);
 
@@ -82,6 +85,12 @@ KSM_INLINE void ksm_stat_add_locked(uint64_t *counter, uint64_t value)
 KSM_INLINE void ksm_stat_sub_locked(uint64_t *counter, uint64_t value)
 {
 	ksm_stat_add_locked(counter, 0 - value);
+}
+
+/* The same for counters that one thread alone writes. */
+KSM_INLINE void ksm_stat_add_own(uint64_t *counter, uint64_t value)
+{
+	ksm_stat_add_locked(counter, value);
 }
 
 /* For counters of the process, which no lock protects. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The words that hold the return addresses are found by a search upwards from
- * the frame. On a stack whose end is not known, a signal's or a coroutine's, it
- * goes through a copy that process_vm_readv made: the walk may have crossed onto
- * another stack, and reading on directly would then run off the end of this one.
+ * The words that hold the return addresses are found by a search upwards from the frame, which
+ * ends at the upper end of the thread's own stack.
  */
 #include "unwind.h"
 
@@ -13,14 +11,9 @@
 #include <libunwind.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 /* Our own frames that may lie between the entry point and unw_backtrace. */
 #define OWN_FRAMES 8
-
-/* How far above the frame return addresses are searched for, in words. */
-#define SEARCH_WORDS 4096
-#define SEARCH_STEP  256
 
 /* Synchronization: atomic. */
 static atomic_int walks;
@@ -64,8 +57,19 @@ void ksm_unwind_slow_end(void)
 	atomic_fetch_sub(&walks, 1);
 }
 
+/* The unwinder's own state, and unw_backtrace(3) with it in a place that the caller names. */
+struct ksm_unwind_state {
+	unw_cursor_t cursor;
+	unw_context_t context;
+};
+
+int ksm_unwind_backtrace(void **buffer, int size, struct ksm_unwind_state *state);
+
+static_assert(sizeof(struct ksm_unwind_state) <= sizeof(struct ksm_unwind_room),
+	      "a walk has room for its state");
+
 /* Walks, waiting for a fork that is under way. */
-static int walk(void **addresses, int room)
+static int walk(void **addresses, int size, struct ksm_unwind_room *room)
 {
 #ifdef __SANITIZE_THREAD__
 	/*
@@ -74,32 +78,29 @@ static int walk(void **addresses, int room)
 	 * our own locks; each site there is its caller alone.
 	 */
 	(void)addresses;
+	(void)size;
 	(void)room;
 	return -1;
 #else
+	struct ksm_unwind_state *state = (struct ksm_unwind_state *)(void *)room;
 	int count;
 
 	if (ksm_unlikely(atomic_load_explicit(&stranded, memory_order_relaxed)))
 		return -1;
-	count = unw_backtrace(addresses, room);
+	count = ksm_unwind_backtrace(addresses, size, state);
 	while (count < 0 && atomic_load(&forks) > 0) {
 		ksm_os_pause();
-		count = unw_backtrace(addresses, room);
+		count = ksm_unwind_backtrace(addresses, size, state);
 	}
 	return count;
 #endif
 }
 
-/*
- * The thread's own stack as the system made it. Frames outside of it lie on a
- * signal's or a coroutine's stack, whose end is not known.
- */
-struct bounds {
+/* The thread's own stack, as far as it is known for certain. Nothing lies in it at first. */
+static __thread struct {
 	uintptr_t low;
-	uintptr_t high;	/* 0 until it was looked up */
-};
-
-static __thread struct bounds own_stack __attribute__((tls_model("initial-exec")));
+	uintptr_t high;
+} own_stack __attribute__((tls_model("initial-exec")));
 
 /* Where the main thread's stack begins (ld.so). pthread_getattr_np(3) would read a file for it. */
 extern void *__libc_stack_end __attribute__((weak));
@@ -107,102 +108,61 @@ extern void *__libc_stack_end __attribute__((weak));
 /* The kernel keeps at least 128 MiB below the main thread's stack free of mappings. */
 #define MAIN_STACK_REACH (64 * KSM_MIB)
 
-static void find_own_stack(struct bounds *bounds)
+void ksm_unwind_own_main_stack(void)
 {
-	pthread_attr_t attributes;
-	size_t size = 0;
-	void *low = NULL;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t high = &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
 
-	bounds->high = 1; /* nothing lies below: used if the bounds cannot be told */
-	if (gettid() == getpid()) {
-		if (&__libc_stack_end && __libc_stack_end) {
-			bounds->high = (uintptr_t)__libc_stack_end;
-			bounds->low = bounds->high - MAIN_STACK_REACH;
-		}
+	if (here >= high || high - here > MAIN_STACK_REACH)
 		return;
-	}
-	if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+	own_stack.high = high;
+	own_stack.low = high - MAIN_STACK_REACH;
+}
+
+void ksm_unwind_own_stack(size_t size)
+{
+	/*
+	 * glibc puts its descriptor, which pthread_self() points to, at the upper end of a thread's
+	 * stack, also of one that the program gave. Below it lie thread-local variables and the
+	 * frames. The margin is for what lies above the descriptor's first byte.
+	 */
+	const uintptr_t margin = 2 * KSM_PAGE;
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t high = (uintptr_t)pthread_self();
+
+	if (here >= high || size <= margin || high - here > size - margin)
 		return;
-	if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
-		bounds->low = (uintptr_t)low;
-		bounds->high = (uintptr_t)low + size;
-	}
-	pthread_attr_destroy(&attributes);
+	own_stack.high = high;
+	own_stack.low = high - size + margin;
 }
 
-/*
- * A part of the stack that can be read: the thread's own stack itself up to its
- * end, else a copy that is extended as the search goes on.
- */
-struct window {
-	uintptr_t base;
-	const uintptr_t *words;
-	uint32_t first; /* index of words[0], in words from base */
-	uint32_t count;
-	bool is_copy;
-	uintptr_t copy[SEARCH_STEP];
-};
-
-static void open_window(struct window *window, uintptr_t base)
-{
-	struct bounds *bounds = &own_stack;
-
-	if (!bounds->high)
-		find_own_stack(bounds);
-	window->base = base;
-	window->first = 0;
-	window->is_copy = base < bounds->low || base >= bounds->high;
-	window->words = window->is_copy ? window->copy : (const uintptr_t *)base;
-	window->count = window->is_copy ? 0 :
-					  (uint32_t)ksm_min((bounds->high - base) / sizeof(uintptr_t),
-							    SEARCH_WORDS);
-}
-
-/* Copies the next part; false if there is none that can be read or the search has gone far enough. */
-static bool slide(struct window *window)
-{
-	size_t bytes;
-
-	window->first += window->count;
-	if (!window->is_copy || window->first >= SEARCH_WORDS ||
-	    (window->count > 0 && window->count < SEARCH_STEP))
-		return false;
-	bytes = ksm_os_peek((const uintptr_t *)window->base + window->first, window->copy,
-			    sizeof(window->copy));
-	window->count = (uint32_t)(bytes / sizeof(uintptr_t));
-	return window->count > 0;
-}
-
-/* Fills stack->words; false if an address is not found in reach. */
+/* Fills stack->words; false if the stack is not the thread's own or an address is not in reach. */
 KSM_READS_FRAMES bool locate_frames(struct ksm_stack *stack)
 {
-	struct window window;
-	uint32_t at = 0;
+	const uintptr_t *words = (const uintptr_t *)stack->frame;
+	uint32_t end, at = 0;
 
-	open_window(&window, stack->frame);
+	if (stack->frame < own_stack.low || stack->frame >= own_stack.high)
+		return false;
+	end = (uint32_t)ksm_min((own_stack.high - stack->frame) / sizeof(words[0]), KSM_SEARCH_WORDS);
 	for (uint32_t i = 1; i < stack->count; i++) {
-		for (;;) {
-			if (at >= window.first + window.count) {
-				if (!slide(&window))
-					return false;
-				at = window.first;
-			}
-			if (window.words[at - window.first] == stack->frames[i])
-				break;
+		while (at < end && words[at] != stack->frames[i])
 			at++;
-		}
+		if (at == end)
+			return false;
 		stack->words[i] = at++;
 	}
 	return true;
 }
 
-void ksm_unwind_capture(struct ksm_stack *stack, uintptr_t caller, uintptr_t frame)
+void ksm_unwind_capture(struct ksm_stack *stack, struct ksm_unwind_room *room, uintptr_t caller,
+			uintptr_t frame)
 {
 	void *addresses[KSM_MAX_FRAMES + OWN_FRAMES];
 	int count;
 	int first = 0;
 
-	count = walk(addresses, (int)KSM_COUNT_OF(addresses));
+	count = walk(addresses, (int)KSM_COUNT_OF(addresses), room);
 	while (first < count && (uintptr_t)addresses[first] != caller)
 		first++;
 	stack->caller = caller;
@@ -220,9 +180,10 @@ void ksm_unwind_capture(struct ksm_stack *stack, uintptr_t caller, uintptr_t fra
 
 void ksm_unwind_warm_up(void)
 {
+	static struct ksm_unwind_room room; /* one thread starts the library */
 	void *addresses[4];
 
-	walk(addresses, (int)KSM_COUNT_OF(addresses));
+	walk(addresses, (int)KSM_COUNT_OF(addresses), &room);
 }
 
 void ksm_unwind_flush(void)

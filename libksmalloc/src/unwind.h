@@ -3,14 +3,14 @@
  * unwind: the call stack of the current thread, as return addresses.
  *
  * What it is: libunwind's unw_backtrace behind a call that cannot recurse into
- * it, and a way to tell cheaply that a stack is one that was seen before.
+ * it, the places of the return addresses on the stack, by which recall tells a stack
+ * that was seen before, and the bounds of the thread's own stack.
  * What it is not: names. It knows nothing about files or sites.
  *
- * Recognising a stack: a captured stack remembers at which words above the
- * caller's frame each return address was found. If the next call comes with the
- * same return address and frame address, and each of these words still holds
- * its value, it is the same stack. The words are compared innermost first and
- * the first difference ends it, so that nothing above the live stack is read.
+ * The thread's own stack: the main thread's is known from the loader, that of others from
+ * pthread_create's wrapper. Where frames lie outside of it, on a signal's or a coroutine's stack, or
+ * in a thread that the wrapper has not seen, return addresses are not looked for: the
+ * end of such a stack is not known, and nothing above it may be read.
  *
  * Locking: a walk counts itself in; ksm_unwind_prefork() waits until no walk is
  * under way, because the loader's lock that it takes would stay locked in the
@@ -23,6 +23,9 @@
 
 #define KSM_MAX_FRAMES 16
 
+/* How far above the frame return addresses are searched for, in words. */
+#define KSM_SEARCH_WORDS 4096u
+
 struct ksm_stack {
 	uintptr_t caller;		/* return address of the call into the library */
 	uintptr_t frame;		/* frame address of that call */
@@ -32,26 +35,26 @@ struct ksm_stack {
 	uint32_t words[KSM_MAX_FRAMES];	/* where frames[i] lies, in words from frame */
 };
 
+/* What the unwinder needs for a walk, apart from the stack that it walks: that may have 8 KiB in all. */
+struct ksm_unwind_room {
+	_Alignas(16) unsigned char bytes[2048];
+};
+
 /*
  * Walks the stack above a call that returns to caller and whose frame address
  * (__builtin_frame_address(0) in it) is frame.
  */
-void ksm_unwind_capture(struct ksm_stack *stack, uintptr_t caller, uintptr_t frame);
+void ksm_unwind_capture(struct ksm_stack *stack, struct ksm_unwind_room *room, uintptr_t caller,
+			uintptr_t frame);
 
-/* True if the current call comes from the same stack as the captured one. */
-KSM_READS_FRAMES bool ksm_unwind_matches(const struct ksm_stack *stack, uintptr_t caller,
-				   uintptr_t frame)
-{
-	const uintptr_t *words = (const uintptr_t *)frame;
+/*
+ * Says that the current thread runs on the stack that the system made for it, of size bytes with
+ * all that lies on it, and that this call is made from near its upper end. No system call.
+ */
+void ksm_unwind_own_stack(size_t size);
 
-	if (stack->caller != caller || stack->frame != frame || !stack->recognisable)
-		return false;
-	for (uint32_t i = 1; i < stack->count; i++) {
-		if (words[stack->words[i]] != stack->frames[i])
-			return false;
-	}
-	return true;
-}
+/* The same for the main thread; nothing happens if the caller's frame does not lie on its stack. */
+void ksm_unwind_own_main_stack(void);
 
 /* Walks once, so that the unwinder's own set-up happens at a quiet time. */
 void ksm_unwind_warm_up(void);

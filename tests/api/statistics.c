@@ -15,21 +15,25 @@ int main(void)
 	const struct ksmalloc_segment_site *site = test_site_of(blocks[COUNT - 1]);
 
 	CHECK(site != NULL);
-	CHECK_MSG(site->stats.calls_total == COUNT, "%llu calls", (unsigned long long)site->stats.calls_total);
-	CHECK(site->stats.live_bytes == COUNT * SIZE);
-	CHECK(site->stats.peak_bytes == COUNT * SIZE);
-	CHECK(site->stats.allocated_bytes_total == COUNT * SIZE);
-	CHECK(site->stats.frees_total == 0);
-	CHECK(site->stats.placed_bytes >= (COUNT - 7) * 40960);
-	CHECK(site->stats.placed_bytes <= COUNT * 40960);
-	CHECK(site->stats.slot_bytes >= site->stats.placed_bytes);
+	struct ksmalloc_site_stats stats = test_stats_of(site);
+
+	CHECK_MSG(stats.calls_total == COUNT, "%llu calls", (unsigned long long)stats.calls_total);
+	CHECK(stats.live_bytes == COUNT * SIZE);
+	CHECK(stats.peak_bytes == COUNT * SIZE);
+	CHECK(stats.allocated_bytes_total == COUNT * SIZE);
+	CHECK(stats.frees_total == 0);
+	CHECK(stats.placed_bytes >= (COUNT - 7) * 40960);
+	CHECK(stats.placed_bytes <= COUNT * 40960);
+	CHECK(stats.slot_bytes >= stats.placed_bytes);
 	test_free_many(blocks, COUNT / 2);
-	CHECK(site->stats.frees_total == COUNT / 2);
-	CHECK(site->stats.live_bytes == COUNT / 2 * SIZE);
-	CHECK(site->stats.peak_bytes == COUNT * SIZE);
+	stats = test_stats_of(site);
+	CHECK(stats.frees_total == COUNT / 2);
+	CHECK(stats.live_bytes == COUNT / 2 * SIZE);
+	CHECK(stats.peak_bytes == COUNT * SIZE);
 	test_free_many(blocks + COUNT / 2, COUNT / 2);
-	CHECK(site->stats.frees_total == COUNT);
-	CHECK(site->stats.live_bytes == 0);
-	CHECK(site->stats.placed_bytes == 0);
+	stats = test_stats_of(site);
+	CHECK(stats.frees_total == COUNT);
+	CHECK(stats.live_bytes == 0);
+	CHECK(stats.placed_bytes == 0);
 	return 0;
 }

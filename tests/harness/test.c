@@ -226,6 +226,26 @@ const struct ksmalloc_segment_site *test_site_of(const void *block)
 	return record(header, &header->sites, slot->site);
 }
 
+struct ksmalloc_site_stats test_stats_of(const struct ksmalloc_segment_site *site)
+{
+	const struct ksmalloc_segment_header *header = test_segment();
+	struct ksmalloc_site_stats stats = site->stats;
+
+	for (uint32_t i = 0; i < header->tallies.count; i++) {
+		const struct ksmalloc_segment_tally *tally = record(header, &header->tallies, i);
+
+		if (record(header, &header->sites, tally->site) != site)
+			continue;
+		stats.calls_total += tally->calls_total;
+		stats.frees_total += tally->frees_total;
+		stats.allocated_bytes_total += tally->allocated_bytes_total;
+		stats.live_bytes += tally->allocated_bytes_total - tally->freed_bytes_total;
+		stats.placed_bytes -= tally->cached_bytes;
+		stats.kept_bytes += tally->cached_bytes;
+	}
+	return stats;
+}
+
 bool test_is_placed(const void *block)
 {
 	return test_slot_of(block) != NULL;

@@ -92,6 +92,9 @@ const struct ksmalloc_segment_header *test_segment(void);
 const struct ksmalloc_segment_slot *test_slot_of(const void *block);
 const struct ksmalloc_segment_site *test_site_of(const void *block);
 
+/* The site's statistics with what its threads have counted for themselves. */
+struct ksmalloc_site_stats test_stats_of(const struct ksmalloc_segment_site *site);
+
 /* Does the block lie in a slot that belongs to one site? */
 bool test_is_placed(const void *block);
 

@@ -1,49 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Captures of known call chains, and the recognition of a stack without a walk. */
+/* Captures of known call chains, and stacks that are recalled without a walk. */
+#include "recall.h"
 #include "unwind.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
 static struct ksm_stack last;
-static bool recognised;
+static struct ksm_recall recall;
+static struct ksm_unwind_room room;
+static void *recalled;
 
-__attribute__((noinline)) static void entry(bool match)
+static void setup(void)
+{
+	ksm_unwind_own_main_stack();
+}
+
+TestSuite(unwind, .init = setup);
+
+/* Captures the stack and remembers it, or asks for it. */
+__attribute__((noinline)) static void entry(bool ask)
 {
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 
-	recognised = match && ksm_unwind_matches(&last, caller, frame);
-	if (!match)
-		ksm_unwind_capture(&last, caller, frame);
+	if (ask) {
+		recalled = ksm_recall_find(&recall, caller, frame);
+	} else {
+		ksm_unwind_capture(&last, &room, caller, frame);
+		ksm_recall_add(&recall, &last, &last);
+	}
 	__asm__ volatile("" ::: "memory");
 }
 
-__attribute__((noinline)) static void middle(bool match)
+__attribute__((noinline)) static void middle(bool ask)
 {
-	entry(match);
+	entry(ask);
 	__asm__ volatile("" ::: "memory");
 }
 
 /* Two callers with frames of the same size, so that only the return address tells them apart. */
-__attribute__((noinline)) static void first(bool match)
+__attribute__((noinline)) static void first(bool ask)
 {
-	middle(match);
+	middle(ask);
 	__asm__ volatile("" ::: "memory");
 }
 
-__attribute__((noinline)) static void second(bool match)
+__attribute__((noinline)) static void second(bool ask)
 {
-	middle(match);
+	middle(ask);
 	__asm__ volatile("nop" ::: "memory");
 }
 
-__attribute__((noinline)) static void recurse(int depth, bool match)
+__attribute__((noinline)) static void recurse(int depth, bool ask)
 {
 	if (depth > 0)
-		recurse(depth - 1, match);
+		recurse(depth - 1, ask);
 	else
-		middle(match);
+		middle(ask);
 	__asm__ volatile("" ::: "memory");
 }
 
@@ -61,7 +75,7 @@ Test(unwind, the_same_stack_is_recognised)
 {
 	for (volatile int i = 0; i < 2; i++) /* not unrolled into two calls */
 		first(i == 1);
-	cr_assert(recognised);
+	cr_assert_eq(recalled, &last);
 }
 
 Test(unwind, another_caller_with_the_same_frames_is_not)
@@ -72,14 +86,14 @@ Test(unwind, another_caller_with_the_same_frames_is_not)
 		else
 			second(true);
 	}
-	cr_assert_not(recognised);
+	cr_assert_null(recalled);
 }
 
 Test(unwind, another_depth_is_not)
 {
 	recurse(5, false);
 	recurse(6, true);
-	cr_assert_not(recognised);
+	cr_assert_null(recalled);
 }
 
 Test(unwind, at_most_sixteen_frames)
@@ -88,5 +102,5 @@ Test(unwind, at_most_sixteen_frames)
 	cr_assert_eq(last.count, KSM_MAX_FRAMES);
 	for (volatile int i = 0; i < 2; i++) /* not unrolled into two calls */
 		recurse(100, i == 1);
-	cr_assert(recognised);
+	cr_assert_eq(recalled, &last);
 }

@@ -3,8 +3,8 @@
  * The statistics segment: what one process says about its allocation sites.
  *
  * What it is: the layout of the memory that libksmalloc publishes and that
- * the report side reads: a header, then four tables (sites, slots, modules,
- * strings) whose places the header names. It holds counters, addresses and
+ * the report side reads: a header, then five tables (sites, slots, modules,
+ * strings, tallies) whose places the header names. It holds counters, addresses and
  * file names, never the content of a block.
  *
  * What it is not: a protocol with locks. The writer never waits for a reader.
@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	3u	/* 2 has no hints */
+#define KSMALLOC_SEGMENT_VERSION	4u	/* 2 has no hints, 3 no tallies */
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -45,6 +45,7 @@
 #define KSMALLOC_MAX_SITES		4096u	/* sites that are told apart; later ones count as "other" */
 #define KSMALLOC_MAX_SLOTS		8192u
 #define KSMALLOC_MAX_MODULES		1024u
+#define KSMALLOC_MAX_TALLIES		8192u
 #define KSMALLOC_GROUP_BYTES		64u
 #define KSMALLOC_BUILD_ID_BYTES		32u
 #define KSMALLOC_STRINGS_BYTES		(256u * 1024)
@@ -156,6 +157,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table modules;
 	struct ksmalloc_segment_table strings;	/* stride 1; a string is NUL terminated, 0 is the empty one */
 	struct ksmalloc_process_stats stats;
+	struct ksmalloc_segment_table tallies; /* since version 4 */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
@@ -213,6 +215,24 @@ struct ksmalloc_segment_site {
 	/* enum ksmalloc_stability, also where the kernel takes no hints. Synchronization: atomic. */
 	uint32_t stability;
 	uint32_t reserved;
+};
+
+/*
+ * What one thread did at one site, so that it can count without a lock. To be added to the site's own
+ * statistics: calls, frees, allocated bytes, and allocated less freed bytes to live_bytes, which is
+ * negative (modulo 2^64) where a thread has freed what another one allocated. cached_bytes, which the
+ * thread has freed and keeps at hand, is part of the site's placed_bytes; it is to be taken off there
+ * and added to kept_bytes.
+ */
+struct ksmalloc_segment_tally {
+	uint32_t site;		/* index in the table of sites. Synchronization: atomic. */
+	uint32_t reserved;
+	/* Synchronization: written by one thread, read with relaxed atomics. */
+	uint64_t calls_total;
+	uint64_t frees_total;
+	uint64_t allocated_bytes_total;
+	uint64_t freed_bytes_total;
+	uint64_t cached_bytes;
 };
 
 /* Flags of a slot. */

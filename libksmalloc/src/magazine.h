@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * magazine: the few freed runs that a thread keeps at hand for each site it uses.
+ *
+ * What it is: the usual way of malloc and free of a large block: a run of as many pages that
+ * this thread has freed at this site before is taken and put back without a lock, and
+ * counted in a tally of the thread's own. What does not fit is taken from and given to the pool, a
+ * few runs at a time.
+ * What it is not: a source of runs of other sizes, or of pages that were never used.
+ *
+ * Returns: a thread that frees what others allocate fills its magazine and never empties it. A part of a
+ * full magazine goes to the pool's *returned* runs, and a thread that finds nothing in its own
+ * magazine takes them over, both without the pool's lock: a flag is tried, and who
+ * does not get it goes the long way.
+ *
+ * Order: the run that was put last is taken first. So the choice depends on the thread's own calls
+ * alone, as that of the pool does. In the shared layout only runs of the thread's own part
+ * are kept; elsewhere those of every pool of the site.
+ *
+ * Invariants: all runs of a magazine lie in its pool and are set aside there (run.h); a
+ * thread's magazines hold no more than its budget; the runs of a nursery go back before the
+ * site is judged by what it holds.
+ * Locking: a magazine belongs to its thread. Returned runs are under their flag, which nobody waits for. The lists of all magazines of a site are under the
+ * site's lock, that of unused ones under a lock of their own. A thread that ends gives all
+ * back and adds its tallies to the sites' counters.
+ * Failure: without memory or room in the segment there is no magazine; the pool's lock is taken.
+ */
+#ifndef KSM_MAGAZINE_H
+#define KSM_MAGAZINE_H
+
+#include "base.h"
+#include "site.h"
+#include "slot.h"
+#include "span.h"
+#include "stat.h"
+#include "thread.h"
+
+#include <string.h>
+
+#define KSM_MAGAZINE_RUNS  64u
+#define KSM_MAGAZINE_PAGES 256u /* of the largest run that is kept, 1 MiB */
+
+struct ksm_magazine_run {
+	void *block;
+	uint32_t *entry;	/* of its first page, see run.h */
+};
+
+/* Runs in the order in which they were put, the oldest first; what is searched for stands apart. */
+struct ksm_magazine_runs {
+	uint32_t count;
+	uint32_t values[KSM_MAGAZINE_RUNS];	/* what their entries were when they were blocks */
+	struct ksm_magazine_run runs[KSM_MAGAZINE_RUNS];
+};
+
+struct ksm_magazine {
+	struct ksm_site *site;
+	struct ksm_site_part *part;	/* that the thread uses */
+	struct ksm_pool *pool;		/* that the runs lie in: the part's, or a nursery */
+	struct ksm_pool *placed_pool;	/* the part's pool when that was chosen, NULL for none */
+	struct ksmalloc_segment_tally *tally;
+	int64_t high_water;	/* live bytes of the tally when the site's peak was last looked at */
+	uint32_t weight;	/* bytes that a page counts as cached: none in a nursery */
+	struct ksm_magazine_runs held;
+	struct ksm_magazine *next;	   /* of the same thread, in a ring */
+	struct ksm_magazine *next_of_site; /* Synchronization: written under the site's lock. */
+};
+
+/* Where a thread's runs of a site lie. Chosen by placed. */
+struct ksm_magazine_home {
+	struct ksm_site_part *part;
+	struct ksm_pool *pool;
+	struct ksm_pool *placed_pool;
+};
+
+/* Makes the thread's magazine for the site. NULL if that cannot be. */
+KSM_COLD struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_site *site,
+						  const struct ksm_magazine_home *home);
+
+/* Gives back all its runs; what comes next lies at another home. */
+KSM_COLD void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *magazine,
+				const struct ksm_magazine_home *home);
+
+/* Gives back the oldest of its runs, so that count are left. */
+void ksm_magazine_flush(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t count);
+
+/* Makes room for a run of so many pages in the magazine and in the thread's budget; false if it is too large. */
+bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t pages);
+
+/* Gives back what has been returned, and all runs of the thread unless it is NULL. */
+void ksm_magazine_flush_all(struct ksm_thread *thread);
+
+/* Gives back all runs of a thread that ends, and its magazines. */
+void ksm_magazine_retire(struct ksm_thread *thread);
+
+/* Looks at the site's peak, and charges its sampling for what the magazine served. */
+KSM_COLD void ksm_magazine_note(struct ksm_magazine *magazine);
+
+/* Raises the site's peak if it holds more than ever; its lock is held. */
+void ksm_magazine_note_peak_locked(struct ksm_site *site);
+
+/* The magazine has been used so often since ksm_magazine_note(). */
+#define KSM_MAGAZINE_NOTE_CALLS 256u
+
+/* What the thread has allocated at the site and nobody has freed; less than none if it freed others' blocks. */
+KSM_INLINE int64_t ksm_magazine_live(const struct ksm_magazine *magazine)
+{
+	const struct ksmalloc_segment_tally *tally = magazine->tally;
+
+	return (int64_t)(__atomic_load_n(&tally->allocated_bytes_total, __ATOMIC_RELAXED) -
+			 __atomic_load_n(&tally->freed_bytes_total, __ATOMIC_RELAXED));
+}
+
+/* Counts an allocation in the tally. */
+KSM_INLINE void ksm_magazine_count_alloc(struct ksm_magazine *magazine, size_t size)
+{
+	struct ksmalloc_segment_tally *tally = magazine->tally;
+
+	ksm_stat_add_own(&tally->calls_total, 1);
+	ksm_stat_add_own(&tally->allocated_bytes_total, size);
+}
+
+KSM_INLINE void ksm_magazine_count_free(struct ksm_magazine *magazine, uint64_t bytes)
+{
+	struct ksmalloc_segment_tally *tally = magazine->tally;
+
+	ksm_stat_add_own(&tally->frees_total, 1);
+	ksm_stat_add_own(&tally->freed_bytes_total, bytes);
+}
+
+/* The newest run of so many pages, or KSM_MAGAZINE_RUNS if there is none. */
+KSM_INLINE uint32_t ksm_magazine_find(const struct ksm_magazine *magazine, uint64_t pages)
+{
+	for (uint32_t i = magazine->held.count; i > 0; i--) {
+		if (ksm_run_pages(magazine->held.values[i - 1]) == pages)
+			return i - 1;
+	}
+	return KSM_MAGAZINE_RUNS;
+}
+
+/* Closes the gap that a run leaves which was not the newest. */
+KSM_COLD void ksm_magazine_close_gap(struct ksm_magazine_runs *held, uint32_t index);
+
+/*
+ * How many of its bytes a run's last block may have written to. What is behind them was zero when the
+ * program got it, and it has no way to know that it may write there but malloc_usable_size(3).
+ */
+KSM_INLINE size_t ksm_magazine_dirty_bytes(uint32_t value)
+{
+	extern bool ksm_magazine_tails_are_used __attribute__((visibility("hidden")));
+
+	return ksm_unlikely(__atomic_load_n(&ksm_magazine_tails_are_used, __ATOMIC_RELAXED)) ?
+		       (size_t)ksm_run_pages(value) << KSM_PAGE_SHIFT : ksm_run_bytes(value);
+}
+
+/* The program was told how long a block really is. */
+void ksm_magazine_note_usable(void);
+
+/* Takes out the run at an index and makes it a block of size bytes. */
+KSM_INLINE void *ksm_magazine_take_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
+				       uint32_t index, size_t size)
+{
+	struct ksm_magazine_run run = magazine->held.runs[index];
+	uint32_t pages = ksm_run_pages(magazine->held.values[index]);
+	size_t dirty = ksm_magazine_dirty_bytes(magazine->held.values[index]);
+
+	magazine->held.count--;
+	if (ksm_unlikely(index != magazine->held.count))
+		ksm_magazine_close_gap(&magazine->held, index);
+	thread->cached_pages -= pages;
+	__atomic_store_n(run.entry, ksm_run_entry_of(pages, size), __ATOMIC_RELAXED);
+	ksm_magazine_count_alloc(magazine, size);
+	ksm_stat_add_own(&magazine->tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
+	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
+	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
+		ksm_magazine_note(magazine);
+	if (size < dirty)
+		memset((char *)run.block + size, 0, dirty - size);
+	return run.block;
+}
+
+/* True if the runs lie where the site's blocks lie now. */
+KSM_INLINE bool ksm_magazine_is_at_home(const struct ksm_magazine *magazine)
+{
+	return __atomic_load_n(&magazine->part->pool, __ATOMIC_RELAXED) == magazine->placed_pool;
+}
+
+/*
+ * A block of size bytes from the thread's magazine, or NULL if it has no run of as
+ * many pages. Its tail is zero, what lies before is not.
+ */
+KSM_INLINE void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine,
+				   size_t size)
+{
+	uint32_t index;
+
+	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)))
+		return NULL;
+	index = ksm_magazine_find(magazine, (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	return ksm_likely(index < KSM_MAGAZINE_RUNS) ?
+		       ksm_magazine_take_run(thread, magazine, index, size) : NULL;
+}
+
+/*
+ * The same after other threads have given back what they had no room for: looks whether that is of use.
+ * For who finds nothing in the magazine.
+ */
+void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size);
+
+/* Puts the run of a block with this entry, which has value. There is room for it. */
+KSM_INLINE void ksm_magazine_put_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
+				     void *block, uint32_t *entry, uint32_t value)
+{
+	struct ksm_magazine_runs *held = &magazine->held;
+	uint32_t pages = ksm_run_pages(value);
+
+	__atomic_store_n(entry, KSM_RUN_ASIDE, __ATOMIC_RELAXED);
+	held->runs[held->count].block = block;
+	held->runs[held->count].entry = entry;
+	held->values[held->count] = value;
+	held->count++;
+	thread->cached_pages += pages;
+	ksm_magazine_count_free(magazine, ksm_run_bytes(value));
+	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages * magazine->weight);
+}
+
+KSM_INLINE bool ksm_magazine_has_room(const struct ksm_thread *thread,
+				      const struct ksm_magazine *magazine, uint32_t pages)
+{
+	return magazine->held.count < KSM_MAGAZINE_RUNS &&
+	       thread->cached_pages + pages <= thread->budget_pages;
+}
+
+/* Frees a page-aligned block into the thread's magazine; false if it has to be done otherwise. */
+KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slot, void *block)
+{
+	uint32_t page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
+	uint32_t *entry = ksm_runs_entry(&slot->runs, page);
+	const struct ksm_pool *pool = slot->pool;
+	struct ksm_magazine *magazine;
+	uint32_t value, pages;
+
+	if (ksm_unlikely(!entry))
+		return false;
+	value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+	pages = ksm_run_pages(value);
+	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES))
+		return false;
+	magazine = thread->magazines[pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site];
+	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool) ||
+	    ksm_unlikely(!ksm_magazine_has_room(thread, magazine, pages)))
+		return false;
+	ksm_magazine_put_run(thread, magazine, block, entry, value);
+	return true;
+}
+
+void ksm_magazine_prefork(void);
+void ksm_magazine_postfork_parent(void);
+void ksm_magazine_postfork_child(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * place: room for a block in the slots of a pool.
+ *
+ * What it is: the lowest free run of the pool's slots that is long enough, in the order of the slots,
+ * and a new slot if there is none; and what has to be zero of a new block.
+ * What it is not: counters of sites, or a decision which pool a block lies in.
+ *
+ * Locking: the pool's lock for all but ksm_place_clear(), for which the block is the caller's.
+ * Failure: false, and nothing was taken.
+ */
+#ifndef KSM_PLACE_H
+#define KSM_PLACE_H
+
+#include "base.h"
+#include "slot.h"
+
+struct ksm_place {
+	struct ksm_slot *slot;
+	uint32_t page;
+	uint32_t pages;
+	uint32_t kept;	/* of its pages that may hold old bytes */
+};
+
+/* Takes room for size bytes (0 is taken for 1), aligned to align, for a block of the owner. */
+bool ksm_place_take_locked(struct ksm_pool *pool, size_t size, size_t align, uint16_t owner,
+			   struct ksm_place *place);
+
+/*
+ * Clears what must be zero of a new block: its tail, or all of it. Pages that are not
+ * dirty are zero already, and writing to them would only make them resident. Returns the block.
+ */
+void *ksm_place_clear(const struct ksm_place *place, size_t size, bool zero);
+
+/* Clears a block from size to the end of its last page. */
+void ksm_place_clear_tail(void *block, size_t size, size_t whole);
+
+#endif

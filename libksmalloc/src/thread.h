@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread: what the library knows of the current thread.
+ *
+ * What it is: one record for each thread that had a large block: the stacks it has seen, its
+ * open labels, its magazines, and room for a capture so that it takes no stack. And
+ * the two things that are known from the start: its ordinal and the bounds of its stack.
+ * What it is not: the meaning of any of that; recall, site and magazine know.
+ *
+ * Lifetime: a record is made by the first large block and goes to a list of free ones when the
+ * thread ends; blocks that other destructors allocate later make a new one. It begins without
+ * recalled stacks, since another thread's stack may lie at the same addresses.
+ * Locking: a record belongs to its thread; the list of free ones has a lock of its own.
+ * Failure: NULL without memory; the block comes from jemalloc then.
+ */
+#ifndef KSM_THREAD_H
+#define KSM_THREAD_H
+
+#include "base.h"
+#include "module.h"
+#include "recall.h"
+#include "unwind.h"
+
+#include <ksmalloc/segment.h>
+
+struct ksm_site;
+struct ksm_magazine;
+
+#define KSM_LABEL_DEPTH 16
+
+/* What a capture needs besides the unwinder's own stack. */
+struct ksm_capture {
+	struct ksm_unwind_room room;
+	struct ksm_stack stack;
+	uintptr_t folded[KSM_MAX_FRAMES];
+	struct ksm_module_address frames[KSM_MAX_FRAMES];
+	/* Identity and offset of each frame, of which the site's id is the hash. */
+	uint8_t text[KSM_MAX_FRAMES * (KSMALLOC_BUILD_ID_BYTES + sizeof(uint64_t))];
+};
+
+/* Synchronization: its own thread only, next_free under the list's lock. */
+struct ksm_thread {
+	/* No label is open and no capture is under way: the site of a call is that of its stack. */
+	bool is_plain;
+	bool capturing;
+	uint32_t labels;	/* labels that are open, also those beyond KSM_LABEL_DEPTH */
+	uint32_t generation;	/* of the modules, when recall was filled */
+	uint32_t cached_pages;	/* in its magazines */
+	uint32_t budget_pages;	/* that they may hold */
+	struct ksm_magazine **magazines; /* by index of the site; NULL: it has none there. Recall leads here. */
+	struct ksm_magazine *first;	 /* of its magazines, in a ring */
+	struct ksm_site *label_sites[KSM_LABEL_DEPTH];
+	struct ksm_thread *next_free;
+	struct ksm_recall recall;
+	struct ksm_capture capture;
+};
+
+/*
+ * The record of the current thread, NULL if it has none. Initial-exec: the general model may
+ * call malloc at a thread's first access.
+ */
+extern __thread struct ksm_thread *ksm_thread_self
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Makes it possible to have records. 0, or -ENOMEM. at_exit is called for each that ends. */
+int ksm_thread_init(void (*at_exit)(struct ksm_thread *thread));
+
+/* Makes the current thread's record. NULL without memory. */
+KSM_COLD struct ksm_thread *ksm_thread_create(void);
+
+/*
+ * The current thread's record, made if need be, for who frees: a thread that ends gets no second one for
+ * what its last destructors free.
+ */
+struct ksm_thread *ksm_thread_obtain_to_free(void);
+
+/* To be called after a change of labels or capturing. */
+KSM_INLINE void ksm_thread_settle(struct ksm_thread *thread)
+{
+	thread->is_plain = !thread->labels && !thread->capturing;
+}
+
+/* The number that the thread got when it was created, 0 for the first. */
+uint32_t ksm_thread_ordinal(void);
+void ksm_thread_set_ordinal(uint32_t ordinal);
+
+void ksm_thread_prefork(void);
+void ksm_thread_postfork_parent(void);
+void ksm_thread_postfork_child(void);
+
+#endif
