@@ -28,6 +28,8 @@ static const struct table_rule table_rules[] = {
 	RULE(slots, sizeof(struct ksmalloc_segment_slot), 16 * KSMALLOC_MAX_SLOTS),
 	RULE(modules, sizeof(struct ksmalloc_segment_module), 16 * KSMALLOC_MAX_MODULES),
 	RULE(strings, 1, 16 * KSMALLOC_STRINGS_BYTES),
+	/* Since version 4. */
+	RULE(tallies, sizeof(struct ksmalloc_segment_tally), 16 * KSMALLOC_MAX_TALLIES),
 };
 
 static int refuse(char why[KSR_WHY_BYTES], const char *format, ...) KSM_PRINTF(2, 3);
@@ -48,6 +50,10 @@ static int check_table(const struct table_rule *rule, const struct ksmalloc_segm
 	struct ksmalloc_segment_table table;
 
 	memcpy(&table, (const char *)header + rule->header_offset, sizeof(table));
+	/* What the version of the writer has not reads as 0. */
+	if (rule->header_offset == offsetof(struct ksmalloc_segment_header, tallies) &&
+	    table.count == 0)
+		return 0;
 	if (table.stride < rule->stride_min || table.stride > 65536 ||
 	    (rule->stride_min == 1 && table.stride != 1))
 		return refuse(why, "table %s: stride %u, expected at least %u", rule->name,
@@ -237,12 +243,42 @@ static const unsigned char *record(const struct ksr_snapshot *snapshot,
 	return snapshot->data + table->offset + (uint64_t)index * table->stride;
 }
 
+void ksr_snapshot_add_tallies(struct ksr_snapshot *snapshot)
+{
+	const struct ksmalloc_segment_header *header = &snapshot->header;
+	size_t stats_at = offsetof(struct ksmalloc_segment_site, stats);
+
+	for (uint32_t i = 0; i < header->tallies.count; i++) {
+		struct ksmalloc_segment_tally tally;
+		struct ksmalloc_site_stats stats;
+		unsigned char *site;
+
+		memcpy(&tally, record(snapshot, &header->tallies, i), sizeof(tally));
+		if (tally.site >= header->sites.count)
+			continue;
+		site = snapshot->data + header->sites.offset +
+		       (uint64_t)tally.site * header->sites.stride + stats_at;
+		memcpy(&stats, site, sizeof(stats));
+		stats.calls_total += tally.calls_total;
+		stats.frees_total += tally.frees_total;
+		stats.allocated_bytes_total += tally.allocated_bytes_total;
+		stats.live_bytes += tally.allocated_bytes_total - tally.freed_bytes_total;
+		/* Read one after the other while the program went on: never less than none. */
+		stats.placed_bytes -= ksm_min(tally.cached_bytes, stats.placed_bytes);
+		stats.kept_bytes += tally.cached_bytes;
+		memcpy(site, &stats, sizeof(stats));
+	}
+}
+
 void ksr_snapshot_site(const struct ksr_snapshot *snapshot, uint32_t index,
 		       struct ksmalloc_segment_site *site)
 {
 	memset(site, 0, sizeof(*site));
 	memcpy(site, record(snapshot, &snapshot->header.sites, index),
 	       ksm_min(sizeof(*site), snapshot->header.sites.stride));
+	/* A sum over threads that was read while it changed. */
+	if ((int64_t)site->stats.live_bytes < 0)
+		site->stats.live_bytes = 0;
 }
 
 void ksr_snapshot_slot(const struct ksr_snapshot *snapshot, uint32_t index,

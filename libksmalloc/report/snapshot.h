@@ -73,6 +73,12 @@ bool ksr_snapshot_is_mapped(const struct ksr_text *maps, struct ksr_map_line *ma
 int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment_header *header,
 			  char why[KSR_WHY_BYTES]);
 
+/*
+ * Adds what threads have counted for themselves to the sites' statistics. To be called once, for a
+ * snapshot that was validated; ksr_snapshot_create() does it.
+ */
+void ksr_snapshot_add_tallies(struct ksr_snapshot *snapshot);
+
 /* index must be below the count in the header. */
 void ksr_snapshot_site(const struct ksr_snapshot *snapshot, uint32_t index,
 		       struct ksmalloc_segment_site *site);

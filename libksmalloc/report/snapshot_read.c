@@ -200,6 +200,8 @@ static int copy_memory(struct ksr_snapshot *snapshot, int fd, const struct ksr_m
 		error = read_table(snapshot, fd, map->begin, &header.modules);
 	if (!error)
 		error = read_table(snapshot, fd, map->begin, &header.strings);
+	if (!error && header.version >= 4)
+		error = read_table(snapshot, fd, map->begin, &header.tallies);
 	return error;
 }
 
@@ -383,7 +385,10 @@ static int read_maps(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
 		error = ksr_snapshot_validate(snapshot->data, snapshot->size, &snapshot->header,
 					      why);
 	if (!error)
+	if (!error) {
 		name_program(fs, snapshot);
+		ksr_snapshot_add_tallies(snapshot);
+	}
 	return error;
 }
 

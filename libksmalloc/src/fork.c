@@ -69,6 +69,9 @@ static void child(void)
 	ksm_unwind_postfork_child();
 	if (mark_page)
 		*mark_page = 1;
+	/* The segment will become a file: nothing may be counted without a lock until then. */
+	if (ksm_thread_self && ksm_stat_must_publish())
+		ksm_magazine_retire(ksm_thread_self);
 }
 
 void ksm_fork_after_raw_clone(void)

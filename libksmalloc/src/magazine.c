@@ -85,7 +85,8 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 {
 	struct ksm_magazine *magazine;
 
-	if (thread->budget_pages == 0 && !raise_budget(thread))
+	/* What a tally counts while the segment becomes a file could be lost. */
+	if (ksm_stat_must_publish() || (thread->budget_pages == 0 && !raise_budget(thread)))
 		return NULL;
 	magazine = obtain_unused();
 	if (!magazine)

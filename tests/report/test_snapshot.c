@@ -128,6 +128,53 @@ Test(snapshot, test_validate_larger_stride_is_a_newer_writer, .init = build)
 	cr_assert_eq(validate(sizeof(bytes)), 0, "%s", why);
 }
 
+/* Two threads at site 1, one of which has freed what the other allocated, and one at no site. */
+static void put_tallies(void)
+{
+	struct ksmalloc_segment_tally tallies[] = {
+		{.site = 1, .calls_total = 5, .allocated_bytes_total = 500, .cached_bytes = 4096},
+		{.site = 1, .calls_total = 1, .frees_total = 4, .freed_bytes_total = 400},
+		{.site = 1000, .calls_total = 77, .allocated_bytes_total = 77777},
+	};
+
+	header.tallies = (struct ksmalloc_segment_table){.offset = sizeof(bytes) - sizeof(tallies),
+							 .stride = sizeof(tallies[0]),
+							 .capacity = 3,
+							 .count = 3};
+	memcpy(bytes + header.tallies.offset, tallies, sizeof(tallies));
+	put_header();
+}
+
+Test(snapshot, test_tallies_are_added_to_their_sites, .init = build)
+{
+	struct ksr_snapshot snapshot = {.data = bytes, .size = sizeof(bytes)};
+	struct ksmalloc_segment_site before, after;
+
+	put_tallies();
+	cr_assert_eq(ksr_snapshot_validate(bytes, sizeof(bytes), &snapshot.header, why), 0, "%s", why);
+	ksr_snapshot_site(&snapshot, 1, &before);
+	ksr_snapshot_add_tallies(&snapshot);
+	ksr_snapshot_site(&snapshot, 1, &after);
+	cr_assert_eq(after.stats.calls_total, before.stats.calls_total + 6);
+	cr_assert_eq(after.stats.frees_total, before.stats.frees_total + 4);
+	cr_assert_eq(after.stats.allocated_bytes_total, before.stats.allocated_bytes_total + 500);
+	cr_assert_eq(after.stats.live_bytes, before.stats.live_bytes + 100);
+	cr_assert_eq(after.stats.placed_bytes, before.stats.placed_bytes - 4096);
+	cr_assert_eq(after.stats.kept_bytes, before.stats.kept_bytes + 4096);
+}
+
+Test(snapshot, test_validate_tallies, .init = build)
+{
+	put_tallies();
+	header.tallies.stride = 8;
+	put_header();
+	REFUSED(sizeof(bytes), "table tallies: stride 8");
+	put_tallies();
+	header.tallies.offset = sizeof(bytes) - 8;
+	put_header();
+	REFUSED(sizeof(bytes), "table tallies");
+}
+
 Test(snapshot, test_validate_offset_past_end, .init = build)
 {
 	header.modules.offset = UINT64_MAX - 8;
