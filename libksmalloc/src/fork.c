@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 /* For kernels without MADV_WIPEONFORK (before 4.14): only the handlers notice a fork. */
@@ -24,9 +25,48 @@ static uint32_t never_cleared = 1;
 const volatile uint32_t *ksm_fork_mark = &never_cleared;
 static uint32_t *mark_page;
 
+/* The library is being set up by a thread; a child would have it half done. */
+static atomic_int setups;
+
+/* A fork waits for that, but not for ever: the thread may itself wait for the one that forks. */
+#define SETUP_WAIT_MS 1000
+
+/* glibc's own word: no other thread was ever made. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/*
+ * The fork that is under way is one of a single thread: no lock was taken. It may come from a signal
+ * handler that has interrupted us, and then that call goes on, in the child, too, with the locks that it
+ * holds. Synchronization: written only where there is no other thread.
+ */
+static bool alone;
+
+void ksm_fork_begin_setup(void)
+{
+	atomic_fetch_add(&setups, 1);
+}
+
+void ksm_fork_end_setup(void)
+{
+	atomic_fetch_sub(&setups, 1);
+}
+
+static void wait_for_setup(void)
+{
+	uint64_t deadline = ksm_os_now_ms() + SETUP_WAIT_MS;
+
+	while (atomic_load(&setups) > 0 && ksm_os_now_ms() < deadline)
+		ksm_os_pause();
+}
+
 /* Jemalloc's handlers were registered before ours, so its locks are taken after these. */
 static void prepare(void)
 {
+	if (&__libc_single_threaded && __libc_single_threaded) {
+		alone = true;
+		return;
+	}
+	wait_for_setup();
 	ksm_unwind_prefork();
 	ksm_site_lock_all();
 	ksm_nursery_lock_all();
@@ -41,6 +81,10 @@ static void prepare(void)
 
 static void parent(void)
 {
+	if (alone) {
+		alone = false;
+		return;
+	}
 	ksm_mapping_postfork_parent();
 	ksm_meta_postfork_parent();
 	ksm_stat_postfork_parent();
@@ -54,11 +98,12 @@ static void parent(void)
 }
 
 /* The child has one thread, so locks are made anew instead of being unlocked. */
-static void child(void)
+static void renew_locks(void)
 {
+	atomic_store(&setups, 0);
 	ksm_mapping_postfork_child();
 	ksm_meta_postfork_child();
-	ksm_stat_postfork_child();
+	ksm_stat_renew_lock();
 	ksm_module_postfork_child();
 	ksm_policy_postfork_child();
 	ksm_thread_postfork_child();
@@ -67,10 +112,18 @@ static void child(void)
 	ksm_nursery_postfork_child();
 	ksm_site_postfork_child();
 	ksm_unwind_postfork_child();
+}
+
+static void child(void)
+{
+	if (!alone)
+		renew_locks();
+	alone = false;
+	ksm_stat_postfork_child();
 	if (mark_page)
 		*mark_page = 1;
 	/* The segment will become a file: nothing may be counted without a lock until then. */
-	if (ksm_thread_self && ksm_stat_must_publish())
+	if (ksm_thread_self && ksm_thread_self->is_plain && ksm_stat_must_publish())
 		ksm_magazine_retire(ksm_thread_self);
 }
 
@@ -79,14 +132,15 @@ void ksm_fork_after_raw_clone(void)
 	child();
 }
 
+int ksm_fork_register(void)
+{
+	return pthread_atfork(prepare, parent, child) == 0 ? 0 : -ENOMEM;
+}
+
 int ksm_fork_init(void)
 {
-	static bool done;
 	void *page;
 
-	if (done)
-		return 0;
-	done = true;
 	if (ksm_os_map(&page, KSM_PAGE, false) != 0)
 		return -ENOMEM;
 	if (ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK) == 0) {
@@ -96,5 +150,5 @@ int ksm_fork_init(void)
 	} else {
 		ksm_os_unmap(page, KSM_PAGE);
 	}
-	return pthread_atfork(prepare, parent, child) == 0 ? 0 : -ENOMEM;
+	return 0;
 }

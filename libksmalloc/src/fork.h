@@ -7,6 +7,8 @@
  * clone(2)), by a page that the kernel clears in them.
  * What it is not: a use of process ids: a vfork child shares our memory, and in
  * a container pids repeat.
+ * One thread alone: no lock is taken for its forks. fork(2) may be called from a signal handler, which
+ * may have interrupted malloc and would wait for locks that nobody lets go.
  * Locking: takes all others; the order is the one in src/README.md.
  * Failure: -ENOMEM from ksm_fork_init().
  */
@@ -15,7 +17,19 @@
 
 #include "base.h"
 
+/*
+ * Registers the handlers. To be called at load, right after jemalloc has registered its own, and before
+ * anybody else does: handlers that come later run outside of our locks then, and may allocate, free, or
+ * wait for threads that do. 0 or -ENOMEM.
+ */
+int ksm_fork_register(void);
+
+/* Sets up the detection of forks without handlers. */
 int ksm_fork_init(void);
+
+/* Around what must not be half done in a child: a fork waits for it. */
+void ksm_fork_begin_setup(void);
+void ksm_fork_end_setup(void);
 
 /* Not 0, in a page of its own that reads 0 in a forked child. */
 extern const volatile uint32_t *ksm_fork_mark;

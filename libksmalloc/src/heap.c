@@ -55,6 +55,7 @@ enum start {
 	START_FAILED,
 };
 
+static bool has_fork_handlers; /* Synchronization: written at load. */
 static atomic_int opened;  /* the gate */
 static atomic_int started; /* what large blocks need. Synchronization: atomic. */
 
@@ -155,8 +156,12 @@ void ksm_heap_init(char *const *environment)
 	ksm_unwind_own_main_stack();
 	if (ksm_layout_is_shared())
 		init_shared();
-	if (!ksm_aside())
+	if (!ksm_aside()) {
 		init_process();
+		/* jemalloc registers its fork handlers at its first call, and must come before ours. */
+		ksm_je_free(ksm_je_malloc(1));
+		has_fork_handlers = ksm_fork_register() == 0;
+	}
 	if (ksm_aside())
 		open_to_all();
 	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
@@ -174,8 +179,7 @@ void ksm_heap_publish(void)
 	if (!ksm_stat || !ksm_stat_must_publish() || atomic_load(&started) != START_NONE)
 		return;
 	/* A child that is forked before it places a block must leave its parent's file. */
-	ksm_je_free(ksm_je_malloc(1));
-	if (ksm_fork_init() == 0)
+	if (has_fork_handlers)
 		ksm_stat_publish();
 }
 
@@ -188,9 +192,7 @@ static int start_parts(void)
 {
 	int error;
 
-	/* jemalloc registers its fork handlers at its first call, and must come before ours. */
-	ksm_je_free(ksm_je_malloc(1));
-	if (!ksm_stat)
+	if (!ksm_stat || !has_fork_handlers)
 		return -ENOMEM;
 	error = ksm_site_init();
 	if (error)
@@ -217,13 +219,15 @@ KSM_COLD bool ksm_heap_start(void)
 		return false;
 	if (!atomic_compare_exchange_strong(&started, &none, START_RUNNING))
 		return none == START_DONE;
-	if (start_parts() != 0) {
+	ksm_fork_begin_setup();
+	if (start_parts() == 0) {
+		atomic_store(&started, START_DONE);
+	} else {
 		atomic_store(&started, START_FAILED);
 		close_to_placed();
-		return false;
 	}
-	atomic_store(&started, START_DONE);
-	return true;
+	ksm_fork_end_setup();
+	return atomic_load(&started) == START_DONE;
 }
 
 bool ksm_heap_start_wait(void)

@@ -309,6 +309,14 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 		give_back(pool, kept, base + allowance);
 }
 
+void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)
+{
+	add_live(-(int64_t)pages);
+	if (!pool->has_owners)
+		ksm_stat_add_locked(&stats_of(pool)->given_back_bytes_total,
+				    (uint64_t)pages << KSM_PAGE_SHIFT);
+}
+
 void ksm_keep_at_hand(int64_t pages)
 {
 	atomic_fetch_add_explicit(&total.at_hand, pages, memory_order_relaxed);

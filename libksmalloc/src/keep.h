@@ -35,6 +35,9 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 /* pages of the pool were freed and are kept now; gives back what is too much. */
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);
 
+/* pages of the pool were freed and replaced by new ones. */
+void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages);
+
 /* More pages may be at hand in magazines, or fewer: they are taken off what may be kept. */
 void ksm_keep_at_hand(int64_t pages);
 

@@ -243,7 +243,7 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 		return false;
 	value = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	pages = ksm_run_pages(value);
-	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES))
+	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES) || ksm_slot_is_altered(slot, page, pages))
 		return false;
 	magazine = thread->magazines[pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site];
 	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool) ||

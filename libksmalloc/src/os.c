@@ -58,6 +58,16 @@ int ksm_os_madvise_raw(void *addr, size_t length, int advice)
 	return (int)syscall(SYS_madvise, addr, length, advice);
 }
 
+int ksm_os_mprotect_raw(void *addr, size_t length, int prot)
+{
+	return (int)syscall(SYS_mprotect, addr, length, prot);
+}
+
+int ksm_os_pkey_mprotect_raw(void *addr, size_t length, int prot, int key)
+{
+	return (int)syscall(SYS_pkey_mprotect, addr, length, prot, key);
+}
+
 static int map(void **result, void *addr, size_t length, int prot, int flags, int fd)
 {
 	int saved_errno = errno;
@@ -109,6 +119,14 @@ int ksm_os_map_over(void *addr, size_t length)
 
 	return map(&memory, addr, length, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1);
+}
+
+int ksm_os_map_anew(void *addr, size_t length)
+{
+	void *memory;
+
+	return map(&memory, addr, length, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
 }
 
 int ksm_os_map_file_over(void *addr, size_t length, int prot, int sharing, int fd)

@@ -35,6 +35,8 @@ void *ksm_os_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, of
 int ksm_os_munmap_raw(void *addr, size_t length);
 void *ksm_os_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to);
 int ksm_os_madvise_raw(void *addr, size_t length, int advice);
+int ksm_os_mprotect_raw(void *addr, size_t length, int prot);
+int ksm_os_pkey_mprotect_raw(void *addr, size_t length, int prot, int key);
 
 /* Maps private zero pages anywhere. noreserve: do not account for them beforehand. */
 int ksm_os_map(void **result, size_t length, bool noreserve);
@@ -54,8 +56,9 @@ int ksm_os_map_place(void *addr, size_t length, int prot, int flags);
 #define KSM_MAP_32BIT 0
 #endif
 
-/* Replaces whatever lies at addr by private zero pages. */
+/* Replaces whatever lies at addr by private zero pages; anew: accounted for as ksm_os_map_at() does. */
 int ksm_os_map_over(void *addr, size_t length);
+int ksm_os_map_anew(void *addr, size_t length);
 
 /* Replaces whatever lies at addr by a mapping of fd with the rights and the flag of sharing. */
 int ksm_os_map_file_over(void *addr, size_t length, int prot, int sharing, int fd);

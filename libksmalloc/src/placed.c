@@ -407,6 +407,23 @@ static void find(struct ksm_slot *slot, const void *block, struct found *found)
 
 /* --- freeing ----------------------------------------------------------------------------- */
 
+/*
+ * Frees pages whose rights or flags the program has changed: new ones take their place. Where the kernel
+ * refuses, the run stays in use for ever: nobody may get it as it is. The pool's lock is held.
+ */
+KSM_COLD static void release_altered_locked(const struct found *found)
+{
+	struct ksm_slot *slot = found->slot;
+
+	if (ksm_slot_renew(slot, found->page, found->pages) != 0) {
+		__atomic_store_n(found->entry, KSM_RUN_ASIDE, __ATOMIC_RELAXED);
+		return;
+	}
+	ksm_runs_release(&slot->runs, found->page);
+	ksm_runs_clean(&slot->runs, found->page, found->pages);
+	ksm_keep_renewed(slot->pool, found->pages);
+}
+
 /* Gives the block to its pool at once. */
 static void release(const struct found *found)
 {
@@ -414,8 +431,12 @@ static void release(const struct found *found)
 	struct ksm_site *site = ksm_site_at(found->site);
 
 	pthread_mutex_lock(pool->lock);
-	ksm_runs_release(&found->slot->runs, found->page);
-	ksm_keep_freed(pool, found->pages);
+	if (ksm_slot_is_altered(found->slot, found->page, found->pages)) {
+		release_altered_locked(found);
+	} else {
+		ksm_runs_release(&found->slot->runs, found->page);
+		ksm_keep_freed(pool, found->pages);
+	}
 	if (!pool->has_owners) {
 		count_free_locked(site, found->bytes);
 		ksm_stat_sub_locked(&site->record->stats.placed_bytes,
@@ -442,6 +463,7 @@ void ksm_placed_free(void *block)
 	if (slot->pool != ksm_nursery_private())
 		magazine = obtain_magazine(ksm_site_at(found.site));
 	if (magazine && magazine->pool == slot->pool &&
+	    !ksm_slot_is_altered(slot, found.page, found.pages) &&
 	    ksm_magazine_make_room(thread, magazine, found.pages))
 		ksm_magazine_put_run(thread, magazine, block, found.entry, found.value);
 	else
@@ -554,7 +576,8 @@ bool ksm_placed_resize(void *block, size_t size)
 		return false;
 	pages = (uint32_t)(ksm_align_up(size, KSM_PAGE) >> KSM_PAGE_SHIFT);
 	find(slot, block, &found);
-	if (!may_grow(slot->pool, &found, size))
+	/* What the program did to its pages stays with them, so the block does not change them. */
+	if (!may_grow(slot->pool, &found, size) || ksm_slot_is_altered(slot, found.page, found.pages))
 		return false;
 	if (!resize(&found, pages, size)) {
 		/* What lies behind it may be a run that this thread has at hand. */
@@ -575,4 +598,27 @@ void ksm_placed_count_move(struct ksm_site *site)
 	pthread_mutex_lock(&site->lock);
 	ksm_stat_add_locked(&site->record->stats.moved_total, 1);
 	pthread_mutex_unlock(&site->lock);
+}
+
+void ksm_placed_note_altered(const void *addr, size_t length)
+{
+	uintptr_t at = ksm_max((uintptr_t)addr, __atomic_load_n(&ksm_gate.low, __ATOMIC_RELAXED));
+	uintptr_t end = ksm_min((uintptr_t)addr + length,
+				__atomic_load_n(&ksm_gate.end, __ATOMIC_RELAXED));
+	uintptr_t slot_bytes = (uintptr_t)1 << ksm_span_slot_shift();
+
+	while (at < end) {
+		struct ksm_slot *slot = ksm_span_slot_at((const void *)at);
+
+		if (slot)
+			ksm_slot_note_altered(slot, at, end - at);
+		at = ksm_span_map.base + ksm_align_down(at - ksm_span_map.base, slot_bytes) + slot_bytes;
+	}
+}
+
+bool ksm_placed_wants_small_pages(const void *addr)
+{
+	struct ksm_slot *slot = ksm_span_holds(addr) ? ksm_span_slot_at(addr) : NULL;
+
+	return slot && slot->pool->advise && ksm_options.huge_pages == KSM_HUGE_PAGES_NEVER;
 }

@@ -68,6 +68,15 @@ int ksm_placed_find(const void *block, struct ksm_placed_block *result);
  */
 bool ksm_placed_resize(void *block, size_t size);
 
+/*
+ * The program changes rights or flags of a range of memory, some of which may be blocks. Takes no lock and
+ * may be called from signal handlers.
+ */
+void ksm_placed_note_altered(const void *addr, size_t length);
+
+/* True if huge pages at this address would keep a slot from merging, and the user wants none. */
+bool ksm_placed_wants_small_pages(const void *addr);
+
 /* Counts a block that moved. */
 void ksm_placed_count_move(struct ksm_site *site);
 

@@ -140,3 +140,37 @@ grown:
 		ksm_stat_add_locked(&ksm_stat->sites[slot->pool->site].stats.slot_bytes, length);
 	return 0;
 }
+
+void ksm_slot_note_altered(struct ksm_slot *slot, uintptr_t addr, size_t length)
+{
+	uintptr_t slot_end = slot->base + ((uintptr_t)slot->runs.capacity << KSM_PAGE_SHIFT);
+	uintptr_t end = ksm_min(addr + length, slot_end);
+	uint32_t first, last;
+	uint32_t old;
+
+	addr = ksm_max(addr, slot->base);
+	if (addr >= end)
+		return;
+	first = (uint32_t)((addr - slot->base) >> KSM_PAGE_SHIFT);
+	last = (uint32_t)(ksm_align_up(end - slot->base, KSM_PAGE) >> KSM_PAGE_SHIFT);
+	/* The end goes last: where it is 0 nothing is looked at. */
+	old = __atomic_load_n(&slot->altered_end, __ATOMIC_RELAXED);
+	if (old == 0)
+		__atomic_store_n(&slot->altered_begin, first, __ATOMIC_RELAXED);
+	else if (first < __atomic_load_n(&slot->altered_begin, __ATOMIC_RELAXED))
+		__atomic_store_n(&slot->altered_begin, first, __ATOMIC_RELAXED);
+	while (old < last && !__atomic_compare_exchange_n(&slot->altered_end, &old, last, false,
+							  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages)
+{
+	void *addr = ksm_slot_address(slot, page);
+	size_t length = (size_t)pages << KSM_PAGE_SHIFT;
+	int error = ksm_os_map_anew(addr, length);
+
+	if (!error)
+		introduce(slot, addr, length);
+	return error;
+}

@@ -32,6 +32,12 @@ struct ksm_slot {
 	uint32_t touched_pages;	/* pages below this one have been a block's */
 	int record;		/* index in the segment's table, negative if it was full */
 	struct ksm_runs runs;
+	/*
+	 * Between these pages the program has changed rights or flags, which must not outlive its block.
+	 * None: the end is 0. Synchronization: atomic; they only grow apart.
+	 */
+	uint32_t altered_begin;
+	uint32_t altered_end;
 };
 
 struct ksm_pool {
@@ -60,6 +66,22 @@ int ksm_slot_create(struct ksm_pool *pool, struct ksm_slot **result);
 
 /* Makes the first pages of the slot usable. */
 int ksm_slot_reserve(struct ksm_slot *slot, uint32_t pages);
+
+/* True if the program may have changed rights or flags of some of these pages. */
+KSM_INLINE bool ksm_slot_is_altered(const struct ksm_slot *slot, uint32_t page, uint32_t pages)
+{
+	return ksm_unlikely(page < __atomic_load_n(&slot->altered_end, __ATOMIC_ACQUIRE)) &&
+	       page + pages > __atomic_load_n(&slot->altered_begin, __ATOMIC_RELAXED);
+}
+
+/*
+ * Notes that the program changes rights or flags of what lies in the slot of [addr, addr + length). Takes
+ * no lock: mprotect(2) and madvise(2) may be called from signal handlers.
+ */
+void ksm_slot_note_altered(struct ksm_slot *slot, uintptr_t addr, size_t length);
+
+/* Replaces free pages by new ones with ordinary rights and flags, which are zero. 0 or -errno. */
+int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages);
 
 KSM_INLINE void *ksm_slot_address(const struct ksm_slot *slot, uint32_t page)
 {

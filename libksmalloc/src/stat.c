@@ -443,9 +443,13 @@ static void leave_parents_file(void)
 	ksm_os_move_over(copy, SEGMENT_BYTES, ksm_stat);
 }
 
-void ksm_stat_postfork_child(void)
+void ksm_stat_renew_lock(void)
 {
 	pthread_mutex_init(&tables_lock, NULL);
+}
+
+void ksm_stat_postfork_child(void)
+{
 	if (!ksm_stat)
 		return;
 	if (is_file)

@@ -69,6 +69,8 @@ uint32_t ksm_stat_add_string(const char *text, size_t length);
 
 void ksm_stat_prefork(void);
 void ksm_stat_postfork_parent(void);
+void ksm_stat_renew_lock(void);
+/* In the child, after the lock was renewed or where none was taken: the segment becomes the child's own. */
 void ksm_stat_postfork_child(void);
 
 /*

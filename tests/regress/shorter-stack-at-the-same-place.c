@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#define LONG_STACK  (256 * TEST_KIB)
-#define SHORT_STACK (192 * TEST_KIB)
+#define LONG_STACK  (64 * TEST_KIB)
+#define SHORT_STACK (48 * TEST_KIB)
 #define ROUNDS	    8
 
 static ucontext_t main_context, coroutine;

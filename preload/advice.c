@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * madvise and mprotect of the program: passed on as they are. Where they change rights or flags of a block in a
+ * slot, that is noted, since it must not outlive the block. Huge pages for memory that is to merge
+ * are declined: they do not merge, and the advice is only that. errno is the kernel's; no lock is
+ * taken.
+ */
+#include "base.h"
+#include "os.h"
+#include "placed.h"
+#include "span.h"
+
+#include <sys/mman.h>
+
+KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key);
+
+/* True if some of the range may lie in a slot. */
+static bool concerns_slots(const void *addr, size_t length)
+{
+	return ksm_span_may_hold(addr) &&
+	       (uintptr_t)addr + length > __atomic_load_n(&ksm_gate.low, __ATOMIC_RELAXED);
+}
+
+/* True for advice that stays with the pages. */
+static bool is_lasting(int advice)
+{
+	switch (advice) {
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_DONTFORK:
+	case MADV_WIPEONFORK:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_DONTDUMP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+KSM_EXPORT int madvise(void *addr, size_t length, int advice)
+{
+	if (ksm_unlikely(concerns_slots(addr, length)) && is_lasting(advice)) {
+		if (advice == MADV_HUGEPAGE && ksm_placed_wants_small_pages(addr))
+			return 0;
+		ksm_placed_note_altered(addr, length);
+	}
+	return ksm_os_madvise_raw(addr, length, advice);
+}
+
+KSM_EXPORT int mprotect(void *addr, size_t length, int prot)
+{
+	if (ksm_unlikely(concerns_slots(addr, length)))
+		ksm_placed_note_altered(addr, length);
+	return ksm_os_mprotect_raw(addr, length, prot);
+}
+
+KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
+{
+	if (ksm_unlikely(concerns_slots(addr, length)))
+		ksm_placed_note_altered(addr, length);
+	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
+}

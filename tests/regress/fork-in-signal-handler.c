@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fork(2) may be called from a signal handler that has interrupted malloc in a program of one thread. In
+ * parent and child the interrupted call goes on and ends.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define FORKS 1000
+
+static volatile sig_atomic_t forks;
+static volatile bool is_child;
+
+static void handle(int number)
+{
+	int saved_errno = errno;
+	pid_t child = fork();
+	int status;
+
+	(void)number;
+	if (child == 0) {
+		is_child = true;
+		return;
+	}
+	if (child > 0) {
+		/* A child that hangs is ended by its alarm. */
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			_exit(1);
+		forks++;
+	}
+	errno = saved_errno;
+}
+
+/* Sends its parent signals until that has had enough. */
+static void send(pid_t parent)
+{
+	for (;;) {
+		struct timespec pause = { .tv_nsec = 200 * 1000 };
+
+		if (kill(parent, SIGUSR1) != 0)
+			_exit(0);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/*
+ * All kinds of calls, so that each of them is interrupted now and then; many of one size in a row, so that
+ * blocks go to and from what threads share and locks protect.
+ */
+static TEST_NOINLINE void work(void **blocks, size_t count, uint64_t *state)
+{
+	static const size_t sizes[] = { 64, 1000, 3000, 14000, 20000, 100000, 2 << 20 };
+	size_t size = sizes[test_random(state) % (sizeof(sizes) / sizeof(sizes[0]))];
+
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = i % 2 ? malloc(size) : calloc(1, size);
+		CHECK(blocks[i] != NULL);
+		*(char *)blocks[i] = 1;
+	}
+	for (size_t i = 0; i < count; i += 4)
+		blocks[i] = realloc(blocks[i], size + size / 2);
+	test_free_many(blocks, count);
+}
+
+int main(void)
+{
+	static void *blocks[100];
+	struct sigaction action = { .sa_handler = handle };
+	uint64_t state = 5;
+	pid_t parent = getpid();
+	pid_t sender;
+
+	alarm(100);
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	sender = fork();
+	CHECK(sender >= 0);
+	if (sender == 0)
+		send(parent);
+	while (forks < FORKS) {
+		work(blocks, 100, &state);
+		if (is_child) {
+			/* Goes on for a while, without signals of its own. */
+			alarm(20);
+			for (int i = 0; i < 3; i++)
+				work(blocks, 100, &state);
+			_exit(0);
+		}
+	}
+	kill(sender, SIGKILL);
+	CHECK(waitpid(sender, NULL, 0) == sender);
+	return 0;
+}
