@@ -6,8 +6,8 @@
  * taken.
  */
 #include "base.h"
+#include "block.h"
 #include "os.h"
-#include "placed.h"
 #include "span.h"
 
 #include <sys/mman.h>
@@ -43,9 +43,9 @@ static bool is_lasting(int advice)
 KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)) && is_lasting(advice)) {
-		if (advice == MADV_HUGEPAGE && ksm_placed_wants_small_pages(addr))
+		if (advice == MADV_HUGEPAGE && ksm_block_wants_small_pages(addr))
 			return 0;
-		ksm_placed_note_altered(addr, length);
+		ksm_block_note_altered(addr, length);
 	}
 	return ksm_os_madvise_raw(addr, length, advice);
 }
@@ -53,13 +53,13 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 KSM_EXPORT int mprotect(void *addr, size_t length, int prot)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
-		ksm_placed_note_altered(addr, length);
+		ksm_block_note_altered(addr, length);
 	return ksm_os_mprotect_raw(addr, length, prot);
 }
 
 KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
-		ksm_placed_note_altered(addr, length);
+		ksm_block_note_altered(addr, length);
 	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 }

@@ -384,7 +384,6 @@ static int read_maps(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
 	if (!error)
 		error = ksr_snapshot_validate(snapshot->data, snapshot->size, &snapshot->header,
 					      why);
-	if (!error)
 	if (!error) {
 		name_program(fs, snapshot);
 		ksr_snapshot_add_tallies(snapshot);

@@ -2,6 +2,7 @@
 #include "heap.h"
 
 #include "aside.h"
+#include "block.h"
 #include "fatal.h"
 #include "fork.h"
 #include "hint.h"
@@ -386,7 +387,7 @@ static void *move(void *from, size_t old_size, void *to, size_t size)
 
 static void *realloc_placed(void *block, size_t size)
 {
-	struct ksm_placed_block old;
+	struct ksm_block_facts old;
 	void *to = NULL;
 
 	ksm_fork_detect();
@@ -394,7 +395,7 @@ static void *realloc_placed(void *block, size_t size)
 		ksm_placed_free(block);
 		return NULL;
 	}
-	ksm_placed_describe(block, &old);
+	ksm_block_describe(block, &old);
 	if (old.is_private) {
 		if (ksm_placed_resize(block, size))
 			return block;
@@ -463,13 +464,13 @@ __attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
 
 size_t ksm_heap_usable_size(const void *block)
 {
-	struct ksm_placed_block described;
+	struct ksm_block_facts described;
 
 	if (ksm_aside())
 		return __interceptor_malloc_usable_size((void *)(uintptr_t)block);
 	if (!ksm_span_holds(block))
 		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
-	ksm_placed_describe(block, &described);
+	ksm_block_describe(block, &described);
 	ksm_magazine_note_usable();
 	return described.usable;
 }

@@ -4,7 +4,7 @@
 #include "fork.h"
 #include "hint.h"
 #include "os.h"
-#include "placed.h"
+#include "block.h"
 #include "region.h"
 #include "sample.h"
 #include "site.h"
@@ -14,9 +14,9 @@
 #include <errno.h>
 
 /* A block that may merge. -EINVAL for all other pointers. */
-static int find(const void *block, struct ksm_placed_block *found)
+static int find(const void *block, struct ksm_block_facts *found)
 {
-	int error = ksm_span_holds(block) ? ksm_placed_find(block, found) : -EINVAL;
+	int error = ksm_span_holds(block) ? ksm_block_ask(block, found) : -EINVAL;
 
 	return !error && found->is_private ? -EINVAL : error;
 }
@@ -42,7 +42,7 @@ static int settle_all(void)
 
 int ksm_merge_settled(const void *block)
 {
-	struct ksm_placed_block found;
+	struct ksm_block_facts found;
 	int error;
 
 	ksm_fork_detect();
@@ -102,7 +102,7 @@ static void merge_in_regions(uintptr_t begin, uintptr_t end, void *argument)
 long ksm_merge_now(const void *block, bool try_only)
 {
 	struct request request = { .try_only = try_only };
-	struct ksm_placed_block found;
+	struct ksm_block_facts found;
 	long pages;
 	int error;
 

@@ -234,32 +234,6 @@ uint64_t ksm_os_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-size_t ksm_os_peek(const void *address, void *buffer, size_t length)
-{
-	enum { PIECES = 8 };
-	int saved_errno = errno;
-	struct iovec to = { buffer, length };
-	struct iovec from[PIECES];
-	uintptr_t at = (uintptr_t)address;
-	size_t left = length;
-	int pieces = 0;
-	ssize_t done;
-
-	/* One piece a page: a transfer that fails ends at a whole piece (process_vm_readv(2)). */
-	while (left > 0 && pieces < PIECES) {
-		size_t piece = ksm_min(left, KSM_PAGE - (at & (KSM_PAGE - 1)));
-
-		from[pieces].iov_base = (void *)at;
-		from[pieces].iov_len = piece;
-		pieces++;
-		at += piece;
-		left -= piece;
-	}
-	done = syscall(SYS_process_vm_readv, getpid(), &to, 1, from, pieces, 0);
-	errno = saved_errno;
-	return done > 0 ? (size_t)done : 0;
-}
-
 bool ksm_os_is_resident(const void *address)
 {
 	int saved_errno = errno;

@@ -118,13 +118,6 @@ void ksm_os_pause(void);
 /* Milliseconds of the monotonic clock (coarse, no system call). */
 uint64_t ksm_os_now_ms(void);
 
-/*
- * Copies up to length bytes at address of this process into buffer; memory
- * that is not readable ends the copy instead of the program.
- * Returns the number of bytes copied, 0 if none can be read.
- */
-size_t ksm_os_peek(const void *address, void *buffer, size_t length);
-
 /* True if the page at address is in memory (mincore(2)). */
 bool ksm_os_is_resident(const void *address);
 

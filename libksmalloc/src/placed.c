@@ -7,7 +7,7 @@
  */
 #include "placed.h"
 
-#include "fatal.h"
+#include "block.h"
 #include "keep.h"
 #include "layout.h"
 #include "magazine.h"
@@ -344,74 +344,13 @@ void *ksm_placed_alloc_private(struct ksm_site *site, size_t size)
 	return block;
 }
 
-/* --- blocks by address ------------------------------------------------------------------ */
-
-struct found {
-	struct ksm_slot *slot;
-	uint32_t *entry;	/* see run.h */
-	uint32_t value;		/* of the entry; no pages: there is no block */
-	uint32_t page;
-	uint32_t pages;
-	uint64_t bytes;
-	uint32_t site;		/* that it is counted for */
-};
-
-static struct ksm_slot *slot_of(const void *block)
-{
-	struct ksm_slot *slot = ksm_span_slot_at(block);
-
-	if (ksm_unlikely(!slot))
-		ksm_fatal(KSM_FATAL_INVALID);
-	if (ksm_unlikely((uintptr_t)block & (KSM_PAGE - 1)))
-		ksm_fatal(KSM_FATAL_MISALIGNED);
-	return slot;
-}
-
-/*
- * Finds the block that starts at the address, or none: 0 pages. No lock is needed: the block is the
- * caller's, and only its owner changes what is asked for here.
- */
-static void look(struct ksm_slot *slot, const void *block, struct found *found)
-{
-	found->slot = slot;
-	found->page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
-	found->entry = ksm_runs_entry(&slot->runs, found->page);
-	found->value = found->entry ? __atomic_load_n(found->entry, __ATOMIC_RELAXED) : 0;
-	found->pages = ksm_run_pages(found->value);
-	found->bytes = ksm_run_bytes(found->value);
-	found->site = slot->pool->site;
-	if (slot->pool->has_owners && found->pages > 0)
-		found->site = ksm_runs_owner(&slot->runs, found->page);
-}
-
-/* There is no block: says which mistake that is, and ends the program. */
-KSM_COLD static void refuse(const struct found *found)
-{
-	struct ksm_slot *slot = found->slot;
-	bool inside;
-
-	pthread_mutex_lock(slot->pool->lock);
-	inside = found->page >= slot->mapped_pages ||
-		 (ksm_runs_is_used(&slot->runs, found->page) && found->value != KSM_RUN_ASIDE);
-	pthread_mutex_unlock(slot->pool->lock);
-	ksm_fatal(inside ? KSM_FATAL_INVALID : KSM_FATAL_DOUBLE_FREE);
-}
-
-/* The same as look(); it is an error if there is none. */
-static void find(struct ksm_slot *slot, const void *block, struct found *found)
-{
-	look(slot, block, found);
-	if (ksm_unlikely(found->pages == 0))
-		refuse(found);
-}
-
 /* --- freeing ----------------------------------------------------------------------------- */
 
 /*
  * Frees pages whose rights or flags the program has changed: new ones take their place. Where the kernel
  * refuses, the run stays in use for ever: nobody may get it as it is. The pool's lock is held.
  */
-KSM_COLD static void release_altered_locked(const struct found *found)
+KSM_COLD static void release_altered_locked(const struct ksm_block *found)
 {
 	struct ksm_slot *slot = found->slot;
 
@@ -425,7 +364,7 @@ KSM_COLD static void release_altered_locked(const struct found *found)
 }
 
 /* Gives the block to its pool at once. */
-static void release(const struct found *found)
+static void release(const struct ksm_block *found)
 {
 	struct ksm_pool *pool = found->slot->pool;
 	struct ksm_site *site = ksm_site_at(found->site);
@@ -455,11 +394,11 @@ static void release(const struct found *found)
 void ksm_placed_free(void *block)
 {
 	struct ksm_thread *thread = ksm_thread_obtain_to_free();
-	struct ksm_slot *slot = slot_of(block);
+	struct ksm_slot *slot = ksm_block_slot(block);
 	struct ksm_magazine *magazine = NULL;
-	struct found found;
+	struct ksm_block found;
 
-	find(slot, block, &found);
+	ksm_block_find(slot, block, &found);
 	if (slot->pool != ksm_nursery_private())
 		magazine = obtain_magazine(ksm_site_at(found.site));
 	if (magazine && magazine->pool == slot->pool &&
@@ -470,45 +409,16 @@ void ksm_placed_free(void *block)
 		release(&found);
 }
 
-static void describe(const struct found *found, struct ksm_placed_block *result)
-{
-	result->site = ksm_site_at(found->site);
-	result->usable = (size_t)found->pages << KSM_PAGE_SHIFT;
-	result->is_private = found->slot->pool == ksm_nursery_private();
-}
-
-void ksm_placed_describe(const void *block, struct ksm_placed_block *result)
-{
-	struct found found;
-
-	find(slot_of(block), block, &found);
-	describe(&found, result);
-}
-
-int ksm_placed_find(const void *block, struct ksm_placed_block *result)
-{
-	struct ksm_slot *slot = ksm_span_slot_at(block);
-	struct found found;
-
-	if (!slot || (uintptr_t)block & (KSM_PAGE - 1))
-		return -EINVAL;
-	look(slot, block, &found);
-	if (found.pages == 0)
-		return -EINVAL;
-	describe(&found, result);
-	return 0;
-}
-
 /* --- resizing ---------------------------------------------------------------------------- */
 
 /* A tracked block must not grow past the size at which its site would be placed. */
-static bool may_grow(const struct ksm_pool *pool, const struct found *found, size_t size)
+static bool may_grow(const struct ksm_pool *pool, const struct ksm_block *found, size_t size)
 {
 	return !pool->has_owners || pool == ksm_nursery_private() || size <= found->bytes ||
 	       size < ksm_options.site_bytes;
 }
 
-static bool resize_locked(struct ksm_slot *slot, struct found *found, uint32_t pages, size_t size)
+static bool resize_locked(struct ksm_slot *slot, struct ksm_block *found, uint32_t pages, size_t size)
 {
 	uint32_t kept = 0;
 
@@ -523,7 +433,7 @@ static bool resize_locked(struct ksm_slot *slot, struct found *found, uint32_t p
 	return true;
 }
 
-static void count_resize_locked(struct ksm_site *site, const struct found *found, uint32_t pages,
+static void count_resize_locked(struct ksm_site *site, const struct ksm_block *found, uint32_t pages,
 				size_t size)
 {
 	struct ksmalloc_site_stats *stats = &site->record->stats;
@@ -540,7 +450,7 @@ static void count_resize_locked(struct ksm_site *site, const struct found *found
 				    (uint64_t)pages - found->pages);
 }
 
-static bool resize(struct found *found, uint32_t pages, size_t size)
+static bool resize(struct ksm_block *found, uint32_t pages, size_t size)
 {
 	struct ksm_pool *pool = found->slot->pool;
 	struct ksm_site *site = ksm_site_at(found->site);
@@ -567,15 +477,15 @@ static bool resize(struct found *found, uint32_t pages, size_t size)
 
 bool ksm_placed_resize(void *block, size_t size)
 {
-	struct ksm_slot *slot = slot_of(block);
+	struct ksm_slot *slot = ksm_block_slot(block);
 	struct ksm_magazine *magazine;
 	uint32_t pages;
-	struct found found;
+	struct ksm_block found;
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift())
 		return false;
 	pages = (uint32_t)(ksm_align_up(size, KSM_PAGE) >> KSM_PAGE_SHIFT);
-	find(slot, block, &found);
+	ksm_block_find(slot, block, &found);
 	/* What the program did to its pages stays with them, so the block does not change them. */
 	if (!may_grow(slot->pool, &found, size) || ksm_slot_is_altered(slot, found.page, found.pages))
 		return false;
@@ -598,27 +508,4 @@ void ksm_placed_count_move(struct ksm_site *site)
 	pthread_mutex_lock(&site->lock);
 	ksm_stat_add_locked(&site->record->stats.moved_total, 1);
 	pthread_mutex_unlock(&site->lock);
-}
-
-void ksm_placed_note_altered(const void *addr, size_t length)
-{
-	uintptr_t at = ksm_max((uintptr_t)addr, __atomic_load_n(&ksm_gate.low, __ATOMIC_RELAXED));
-	uintptr_t end = ksm_min((uintptr_t)addr + length,
-				__atomic_load_n(&ksm_gate.end, __ATOMIC_RELAXED));
-	uintptr_t slot_bytes = (uintptr_t)1 << ksm_span_slot_shift();
-
-	while (at < end) {
-		struct ksm_slot *slot = ksm_span_slot_at((const void *)at);
-
-		if (slot)
-			ksm_slot_note_altered(slot, at, end - at);
-		at = ksm_span_map.base + ksm_align_down(at - ksm_span_map.base, slot_bytes) + slot_bytes;
-	}
-}
-
-bool ksm_placed_wants_small_pages(const void *addr)
-{
-	struct ksm_slot *slot = ksm_span_holds(addr) ? ksm_span_slot_at(addr) : NULL;
-
-	return slot && slot->pool->advise && ksm_options.huge_pages == KSM_HUGE_PAGES_NEVER;
 }

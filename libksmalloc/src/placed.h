@@ -46,36 +46,14 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 /* Allocates size bytes that are never advised, counted for the site. */
 void *ksm_placed_alloc_private(struct ksm_site *site, size_t size);
 
-/* What is known of a placed block. */
-struct ksm_placed_block {
-	struct ksm_site *site;	/* that it is counted for */
-	size_t usable;		/* bytes up to the end of its last page */
-	bool is_private;
-};
-
 /* Frees a block that ksm_span_holds(). */
 void ksm_placed_free(void *block);
-
-/* Describes a block; what that is no block ends the program. */
-void ksm_placed_describe(const void *block, struct ksm_placed_block *result);
-
-/* The same for any pointer into a slot: -EINVAL if no block starts there. */
-int ksm_placed_find(const void *block, struct ksm_placed_block *result);
 
 /*
  * Makes the block size bytes long in its place. Returns true if it did; false
  * if the block has to move. size is at least 1.
  */
 bool ksm_placed_resize(void *block, size_t size);
-
-/*
- * The program changes rights or flags of a range of memory, some of which may be blocks. Takes no lock and
- * may be called from signal handlers.
- */
-void ksm_placed_note_altered(const void *addr, size_t length);
-
-/* True if huge pages at this address would keep a slot from merging, and the user wants none. */
-bool ksm_placed_wants_small_pages(const void *addr);
 
 /* Counts a block that moved. */
 void ksm_placed_count_move(struct ksm_site *site);

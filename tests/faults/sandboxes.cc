@@ -223,19 +223,9 @@ void work()
 
 pthread_barrier_t ready, go, done;
 
-/* The bounds of a thread's stack are asked for when it first allocates a large block. */
-TEST_NOINLINE void know_stack()
-{
-	void *block = malloc(64 * TEST_KIB);
-
-	CHECK(block != nullptr);
-	free(block);
-}
-
 /* Threads do not end in the sandbox: that is the C library's own matter, with calls of its own. */
 void *thread(void *data)
 {
-	know_stack();
 	pthread_barrier_wait(&ready);
 	pthread_barrier_wait(&go);
 	work();
@@ -270,7 +260,6 @@ int main(int argc, char **argv)
 	pthread_t id;
 
 	CHECK(header != nullptr);
-	know_stack();
 	if (strcmp(argv[1], "five") == 0)
 		build(five);
 	else if (strcmp(argv[1], "openssh") == 0)
