@@ -102,7 +102,7 @@ void ksm_heap_bind_thread(uint32_t ordinal)
 /* Bytes that jemalloc has mapped. Synchronization: atomic. */
 static atomic_int_fast64_t mapped_bytes;
 
-/* What the segment's header says of addresses, and what was counted before there was one. */
+/* What the segment's header says of addresses. */
 static void describe_layout(void)
 {
 	struct ksmalloc_segment_header *header = &ksm_stat->header;
@@ -179,7 +179,6 @@ void ksm_heap_publish(void)
 	/* Once blocks are placed, the next one that is does it, with all writers kept out. */
 	if (!ksm_stat || !ksm_stat_must_publish() || atomic_load(&started) != START_NONE)
 		return;
-	/* A child that is forked before it places a block must leave its parent's file. */
 	if (has_fork_handlers)
 		ksm_stat_publish();
 }
@@ -269,9 +268,8 @@ static void *try_place(size_t size, size_t align, bool zero, enum ksm_placed_kin
 }
 
 /*
- * The usual case of a large block: this thread has seen the stack, and has a run at hand that it freed
- * at this site. NULL if not. A thread has a record only once all is set up and nothing stands aside;
- * a child that no fork handler has seen goes the long way first.
+ * The usual case: this thread has seen the stack, and has a run at hand that it freed at this site. NULL
+ * if not. It has a record only once all is set up; a child that no fork handler has seen has to be noticed.
  */
 KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame)
 {

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define FORKS 1000
+#define FORKS 200
 
 static volatile sig_atomic_t forks;
 static volatile bool is_child;
@@ -55,7 +55,7 @@ static void send(pid_t parent)
  */
 static TEST_NOINLINE void work(void **blocks, size_t count, uint64_t *state)
 {
-	static const size_t sizes[] = { 64, 1000, 3000, 14000, 20000, 100000, 2 << 20 };
+	static const size_t sizes[] = { 64, 1000, 3000, 14000, 20000, 70000 };
 	size_t size = sizes[test_random(state) % (sizeof(sizes) / sizeof(sizes[0]))];
 
 	for (size_t i = 0; i < count; i++) {
@@ -70,7 +70,7 @@ static TEST_NOINLINE void work(void **blocks, size_t count, uint64_t *state)
 
 int main(void)
 {
-	static void *blocks[100];
+	static void *blocks[60];
 	struct sigaction action = { .sa_handler = handle };
 	uint64_t state = 5;
 	pid_t parent = getpid();
@@ -83,15 +83,16 @@ int main(void)
 	if (sender == 0)
 		send(parent);
 	while (forks < FORKS) {
-		work(blocks, 100, &state);
+		work(blocks, 60, &state);
 		if (is_child) {
 			/* Goes on for a while, without signals of its own. */
 			alarm(20);
-			for (int i = 0; i < 3; i++)
-				work(blocks, 100, &state);
+			for (int i = 0; i < 2; i++)
+				work(blocks, 60, &state);
 			_exit(0);
 		}
 	}
+	CHECK(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
 	kill(sender, SIGKILL);
 	CHECK(waitpid(sender, NULL, 0) == sender);
 	return 0;
