@@ -24,6 +24,7 @@
 #define LONG_RUN      64u /* pages; shorter runs are given back if these are not enough */
 #define PIECE	      64u /* pages that are tried at once where the kernel refuses more */
 #define ALLOWANCE_MS  1000
+#define LEAST_ALLOWED ((int64_t)(2 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
 /* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
 static struct {
@@ -121,7 +122,9 @@ static int64_t allowance_now(void)
 	int64_t allowance = GET(allowance);
 	uint64_t now, since;
 
-	if (allowance == 0 || ksm_layout_is_shared())
+	if (allowance < LEAST_ALLOWED)
+		return 0;
+	if (ksm_layout_is_shared())
 		return allowance;
 	now = ksm_os_now_ms();
 	since = now - GET(earned_ms);
@@ -315,6 +318,11 @@ void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->given_back_bytes_total,
 				    (uint64_t)pages << KSM_PAGE_SHIFT);
+}
+
+int64_t ksm_keep_base(void)
+{
+	return larger_of(ksm_options.keep_bytes, ksm_options.keep_percent, GET(live));
 }
 
 void ksm_keep_at_hand(int64_t pages)

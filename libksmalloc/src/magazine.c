@@ -10,6 +10,9 @@
 /* Runs that go from one thread to another, or to the pool, at once. */
 #define PART_RUNS 16u
 
+/* So often a thread must miss what it gave up until it may keep a step more. */
+#define REGRETS_STEP 32u
+
 /* What a thread may keep at hand grows by this. */
 #define BUDGET_STEP ((uint32_t)(KSM_MIB >> KSM_PAGE_SHIFT))
 
@@ -20,25 +23,40 @@ static struct {
 	pthread_mutex_t lock; /* Protects unused. */
 	struct ksm_magazine *unused; /* LIFO, by next; with their tallies */
 	atomic_uint budgets; /* pages that threads may keep, in all */
+	atomic_uint threads; /* that have a budget */
 } magazines = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* --- budgets ----------------------------------------------------------------------------- */
 
 /*
- * All threads together may keep as much as four of them alone. In the shared layout what a
- * thread keeps must not depend on others, and has no limit but its own.
+ * One thread may keep at hand what the process may keep, and more once it has often missed what it had to
+ * give up. Where there are several, all together may have as much as four may have alone. In the shared
+ * layout what a thread keeps must not depend on others. Nothing of this may depend on time: it decides
+ * which run is taken.
  */
+static bool may_raise(const struct ksm_thread *thread, uint32_t step)
+{
+	int64_t most = (int64_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
+	int64_t missed = (int64_t)(thread->regrets / REGRETS_STEP) * BUDGET_STEP;
+	int64_t keep_pages = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
+
+	if (ksm_layout_is_shared())
+		return thread->budget_pages + step <= keep_pages + missed;
+	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1)
+		return atomic_load_explicit(&magazines.budgets, memory_order_relaxed) + step <= 4 * most;
+	return thread->budget_pages + step <= ksm_keep_base() + missed;
+}
+
 static bool raise_budget(struct ksm_thread *thread)
 {
 	uint32_t most = (uint32_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
 	uint32_t step = (uint32_t)ksm_min(BUDGET_STEP, most - thread->budget_pages);
 
-	if (step == 0 || ksm_options.zero_reuse)
+	if (step == 0 || ksm_options.zero_reuse || !may_raise(thread, step))
 		return false;
-	if (atomic_fetch_add(&magazines.budgets, step) + step > 4 * most && !ksm_layout_is_shared()) {
-		atomic_fetch_sub(&magazines.budgets, step);
-		return false;
-	}
+	if (thread->budget_pages == 0)
+		atomic_fetch_add(&magazines.threads, 1);
+	atomic_fetch_add(&magazines.budgets, step);
 	thread->budget_pages += step;
 	ksm_keep_at_hand(step);
 	return true;
@@ -46,6 +64,8 @@ static bool raise_budget(struct ksm_thread *thread)
 
 static void return_budget(struct ksm_thread *thread)
 {
+	if (thread->budget_pages > 0)
+		atomic_fetch_sub(&magazines.threads, 1);
 	atomic_fetch_sub(&magazines.budgets, thread->budget_pages);
 	ksm_keep_at_hand(-(int64_t)thread->budget_pages);
 	thread->budget_pages = 0;
@@ -93,6 +113,7 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 		return NULL;
 	magazine->site = site;
 	magazine->held.count = 0;
+	magazine->evicted = false;
 	magazine->high_water = 0;
 	settle_at(magazine, home);
 	__atomic_store_n(&magazine->tally->site, site->index, __ATOMIC_RELAXED);
@@ -251,7 +272,13 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	struct ksm_magazine_returned *returned;
 	uint32_t count, pages;
 
-	if (!magazine || !magazine->placed_pool || !ksm_magazine_is_at_home(magazine))
+	if (!magazine || !ksm_magazine_is_at_home(magazine))
+		return NULL;
+	if (magazine->evicted) {
+		magazine->evicted = false;
+		thread->regrets++;
+	}
+	if (!magazine->placed_pool)
 		return NULL;
 	returned = enter_returned(magazine->pool);
 	if (!returned)
@@ -323,7 +350,7 @@ void ksm_magazine_flush(struct ksm_thread *thread, struct ksm_magazine *magazine
 		forget_oldest(thread, magazine, gone, release(magazine, gone));
 }
 
-/* The magazine is full: a part of it goes to other threads that want it, else to the pool. */
+/* A part of the magazine, which has more, goes to other threads that want it, else to the pool. */
 static void give_part(struct ksm_thread *thread, struct ksm_magazine *magazine)
 {
 	uint32_t pages = pages_of(&magazine->held, PART_RUNS);
@@ -331,7 +358,7 @@ static void give_part(struct ksm_thread *thread, struct ksm_magazine *magazine)
 	if (return_runs(magazine, PART_RUNS))
 		forget_oldest(thread, magazine, PART_RUNS, pages);
 	else
-		ksm_magazine_flush(thread, magazine, KSM_MAGAZINE_RUNS - PART_RUNS);
+		ksm_magazine_flush(thread, magazine, magazine->held.count - PART_RUNS);
 }
 
 bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t pages)
@@ -343,10 +370,16 @@ bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *maga
 	while (thread->cached_pages + pages > thread->budget_pages) {
 		if (raise_budget(thread))
 			continue;
+		/* Others may want what this thread has too much of. */
+		if (magazine->held.count > PART_RUNS && has_company(magazine)) {
+			give_part(thread, magazine);
+			continue;
+		}
 		if (thread->cached_pages == 0)
 			return false;
 		/* The ring turns, so that sites that are not used any more give up theirs. */
 		thread->first = thread->first->next;
+		thread->first->evicted = thread->first->held.count > 0;
 		ksm_magazine_flush(thread, thread->first, thread->first->held.count / 2);
 	}
 	return true;

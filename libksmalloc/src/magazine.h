@@ -60,6 +60,7 @@ struct ksm_magazine {
 	struct ksmalloc_segment_tally *tally;
 	int64_t high_water;	/* live bytes of the tally when the site's peak was last looked at */
 	uint32_t weight;	/* bytes that a page counts as cached: none in a nursery */
+	bool evicted;		/* it gave up runs because others needed the room */
 	struct ksm_magazine_runs held;
 	struct ksm_magazine *next;	   /* of the same thread, in a ring */
 	struct ksm_magazine *next_of_site; /* Synchronization: written under the site's lock. */

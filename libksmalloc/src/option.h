@@ -59,11 +59,11 @@ enum ksm_option_type {
 	  "Freed memory that all sites together may keep, if keep_percent is not more")		\
 	X(keep_percent, NUMBER, 3, 0, 100, "percent",						\
 	  "Freed memory that all sites together may keep, of what is live")			\
-	X(cycle_bytes, SIZE, 64 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
+	X(cycle_bytes, SIZE, 256 * 1024 * 1024, 0, UINT64_C(1) << 40, "bytes",			\
 	  "Freed memory beyond that which sites may keep if they take it again and again")	\
 	X(cycle_percent, NUMBER, 25, 0, 100, "percent",						\
 	  "The same, of what is live, if that is more than cycle_bytes")			\
-	X(thread_bytes, SIZE, 6 * 1024 * 1024, 0, 1024 * 1024 * 1024, "bytes",			\
+	X(thread_bytes, SIZE, 8 * 1024 * 1024, 0, 1024 * 1024 * 1024, "bytes",			\
 	  "Freed memory that a thread may keep at hand for the sites it uses")			\
 	X(stats, FLAG, 1, 0, 1, "", "Publish the statistics segment")				\
 	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\

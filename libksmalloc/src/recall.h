@@ -22,9 +22,9 @@
 #include "base.h"
 #include "unwind.h"
 
-#define KSM_RECALL_SETS	   16u
+#define KSM_RECALL_SETS	   64u
 #define KSM_RECALL_WAYS	   4u
-#define KSM_RECALL_ENTRIES 256u /* sets of two */
+#define KSM_RECALL_ENTRIES 512u /* sets of two */
 
 struct ksm_recall_shape {
 	uintptr_t caller;	/* 0 for an empty one */

@@ -75,6 +75,7 @@ struct ksm_thread *ksm_thread_create(void)
 		return NULL;
 	thread->capturing = false;
 	thread->labels = 0;
+	thread->regrets = 0;
 	ksm_thread_settle(thread);
 	ksm_thread_self = thread;
 	/* May allocate; the record is in place by then, and large blocks are rare there. */

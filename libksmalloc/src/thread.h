@@ -47,6 +47,7 @@ struct ksm_thread {
 	uint32_t generation;	/* of the modules, when recall was filled */
 	uint32_t cached_pages;	/* in its magazines */
 	uint32_t budget_pages;	/* that they may hold */
+	uint32_t regrets;	/* times that a run was wanted where a magazine had given up some */
 	struct ksm_magazine **magazines; /* by index of the site; NULL: it has none there. Recall leads here. */
 	struct ksm_magazine *first;	 /* of its magazines, in a ring */
 	struct ksm_site *label_sites[KSM_LABEL_DEPTH];

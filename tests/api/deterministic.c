@@ -9,7 +9,7 @@ static void print_places(void)
 	static void *blocks[SLOTS];
 	uint64_t state = 99;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		size_t at = test_random(&state) % SLOTS;
 		size_t size = 16 * TEST_KIB + test_random(&state) % (100 * TEST_KIB);
 

@@ -62,12 +62,29 @@ class Worker:
 
     def sites(self):
         """The advised mappings by the id of their site, which is the same in every process."""
+        segment = self.segment()
+        return self.join(segment) if segment else {}
+
+    def segment(self):
+        """The bytes of the segment: it lies behind its marker."""
+        marked = None
         for mapping in self.mappings():
-            if "ksmalloc-segment." in mapping.name:
-                path = f"/proc/{self.pid}/map_files/{mapping.begin:x}-{mapping.end:x}"
-                with open(path, "rb") as file:
-                    return self.join(file.read())
-        return {}
+            if mapping.begin == marked:
+                with open(f"/proc/{self.pid}/mem", "rb", 0) as memory:
+                    memory.seek(mapping.begin)
+                    return memory.read(mapping.end - mapping.begin)
+            marked = mapping.end if "memfd:ksmalloc-segment" in mapping.name else None
+        return None
+
+    def live_pages(self):
+        """Pages of blocks in slots: placed_bytes of the sites less what threads have freed and keep at hand."""
+        segment = self.segment()
+        offset, stride, _, count, _ = struct.unpack_from("QIIII", segment, 224)
+        placed = sum(struct.unpack_from("Q", segment, offset + i * stride + 48)[0] for i in range(count))
+        # The table of tallies is the header's last member, cached_bytes a tally's.
+        offset, stride, _, count, _ = struct.unpack_from("QIIII", segment, struct.unpack_from("I", segment, 12)[0] - 24)
+        cached = sum(struct.unpack_from("Q", segment, offset + i * stride + 40)[0] for i in range(count))
+        return (placed - cached) // PAGE
 
     def join(self, segment):
         # The tables stand at byte 224 of the header (ksmalloc/segment.h): offset, stride, capacity, count.
