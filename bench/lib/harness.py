@@ -128,19 +128,33 @@ def format_table(header, rows):
     return "\n".join(lines)
 
 
+def library_argument(text):
+    """The name and the path of "NAME=PATH"; a path alone is ksmalloc's."""
+    name, separator, path = text.partition("=")
+    if not separator or "/" in name:
+        name, path = "ksmalloc", text
+    return name, pathlib.Path(path).resolve()
+
+
 class Allocators:
     """The allocators that can be preloaded here, in the order of the columns."""
 
-    def __init__(self, wanted, build):
+    def __init__(self, wanted, build, libraries=()):
         self.build = pathlib.Path(build).resolve()
         self.paths = {}
         self.missing = {}
-        for name in wanted:
+        self.libraries = dict(library_argument(text) for text in libraries)
+        for name in list(wanted) + [name for name in self.libraries if name not in wanted]:
             self.find(name)
 
     def find(self, name):
         if name == "glibc":
             self.paths[name] = None
+        elif name in self.libraries:
+            path = self.libraries[name]
+            if not path.exists():
+                fail(f"{path} is missing")
+            self.paths[name] = path
         elif name == "ksmalloc":
             self.find_file(name, self.build / "libksmalloc.so",
                            "run cmake --preset release && cmake --build --preset release")
@@ -197,6 +211,9 @@ class Benchmark:
                                  help="which to compare (default %(default)s)")
         self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",
                                  help="the build folder (default build/release)")
+        self.parser.add_argument("--library", metavar="[NAME=]PATH", action="append", default=[],
+                                 help="measure this libksmalloc.so instead of the build's, or as "
+                                      "a column NAME beside it; may be given several times")
         self.parser.add_argument("--output", metavar="FILE",
                                  help="where the JSON goes (default: it is not written; "
                                       "bench/all writes bench/results/)")
@@ -205,7 +222,8 @@ class Benchmark:
         self.options = self.parser.parse_args()
         if self.options.rounds is not None and self.options.rounds < 1:
             fail("--rounds must be at least 1")
-        self.allocators = Allocators(self.options.allocators.split(","), self.options.build)
+        self.allocators = Allocators(self.options.allocators.split(","), self.options.build,
+                                     self.options.library)
         self.machine = describe_machine()
         self.values = {}
         self.goals = []
@@ -263,14 +281,14 @@ class Benchmark:
         self.goals.append({"text": text, "value": value, "limit": limit,
                            "at_least": at_least, "met": met})
 
-    def ratio_goal(self, text, case, column, reference, limit, unit=None):
+    def ratio_goal(self, text, case, column, reference, limit, unit=None, at_least=False):
         """A goal about one case: the median of the quotients of each round.
 
         Both values of a round were measured one after the other, so that what slows the machine
         down for a while falls out of the quotient.
         """
         quotients = self.quotients(case, column, reference, unit)
-        self.goal(text, median(quotients) if quotients else None, limit)
+        self.goal(text, median(quotients) if quotients else None, limit, at_least)
 
     def difference_goal(self, text, case, column, reference, limit, unit=None):
         """A goal about one case: the median of the differences of each round."""
@@ -304,9 +322,13 @@ class Benchmark:
     def command(self):
         """The command as another reader would give it: without where things lie here."""
         words = [f"bench/{self.name}"]
+        for name in self.allocators.libraries:
+            words += ["--library", f"{name}=PATH"]
         for action in self.parser._actions:
             value = getattr(self.options, action.dest, None)
-            if action.dest not in ("output", "build") and value not in (None, action.default):
+            if action.dest in ("output", "build", "library"):
+                continue
+            if value not in (None, action.default):
                 words += [action.option_strings[0], str(value)]
         return " ".join(words)
 

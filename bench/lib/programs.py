@@ -8,6 +8,7 @@ measured.
 import os
 import pathlib
 import platform
+import select
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,10 @@ from lib.harness import BENCH, PYTHON, BenchError, need
 WORKLOADS = BENCH / "workloads"
 PROGRAMS = ("python3 json", "redis", "sqlite3", "lua5.4")
 POLL_SECONDS = 0.005
+SETTLE_SECONDS = 0.3
+REST_SECONDS = 1.0
+DELETE_ALL = "for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('DEL', key) end"
+RESTING = b"at rest\n"  # What a workload prints when it has freed all it loaded.
 
 
 class Measured:
@@ -52,6 +57,70 @@ def run_program(command, environment, input_file=None):
                         sampler.resident + sampler.page_tables, output.read())
 
 
+def wait_until_resting(child, sampler):
+    """Follows a child until it says that it rests, or ends."""
+    seen = b""
+    while not seen.endswith(RESTING):
+        if select.select([child.stdout], [], [], POLL_SECONDS)[0]:
+            part = os.read(child.stdout.fileno(), 65536)
+            if not part:
+                raise BenchError(f"{child.args[0]} ended before it came to rest")
+            seen += part
+        sampler.sample()
+
+
+def rest_program(command, environment, feed=b""):
+    """Peak, and what remains when a program freed all and slept a second, page tables included."""
+    child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    try:
+        child.stdin.write(feed)
+        child.stdin.flush()
+        sampler = memory.PeakSampler(child.pid)
+        wait_until_resting(child, sampler)
+        time.sleep(REST_SECONDS)
+        fields = memory.status(child.pid)
+        return sampler.resident + sampler.page_tables, fields["VmRSS"] + fields["VmPTE"]
+    finally:
+        child.kill()
+        child.stdin.close()
+        child.stdout.close()
+        child.wait()
+
+
+def rest_redis(environment):
+    """The same of a redis server that was filled, and all of whose keys were then deleted.
+
+    FLUSHALL would not do: redis tells jemalloc, and no other allocator, to give all back then.
+    """
+    port, server = start_redis(environment, [])
+    try:
+        load_redis(port, environment)
+        sampler = memory.PeakSampler(server.pid)
+        sampler.sample()
+        subprocess.run([need("redis-cli", "redis-tools"), "-h", "127.0.0.1", "-p", str(port),
+                        "eval", DELETE_ALL, "0"], env=without_preload(environment),
+                       stdout=subprocess.DEVNULL, check=True)
+        time.sleep(REST_SECONDS)
+        fields = memory.status(server.pid)
+        return sampler.resident + sampler.page_tables, fields["VmRSS"] + fields["VmPTE"]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def sleeping_bytes(environment):
+    """Anonymous memory and page tables of a `sleep` that has come to rest."""
+    child = subprocess.Popen(["sleep", "60"], env=environment)
+    try:
+        time.sleep(SETTLE_SECONDS)
+        fields = memory.rollup(child.pid)
+        return fields["Anonymous"], memory.status(child.pid)["VmPTE"]
+    finally:
+        child.kill()
+        child.wait()
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -70,10 +139,9 @@ def wait_for_port(port, server):
     raise BenchError("redis-server does not listen")
 
 
-def run_redis(environment, prefix):
-    """Fills a redis server by redis-benchmark, which always runs with its usual allocator."""
+def start_redis(environment, prefix):
+    """A server that listens, and its port."""
     port = free_port()
-    client_environment = {key: value for key, value in environment.items() if key != "LD_PRELOAD"}
     server = subprocess.Popen(
         prefix +
         [need("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1",
@@ -81,13 +149,31 @@ def run_redis(environment, prefix):
         env=environment, stdout=subprocess.DEVNULL, cwd="/")
     try:
         wait_for_port(port, server)
+    except BenchError:
+        server.kill()
+        server.wait()
+        raise
+    return port, server
+
+
+def without_preload(environment):
+    return {key: value for key, value in environment.items() if key != "LD_PRELOAD"}
+
+
+def load_redis(port, environment):
+    """Fills a server by redis-benchmark, which always runs with its usual allocator."""
+    for settings in (["-t", "set,get,lpush,lrange_100", "-d", "200", "-n", "60000", "-r", "50000"],
+                     ["-t", "set,get", "-d", "40000", "-n", "8000", "-r", "4000"]):
+        subprocess.run([need("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p",
+                        str(port), "-q", "-P", "16"] + settings,
+                       env=without_preload(environment), stdout=subprocess.DEVNULL, check=True)
+
+
+def run_redis(environment, prefix):
+    port, server = start_redis(environment, prefix)
+    try:
         begin = time.monotonic()
-        for settings in (["-t", "set,get,lpush,lrange_100", "-d", "200", "-n", "60000",
-                          "-r", "50000"],
-                         ["-t", "set,get", "-d", "40000", "-n", "8000", "-r", "4000"]):
-            subprocess.run([need("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p",
-                            str(port), "-q", "-P", "16"] + settings,
-                           env=client_environment, stdout=subprocess.DEVNULL, check=True)
+        load_redis(port, environment)
         seconds = time.monotonic() - begin
         fields = memory.status(server.pid)
         cpu_seconds = memory.cpu_ns(server.pid) / 1e9
@@ -115,3 +201,16 @@ def run(program, environment, prefix=()):
         return run_program(prefix + [need("lua5.4", "lua5.4"), str(WORKLOADS / "tables.lua")],
                            environment)
     return run_redis(environment, prefix)
+
+
+def run_to_rest(program, environment):
+    """Runs one of PROGRAMS, lets it free its data, and returns peak and what remains, in bytes."""
+    if program == "python3 json":
+        return rest_program([PYTHON, str(WORKLOADS / "json-rest.py")], environment)
+    if program == "sqlite3":
+        feed = (WORKLOADS / "sqlite.sql").read_bytes() + (WORKLOADS / "sqlite-rest.sql").read_bytes()
+        return rest_program([need("sqlite3", "sqlite3"), ":memory:"], environment, feed)
+    if program == "lua5.4":
+        return rest_program([need("lua5.4", "lua5.4"), str(WORKLOADS / "tables-rest.lua")],
+                            environment)
+    return rest_redis(environment)
