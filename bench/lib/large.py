@@ -42,17 +42,19 @@ def pair_name(size, threads):
 
 def measure_pairs(bench, allocator, threads):
     """Pairs of each size; with several threads also what that is of one thread's time."""
-    most_faults = 0
+    most_faults, at_once = 0, 1
     for line in output(bench, allocator, "pairs-threads", threads, SIZES[0],
                        SIZES[-1]).splitlines():
-        size, _, pair_ns, _, faults, against_alone, against_apart = map(float, line.split())
+        size, alone, pair_ns, apart, faults, share = map(float, line.split())
         name = pair_name(int(size), threads)
         bench.add(name, allocator, pair_ns)
         if threads > 1:
-            bench.add(name, allocator, against_alone, AGAINST_ALONE)
-            bench.add(name, allocator, against_apart, AGAINST_APART)
-        most_faults = max(most_faults, faults)
+            bench.add(name, allocator, pair_ns / alone, AGAINST_ALONE)
+            bench.add(name, allocator, pair_ns / apart, AGAINST_APART)
+        most_faults, at_once = max(most_faults, faults), min(at_once, share)
     bench.add(f"malloc and free, {count_of(threads)}: worst size", allocator, most_faults, "faults")
+    if threads > 1:
+        bench.add(f"malloc and free, {count_of(threads)}: at once", allocator, at_once * 100, "%")
 
 
 def median_quotient(bench, case, column, reference):

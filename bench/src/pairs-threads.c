@@ -3,20 +3,23 @@
  * pairs-threads THREADS MIN MAX: malloc, write the first byte, free, in several threads at
  * once, for the powers of two from MIN to MAX bytes.
  *
- * Prints "SIZE ALONE NANOSECONDS CPU_NANOSECONDS FAULTS AGAINST_ALONE AGAINST_APART". All but the
- * size and the quotients are per pair; ALONE is of one thread, the next three of THREADS.
+ * Prints "SIZE ALONE NANOSECONDS APART FAULTS AT_ONCE". All but the first and the last are per
+ * pair: NANOSECONDS and FAULTS of THREADS threads, ALONE the time of one thread, APART that of as
+ * many processes with one thread each. These share the machine and no allocator: a second busy
+ * processor alone makes a machine slower if both are one core.
  *
- * NANOSECONDS is the time that a pair keeps one processor, waiting for locks included: the wall
- * time of a batch in each thread, without the time in which the thread could run and had no
- * processor (/proc/thread-self/schedstat), added up over all threads and divided by their pairs.
+ * A time is what a pair keeps one processor, waiting for locks included: the wall time of a batch
+ * in each thread, without the time in which the thread could run and had no processor
+ * (/proc/thread-self/schedstat), added up over all threads and divided by their pairs.
  * Threads beyond the processors wait for locks while others run: the sum is at most the wall time
  * of the whole batch, times the processors. So neighbours on the machine do not count, as far
  * as the scheduler knows of them.
  *
- * AGAINST_ALONE is what NANOSECONDS is of ALONE. AGAINST_APART is what it is of the same in as many
- * processes: these share the machine and no allocator, and a second busy processor alone makes a
- * machine slower if both are one core. Batches of the three ways take turns; each figure is the
- * median over many short ones. The best would be one in which the threads did not meet.
+ * Each thread stays on one processor: a scheduler wakes it near to who woke it. Still, where
+ * neighbours take the processors, threads seldom run at once and do not hinder each other.
+ * AT_ONCE is the sum of these times by the wall time of the batch and the processors: 1 if all of
+ * them were the threads' own. Of many short batches those in which it was highest count, and of
+ * these the median. Batches of the three ways take turns.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -27,8 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BATCHES 31
-#define BATCH_NS 1500000u
+#define BATCHES 45
+#define COUNTED 15
+#define BATCH_NS 1000000u
 
 enum way {
 	WAY_ALONE,
@@ -39,14 +43,13 @@ enum way {
 
 struct batch {
 	double ns;
-	double cpu_ns;
 	double faults;
+	double at_once;
 };
 
 /* Of the last batch. */
 struct worker {
 	uint64_t own_ns; /* Running, or waiting for anything but a processor. */
-	uint64_t cpu_ns;
 	long faults;
 };
 
@@ -64,10 +67,12 @@ static struct common {
 	struct group groups[WAYS];
 } * common;
 
+static cpu_set_t processors; /* Those that the program may use. */
+
 struct member {
 	pthread_t thread;
+	unsigned int index;
 	struct group *group;
-	struct worker *worker;
 };
 
 static void run_pairs(size_t size, unsigned long pairs)
@@ -98,21 +103,27 @@ static unsigned long calibrate(size_t size)
 
 static unsigned int usable_processors(unsigned int threads)
 {
-	cpu_set_t set;
-	unsigned int count;
+	unsigned int count = (unsigned int)CPU_COUNT(&processors);
 
-	if (sched_getaffinity(0, sizeof(set), &set))
-		load_die("no set of processors");
-	count = (unsigned int)CPU_COUNT(&set);
 	return count < threads ? count : threads;
 }
 
-static uint64_t thread_cpu_ns(void)
+/*
+ * Keeps this thread on one processor, another one for each index: a scheduler wakes threads near
+ * to who woke them, and batches are too short for it to think better of it.
+ */
+static void stay_on_processor(unsigned int index)
 {
-	struct timespec now;
+	unsigned int left = index % (unsigned int)CPU_COUNT(&processors);
+	cpu_set_t one;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	CPU_ZERO(&one);
+	for (size_t processor = 0; processor < CPU_SETSIZE; processor++) {
+		if (CPU_ISSET(processor, &processors) && left-- == 0)
+			CPU_SET(processor, &one);
+	}
+	if (sched_setaffinity(0, sizeof(one), &one))
+		load_die("no such processor");
 }
 
 static long thread_faults(void)
@@ -142,12 +153,10 @@ static uint64_t thread_waited_ns(int schedstat)
 static void run_batch(struct worker *worker, int schedstat)
 {
 	uint64_t begin = bench_now_ns(), waited = thread_waited_ns(schedstat);
-	uint64_t cpu_ns = thread_cpu_ns();
 	long faults = thread_faults();
 
 	run_pairs(common->size, common->pairs);
 	worker->faults = thread_faults() - faults;
-	worker->cpu_ns = thread_cpu_ns() - cpu_ns;
 	waited = thread_waited_ns(schedstat) - waited;
 	worker->own_ns = bench_now_ns() - begin - waited;
 }
@@ -163,9 +172,10 @@ static void *member_main(void *argument)
 	struct member *member = argument;
 	int schedstat = open_schedstat();
 
+	stay_on_processor(member->index);
 	for (int batch = 0; batch <= BATCHES; batch++) {
 		pthread_barrier_wait(&member->group->barrier);
-		run_batch(member->worker, schedstat);
+		run_batch(&member->group->workers[member->index], schedstat);
 		pthread_barrier_wait(&member->group->barrier);
 	}
 	close(schedstat);
@@ -174,17 +184,17 @@ static void *member_main(void *argument)
 
 static struct batch batch_of(const struct group *group, double wall_ns)
 {
-	double pairs = (double)common->pairs * group->count;
-	struct batch batch = {0};
+	double pairs = (double)common->pairs * group->count, own_ns = 0, faults = 0;
 
 	for (unsigned int i = 0; i < group->count; i++) {
-		batch.ns += (double)group->workers[i].own_ns;
-		batch.cpu_ns += (double)group->workers[i].cpu_ns / pairs;
-		batch.faults += (double)group->workers[i].faults / pairs;
+		own_ns += (double)group->workers[i].own_ns;
+		faults += (double)group->workers[i].faults;
 	}
 	wall_ns *= usable_processors(group->count);
-	batch.ns = (batch.ns < wall_ns ? batch.ns : wall_ns) / pairs;
-	return batch;
+	if (own_ns > wall_ns)
+		own_ns = wall_ns;
+	return (struct batch){
+		.ns = own_ns / pairs, .faults = faults / pairs, .at_once = own_ns / wall_ns};
 }
 
 static struct batch measure_group(struct group *group)
@@ -209,7 +219,7 @@ static void start(struct member *member, enum way way, unsigned int index)
 	pid_t pid;
 
 	member->group = &common->groups[way];
-	member->worker = &member->group->workers[index];
+	member->index = index;
 	if (way == WAY_TOGETHER) {
 		load_start(&member->thread, member_main, member);
 		return;
@@ -223,43 +233,33 @@ static void start(struct member *member, enum way way, unsigned int index)
 	}
 }
 
-static int compare_numbers(const void *left, const void *right)
+static int compare_at_once(const void *left, const void *right)
 {
-	double a = *(const double *)left, b = *(const double *)right;
+	double a = ((const struct batch *)left)->at_once,
+	       b = ((const struct batch *)right)->at_once;
+
+	return (a < b) - (a > b);
+}
+
+static int compare_ns(const void *left, const void *right)
+{
+	double a = ((const struct batch *)left)->ns, b = ((const struct batch *)right)->ns;
 
 	return (a > b) - (a < b);
 }
 
-static double median(double *numbers)
+/* The batch of median time, of those in which most threads ran at once. */
+static struct batch typical(struct batch *batches)
 {
-	qsort(numbers, BATCHES, sizeof(*numbers), compare_numbers);
-	return numbers[BATCHES / 2];
-}
-
-static void report(struct batch batches[BATCHES][WAYS])
-{
-	double alone[BATCHES], ns[BATCHES], cpu_ns[BATCHES], faults[BATCHES];
-	double against_alone[BATCHES], against_apart[BATCHES];
-
-	for (int i = 0; i < BATCHES; i++) {
-		const struct batch *together = &batches[i][WAY_TOGETHER];
-
-		alone[i] = batches[i][WAY_ALONE].ns;
-		ns[i] = together->ns;
-		cpu_ns[i] = together->cpu_ns;
-		faults[i] = together->faults;
-		against_alone[i] = together->ns / batches[i][WAY_ALONE].ns;
-		against_apart[i] = together->ns / batches[i][WAY_APART].ns;
-	}
-	printf("%zu %.2f %.2f %.2f %.4f %.3f %.3f\n", common->size, median(alone), median(ns),
-	       median(cpu_ns), median(faults), median(against_alone), median(against_apart));
-	fflush(stdout); /* A process that is started must not have it, too. */
+	qsort(batches, BATCHES, sizeof(*batches), compare_at_once);
+	qsort(batches, COUNTED, sizeof(*batches), compare_ns);
+	return batches[COUNTED / 2];
 }
 
 static void measure(unsigned int threads, int schedstat)
 {
 	struct member members[LOAD_MAX_THREADS];
-	struct batch batches[BATCHES][WAYS];
+	struct batch batches[WAYS][BATCHES], together;
 
 	/* Processes first: these have none of the threads' caches. */
 	for (unsigned int i = 0; i < threads; i++)
@@ -269,15 +269,18 @@ static void measure(unsigned int threads, int schedstat)
 	measure_group(&common->groups[WAY_APART]);
 	measure_group(&common->groups[WAY_TOGETHER]);
 	for (int i = 0; i < BATCHES; i++) {
-		batches[i][WAY_ALONE] = measure_alone(&common->groups[WAY_ALONE], schedstat);
-		batches[i][WAY_APART] = measure_group(&common->groups[WAY_APART]);
-		batches[i][WAY_TOGETHER] = measure_group(&common->groups[WAY_TOGETHER]);
+		batches[WAY_ALONE][i] = measure_alone(&common->groups[WAY_ALONE], schedstat);
+		batches[WAY_APART][i] = measure_group(&common->groups[WAY_APART]);
+		batches[WAY_TOGETHER][i] = measure_group(&common->groups[WAY_TOGETHER]);
 	}
 	for (unsigned int i = 0; i < threads; i++)
 		pthread_join(members[i].thread, NULL);
 	while (wait(NULL) > 0)
 		;
-	report(batches);
+	together = typical(batches[WAY_TOGETHER]);
+	printf("%zu %.2f %.2f %.2f %.4f %.3f\n", common->size, typical(batches[WAY_ALONE]).ns,
+	       together.ns, typical(batches[WAY_APART]).ns, together.faults, together.at_once);
+	fflush(stdout); /* A process that is started must not have it, too. */
 }
 
 static void make_common(unsigned int threads)
@@ -305,6 +308,8 @@ int main(int argc, char **argv)
 	size_t min_size, max_size;
 
 	load_sizes(argc, argv, 2, &min_size, &max_size);
+	if (sched_getaffinity(0, sizeof(processors), &processors))
+		load_die("no set of processors");
 	make_common(threads);
 	for (size_t size = min_size; size <= max_size; size *= 2) {
 		common->size = size;
