@@ -211,9 +211,11 @@ class Benchmark:
                                  help="which to compare (default %(default)s)")
         self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",
                                  help="the build folder (default build/release)")
-        self.parser.add_argument("--library", metavar="[NAME=]PATH", action="append", default=[],
-                                 help="measure this libksmalloc.so instead of the build's, or as "
-                                      "a column NAME beside it; may be given several times")
+        self.parser.set_defaults(library=[])
+        if allocators is ALLOCATORS:  # The others have cases of their own, and `ksmalloc run`.
+            self.parser.add_argument("--library", metavar="[NAME=]PATH", action="append",
+                                     help="measure this libksmalloc.so instead of the build's, or "
+                                          "as a column NAME beside it; may be given several times")
         self.parser.add_argument("--output", metavar="FILE",
                                  help="where the JSON goes (default: it is not written; "
                                       "bench/all writes bench/results/)")

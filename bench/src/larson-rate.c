@@ -6,15 +6,17 @@
  * As larson.c, but the chains do not wait for each other: a thread that replaced
  * REPLACEMENTS random blocks of its array of BLOCKS starts its successor, hands
  * it the array, and ends. It does not measure the threads' own cost: choose
- * REPLACEMENTS large. The first half second warms up and is not counted; blocks are
- * only marked at both ends.
+ * REPLACEMENTS large. Until each block was replaced some 100 times nothing is counted: what
+ * is touched for the first time is not what a server does all day. Blocks are only marked at
+ * both ends.
  */
 #include "load.h"
 
 #include <stdatomic.h>
 #include <unistd.h>
 
-#define WARMING_US 500000u
+#define WARMING_TURNS 100u
+#define WARMING_LIMIT_NS 60000000000u
 
 struct chain {
 	size_t **blocks;
@@ -64,6 +66,17 @@ static unsigned long replaced_by_all(const struct chain *chains, unsigned int th
 	return sum;
 }
 
+static void warm_up(const struct chain *chains, unsigned int threads)
+{
+	uint64_t begin = bench_now_ns();
+
+	while (replaced_by_all(chains, threads) < WARMING_TURNS * block_count * threads) {
+		if (bench_now_ns() - begin > WARMING_LIMIT_NS)
+			load_die("larson-rate: too few replacements in a minute");
+		usleep(1000);
+	}
+}
+
 static void start_chain(struct chain *chain, unsigned int index)
 {
 	pthread_t thread;
@@ -93,9 +106,9 @@ int main(int argc, char **argv)
 	chains_left = threads;
 	for (unsigned int i = 0; i < threads; i++)
 		start_chain(&chains[i], i);
-	usleep(WARMING_US);
-	before = replaced_by_all(chains, threads);
+	warm_up(chains, threads);
 	load_begin(&meter);
+	before = replaced_by_all(chains, threads);
 	usleep((useconds_t)milliseconds * 1000);
 	load_print(&meter, replaced_by_all(chains, threads) - before);
 	putchar('\n');
