@@ -27,7 +27,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,7 +219,7 @@ static struct batch measure_alone(struct group *group, int schedstat)
 
 static void start(struct member *member, enum way way, unsigned int index)
 {
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	member->group = &common->groups[way];
 	member->index = index;
@@ -229,6 +231,9 @@ static void start(struct member *member, enum way way, unsigned int index)
 	if (pid < 0)
 		load_die("no process");
 	if (pid == 0) {
+		/* It must not wait for a parent that an allocator ended. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+			_exit(1);
 		member_main(member);
 		_exit(0);
 	}
