@@ -3,33 +3,29 @@
 
 #include "layout.h"
 #include "os.h"
+#include "ranges.h"
 #include "region.h"
 #include "thread.h"
 #include "stat.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
-struct range {
-	uintptr_t begin;
-	uintptr_t end;
-	bool reserved;
-};
+#define NOBODY ((uintptr_t)0)
+#define SPINS  100
+#define PAUSES 2000 /* of some 50 microseconds each */
 
 static struct {
-	atomic_flag busy;
-	bool forking;		/* busy is held by a fork. Synchronization: busy. */
-	struct range *ranges;	/* sorted by address */
-	size_t count;
-	size_t capacity;
-	uint64_t live_bytes;
-	uint64_t reserved_bytes;
+	atomic_uintptr_t holder;	/* the thread that may use the others, or NOBODY */
+	bool forking;			/* it is in a fork */
+	struct ksm_ranges ranges;
 	uint64_t calls;
 	uint64_t placed;	/* of these calls */
 	atomic_uint_fast64_t untracked;
-} mappings = { .busy = ATOMIC_FLAG_INIT };
+} mappings;
 
 void ksm_mapping_publish(void)
 {
@@ -38,139 +34,83 @@ void ksm_mapping_publish(void)
 	if (!ksm_stat)
 		return;
 	stats = &ksm_stat->header.stats;
-	ksm_stat_set(&stats->mmap_live_bytes, mappings.live_bytes);
-	ksm_stat_set(&stats->mmap_reserved_bytes, mappings.reserved_bytes);
+	ksm_stat_set(&stats->mmap_live_bytes, mappings.ranges.bytes[0]);
+	ksm_stat_set(&stats->mmap_reserved_bytes, mappings.ranges.bytes[1]);
 	ksm_stat_set(&stats->mmap_calls_total, mappings.calls);
 	ksm_stat_set(&stats->mmap_untracked_total, mappings.untracked);
 	ksm_stat_set(&stats->mmap_placed_total, mappings.placed);
 	ksm_stat_set(&stats->place_taken_total, ksm_region_taken());
 }
 
+/* Names the calling thread; a function of libc that only reads a register. */
+static uintptr_t myself(void)
+{
+	return (uintptr_t)pthread_self();
+}
+
+static void count_untracked(void)
+{
+	atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
+}
+
 /*
- * Waits for as long as another thread may take; only a signal handler that interrupted the
- * holder, in whose thread nobody can let go, gives up.
+ * A signal handler that interrupted the holder, in whose thread nobody can let go, gives up at
+ * once; others wait for longer than a thread is off its processor for. Not for ever: the holder's
+ * thread may be in a signal handler that waits for this one.
  */
 static bool enter(void)
 {
-	for (int tries = 0; tries < 300; tries++) {
-		if (!atomic_flag_test_and_set_explicit(&mappings.busy, memory_order_acquire))
+	uintptr_t me = myself();
+
+	for (int tries = 0; tries < SPINS + PAUSES; tries++) {
+		uintptr_t holder = atomic_load_explicit(&mappings.holder, memory_order_relaxed);
+
+		if (holder == NOBODY &&
+		    atomic_compare_exchange_strong_explicit(&mappings.holder, &holder, me,
+							    memory_order_acquire,
+							    memory_order_relaxed))
 			return true;
-		if (tries > 100)
+		if (holder == me)
+			break;
+		if (tries >= SPINS)
 			ksm_os_pause();
 	}
-	atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
+	count_untracked();
 	return false;
+}
+
+static bool is_mine(void)
+{
+	return atomic_load_explicit(&mappings.holder, memory_order_relaxed) == myself();
+}
+
+static void let_go(void)
+{
+	atomic_store_explicit(&mappings.holder, NOBODY, memory_order_release);
 }
 
 static void leave(void)
 {
 	ksm_mapping_publish();
-	atomic_flag_clear_explicit(&mappings.busy, memory_order_release);
+	let_go();
 }
 
-/* The first range that ends after address. */
-static size_t find(uintptr_t address)
-{
-	size_t low = 0;
-	size_t high = mappings.count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (mappings.ranges[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static bool make_room(void)
-{
-	size_t capacity = mappings.capacity ? 2 * mappings.capacity : KSM_PAGE / sizeof(struct range);
-	void *memory;
-
-	if (mappings.count + 1 < mappings.capacity)
-		return true;
-	if (ksm_os_map(&memory, ksm_align_up(capacity * sizeof(struct range), KSM_PAGE), true) != 0) {
-		atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
-		return false;
-	}
-	if (mappings.ranges) {
-		memcpy(memory, mappings.ranges, mappings.count * sizeof(struct range));
-		ksm_os_unmap(mappings.ranges,
-			     ksm_align_up(mappings.capacity * sizeof(struct range), KSM_PAGE));
-	}
-	mappings.ranges = memory;
-	mappings.capacity = capacity;
-	return true;
-}
-
-static void count(const struct range *range, int sign)
-{
-	uint64_t *total = range->reserved ? &mappings.reserved_bytes : &mappings.live_bytes;
-
-	*total += (uint64_t)sign * (range->end - range->begin);
-}
-
-static void insert(size_t at, struct range range)
-{
-	memmove(&mappings.ranges[at + 1], &mappings.ranges[at],
-		(mappings.count - at) * sizeof(range));
-	mappings.ranges[at] = range;
-	mappings.count++;
-	count(&range, 1);
-}
-
-static void erase(size_t at)
-{
-	count(&mappings.ranges[at], -1);
-	mappings.count--;
-	memmove(&mappings.ranges[at], &mappings.ranges[at + 1],
-		(mappings.count - at) * sizeof(mappings.ranges[0]));
-}
-
-/* Takes [begin, end) out of the set; cuts ranges that reach beyond it. */
-static void remove_range(uintptr_t begin, uintptr_t end)
-{
-	size_t at = find(begin);
-
-	while (at < mappings.count && mappings.ranges[at].begin < end) {
-		struct range range = mappings.ranges[at];
-
-		erase(at);
-		if (range.begin < begin)
-			insert(at++, (struct range){ range.begin, begin, range.reserved });
-		if (range.end > end && make_room())
-			insert(at, (struct range){ end, range.end, range.reserved });
-	}
-}
-
-/* Ranges that touch become one, so that there are few to look through. */
 static void add_range(uintptr_t begin, uintptr_t end, bool reserved)
 {
-	size_t at;
+	if (!ksm_ranges_add(&mappings.ranges, (struct ksm_range){ begin, end, reserved }))
+		count_untracked();
+}
 
-	remove_range(begin, end);
-	at = find(begin);
-	if (at > 0 && mappings.ranges[at - 1].end == begin &&
-	    mappings.ranges[at - 1].reserved == reserved) {
-		begin = mappings.ranges[--at].begin;
-		erase(at);
-	}
-	if (at < mappings.count && mappings.ranges[at].begin == end &&
-	    mappings.ranges[at].reserved == reserved) {
-		end = mappings.ranges[at].end;
-		erase(at);
-	}
-	if (make_room())
-		insert(at, (struct range){ begin, end, reserved });
+static void remove_range(uintptr_t begin, uintptr_t end)
+{
+	if (!ksm_ranges_remove(&mappings.ranges, begin, end))
+		count_untracked();
 }
 
 /* --- places ------------------------------------------------------------------------------ */
 
 #define LARGEST_PLACED	(KSM_GIB - 1)
-#define LARGE_ALIGNMENT (2 * KSM_MIB) /* of mappings of this size and more, for huge pages */
+#define LARGE_ALIGNMENT KSM_RANGES_ALIGNMENT /* of mappings of this size and more, for huge pages */
 #define PLACES_TO_TRY	64
 
 static bool gets_place(size_t length, int flags)
@@ -182,18 +122,6 @@ static bool gets_place(size_t length, int flags)
 	       !(flags & kinds_apart) && length > 0 && length <= LARGEST_PLACED;
 }
 
-/* The lowest free place from at on, 0 if there is none. */
-static uintptr_t find_place(uintptr_t at, uintptr_t end, size_t length, size_t alignment)
-{
-	at = ksm_align_up(at, alignment);
-	for (size_t i = find(at); i < mappings.count; i++) {
-		if (mappings.ranges[i].begin >= at + length)
-			break;
-		at = ksm_align_up(mappings.ranges[i].end, alignment);
-	}
-	return at + length <= end ? at : 0;
-}
-
 /* Maps length bytes, whole pages, in the range. The flag is held. */
 static bool map_in(struct ksm_region_range range, size_t length, int prot, int flags, void **result)
 {
@@ -203,7 +131,7 @@ static bool map_in(struct ksm_region_range range, size_t length, int prot, int f
 	for (int i = 0; i < PLACES_TO_TRY; i++) {
 		int error;
 
-		at = find_place(at, range.end, length, alignment);
+		at = ksm_ranges_place(&mappings.ranges, at, range.end, length, alignment);
 		if (!at)
 			return false;
 		error = ksm_os_map_place((void *)at, length, prot, flags);
@@ -288,42 +216,54 @@ void ksm_mapping_note_unmap(const void *addr, size_t length)
 void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr, size_t length,
 			    int flags)
 {
-	size_t at;
+	struct ksm_range range;
 	bool known;
-	bool reserved;
 
 	if (!enter())
 		return;
-	at = find((uintptr_t)old);
-	known = at < mappings.count && mappings.ranges[at].begin <= (uintptr_t)old;
-	reserved = known && mappings.ranges[at].reserved;
+	known = ksm_ranges_find(&mappings.ranges, (uintptr_t)old, &range) &&
+		range.begin <= (uintptr_t)old;
 #ifdef MREMAP_DONTUNMAP
 	if (!(flags & MREMAP_DONTUNMAP))
 #endif
 		remove_range((uintptr_t)old, end_of(old, old_length));
 	if (known && length > 0)
-		add_range((uintptr_t)addr, end_of(addr, length), reserved);
+		add_range((uintptr_t)addr, end_of(addr, length), range.reserved);
 	leave();
 }
 
 uint64_t ksm_mapping_live_bytes(void)
 {
-	return mappings.live_bytes;
+	return mappings.ranges.bytes[0];
 }
 
 void ksm_mapping_prefork(void)
 {
-	mappings.forking = enter();
+	if (enter())
+		mappings.forking = true;
 }
 
 void ksm_mapping_postfork_parent(void)
 {
-	if (mappings.forking)
-		atomic_flag_clear_explicit(&mappings.busy, memory_order_release);
+	if (!is_mine() || !mappings.forking)
+		return;
+	mappings.forking = false;
+	let_go();
 }
 
-/* The child has no other thread that could hold the flag. */
+/*
+ * Where the fork did not get the set, somebody was changing it. This thread itself, if it forked
+ * in a signal handler: it goes on with that when the handler returns. Another one never ends what
+ * it began, in the child, and what it left is not a set: the child begins with an empty one.
+ */
 void ksm_mapping_postfork_child(void)
 {
-	atomic_flag_clear_explicit(&mappings.busy, memory_order_release);
+	if (is_mine() && !mappings.forking)
+		return;
+	if (!is_mine() && atomic_load_explicit(&mappings.holder, memory_order_relaxed) != NOBODY) {
+		memset(&mappings.ranges, 0, sizeof(mappings.ranges));
+		count_untracked();
+	}
+	mappings.forking = false;
+	let_go();
 }

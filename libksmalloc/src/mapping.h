@@ -10,11 +10,11 @@
  * of memory or a size of its own stays where the kernel puts it; munmap, MAP_FIXED
  * and mremap inside of a placed one work as ever.
  *
- * Invariants: ranges are sorted, do not overlap, and those that touch are one. A range
- * made without access rights counts as reserved, not as live.
- * Locking: a flag that is tried for a short while: the calls may come from a signal
- * handler that interrupted one of them. Who does not get it counts its call as
- * untracked and goes on.
+ * Invariants: those of ranges. A range made without access rights counts as reserved, not as
+ * live. Each call takes time in the logarithm of the number of ranges.
+ * Locking: a word that names its holder and is tried for a while: the calls may come from a
+ * signal handler that interrupted one of them, which gives up at once. Who does not get it
+ * counts its call as untracked and goes on.
  * Failure: without memory for the set, calls are counted as untracked.
  */
 #ifndef KSM_MAPPING_H
@@ -36,7 +36,10 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result);
 /* Bytes of live mappings. */
 uint64_t ksm_mapping_live_bytes(void);
 
-/* Around a fork: the set is whole in the child. */
+/*
+ * Around a fork: the set is whole in the child, or empty if another thread did not let go of it
+ * in time, or if it was a fork without ksm_mapping_prefork().
+ */
 void ksm_mapping_prefork(void);
 void ksm_mapping_postfork_parent(void);
 void ksm_mapping_postfork_child(void);
