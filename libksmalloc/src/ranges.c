@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A B+tree. A leaf has ranges; a node above has, for each node below it, the span from its first
- * range to its last one, and the longest gap inside of that. Nodes are split when they are full,
- * and joined with a neighbour when both together fill three quarters of one.
+ * range to its last one, and the longest gap inside of that, unless nobody ever searched for one.
+ * Nodes are split when they are full, and joined with a neighbour when both together fill three
+ * quarters of one.
  */
 #include "ranges.h"
 
@@ -78,18 +79,17 @@ static struct ksm_ranges_node *make_node(struct ksm_ranges *set, uint32_t level)
 /* The index of the first span that ends after address; the number of spans if none does. */
 static uint32_t index_of(const struct ksm_ranges_node *node, uintptr_t address)
 {
-	uint32_t low = 0;
-	uint32_t high = node->count;
+	const struct span *first = node->spans;
+	uint32_t left = node->count;
 
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
+	/* Halves without a branch, which would be guessed wrong every second time. */
+	while (left > 1) {
+		uint32_t half = left / 2;
 
-		if (node->spans[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
+		first += first[half - 1].end <= address ? half : 0;
+		left -= half;
 	}
-	return low;
+	return (uint32_t)(first - node->spans) + (left && first->end <= address);
 }
 
 static void set_entry(struct ksm_ranges_node *node, uint32_t at, const struct entry *entry)
@@ -162,12 +162,16 @@ static struct gaps gaps_of(const struct ksm_ranges_node *node)
 }
 
 /* What the node above has to say of this one. */
-static struct entry describe(struct ksm_ranges_node *node)
+static struct entry describe(const struct ksm_ranges *set, struct ksm_ranges_node *node)
 {
-	return (struct entry){
+	struct entry entry = {
 		.span = {.begin = node->spans[0].begin, .end = node->spans[node->count - 1].end},
-		.below = {node, gaps_of(node)},
+		.below = {.node = node},
 	};
+
+	if (set->keeps_gaps)
+		entry.below.gaps = gaps_of(node);
+	return entry;
 }
 
 /* --- the tree ---------------------------------------------------------------------------- */
@@ -198,7 +202,7 @@ static void refresh(struct ksm_ranges *set, struct step *path, uint32_t level)
 {
 	for (; path[level].node != set->root; level++) {
 		struct step *above = &path[level + 1];
-		struct entry entry = describe(path[level].node);
+		struct entry entry = describe(set, path[level].node);
 		const struct span *span = &above->node->spans[above->at];
 
 		if (span->begin == entry.span.begin && span->end == entry.span.end &&
@@ -231,7 +235,7 @@ static void grow(struct ksm_ranges *set, struct ksm_ranges_node *left,
 		 struct ksm_ranges_node *right)
 {
 	struct ksm_ranges_node *root = make_node(set, left->level + 1u);
-	struct entry halves[2] = {describe(left), describe(right)};
+	struct entry halves[2] = {describe(set, left), describe(set, right)};
 
 	set_entry(root, 0, &halves[0]);
 	set_entry(root, 1, &halves[1]);
@@ -262,9 +266,9 @@ static bool insert(struct ksm_ranges *set, struct step *path, struct span span)
 			grow(set, node, right);
 			return true;
 		}
-		entry = describe(node);
+		entry = describe(set, node);
 		set_entry(path[level + 1].node, path[level + 1].at++, &entry);
-		entry = describe(right);
+		entry = describe(set, right);
 	}
 	open_entry(path[level].node, path[level].at, &entry);
 	refresh(set, path, level);
@@ -283,7 +287,7 @@ static bool join(struct ksm_ranges *set, struct ksm_ranges_node *above, uint32_t
 	append_tail(a, b, 0);
 	ksm_ranges_pool_give(&set->pool, b);
 	close_entry(above, left + 1);
-	entry = describe(a);
+	entry = describe(set, a);
 	set_entry(above, left, &entry);
 	return true;
 }
@@ -336,10 +340,11 @@ static void stretch(struct ksm_ranges *set, struct step *path, uintptr_t begin, 
 	refresh(set, path, 0);
 }
 
-bool ksm_ranges_remove(struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
+/* Takes [begin, end) out. The way leads to the first range that ends after begin then. */
+static bool cut(struct ksm_ranges *set, uintptr_t begin, uintptr_t end, struct step *path)
 {
-	struct step path[LEVELS];
 	struct span *span;
+	bool whole = true;
 
 	while ((span = descend(set, begin, path)) && span->begin < end) {
 		struct span rest = *span;
@@ -354,22 +359,55 @@ bool ksm_ranges_remove(struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
 				continue;
 			rest.begin = end & INT64_MAX;
 			descend(set, end, path);
-			return insert(set, path, rest);
+			whole = insert(set, path, rest);
 		}
 	}
-	return true;
+	return whole;
+}
+
+bool ksm_ranges_remove(struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
+{
+	struct step path[LEVELS];
+
+	return cut(set, begin, end, path);
+}
+
+/* The range that ends at address, and the way to it; path leads to the first that ends behind it.
+ */
+static struct span *ending_at(const struct ksm_ranges *set, uintptr_t address,
+			      const struct step *path, struct step *before)
+{
+	struct span *span;
+
+	if (set->root && path[0].at > 0) {
+		memcpy(before, path, (set->root->level + 1u) * sizeof(*before));
+		span = &before[0].node->spans[--before[0].at];
+	} else {
+		span = descend(set, address - 1, before);
+	}
+	return span && span->end == address ? span : NULL;
+}
+
+/* The range that the way leads to, if it begins at address. */
+static struct span *beginning_at(const struct ksm_ranges *set, uintptr_t address,
+				 const struct step *path)
+{
+	if (!set->root || path[0].at == path[0].node->count ||
+	    path[0].node->spans[path[0].at].begin != address)
+		return NULL;
+	return &path[0].node->spans[path[0].at];
 }
 
 bool ksm_ranges_add(struct ksm_ranges *set, struct ksm_range range)
 {
 	struct step before[LEVELS], behind[LEVELS];
-	bool whole = ksm_ranges_remove(set, range.begin, range.end);
-	struct span *left = descend(set, range.begin - 1, before);
-	struct span *right = descend(set, range.begin, behind);
+	bool whole = cut(set, range.begin, range.end, behind);
+	struct span *left = ending_at(set, range.begin, behind, before);
+	struct span *right = beginning_at(set, range.end, behind);
 
-	if (left && (left->end != range.begin || left->reserved != range.reserved))
+	if (left && left->reserved != range.reserved)
 		left = NULL;
-	if (right && (right->begin != range.end || right->reserved != range.reserved))
+	if (right && right->reserved != range.reserved)
 		right = NULL;
 	if (left && right) {
 		range.begin = left->begin;
@@ -453,12 +491,24 @@ static uintptr_t next_room(const struct ksm_ranges *set, const struct step *path
 	return set->root->spans[set->root->count - 1].end;
 }
 
-uintptr_t ksm_ranges_place(const struct ksm_ranges *set, uintptr_t at, uintptr_t end, size_t length,
+/* The first search: from now on nodes know their gaps. */
+KSM_COLD static void find_gaps(struct ksm_ranges *set, struct ksm_ranges_node *node)
+{
+	for (uint32_t i = 0; node->level && i < node->count; i++) {
+		find_gaps(set, node->below[i].node);
+		node->below[i].gaps = gaps_of(node->below[i].node);
+	}
+}
+
+uintptr_t ksm_ranges_place(struct ksm_ranges *set, uintptr_t at, uintptr_t end, size_t length,
 			   size_t alignment)
 {
 	struct step path[LEVELS];
 	const struct span *span;
 
+	if (ksm_unlikely(!set->keeps_gaps) && set->root)
+		find_gaps(set, set->root);
+	set->keeps_gaps = true;
 	at = ksm_align_up(at, alignment);
 	span = descend(set, at, path);
 	if (span && span->begin < at + length)
@@ -491,7 +541,8 @@ static bool check_leaf(const struct ksm_ranges_node *node, struct tally *tally)
 	return true;
 }
 
-static bool check_node(struct ksm_ranges_node *node, struct tally *tally)
+static bool check_node(const struct ksm_ranges *set, struct ksm_ranges_node *node,
+		       struct tally *tally)
 {
 	tally->nodes++;
 	if (node->count == 0 || node->count > capacity_of(node))
@@ -500,12 +551,12 @@ static bool check_node(struct ksm_ranges_node *node, struct tally *tally)
 		return check_leaf(node, tally);
 	for (uint32_t i = 0; i < node->count; i++) {
 		struct ksm_ranges_node *below = node->below[i].node;
-		struct entry entry = describe(below);
+		struct entry entry = describe(set, below);
 
 		if (below->level + 1 != node->level || node->spans[i].begin != entry.span.begin ||
 		    node->spans[i].end != entry.span.end ||
 		    memcmp(&node->below[i], &entry.below, sizeof(entry.below)) != 0 ||
-		    !check_node(below, tally))
+		    !check_node(set, below, tally))
 			return false;
 	}
 	return true;
@@ -515,7 +566,7 @@ bool ksm_ranges_check(const struct ksm_ranges *set)
 {
 	struct tally tally = {.count = 0};
 
-	if (set->root && (set->root->level >= LEVELS || !check_node(set->root, &tally)))
+	if (set->root && (set->root->level >= LEVELS || !check_node(set, set->root, &tally)))
 		return false;
 	return tally.count == set->count && tally.bytes[0] == set->bytes[0] &&
 	       tally.bytes[1] == set->bytes[1] && tally.nodes == set->pool.used;

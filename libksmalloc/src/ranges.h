@@ -35,6 +35,7 @@ struct ksm_ranges {
 	struct ksm_ranges_node *root; /* NULL if the set is empty */
 	struct ksm_ranges_pool pool;
 	size_t count;
+	bool keeps_gaps;   /* since the first search for a place */
 	uint64_t bytes[2]; /* of ranges that are not reserved, and of those that are */
 };
 
@@ -51,7 +52,7 @@ bool ksm_ranges_find(const struct ksm_ranges *set, uintptr_t address, struct ksm
  * The lowest address from at on, a multiple of alignment (a page, or KSM_RANGES_ALIGNMENT), where
  * length bytes are in no range and below end. 0 if there is none.
  */
-uintptr_t ksm_ranges_place(const struct ksm_ranges *set, uintptr_t at, uintptr_t end, size_t length,
+uintptr_t ksm_ranges_place(struct ksm_ranges *set, uintptr_t at, uintptr_t end, size_t length,
 			   size_t alignment);
 
 /* Checks the invariants by looking at all of it; for tests. True if they hold. */

@@ -3,7 +3,10 @@
 #include "stat.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW   (PROT_READ | PROT_WRITE)
@@ -69,12 +72,87 @@ Test(mapping, remap_moves_what_was_counted)
 	expect(0, 0);
 }
 
+/* What takes time in proportion to the ranges there are does not end before the test's time is up. */
 Test(mapping, many_ranges)
 {
-	for (uintptr_t i = 0; i < 5000; i++)
+	enum { MANY = 500000 };
+
+	for (uintptr_t i = MANY; i > 0; i--)
 		ksm_mapping_note_map(AT(2 * i), 4096, RW, ANON);
-	expect(5000, 0);
-	ksm_mapping_note_unmap(AT(0), 10000 * 4096ull);
+	expect(MANY, 0);
+	for (uintptr_t i = MANY; i > 0; i--) {
+		ksm_mapping_note_remap(AT(2 * i), 4096, AT(3 * MANY), 4096, MREMAP_MAYMOVE);
+		ksm_mapping_note_remap(AT(3 * MANY), 4096, AT(2 * i), 4096, MREMAP_MAYMOVE);
+	}
+	expect(MANY, 0);
+	for (uintptr_t i = MANY; i > 10; i--)
+		ksm_mapping_note_unmap(AT(2 * i), 4096);
+	expect(10, 0);
+	ksm_mapping_note_unmap(AT(0), 2 * MANY * 4096ull);
 	expect(0, 0);
 	cr_assert_eq(ksm_stat->header.stats.mmap_untracked_total, 0);
+}
+
+/* --- who may use the set ----------------------------------------------------------------- */
+
+static pthread_barrier_t both;
+
+static void *hold_as_in_a_fork(void *argument)
+{
+	(void)argument;
+	ksm_mapping_prefork();
+	pthread_barrier_wait(&both);
+	pthread_barrier_wait(&both);
+	ksm_mapping_postfork_parent();
+	pthread_barrier_wait(&both);
+	return NULL;
+}
+
+static uint64_t untracked(void)
+{
+	ksm_mapping_publish();
+	return ksm_stat->header.stats.mmap_untracked_total;
+}
+
+Test(mapping, who_interrupted_the_holder_gives_up_and_counts)
+{
+	ksm_mapping_note_map(AT(0), 4096, RW, ANON);
+	ksm_mapping_prefork();
+	/* Many more than could wait for the holder, which is this very thread. */
+	for (uintptr_t i = 0; i < 1000000; i++)
+		ksm_mapping_note_map(AT(i), 4096, RW, ANON);
+	cr_assert_eq(untracked(), 1000000);
+	ksm_mapping_postfork_parent();
+	expect(1, 0);
+	ksm_mapping_note_map(AT(7), 4096, RW, ANON);
+	expect(2, 0);
+	cr_assert_eq(untracked(), 1000000);
+}
+
+/* A fork that did not get the set, as clone(2) without the handlers does not. */
+Test(mapping, what_another_thread_changed_at_a_fork_is_not_used_in_the_child)
+{
+	pthread_t thread;
+	pid_t child;
+	int status;
+
+	ksm_mapping_note_map(AT(0), 4096, RW, ANON);
+	cr_assert_eq(pthread_barrier_init(&both, NULL, 2), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, hold_as_in_a_fork, NULL), 0);
+	pthread_barrier_wait(&both);
+	child = fork();
+	if (child == 0) {
+		ksm_mapping_postfork_child();
+		ksm_mapping_note_map(AT(8), 2 * 4096, RW, ANON);
+		_exit(untracked() == 1 && ksm_mapping_live_bytes() == 2 * 4096 ? 0 : 1);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	/* This waits for the other thread, however long its turn takes. */
+	pthread_barrier_wait(&both);
+	ksm_mapping_note_map(AT(8), 2 * 4096, RW, ANON);
+	expect(3, 0);
+	cr_assert_eq(untracked(), 0);
+	pthread_barrier_wait(&both);
+	pthread_join(thread, NULL);
 }
