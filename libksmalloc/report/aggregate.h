@@ -217,7 +217,7 @@ struct ksr_selection {
 	size_t pid_count;
 	const char *const *groups; /* empty: any group */
 	size_t group_count;
-	bool everyone; /* also processes of other users */
+	bool everyone; /* also processes of other users; root that names groups looks at all */
 };
 
 /* Reads all processes of the selection and builds the sites. */

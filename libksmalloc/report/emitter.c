@@ -13,19 +13,26 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* More columns than any view has; a wider table is a programming error, and fails. */
-#define MAX_COLUMNS 64
+#include "emitter_text.h"
+
+/* Of the second and later lines of a note. */
+#define INDENT_OF_NOTES 4
 
 struct ksr_emitter {
 	enum ksr_format format;
+	const char *table; /* CSV: the one that is written */
+	size_t width;	   /* text: 0 is any */
 	FILE *output;
 	json_t *root; /* what JSON prints */
 	json_t *notes;
 	/* The table or section that is open. */
 	json_t *open;
+	bool wanted; /* CSV: it is the one that is written */
 	const struct ksr_column *columns;
 	size_t column_count;
+	enum ksr_text_kind kinds[KSR_MOST_COLUMNS];
 	/* Text and CSV only: rows of ready strings, and of lists of lines. */
 	json_t *rows;
 	int error;
@@ -100,16 +107,6 @@ static json_t *clean_string(const char *text)
 	return string;
 }
 
-/* Columns that a terminal needs: code points, which is right for all but wide letters. */
-static size_t width_of(const char *text)
-{
-	size_t width = 0;
-
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
-	return width;
-}
-
 /* --- cells ----------------------------------------------------------------- */
 
 static json_t *list_to_json(const struct ksr_cell *cell)
@@ -128,6 +125,7 @@ static json_t *cell_to_json(const struct ksr_cell *cell)
 	case KSR_CELL_NONE:
 		break;
 	case KSR_CELL_TEXT:
+	case KSR_CELL_SENTENCE:
 		return clean_string(cell->text);
 	case KSR_CELL_BYTES:
 	case KSR_CELL_COUNT:
@@ -170,6 +168,7 @@ static json_t *cell_to_string(const struct ksr_emitter *emitter, const struct ks
 	case KSR_CELL_NONE:
 		return json_string(text ? "-" : "");
 	case KSR_CELL_TEXT:
+	case KSR_CELL_SENTENCE:
 		return clean_string(cell->text);
 	case KSR_CELL_BYTES:
 		if (text) {
@@ -220,7 +219,8 @@ static void print_csv_table(struct ksr_emitter *emitter)
 	json_t *row;
 	size_t index;
 
-	separate(emitter);
+	if (!emitter->wanted)
+		return;
 	for (size_t i = 0; i < emitter->column_count; i++)
 		csv_field(emitter->output, emitter->columns[i].key, i == 0);
 	fputc('\n', emitter->output);
@@ -233,102 +233,22 @@ static void print_csv_table(struct ksr_emitter *emitter)
 	}
 }
 
-static bool is_shown(const struct ksr_emitter *emitter, size_t column)
+static void print_text(struct ksr_emitter *emitter,
+		       void (*print)(const struct ksr_text_table *table))
 {
-	return emitter->columns[column].title != NULL;
-}
-
-/* The first row decides what kind a column is: numbers stand right, text left. */
-static bool stands_left(const struct ksr_emitter *emitter, size_t column)
-{
-	json_t *kinds = json_object_get(emitter->open, "left");
-
-	return json_is_true(json_array_get(kinds, column));
-}
-
-static void column_widths(const struct ksr_emitter *emitter, size_t widths[MAX_COLUMNS])
-{
-	json_t *row;
-	size_t index;
-
-	for (size_t i = 0; i < emitter->column_count; i++) {
-		widths[i] = is_shown(emitter, i) ? width_of(emitter->columns[i].title) : 0;
-		json_array_foreach(emitter->rows, index, row)
-		{
-			const char *text = json_string_value(json_array_get(row, i));
-
-			if (text && width_of(text) > widths[i])
-				widths[i] = width_of(text);
-		}
-	}
-}
-
-static void print_field(const struct ksr_emitter *emitter, const char *text, size_t width,
-			bool left, bool last)
-{
-	int blanks = (int)(width - width_of(text));
-
-	if (left)
-		fprintf(emitter->output, "%s%*s", text, last ? 0 : blanks, "");
-	else
-		fprintf(emitter->output, "%*s%s", blanks, "", text);
-	fputs(last ? "\n" : "  ", emitter->output);
-}
-
-static void print_text_row(const struct ksr_emitter *emitter, json_t *row,
-			   const size_t widths[MAX_COLUMNS])
-{
-	size_t last = 0;
-
-	for (size_t i = 0; i < emitter->column_count; i++) {
-		if (is_shown(emitter, i) && !json_is_array(json_array_get(row, i)))
-			last = i;
-	}
-	for (size_t i = 0; i <= last; i++) {
-		const char *text = json_string_value(json_array_get(row, i));
-
-		if (is_shown(emitter, i) && text)
-			print_field(emitter, text, widths[i], stands_left(emitter, i), i == last);
-	}
-	for (size_t i = 0; i < emitter->column_count; i++) {
-		json_t *line;
-		size_t index;
-
-		if (!is_shown(emitter, i))
-			continue;
-		json_array_foreach(json_array_get(row, i), index, line)
-			fprintf(emitter->output, "    %s\n", json_string_value(line));
-	}
-}
-
-static void print_text_head(const struct ksr_emitter *emitter, const size_t widths[MAX_COLUMNS])
-{
-	json_t *sample = json_array_get(emitter->rows, 0);
-	size_t last = 0;
-
-	for (size_t i = 0; i < emitter->column_count; i++) {
-		if (is_shown(emitter, i) && !json_is_array(json_array_get(sample, i)))
-			last = i;
-	}
-	for (size_t i = 0; i <= last; i++) {
-		if (is_shown(emitter, i) && !json_is_array(json_array_get(sample, i)))
-			print_field(emitter, emitter->columns[i].title, widths[i],
-				    stands_left(emitter, i), i == last);
-	}
-}
-
-static void print_text_table(struct ksr_emitter *emitter)
-{
-	size_t widths[MAX_COLUMNS];
-	json_t *row;
-	size_t index;
+	const struct ksr_text_table table = {
+		.output = emitter->output,
+		.columns = emitter->columns,
+		.column_count = emitter->column_count,
+		.rows = emitter->rows,
+		.kinds = emitter->kinds,
+		.width = emitter->width,
+	};
 
 	if (json_array_size(emitter->rows) == 0)
 		return;
 	separate(emitter);
-	column_widths(emitter, widths);
-	print_text_head(emitter, widths);
-	json_array_foreach(emitter->rows, index, row) print_text_row(emitter, row, widths);
+	print(&table);
 }
 
 /* --- the interface ----------------------------------------------------------- */
@@ -339,13 +259,32 @@ static void note_error(struct ksr_emitter *emitter, bool failed)
 		emitter->error = -ENOMEM;
 }
 
-struct ksr_emitter *ksr_emitter_create(enum ksr_format format, FILE *output)
+/* What each JSON text begins with. */
+static void set_head(struct ksr_emitter *emitter)
+{
+	time_t now = time(NULL);
+	struct tm parts;
+	char text[32];
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
+	note_error(emitter,
+		   json_object_set_new(emitter->root, "version", json_integer(KSR_JSON_VERSION)));
+	note_error(emitter,
+		   json_object_set_new(emitter->root, "ksmalloc", json_string(KSMALLOC_VERSION)));
+	note_error(emitter, json_object_set_new(emitter->root, "time", json_string(text)));
+}
+
+struct ksr_emitter *ksr_emitter_create(const struct ksr_output *chosen, FILE *output)
 {
 	struct ksr_emitter *emitter = calloc(1, sizeof(*emitter));
 
 	if (!emitter)
 		return NULL;
-	emitter->format = format;
+	emitter->format = chosen->format;
+	emitter->table = chosen->table;
+	emitter->width = chosen->width ? (size_t)chosen->width : ksr_terminal_width(output);
+	if (emitter->width && emitter->width < KSR_LEAST_WIDTH)
+		emitter->width = KSR_LEAST_WIDTH;
 	emitter->output = output;
 	emitter->root = json_object();
 	emitter->notes = json_array();
@@ -355,19 +294,38 @@ struct ksr_emitter *ksr_emitter_create(enum ksr_format format, FILE *output)
 		free(emitter);
 		return NULL;
 	}
+	if (emitter->format == KSR_FORMAT_JSON)
+		set_head(emitter);
 	return emitter;
+}
+
+/* What tables and sections have in common. */
+static void open_part(struct ksr_emitter *emitter, const char *key, json_t *open)
+{
+	emitter->rows = json_array();
+	emitter->open = open;
+	memset(emitter->kinds, 0, sizeof(emitter->kinds));
+	emitter->wanted = emitter->table && strcmp(emitter->table, key) == 0;
+	note_error(emitter, !emitter->rows || !open);
+	if (emitter->format == KSR_FORMAT_JSON)
+		note_error(emitter, json_object_set(emitter->root, key, open));
+}
+
+static void close_part(struct ksr_emitter *emitter)
+{
+	json_decref(emitter->rows);
+	json_decref(emitter->open);
+	emitter->rows = NULL;
+	emitter->open = NULL;
 }
 
 void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 			     const struct ksr_column *columns, size_t count)
 {
 	emitter->columns = columns;
-	emitter->column_count = ksm_min(count, MAX_COLUMNS);
-	emitter->rows = json_array();
-	emitter->open = emitter->format == KSR_FORMAT_JSON ? json_array() : json_object();
-	note_error(emitter, !emitter->rows || !emitter->open || count > MAX_COLUMNS);
-	if (emitter->format == KSR_FORMAT_JSON)
-		note_error(emitter, json_object_set(emitter->root, key, emitter->open));
+	emitter->column_count = ksm_min(count, KSR_MOST_COLUMNS);
+	note_error(emitter, count > KSR_MOST_COLUMNS);
+	open_part(emitter, key, emitter->format == KSR_FORMAT_JSON ? json_array() : json_object());
 }
 
 static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
@@ -380,23 +338,33 @@ static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 	note_error(emitter, json_array_append_new(emitter->open, row));
 }
 
+static enum ksr_text_kind text_kind(enum ksr_cell_kind kind)
+{
+	switch (kind) {
+	case KSR_CELL_TEXT:
+	case KSR_CELL_BOOL:
+		return KSR_TEXT_LEFT;
+	case KSR_CELL_SENTENCE:
+		return KSR_TEXT_WRAPPED;
+	case KSR_CELL_NONE:
+		return KSR_TEXT_UNKNOWN;
+	default:
+		return KSR_TEXT_RIGHT;
+	}
+}
+
+/* The first value decides what kind a column is: numbers stand right, text left. */
 static void text_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 {
 	json_t *row = json_array();
-	json_t *left = json_array();
 
 	for (size_t i = 0; i < emitter->column_count; i++) {
-		enum ksr_cell_kind kind = cells[i].kind;
+		enum ksr_text_kind *kind = &emitter->kinds[i];
 
+		if (*kind == KSR_TEXT_UNKNOWN)
+			*kind = text_kind(cells[i].kind);
 		note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cells[i])));
-		note_error(emitter,
-			   json_array_append_new(left, json_boolean(kind == KSR_CELL_TEXT ||
-								    kind == KSR_CELL_BOOL)));
 	}
-	if (json_object_get(emitter->open, "left"))
-		json_decref(left);
-	else
-		note_error(emitter, json_object_set_new(emitter->open, "left", left));
 	note_error(emitter, json_array_append_new(emitter->rows, row));
 }
 
@@ -413,13 +381,10 @@ void ksr_emitter_table_end(struct ksr_emitter *emitter)
 	if (emitter->error)
 		; /* Half a table would be taken for a whole one. */
 	else if (emitter->format == KSR_FORMAT_TEXT)
-		print_text_table(emitter);
+		print_text(emitter, ksr_text_table_print);
 	else if (emitter->format == KSR_FORMAT_CSV)
 		print_csv_table(emitter);
-	json_decref(emitter->rows);
-	json_decref(emitter->open);
-	emitter->rows = NULL;
-	emitter->open = NULL;
+	close_part(emitter);
 }
 
 void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key)
@@ -428,11 +393,7 @@ void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key)
 
 	emitter->columns = columns;
 	emitter->column_count = KSM_COUNT_OF(columns);
-	emitter->rows = json_array();
-	emitter->open = json_object();
-	note_error(emitter, !emitter->rows || !emitter->open);
-	if (emitter->format == KSR_FORMAT_JSON)
-		note_error(emitter, json_object_set(emitter->root, key, emitter->open));
+	open_part(emitter, key, json_object());
 }
 
 void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char *title,
@@ -445,6 +406,8 @@ void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char 
 		note_error(emitter, json_object_set_new(emitter->open, key, cell_to_json(&cell)));
 		return;
 	}
+	if (!label)
+		return;
 	row = json_array();
 	note_error(emitter, json_array_append_new(row, clean_string(label)));
 	note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cell)));
@@ -453,27 +416,11 @@ void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char 
 
 void ksr_emitter_section_end(struct ksr_emitter *emitter)
 {
-	size_t widths[MAX_COLUMNS];
-	json_t *row;
-	size_t index;
-
 	if (!emitter->error && emitter->format == KSR_FORMAT_CSV)
 		print_csv_table(emitter);
-	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT) {
-		separate(emitter);
-		column_widths(emitter, widths);
-		json_array_foreach(emitter->rows, index, row)
-		{
-			print_field(emitter, json_string_value(json_array_get(row, 0)), widths[0],
-				    true, false);
-			print_field(emitter, json_string_value(json_array_get(row, 1)), widths[1],
-				    false, true);
-		}
-	}
-	json_decref(emitter->rows);
-	json_decref(emitter->open);
-	emitter->rows = NULL;
-	emitter->open = NULL;
+	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT)
+		print_text(emitter, ksr_text_section_print);
+	close_part(emitter);
 }
 
 void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...)
@@ -491,7 +438,7 @@ void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...)
 	}
 	ksr_clean_text(line);
 	if (emitter->format == KSR_FORMAT_TEXT) {
-		fprintf(emitter->output, "%s\n", line);
+		ksr_text_prose(emitter->output, line, 0, INDENT_OF_NOTES, emitter->width);
 		emitter->printed = true;
 	} else if (emitter->format == KSR_FORMAT_CSV) {
 		fprintf(stderr, "%s\n", line);

@@ -8,11 +8,13 @@
  * What it is not: a place that knows a site or a process.
  *
  * The three forms. Text: aligned columns, sizes in human units, notes as
- * lines; the lines of a list cell follow their row, indented. JSON: one object;
- * a table is an array of objects, values are one object per section, notes an
- * array of strings; sizes are bytes. CSV: each table and each section with a
- * head line, separated by empty lines; sizes are bytes; list cells are joined
- * by " < "; notes go to the error output, since programs read the rest.
+ * lines; the lines of a list cell follow their row, indented. On a terminal no
+ * line is wider than it (emitter_text.h says how). JSON: one object; it begins
+ * with the version of the form, that of the command and the time; a table is an
+ * array of objects, values are one object per section, notes an array of
+ * strings; sizes are bytes. CSV: one table or section with a head line, so that
+ * programs can read it; sizes are bytes; list cells are joined by " < "; notes
+ * go to the error output.
  *
  * Invariants: text that came from a process never reaches a terminal as it is:
  * control characters and invalid UTF-8 become '?'.
@@ -36,9 +38,20 @@ enum ksr_format {
 	KSR_FORMAT_CSV,
 };
 
+/* How the output shall look; all zero is text that fits the terminal. */
+struct ksr_output {
+	enum ksr_format format;
+	const char *table; /* CSV: the key of the table or section that is written */
+	uint64_t width; /* text: that no line shall exceed; 0: that of the terminal, if it is one */
+};
+
+/* Grows when a field of the JSON changes its meaning or goes; new fields do not count. */
+#define KSR_JSON_VERSION 1
+
 enum ksr_cell_kind {
-	KSR_CELL_NONE, /* not known: "-", null, empty */
-	KSR_CELL_TEXT,
+	KSR_CELL_NONE,	   /* not known: "-", null, empty */
+	KSR_CELL_TEXT,	   /* a name: of one that is too long for a line the middle is left out */
+	KSR_CELL_SENTENCE, /* in the last column that text shows: wrapped instead */
 	KSR_CELL_BYTES,
 	KSR_CELL_COUNT,
 	KSR_CELL_PERCENT,
@@ -49,8 +62,8 @@ enum ksr_cell_kind {
 struct ksr_cell {
 	enum ksr_cell_kind kind;
 	union {
-		const char *text;
-		uint64_t number; /* BYTES, COUNT, BOOL */
+		const char *text; /* TEXT, SENTENCE */
+		uint64_t number;  /* BYTES, COUNT, BOOL */
 		double percent;
 		struct {
 			const char *const *items;
@@ -66,7 +79,7 @@ struct ksr_column {
 
 struct ksr_emitter;
 
-struct ksr_emitter *ksr_emitter_create(enum ksr_format format, FILE *output);
+struct ksr_emitter *ksr_emitter_create(const struct ksr_output *chosen, FILE *output);
 /* Writes all that was given, frees the emitter, and returns 0 or -errno. */
 int ksr_emitter_finish(struct ksr_emitter *emitter);
 
@@ -76,7 +89,10 @@ void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 void ksr_emitter_row(struct ksr_emitter *emitter, const struct ksr_cell *cells);
 void ksr_emitter_table_end(struct ksr_emitter *emitter);
 
-/* Values of one section follow each other: begin, values, end. */
+/*
+ * Values of one section follow each other: begin, values, end. Those without a title are shown in
+ * JSON and CSV only.
+ */
 void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key);
 void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char *title,
 		       struct ksr_cell cell);
@@ -94,6 +110,11 @@ void ksr_clean_text(char *text);
 KSM_INLINE struct ksr_cell ksr_cell_text(const char *text)
 {
 	return (struct ksr_cell){.kind = text ? KSR_CELL_TEXT : KSR_CELL_NONE, .text = text};
+}
+
+KSM_INLINE struct ksr_cell ksr_cell_sentence(const char *text)
+{
+	return (struct ksr_cell){.kind = KSR_CELL_SENTENCE, .text = text};
 }
 
 KSM_INLINE struct ksr_cell ksr_cell_bytes(uint64_t bytes)

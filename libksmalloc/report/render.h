@@ -36,6 +36,10 @@ void ksr_render_columns(char *text, size_t bytes);
 void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter);
 void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter);
 
+/* render_kernel.c: the section "kernel" of JSON and CSV, of all commands; not in text. */
+void ksr_render_kernel(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
+		       struct ksr_emitter *emitter);
+
 void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_render_options *options, struct ksr_emitter *emitter);
 

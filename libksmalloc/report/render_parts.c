@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What lies outside of sites, and the layouts of the groups. Neither table is
- * there when all processes have the private layout and nothing outside is marked.
+ * What lies outside of sites, and the layouts of the groups. Neither table has a
+ * row when all processes have the private layout, nothing outside is marked, and no group has a name.
  */
 #define _GNU_SOURCE
 #include "render.h"
@@ -16,19 +16,8 @@ static const struct ksr_column part_columns[] = {
 	{"region", NULL},      {"name", "OUTSIDE OF SITES"},
 };
 
-static bool has_parts(const struct ksr_report *report)
-{
-	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
-		if (report->parts[i].processes)
-			return true;
-	}
-	return false;
-}
-
 void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter)
 {
-	if (!has_parts(report))
-		return;
 	ksr_emitter_table_begin(emitter, "regions", part_columns, KSM_COUNT_OF(part_columns));
 	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
 		const struct ksr_part *part = &report->parts[i];
@@ -64,10 +53,12 @@ static const struct ksr_column group_columns[] = {
 	{"places_taken", "PLACES TAKEN"},
 };
 
-static bool has_layouts(const struct ksr_report *report)
+static bool is_worth_telling(const struct ksr_report *report)
 {
 	for (size_t i = 0; i < report->group_count; i++) {
-		if (report->groups[i].layout != KSMALLOC_LAYOUT_PRIVATE || report->groups[i].failed)
+		const struct ksr_group *group = &report->groups[i];
+
+		if (group->name[0] || group->layout != KSMALLOC_LAYOUT_PRIVATE || group->failed)
 			return true;
 	}
 	return false;
@@ -75,10 +66,10 @@ static bool has_layouts(const struct ksr_report *report)
 
 void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter)
 {
-	if (!has_layouts(report))
-		return;
+	size_t count = is_worth_telling(report) ? report->group_count : 0;
+
 	ksr_emitter_table_begin(emitter, "groups", group_columns, KSM_COUNT_OF(group_columns));
-	for (size_t i = 0; i < report->group_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct ksr_group *group = &report->groups[i];
 		bool shared = group->layout == KSMALLOC_LAYOUT_SHARED;
 		struct ksr_cell cells[] = {

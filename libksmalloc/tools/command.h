@@ -7,8 +7,9 @@
  *
  * What it is not: a place for what a sub-command does.
  *
- * Invariants: every sub-command knows --help; options come before or between
- * arguments unless the sub-command stops at the first one (run).
+ * Invariants: every sub-command knows --help and --version, also as -h and -V;
+ * options come before or between arguments unless the sub-command stops at the
+ * first one (run).
  *
  * Locking and owner: one thread; values point into argv.
  *
@@ -31,8 +32,9 @@
 enum ksr_option_kind {
 	KSR_OPTION_OWN,	   /* to the sub-command's set() */
 	KSR_OPTION_SWITCH, /* bool: true */
-	KSR_OPTION_JSON,   /* enum ksr_format */
+	KSR_OPTION_JSON,   /* struct ksr_output */
 	KSR_OPTION_CSV,	   /* the same */
+	KSR_OPTION_TABLE,  /* the same: one of the sub-command's tables */
 	KSR_OPTION_TEXT,   /* const char * */
 	KSR_OPTION_NUMBER, /* uint64_t, from 1 to most */
 };
@@ -46,12 +48,26 @@ struct ksr_option {
 	uint64_t most; /* of a NUMBER; 0: any */
 };
 
+/* Of commands that write tables: what says what the figures are, at is the struct ksr_output. */
+#define KSR_OUTPUT_OPTIONS(what, at)                                                               \
+	{"json", NULL, "Write JSON; " what ".", KSR_OPTION_JSON, at, 0},                           \
+		{"csv", NULL, "Write one table as CSV; " what ".", KSR_OPTION_CSV, at, 0},         \
+		{"table", "NAME", "Choose the table of --csv.", KSR_OPTION_TABLE, at, 0},          \
+		KSR_WIDTH_OPTION(at)
+#define KSR_WIDTH_OPTION(at)                                                                       \
+	{                                                                                          \
+		"width", "N", "Fit text into N columns, not those of the terminal.",               \
+			KSR_OPTION_NUMBER, (at) + offsetof(struct ksr_output, width), 10000        \
+	}
+
 struct ksr_command {
 	const char *name;
 	const char *arguments; /* for the line of usage */
 	const char *summary;
 	const struct ksr_option *options;
 	size_t option_count;
+	const char *const *tables; /* that --table can choose; the first is what --csv writes */
+	size_t table_count;
 	bool stop_at_argument; /* what follows the first argument belongs to another program */
 	int (*main)(const struct ksr_command *command, int argc, char **argv);
 };
@@ -75,10 +91,24 @@ int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
 		      void *user, int *status);
 
 void ksr_command_help(const struct ksr_command *command, FILE *output);
+/* version.c: what `ksmalloc version` shows; returns the exit code. */
+int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output);
 /* Prints "ksmalloc NAME: ..." and returns KSR_EXIT_USAGE. */
 int ksr_usage_error(const struct ksr_command *command, const char *format, ...) KSM_PRINTF(2, 3);
 /* The same for what is no mistake of the caller's: returns KSR_EXIT_FAILED. */
 int ksr_failure(const struct ksr_command *command, const char *format, ...) KSM_PRINTF(2, 3);
+
+/*
+ * The candidate that a mistyped text was probably meant to be: the only one that begins with it, or
+ * the one of the smallest edit distance, if that is small. NULL when there is none.
+ */
+const char *ksr_nearest(const char *text, const char *const *candidates, size_t count);
+
+/*
+ * 0, or a usage error when this cannot name a group: one rule for all commands and both layouts,
+ * that of ksr_seed_group_is_good().
+ */
+int ksr_group_check(const struct ksr_command *command, const char *name);
 
 /* A whole number from 1 on; false when the text is anything else. */
 bool ksr_parse_number(const char *text, uint64_t *number);

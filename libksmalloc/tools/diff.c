@@ -12,11 +12,12 @@
 
 #include "diff_render.h"
 #include "diff_stop.h"
+#include "render.h"
 
 #define DEFAULT_TOP 10
 
 struct diff_options {
-	enum ksr_format format;
+	struct ksr_output output;
 	const char *site;
 	uint64_t top;
 	uint64_t few;
@@ -27,8 +28,7 @@ struct diff_options {
 #define AT(member) offsetof(struct diff_options, member)
 
 static const struct ksr_option options[] = {
-	{"json", NULL, "Write JSON; figures are pages and words.", KSR_OPTION_JSON, AT(format), 0},
-	{"csv", NULL, "Write CSV; figures are pages and words.", KSR_OPTION_CSV, AT(format), 0},
+	KSR_OUTPUT_OPTIONS("figures are pages and words", AT(output)),
 	{"top", "N", "Show the first N reasons and variables (10).", KSR_OPTION_NUMBER, AT(top),
 	 1000000},
 	{"site", "TEXT", "Compare only sites and regions whose name has TEXT.", KSR_OPTION_TEXT,
@@ -39,6 +39,8 @@ static const struct ksr_option options[] = {
 	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
 	 AT(no_symbols), 0},
 };
+
+static const char *const tables[] = {"rows", "reasons", "variables", "totals", "kernel"};
 
 /* true when a row has the text in its name or is the site of that id. */
 static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *names, const char *text)
@@ -58,13 +60,16 @@ static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *name
 }
 
 static int show(const struct ksr_command *command, const struct diff_options *chosen,
-		const struct ksr_diff *diff, struct ksr_diff_names *names)
+		const struct ksr_fs *fs, const struct ksr_diff *diff, struct ksr_diff_names *names)
 {
-	struct ksr_emitter *emitter = ksr_emitter_create(chosen->format, stdout);
+	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
+	struct ksr_kernel kernel;
 	int error;
 
 	if (!emitter)
 		return ksr_failure(command, "out of memory");
+	ksr_kernel_read(fs, &kernel);
+	ksr_render_kernel(fs, &kernel, emitter);
 	ksr_diff_render(diff, names, chosen->top, emitter);
 	error = ksr_emitter_finish(emitter);
 	if (error)
@@ -80,7 +85,7 @@ static int show_scanned(const struct ksr_command *command, const struct diff_opt
 
 	if (ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names))
 		return ksr_failure(command, "out of memory");
-	status = show(command, chosen, diff, &names);
+	status = show(command, chosen, fs, diff, &names);
 	ksr_diff_names_destroy(&names);
 	return status;
 }
@@ -214,5 +219,7 @@ const struct ksr_command ksr_command_diff = {
 	.summary = "Say, page by page, why the memory of two workers differs",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),
+	.tables = tables,
+	.table_count = KSM_COUNT_OF(tables),
 	.main = diff_main,
 };

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "command.h"
+#include "render.h"
 
 struct doctor_options {
-	enum ksr_format format;
+	struct ksr_output output;
 	const char *root;
 	const char *group;
 	bool fix;
@@ -25,7 +26,8 @@ static const struct ksr_option options[] = {
 	{"all", NULL, "Look at the processes of all users.", KSR_OPTION_SWITCH, AT(everyone), 0},
 	{"group", "NAME", "Say what makes the heaps of this group differ.", KSR_OPTION_TEXT,
 	 AT(group), 0},
-	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, AT(format), 0},
+	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, AT(output), 0},
+	KSR_WIDTH_OPTION(AT(output)),
 	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
 	 0},
 };
@@ -120,8 +122,8 @@ static const char *level_word(enum ksr_level level)
 	return words[level];
 }
 
-static int render(const struct ksr_command *command, enum ksr_format format,
-		  const struct ksr_findings *findings)
+static int render(const struct ksr_command *command, const struct ksr_output *output,
+		  const struct ksr_fs *fs, const struct ksr_findings *findings)
 {
 	static const struct ksr_column columns[] = {
 		{"level", "LEVEL"},
@@ -129,11 +131,14 @@ static int render(const struct ksr_command *command, enum ksr_format format,
 		{"finding", "FINDING"},
 		{"advice", "ADVICE"},
 	};
-	struct ksr_emitter *emitter = ksr_emitter_create(format, stdout);
+	struct ksr_emitter *emitter = ksr_emitter_create(output, stdout);
+	struct ksr_kernel kernel;
 	int status = KSR_EXIT_OK;
 
 	if (!emitter)
 		return ksr_failure(command, "out of memory");
+	ksr_kernel_read(fs, &kernel);
+	ksr_render_kernel(fs, &kernel, emitter);
 	ksr_emitter_table_begin(emitter, "findings", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct ksr_finding *finding = &findings->list[i];
@@ -141,7 +146,7 @@ static int render(const struct ksr_command *command, enum ksr_format format,
 		struct ksr_cell cells[] = {
 			ksr_cell_text(level_word(finding->level)),
 			ksr_cell_text(finding->key),
-			ksr_cell_text(finding->text),
+			ksr_cell_sentence(finding->text),
 			ksr_cell_list(&advice, advice[0] ? 1 : 0),
 		};
 
@@ -171,7 +176,7 @@ static int look(const struct ksr_command *command, const struct doctor_options *
 		ksr_check_processes(fs, chosen->everyone, &findings);
 		ksr_check_stale(fs, chosen->fix, &findings);
 	}
-	status = render(command, chosen->format, &findings);
+	status = render(command, &chosen->output, fs, &findings);
 	ksr_findings_free(&findings);
 	return status;
 }
@@ -223,6 +228,8 @@ static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 
 	if (first < 0)
 		return status;
+	if (chosen.group && ksr_group_check(command, chosen.group))
+		return KSR_EXIT_USAGE;
 	if (first < argc && chosen.group)
 		return ksr_usage_error(command,
 				       "'%s' is one argument too many; give PIDs or a group",

@@ -16,7 +16,7 @@
 #define DEFAULT_MEMORY_MIB 256
 
 struct estimate_options {
-	enum ksr_format format;
+	struct ksr_output output;
 	uint64_t memory_mib;
 	bool no_symbols;
 };
@@ -24,13 +24,14 @@ struct estimate_options {
 #define AT(member) offsetof(struct estimate_options, member)
 
 static const struct ksr_option options[] = {
-	{"json", NULL, "Write JSON; sizes are bytes.", KSR_OPTION_JSON, AT(format), 0},
-	{"csv", NULL, "Write CSV; sizes are bytes.", KSR_OPTION_CSV, AT(format), 0},
+	KSR_OUTPUT_OPTIONS("sizes are bytes", AT(output)),
 	{"memory", "MIB", "Use this much for hashes, then sample (256).", KSR_OPTION_NUMBER,
 	 AT(memory_mib), KSM_MIB},
 	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
 	 AT(no_symbols), 0},
 };
+
+static const char *const tables[] = {"sites", "totals", "kernel"};
 
 static const struct ksr_column columns[] = {
 	{"resident", "RESIDENT"}, {"would_merge", "WOULD MERGE"}, {"would_merge_percent", "%"},
@@ -101,13 +102,14 @@ static int show(const struct ksr_command *command, const struct estimate_options
 		const struct ksr_estimate *estimate)
 {
 	struct ksr_symbols *symbols = ksr_symbols_create(fs, !chosen->no_symbols);
-	struct ksr_emitter *emitter = ksr_emitter_create(chosen->format, stdout);
+	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
 	int error;
 
 	if (!symbols || !emitter) {
 		ksr_symbols_destroy(symbols);
 		return ksr_failure(command, "out of memory");
 	}
+	ksr_render_kernel(fs, &report->kernel, emitter);
 	render(report, estimate, symbols, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
@@ -183,5 +185,7 @@ const struct ksr_command ksr_command_estimate = {
 	.summary = "Read the memory of processes and say what would merge",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),
+	.tables = tables,
+	.table_count = KSM_COUNT_OF(tables),
 	.main = estimate_main,
 };

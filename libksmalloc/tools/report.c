@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "command.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,19 +11,23 @@
 
 struct report_options {
 	struct ksr_render_options render;
-	enum ksr_format format;
+	struct ksr_output output;
 	const char *root;
-	bool everyone;
 	bool no_symbols;
+	struct ksr_selection selection;
+	/* What the selection points to, with room for all words of the command line. */
+	pid_t *pids;
+	const char **groups;
 };
 
 #define AT(member) offsetof(struct report_options, member)
 
 static const struct ksr_option options[] = {
 	{"all", NULL, "Read the processes of all users, not only the caller's.", KSR_OPTION_SWITCH,
-	 AT(everyone), 0},
-	{"json", NULL, "Write JSON; sizes are bytes.", KSR_OPTION_JSON, AT(format), 0},
-	{"csv", NULL, "Write CSV; sizes are bytes.", KSR_OPTION_CSV, AT(format), 0},
+	 AT(selection.everyone), 0},
+	{"group", "NAME", "Read the processes of this group; may be given several times.",
+	 KSR_OPTION_OWN, 0, 0},
+	KSR_OUTPUT_OPTIONS("sizes are bytes", AT(output)),
 	{"frames", "N", "Show N lines of the stack below each site.", KSR_OPTION_NUMBER,
 	 AT(render.frames), 0},
 	{"sort", "COLUMN", "Sort by this column, highest first (default saved).", KSR_OPTION_TEXT,
@@ -39,6 +44,8 @@ static const struct ksr_option options[] = {
 	 0},
 };
 
+static const char *const tables[] = {"sites", "regions", "groups", "totals", "kernel"};
+
 static int check_sort(const struct ksr_command *command, const char *sort)
 {
 	char columns[256];
@@ -49,31 +56,50 @@ static int check_sort(const struct ksr_command *command, const char *sort)
 	return ksr_usage_error(command, "--sort '%s' is no column; give one of %s", sort, columns);
 }
 
-/* Digits are processes, everything else names groups. The arrays have room for all arguments. */
-static void sort_arguments(char **arguments, size_t count, pid_t *pids, const char **groups,
-			   struct ksr_selection *selection)
+static int add_group(const struct ksr_command *command, struct report_options *chosen,
+		     const char *name)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (ksr_parse_pid(arguments[i], &pids[selection->pid_count]))
+	chosen->groups[chosen->selection.group_count++] = name;
+	return ksr_group_check(command, name);
+}
+
+/* --group is the only option that has no place in a struct. */
+static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
+{
+	(void)option;
+	return add_group(command, user, value);
+}
+
+/* Digits are processes, everything else names groups. */
+static int sort_arguments(const struct ksr_command *command, struct report_options *chosen,
+			  char **arguments, size_t count)
+{
+	struct ksr_selection *selection = &chosen->selection;
+	int status = 0;
+
+	for (size_t i = 0; i < count && !status; i++) {
+		if (ksr_parse_pid(arguments[i], &chosen->pids[selection->pid_count]))
 			selection->pid_count++;
 		else
-			groups[selection->group_count++] = arguments[i];
+			status = add_group(command, chosen, arguments[i]);
 	}
-	selection->pids = pids;
-	selection->groups = groups;
+	selection->pids = chosen->pids;
+	selection->groups = chosen->groups;
+	return status;
 }
 
 static int show(const struct ksr_command *command, const struct ksr_fs *fs,
 		const struct report_options *chosen, struct ksr_report *report)
 {
 	struct ksr_symbols *symbols = ksr_symbols_create(fs, !chosen->no_symbols);
-	struct ksr_emitter *emitter = ksr_emitter_create(chosen->format, stdout);
+	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
 	int error;
 
 	if (!symbols || !emitter) {
 		ksr_symbols_destroy(symbols);
 		return ksr_failure(command, "out of memory");
 	}
+	ksr_render_kernel(fs, &report->kernel, emitter);
 	ksr_render_report(report, symbols, &chosen->render, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
@@ -82,7 +108,7 @@ static int show(const struct ksr_command *command, const struct ksr_fs *fs,
 	return report->process_count ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 
-/* Of processes that were named by number there are notes already. */
+/* Of processes that were named by number there are notes, but a number may be meant as a name. */
 static void say_none(const struct ksr_selection *selection, const struct ksr_report *report)
 {
 	for (size_t i = 0; i < selection->group_count; i++)
@@ -91,6 +117,13 @@ static void say_none(const struct ksr_selection *selection, const struct ksr_rep
 			"shows those of all groups\n",
 			selection->groups[i],
 			report->unreadable ? " among those that can be read" : "");
+	for (size_t i = 0; i < report->rejected_count && selection->pid_count; i++) {
+		if (report->rejected[i].error == -ESRCH)
+			fprintf(stderr,
+				"ksmalloc report: numbers are processes; a group of that name is "
+				"--group=%d\n",
+				(int)report->rejected[i].pid);
+	}
 	if (selection->pid_count || selection->group_count)
 		return;
 	fputs(report->rejected_count
@@ -100,9 +133,9 @@ static void say_none(const struct ksr_selection *selection, const struct ksr_rep
 	      stderr);
 }
 
-static int report_processes(const struct ksr_command *command, const struct report_options *chosen,
-			    const struct ksr_selection *selection)
+static int report_processes(const struct ksr_command *command, const struct report_options *chosen)
 {
+	const struct ksr_selection *selection = &chosen->selection;
 	struct ksr_report report;
 	struct ksr_fs fs;
 	int error = ksr_fs_init(&fs, chosen->root);
@@ -124,32 +157,33 @@ static int report_processes(const struct ksr_command *command, const struct repo
 	return status;
 }
 
+static int parse_and_report(const struct ksr_command *command, int argc, char **argv,
+			    struct report_options *chosen)
+{
+	int status = 0;
+	int first = ksr_options_parse(command, argc, argv, set, chosen, &status);
+
+	if (first < 0)
+		return status;
+	status = check_sort(command, chosen->render.sort);
+	if (!status)
+		status = sort_arguments(command, chosen, argv + first, (size_t)(argc - first));
+	return status ? status : report_processes(command, chosen);
+}
+
 static int report_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct report_options chosen = {.render = {.sort = "saved"}};
-	struct ksr_selection selection = {0};
-	const char **groups;
-	int status = 0;
-	pid_t *pids;
-	int first;
+	int status;
 
-	first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
-	if (first < 0)
-		return status;
-	status = check_sort(command, chosen.render.sort);
-	if (status)
-		return status;
-	pids = calloc((size_t)(argc - first) + 1, sizeof(*pids));
-	groups = calloc((size_t)(argc - first) + 1, sizeof(*groups));
-	if (pids && groups) {
-		sort_arguments(argv + first, (size_t)(argc - first), pids, groups, &selection);
-		selection.everyone = chosen.everyone;
-		status = report_processes(command, &chosen, &selection);
-	} else {
+	chosen.pids = calloc((size_t)argc + 1, sizeof(*chosen.pids));
+	chosen.groups = calloc((size_t)argc + 1, sizeof(*chosen.groups));
+	if (chosen.pids && chosen.groups)
+		status = parse_and_report(command, argc, argv, &chosen);
+	else
 		status = ksr_failure(command, "out of memory");
-	}
-	free(pids);
-	free(groups);
+	free(chosen.pids);
+	free(chosen.groups);
 	return status;
 }
 
@@ -159,5 +193,7 @@ const struct ksr_command ksr_command_report = {
 	.summary = "Show what merging saves, per allocation site",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),
+	.tables = tables,
+	.table_count = KSM_COUNT_OF(tables),
 	.main = report_main,
 };

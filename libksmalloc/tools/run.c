@@ -104,6 +104,9 @@ static int set_variable(const struct ksr_command *command, const char *key, size
 		name[used++] = c == '-' ? '_' : (char)toupper(c);
 	}
 	name[used] = '\0';
+	/* --set may take the group away, but not give it a name that no report can be asked for. */
+	if (strcmp(name, "KSMALLOC_GROUP") == 0 && value[0] && ksr_group_check(command, value))
+		return KSR_EXIT_USAGE;
 	return setenv(name, value, 1) ? ksr_failure(command, "out of memory") : 0;
 }
 
@@ -209,7 +212,8 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	switch ((enum option_id)option) {
 	case OPTION_GROUP:
 		chosen->layout.request.group = value;
-		return set_variable(command, "group", 5, value);
+		return value[0] ? set_variable(command, "group", 5, value)
+				: ksr_group_check(command, value);
 	case OPTION_LAYOUT:
 		return set_layout(command, chosen, value);
 	case OPTION_THROUGH_LOADER:
@@ -364,7 +368,8 @@ static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emit
 		size_t i = 0;
 
 		for (char *field; i < KSM_COUNT_OF(cells) && (field = strsep(&rest, "\t")); i++)
-			cells[i] = ksr_cell_text(field);
+			cells[i] = i + 1 < KSM_COUNT_OF(cells) ? ksr_cell_text(field)
+							       : ksr_cell_sentence(field);
 		if (i == KSM_COUNT_OF(cells)) {
 			ksr_emitter_row(emitter, cells);
 			shown++;
@@ -378,7 +383,7 @@ static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emit
 /* The library prints its table from its constructor and ends the program: any program will do. */
 static int list_options(const struct ksr_command *command)
 {
-	struct ksr_emitter *emitter = ksr_emitter_create(KSR_FORMAT_TEXT, stdout);
+	struct ksr_emitter *emitter = ksr_emitter_create(&(struct ksr_output){0}, stdout);
 	struct ksr_text text = {0};
 	size_t shown = 0;
 	int ends[2];
@@ -445,11 +450,6 @@ static int check_layout(const struct ksr_command *command, struct run_options *c
 	if (!request->group)
 		return ksr_usage_error(command, "--layout=shared needs --group=NAME: the processes "
 						"of a group have the same addresses");
-	if (!ksr_seed_group_is_good(request->group))
-		return ksr_usage_error(command,
-				       "--group '%s' cannot name a seed; give up to 63 letters, "
-				       "digits, dots, dashes or underscores",
-				       request->group);
 	/* Who names a file takes care of it. */
 	if (!chosen->age_given)
 		request->age_seconds = request->path ? 0 : KSR_SEED_AGE;

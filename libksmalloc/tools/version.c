@@ -4,27 +4,33 @@
 
 #include "ksmalloc/segment.h"
 
+int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output)
+{
+	struct ksr_emitter *emitter = ksr_emitter_create(output, stdout);
+
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_emitter_section_begin(emitter, "versions");
+	ksr_emitter_value(emitter, "ksmalloc", "ksmalloc", ksr_cell_text(KSMALLOC_VERSION));
+	ksr_emitter_value(emitter, "segment", "segment version",
+			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
+	ksr_emitter_value(emitter, "json", NULL, ksr_cell_count(KSR_JSON_VERSION));
+	ksr_emitter_section_end(emitter);
+	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+}
+
 static int version_main(const struct ksr_command *command, int argc, char **argv)
 {
-	enum ksr_format format = KSR_FORMAT_TEXT;
-	struct ksr_emitter *emitter;
+	struct ksr_output output = {0};
 	int status = 0;
-	int first = ksr_options_parse(command, argc, argv, NULL, &format, &status);
+	int first = ksr_options_parse(command, argc, argv, NULL, &output, &status);
 
 	if (first < 0)
 		return status;
 	if (first < argc)
 		return ksr_usage_error(command, "'%s' is one argument too many; it takes none",
 				       argv[first]);
-	emitter = ksr_emitter_create(format, stdout);
-	if (!emitter)
-		return ksr_failure(command, "out of memory");
-	ksr_emitter_section_begin(emitter, "version");
-	ksr_emitter_value(emitter, "ksmalloc", "ksmalloc", ksr_cell_text(KSMALLOC_VERSION));
-	ksr_emitter_value(emitter, "segment", "segment version",
-			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
-	ksr_emitter_section_end(emitter);
-	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+	return ksr_version_show(command, &output);
 }
 
 static const struct ksr_option options[] = {
