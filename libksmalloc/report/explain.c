@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The questions are asked in the order in which a page passes the conditions:
- * is there memory at all, was it offered, does KSM run, has it had the time,
- * is there a partner, is the content equal and does it keep still. The first
- * that fails explains all that follows, so asking stops there.
+ * is there memory at all, does the program use it, was it offered, does KSM run,
+ * has it had the time, is there a partner, is the content equal and does it keep
+ * still. The first that fails explains all that follows, so asking stops there.
+ *
+ * What the kernel counts for the whole machine is said once, in a note: of one
+ * site it tells nothing.
  */
 #include "explain.h"
 
@@ -35,6 +38,30 @@ static bool explain_placement(const struct ksr_site *site, struct ksr_reasons *r
 	return true;
 }
 
+/* Freed memory that the allocator keeps: nothing is in it that could be like anything. */
+static uint64_t freed_bytes(const struct ksr_site *site)
+{
+	return ksm_min(site->stats.kept_bytes,
+		       ksr_less(site->memory.resident, site->stats.placed_bytes));
+}
+
+/* true when most of what is not merged is no memory of the program. */
+static bool explain_freed(const struct ksr_site *site, struct ksr_reasons *reasons)
+{
+	uint64_t unmerged = ksr_less(site->memory.resident, site->memory.merged);
+	uint64_t freed = ksm_min(freed_bytes(site), unmerged);
+	char text[KSR_HUMAN_BYTES];
+
+	if (freed == 0 || freed < unmerged / 4)
+		return false;
+	ksr_human_bytes(freed, text);
+	say(reasons,
+	    "%s of it is freed memory that the allocator keeps: nothing is there to merge; "
+	    "malloc_trim(3) gives it back.",
+	    text);
+	return freed > unmerged / 2;
+}
+
 static bool explain_advice(const struct ksr_site *site, struct ksr_reasons *reasons)
 {
 	if (site->flags & KSMALLOC_SITE_DENIED) {
@@ -61,10 +88,8 @@ static bool explain_engine(const struct ksr_kernel *kernel, struct ksr_reasons *
 		return true;
 	}
 	if (kernel->full_scans != KSR_NONE && kernel->full_scans < 2) {
-		say(reasons,
-		    "KSM has made %" PRIu64 " full scans; a page merges at its second "
-		    "visit at the earliest.",
-		    kernel->full_scans);
+		say(reasons, "KSM has not visited everything twice yet; a page merges at its "
+			     "second visit at the earliest.");
 		return true;
 	}
 	return false;
@@ -82,10 +107,7 @@ static bool explain_visits(const struct ksr_report *report, const struct ksr_sit
 	if (kernel->hints == 0 && counters->priority)
 		say(reasons, "The kernel is told not to heed hints (hints is 0; see doctor).");
 	if (counters->scanned == 0) {
-		say(reasons,
-		    "Never scanned yet: KSM has made %" PRIu64 " full scans, and has not come to "
-		    "it since it is there.",
-		    kernel->full_scans == KSR_NONE ? 0 : kernel->full_scans);
+		say(reasons, "Never scanned yet: KSM has not come to it since it is there.");
 		return true;
 	}
 	return false;
@@ -134,22 +156,27 @@ static bool explain_counted(const struct ksr_site *site, struct ksr_reasons *rea
 	return waits;
 }
 
-static void explain_content(const struct ksr_report *report, const struct ksr_site *site,
-			    struct ksr_reasons *reasons)
+static void explain_content(const struct ksr_site *site, struct ksr_reasons *reasons)
 {
-	const struct ksr_kernel *kernel = &report->kernel;
-	uint64_t volatile_pages = kernel->pages_volatile == KSR_NONE ? 0 : kernel->pages_volatile;
-	uint64_t unshared_pages = kernel->pages_unshared == KSR_NONE ? 0 : kernel->pages_unshared;
+	const struct ksr_site_counters *counters = &site->counters;
+	bool is_volatile = site->stabilities == 1u << KSMALLOC_STABILITY_VOLATILE;
 
 	if (site->processes == 1)
 		say(reasons, "Only one process has it: equal pages must then lie in that one.");
 	if (explain_counted(site, reasons))
 		return;
-	if (site->counters.processes == 0 && volatile_pages > unshared_pages &&
-	    volatile_pages * report->page_bytes > report->totals.sites.resident / 4)
-		say(reasons, "Many pages of this machine change faster than KSM visits them.");
-	say(reasons, "Most of its pages have content of their own, such as addresses: "
-		     "'ksmalloc estimate' tells what could merge, 'ksmalloc diff' what differs.");
+	if (counters->processes)
+		say(reasons,
+		    "Most of its pages have content of their own, such as addresses: "
+		    "'ksmalloc estimate' tells what could merge, 'ksmalloc diff' what differs.");
+	else if (is_volatile)
+		say(reasons, "Its content is written again and again, as the library found: what "
+			     "changes between two visits of KSM does not merge.");
+	else
+		/* A stock kernel does not tell one from the other. */
+		say(reasons, "What is not merged is content of its own, such as addresses, or "
+			     "changes between two visits: 'ksmalloc estimate' and 'ksmalloc diff' "
+			     "tell.");
 }
 
 void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *site,
@@ -166,11 +193,43 @@ void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *si
 		say(reasons, "It holds no resident memory now.");
 		return;
 	}
-	if (explain_advice(site, reasons) || explain_engine(&report->kernel, reasons) ||
-	    explain_visits(report, site, reasons))
+	if (explain_freed(site, reasons) || explain_advice(site, reasons) ||
+	    explain_engine(&report->kernel, reasons) || explain_visits(report, site, reasons))
 		return;
 	if (site->memory.fork_shared > site->memory.resident / 2)
 		say(reasons, "Its pages are still shared by fork: there is nothing left to merge.");
 	else
-		explain_content(report, site, reasons);
+		explain_content(site, reasons);
+}
+
+/* Nobody can tell whose pages these are: the machine may be full of other programs. */
+static void explain_changing(const struct ksr_report *report, struct ksr_reasons *reasons)
+{
+	const struct ksr_kernel *kernel = &report->kernel;
+	uint64_t changing = kernel->pages_volatile;
+	char text[KSR_HUMAN_BYTES];
+
+	if (changing == KSR_NONE || kernel->pages_unshared == KSR_NONE ||
+	    changing <= kernel->pages_unshared || report->totals.exact.processes ||
+	    changing * report->page_bytes <= report->totals.sites.resident / 4)
+		return;
+	ksr_human_bytes(changing * report->page_bytes, text);
+	say(reasons,
+	    "On the whole machine %s change between two visits of KSM, or were not tried yet; of "
+	    "which sites, this kernel does not tell.",
+	    text);
+}
+
+void ksr_explain_machine(const struct ksr_report *report, struct ksr_reasons *reasons)
+{
+	const struct ksr_kernel *kernel = &report->kernel;
+
+	reasons->count = 0;
+	if (!kernel->present || kernel->run != 1)
+		return;
+	if (kernel->full_scans != KSR_NONE && kernel->full_scans < 2)
+		say(reasons, "KSM has made %" PRIu64 " full scan%s.", kernel->full_scans,
+		    kernel->full_scans == 1 ? "" : "s");
+	else
+		explain_changing(report, reasons);
 }

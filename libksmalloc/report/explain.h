@@ -13,6 +13,7 @@
 #define KSR_EXPLAIN_H
 
 #include "aggregate.h"
+#include "emitter.h"
 
 #define KSR_REASONS_MOST 4
 #define KSR_REASON_BYTES 160
@@ -21,6 +22,9 @@ struct ksr_reasons {
 	char text[KSR_REASONS_MOST][KSR_REASON_BYTES];
 	size_t count;
 };
+
+/* What holds of all sites alike, or of the machine and nobody knows of which sites; for a note. */
+void ksr_explain_machine(const struct ksr_report *report, struct ksr_reasons *reasons);
 
 void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *site,
 		      struct ksr_reasons *reasons);

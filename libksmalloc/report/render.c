@@ -470,7 +470,17 @@ static void render_counter_notes(const struct ksr_report *report, struct ksr_emi
 	}
 }
 
-static void render_notes(const struct ksr_report *report, struct ksr_emitter *emitter)
+static void render_machine(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	struct ksr_reasons reasons;
+
+	ksr_explain_machine(report, &reasons);
+	for (size_t i = 0; i < reasons.count; i++)
+		ksr_emitter_note(emitter, "%s", reasons.text[i]);
+}
+
+static void render_notes(const struct ksr_report *report, const struct ksr_render_options *options,
+			 struct ksr_emitter *emitter)
 {
 	const struct ksr_kernel *kernel = &report->kernel;
 
@@ -478,6 +488,8 @@ static void render_notes(const struct ksr_report *report, struct ksr_emitter *em
 		ksr_emitter_note(emitter, "This kernel has no KSM: nothing can be saved.");
 	else if (kernel->run != 1)
 		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
+	if (options->why)
+		render_machine(report, emitter);
 	if (report->totals.sites.saved_error && !report->totals.exact.processes)
 		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
 					  "saved was estimated; root counts it, where page flags tell.");
@@ -503,5 +515,5 @@ void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 	ksr_render_parts(report, emitter);
 	ksr_render_groups(report, emitter);
 	render_totals(report, emitter);
-	render_notes(report, emitter);
+	render_notes(report, options, emitter);
 }

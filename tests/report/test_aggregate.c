@@ -358,14 +358,17 @@ Test(explain, test_reasons_in_order)
 	site = report.sites[0];
 	cr_assert_str_eq(reason(&report, &site), "", "more than half is merged");
 	site.memory.merged = 0;
-	cr_assert(strstr(reason(&report, &site), "content of their own"));
+	cr_assert(strstr(reason(&report, &site),
+			 "content of its own, such as addresses, or changes"));
+	site.stabilities = 1u << KSMALLOC_STABILITY_VOLATILE;
+	cr_assert(strstr(reason(&report, &site), "written again and again"));
 	site.memory.fork_shared = site.memory.resident;
 	cr_assert(strstr(reason(&report, &site), "shared by fork"));
 	site.processes = 1;
 	site.memory.fork_shared = 0;
 	cr_assert(strstr(reason(&report, &site), "Only one process"));
 	report.kernel.full_scans = 1;
-	cr_assert(strstr(reason(&report, &site), "1 full scans"));
+	cr_assert(strstr(reason(&report, &site), "has not visited everything twice"));
 	report.kernel.run = 0;
 	cr_assert(strstr(reason(&report, &site), "does not run"));
 	report.kernel.present = false;
@@ -376,6 +379,76 @@ Test(explain, test_reasons_in_order)
 	cr_assert(strstr(reason(&report, &site), "denies"));
 	site.states = 1u << KSMALLOC_SITE_TRACKED;
 	cr_assert(strstr(reason(&report, &site), "not yet held"));
+	ksr_report_destroy(&report);
+}
+
+/* What the program has freed is no content; and of what it holds the usual is said. */
+Test(explain, test_freed_memory)
+{
+	struct ksr_report report;
+	struct ksr_reasons reasons;
+	struct ksr_site site;
+
+	make_report(&report);
+	site = report.sites[0];
+	site.memory = (struct ksr_memory){.resident = 256 * P, .mergeable = 256 * P};
+	site.stats.placed_bytes = 16 * P;
+	site.stats.kept_bytes = 1000 * P; /* most of it was never written */
+	ksr_explain_site(&report, &site, &reasons);
+	cr_assert_eq(reasons.count, 1);
+	cr_assert(strstr(reasons.text[0], "960.0 KiB of it is freed memory"), "%s",
+		  reasons.text[0]);
+	/* Kept more than resident, and less. */
+	site.stats.kept_bytes = 96 * P;
+	ksr_explain_site(&report, &site, &reasons);
+	cr_assert_eq(reasons.count, 2);
+	cr_assert(strstr(reasons.text[0], "384.0 KiB of it is freed memory"));
+	cr_assert(strstr(reasons.text[1], "content of its own"));
+	site.stats.kept_bytes = 16 * P;
+	cr_assert(strstr(reason(&report, &site), "content of its own"));
+	/* Much is merged, and what is not is freed: nothing is left to be content of its own. */
+	site.memory.merged = 120 * P;
+	site.stats.placed_bytes = 120 * P;
+	site.stats.kept_bytes = 136 * P;
+	ksr_explain_site(&report, &site, &reasons);
+	cr_assert_eq(reasons.count, 1);
+	cr_assert(strstr(reasons.text[0], "544.0 KiB of it is freed memory"), "%s",
+		  reasons.text[0]);
+	ksr_report_destroy(&report);
+}
+
+/* Counters of the whole machine are said of the machine, once, and of no site. */
+Test(explain, test_the_machine)
+{
+	struct ksr_report report;
+	struct ksr_reasons reasons;
+	struct ksr_site site;
+	char before[KSR_REASON_BYTES];
+
+	make_report(&report);
+	site = report.sites[0];
+	site.memory.merged = 0;
+	report.kernel.pages_unshared = 10;
+	report.kernel.pages_volatile = 5;
+	ksr_explain_machine(&report, &reasons);
+	cr_assert_eq(reasons.count, 0);
+	snprintf(before, sizeof(before), "%s", reason(&report, &site));
+	report.kernel.pages_volatile = 1 << 20;
+	ksr_explain_machine(&report, &reasons);
+	cr_assert_eq(reasons.count, 1);
+	cr_assert(strstr(reasons.text[0], "4.0 GiB change between two visits"), "%s",
+		  reasons.text[0]);
+	cr_assert_str_eq(reason(&report, &site), before);
+	/* A kernel that counts by site has told it of each. */
+	report.totals.exact.processes = 1;
+	ksr_explain_machine(&report, &reasons);
+	cr_assert_eq(reasons.count, 0);
+	report.kernel.full_scans = 1;
+	ksr_explain_machine(&report, &reasons);
+	cr_assert(strstr(reasons.text[0], "1 full scan."));
+	report.kernel.run = 0;
+	ksr_explain_machine(&report, &reasons);
+	cr_assert_eq(reasons.count, 0);
 	ksr_report_destroy(&report);
 }
 
@@ -390,13 +463,14 @@ Test(explain, test_reasons_of_a_kernel_that_counts)
 	site = report.sites[0];
 	site.counters = (struct ksr_site_counters){.processes = 2, .priority = 8};
 	site.memory.merged = 4 * P;
-	cr_assert(strstr(reason(&report, &site), "Never scanned yet: KSM has made 9 full scans"));
+	cr_assert(strstr(reason(&report, &site), "Never scanned yet: KSM has not come"));
 	site.counters.scanned = 100;
 	site.counters.changing = 20 * P;
 	cr_assert(strstr(reason(&report, &site), "change between two visits"));
 	site.counters.stabilities = 1u << KSMALLOC_STABILITY_VOLATILE;
 	cr_assert(strstr(reason(&report, &site), "hinted as volatile"));
 	site.counters.changing = 0;
+	cr_assert(strstr(reason(&report, &site), "content of their own, such as addresses:"));
 	site.counters.skipped = 300;
 	cr_assert(strstr(reason(&report, &site), "smart_scan skipped 300 of 400 visits"));
 	report.kernel.hints = 0;
