@@ -33,6 +33,7 @@ struct symbol_file {
 	struct ksr_elf *elf;
 	struct ksr_cache *by_build_id; /* trusted answers; NULL without a build-id */
 	struct ksr_cache *by_file;
+	uint64_t places; /* where its debug information may be, before anything was looked up */
 	bool trusted;
 };
 
@@ -126,8 +127,10 @@ static struct symbol_file *create_file(struct ksr_symbols *symbols, pid_t pid, c
 	file->module = slash && slash[1] ? slash + 1 : file->path[0] ? file->path : "?";
 	snprintf(file->build_id, sizeof(file->build_id), "%s", build_id);
 	file->pid = pid;
-	if (build_id[0] && symbols->resolve)
-		file->by_build_id = ksr_cache_create(symbols->folder, build_id);
+	if (build_id[0] && symbols->resolve) {
+		file->places = ksr_debug_places(path, build_id);
+		file->by_build_id = ksr_cache_create(symbols->folder, build_id, file->places);
+	}
 	file->next = symbols->files;
 	symbols->files = file;
 	return file;
@@ -178,7 +181,7 @@ static void open_own_cache(const struct ksr_symbols *symbols, struct symbol_file
 	snprintf(key, sizeof(key), "%s-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64,
 		 file->build_id, (uint64_t)status->st_dev, (uint64_t)status->st_ino,
 		 (uint64_t)status->st_ctim.tv_sec, (uint64_t)status->st_ctim.tv_nsec);
-	file->by_file = ksr_cache_create(symbols->folder, key);
+	file->by_file = ksr_cache_create(symbols->folder, key, file->places);
 }
 
 static void open_file(const struct ksr_symbols *symbols, struct symbol_file *file)
@@ -217,6 +220,7 @@ static char *ask(const struct ksr_symbols *symbols, struct symbol_file *file, ui
 	const char *known = file->by_build_id ? ksr_cache_get(file->by_build_id, address) : NULL;
 	struct ksr_cache *cache;
 	char *answer;
+	bool whole;
 
 	if (known)
 		return strdup(known);
@@ -228,9 +232,9 @@ static char *ask(const struct ksr_symbols *symbols, struct symbol_file *file, ui
 	known = cache ? ksr_cache_get(cache, address) : NULL;
 	if (known)
 		return strdup(known);
-	answer = ksr_elf_lookup(file->elf, address);
+	answer = ksr_elf_lookup(file->elf, address, &whole);
 	if (answer && cache)
-		ksr_cache_put(cache, address, answer);
+		ksr_cache_put(cache, address, answer, whole);
 	return answer;
 }
 

@@ -188,7 +188,7 @@ static void put_symbol(struct ksr_elf *elf, uint64_t address, FILE *stream)
 	put_pair(stream, true, name, NULL, 0);
 }
 
-char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address)
+char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole)
 {
 	char *text = NULL;
 	size_t bytes = 0;
@@ -196,12 +196,15 @@ char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address)
 
 	if (!stream)
 		return NULL;
-	if (!put_dwarf(elf, address, stream))
+	*whole = put_dwarf(elf, address, stream);
+	if (!*whole)
 		put_symbol(elf, address, stream);
 	if (fclose(stream)) {
 		free(text);
 		return NULL;
 	}
+	/* Debug files that share strings in another, missing one, know places, and no names. */
+	*whole = *whole && text[0] != '\t';
 	return text;
 }
 

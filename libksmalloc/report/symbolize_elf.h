@@ -24,8 +24,8 @@ size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id);
 void ksr_elf_demangle(const char *name, char *text, size_t bytes);
 /* For symbolize_data.c; the module is the file's own, at address 0. */
 struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf);
-/* The caller frees the answer. */
-char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address);
+/* The caller frees the answer. *whole: it has a name, and debug information gave it. */
+char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole);
 /*
  * Calls visit for each range of code that belongs to a source file whose path
  * or last component fits the glob.

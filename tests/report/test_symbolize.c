@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The cache on disk as an attacker or a crash may leave it, and what is plumbing. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,7 +42,7 @@ static void write_cache(const char *text, mode_t mode)
 
 static bool knows(uint64_t address, const char *answer)
 {
-	struct ksr_cache *cache = ksr_cache_create(folder, "key");
+	struct ksr_cache *cache = ksr_cache_create(folder, "key", 0xabc);
 	const char *found = ksr_cache_get(cache, address);
 	bool result = found && strcmp(found, answer) == 0;
 
@@ -51,11 +52,11 @@ static bool knows(uint64_t address, const char *answer)
 
 Test(symbolize, test_cache_survives, .init = make_folder, .fini = remove_folder)
 {
-	struct ksr_cache *cache = ksr_cache_create(folder, "key");
+	struct ksr_cache *cache = ksr_cache_create(folder, "key", 0xabc);
 
-	ksr_cache_put(cache, 0x30, "third\t");
-	ksr_cache_put(cache, 0x10, "first\tfile.c:1");
-	ksr_cache_put(cache, 0x20, "evil\x1b[2J\nff forged\t");
+	ksr_cache_put(cache, 0x30, "third\t", true);
+	ksr_cache_put(cache, 0x10, "first\tfile.c:1", true);
+	ksr_cache_put(cache, 0x20, "evil\x1b[2J\nff forged\t", false);
 	cr_assert_null(ksr_cache_get(cache, 0x11));
 	ksr_cache_destroy(cache);
 	cr_assert(knows(0x10, "first\tfile.c:1"));
@@ -67,27 +68,163 @@ Test(symbolize, test_cache_survives, .init = make_folder, .fini = remove_folder)
 Test(symbolize, test_cache_of_another_version_is_ignored, .init = make_folder,
      .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 1 key\n10 good\t\n", 0600);
+	write_cache("ksmalloc-symbols 2 key\nplaces abc\n10 good\t\n", 0600);
 	cr_assert(knows(0x10, "good\t"));
-	write_cache("ksmalloc-symbols 2 key\n10 good\t\n", 0600);
+	write_cache("ksmalloc-symbols 3 key\nplaces abc\n10 good\t\n", 0600);
 	cr_assert_not(knows(0x10, "good\t"));
-	write_cache("ksmalloc-symbols 1 yek\n10 good\t\n", 0600);
+	write_cache("ksmalloc-symbols 2 yek\nplaces abc\n10 good\t\n", 0600);
 	cr_assert_not(knows(0x10, "good\t"));
 }
 
 Test(symbolize, test_cache_that_others_may_write_is_ignored, .init = make_folder,
      .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 1 key\n10 good\t\n", 0666);
+	write_cache("ksmalloc-symbols 2 key\nplaces abc\n10 good\t\n", 0666);
 	cr_assert_not(knows(0x10, "good\t"));
 }
 
 Test(symbolize, test_cache_nonsense_lines, .init = make_folder, .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 1 key\n\n \nzz x\n10\n 11 y\n12 good\t\n13", 0600);
+	write_cache("ksmalloc-symbols 2 key\nplaces abc\n\n \nzz x\n10\n 11 y\n12 good\t\n13",
+		    0600);
 	cr_assert(knows(0x12, "good\t"));
 	cr_assert_not(knows(0x0, ""));
+	cr_assert_not(knows(0x11, "y"));
 	cr_assert_not(knows(0x10, ""));
+}
+
+/* What debug information said is kept; "no name" and names without lines until a place changes. */
+Test(symbolize, test_cache_of_other_places, .init = make_folder, .fini = remove_folder)
+{
+	struct ksr_cache *cache = ksr_cache_create(folder, "key", 1);
+
+	ksr_cache_put(cache, 0x10, "whole\tfile.c:1", true);
+	ksr_cache_put(cache, 0x20, "\t", false);
+	ksr_cache_put(cache, 0x30, "name\t", false);
+	ksr_cache_destroy(cache);
+	cache = ksr_cache_create(folder, "key", 1);
+	cr_assert_str_eq(ksr_cache_get(cache, 0x20), "\t");
+	cr_assert_str_eq(ksr_cache_get(cache, 0x30), "name\t");
+	ksr_cache_destroy(cache);
+	cache = ksr_cache_create(folder, "key", 2);
+	cr_assert_str_eq(ksr_cache_get(cache, 0x10), "whole\tfile.c:1");
+	cr_assert_null(ksr_cache_get(cache, 0x20));
+	cr_assert_null(ksr_cache_get(cache, 0x30));
+	ksr_cache_put(cache, 0x20, "found\tfile.c:2", true);
+	ksr_cache_destroy(cache);
+	cache = ksr_cache_create(folder, "key", 1);
+	cr_assert_str_eq(ksr_cache_get(cache, 0x20), "found\tfile.c:2");
+	cr_assert_null(ksr_cache_get(cache, 0x30), "it was dropped with its places");
+	ksr_cache_destroy(cache);
+}
+
+/* So that a change within one tick of the clock is one, too. */
+static void make_old(const char *path)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+	cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void touch(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	cr_assert(file);
+	fclose(file);
+}
+
+Test(symbolize, test_debug_places, .init = make_folder, .fini = remove_folder)
+{
+	uint64_t seen[8];
+	size_t count = 0;
+	char program[96];
+	char debug[96];
+	char file[128];
+
+	snprintf(program, sizeof(program), "%s/program", folder);
+	snprintf(debug, sizeof(debug), "%s/.debug", folder);
+	snprintf(file, sizeof(file), "%s/program.debug", debug);
+	unsetenv("DEBUGINFOD_URLS");
+	make_old(folder);
+	seen[count++] = ksr_debug_places(program, "0123");
+	cr_assert_eq(ksr_debug_places(program, "0123"), seen[0], "nothing has changed");
+	seen[count++] = ksr_debug_places(program, "");
+	touch(program);
+	make_old(program);
+	make_old(folder);
+	seen[count++] = ksr_debug_places(program, "0123");
+	cr_assert_eq(mkdir(debug, 0700), 0);
+	make_old(debug);
+	seen[count++] = ksr_debug_places(program, "0123");
+	touch(file);
+	seen[count++] = ksr_debug_places(program, "0123");
+	touch(program);
+	seen[count++] = ksr_debug_places(program, "0123");
+	setenv("DEBUGINFOD_URLS", "https://debuginfod.example", 1);
+	seen[count++] = ksr_debug_places(program, "0123");
+	for (size_t i = 1; i < count; i++) {
+		for (size_t k = 0; k < i; k++)
+			cr_expect_neq(seen[i], seen[k], "change %zu is not seen", i);
+	}
+	/* Any path that a process may name. */
+	(void)ksr_debug_places("", "0123");
+	(void)ksr_debug_places("/", "");
+	(void)ksr_debug_places("no-slash", "01");
+}
+
+static void expect_folder(const char *xdg, const char *home, const char *expected)
+{
+	char found[256];
+
+	if (xdg)
+		setenv("XDG_CACHE_HOME", xdg, 1);
+	else
+		unsetenv("XDG_CACHE_HOME");
+	setenv("HOME", home, 1);
+	ksr_cache_folder(found, sizeof(found));
+	cr_expect_str_eq(found, expected, "XDG_CACHE_HOME %s, HOME %s: %s", xdg ? xdg : "(unset)",
+			 home, found);
+}
+
+/* Made with its parents where it is missing, and only where nobody else could have made it. */
+Test(symbolize, test_cache_folder, .init = make_folder, .fini = remove_folder)
+{
+	struct stat status;
+	char missing[96];
+	char expected[160];
+	char shared[96];
+	char below[128];
+
+	snprintf(missing, sizeof(missing), "%s/a/b/cache", folder);
+	snprintf(expected, sizeof(expected), "%s/ksmalloc/symbols", missing);
+	expect_folder(missing, "/", expected);
+	cr_assert_eq(stat(missing, &status), 0);
+	cr_assert_eq(status.st_mode & 07777, 0700);
+	expect_folder(missing, "/", expected);
+	/* Anybody can make names in a shared folder, but only root's sticky one protects ours. */
+	snprintf(shared, sizeof(shared), "%s/shared", folder);
+	snprintf(below, sizeof(below), "%s/cache", shared);
+	cr_assert_eq(mkdir(shared, 0700) | chmod(shared, 0777), 0);
+	expect_folder(below, "/", "");
+	cr_assert_neq(stat(below, &status), 0, "nothing was made");
+	cr_assert_eq(chmod(shared, 01777), 0);
+	snprintf(expected, sizeof(expected), "%s/ksmalloc/symbols", below);
+	expect_folder(below, "/", expected);
+	/* HOME is never made; below it .cache is, when there is something to save. */
+	snprintf(missing, sizeof(missing), "%s/no-home", folder);
+	expect_folder(NULL, missing, "");
+	cr_assert_neq(stat(missing, &status), 0);
+	snprintf(expected, sizeof(expected), "%s/.cache/ksmalloc/symbols", folder);
+	expect_folder(NULL, folder, expected);
+	expect_folder("relative/path", folder, expected);
+	{
+		struct ksr_cache *cache = ksr_cache_create(expected, "key", 1);
+
+		ksr_cache_put(cache, 0x10, "name\tfile.c:1", true);
+		ksr_cache_destroy(cache);
+		cr_assert_eq(stat(expected, &status), 0);
+	}
 }
 
 Test(symbolize, test_plumbing)
