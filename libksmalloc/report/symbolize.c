@@ -35,6 +35,7 @@ struct symbol_file {
 	struct ksr_cache *by_file;
 	uint64_t places; /* where its debug information may be, before anything was looked up */
 	bool trusted;
+	size_t unnamed; /* frames */
 };
 
 /* A result and what it points to. */
@@ -301,6 +302,7 @@ static void add_frame(struct ksr_symbols *symbols, struct result *result,
 		answer = ask(symbols, file, address - 1);
 	if (answer && add_answer(result, answer, file->module))
 		return;
+	file->unnamed += address != 0;
 	if (asprintf(&fallback, "%s+0x%" PRIx64 "%s", file->module, address,
 		     file->state == FILE_CHANGED ? " (file changed)" : "") < 0)
 		return;
@@ -365,4 +367,24 @@ const struct ksr_stack *ksr_symbols_stack(struct ksr_symbols *symbols,
 	result->next = symbols->results;
 	symbols->results = result;
 	return &result->stack;
+}
+
+size_t ksr_symbols_unnamed(const struct ksr_symbols *symbols, struct ksr_unnamed *list, size_t room)
+{
+	size_t count = 0;
+
+	for (const struct symbol_file *file = symbols->files; file; file = file->next) {
+		size_t at = count;
+
+		if (file->unnamed == 0 || file->state == FILE_CHANGED || file->path[0] != '/')
+			continue;
+		while (at > 0 && list[at - 1].frames < file->unnamed)
+			at--;
+		if (at == room)
+			continue;
+		count = ksm_min(count + 1, room);
+		memmove(&list[at + 1], &list[at], (count - at - 1) * sizeof(*list));
+		list[at] = (struct ksr_unnamed){file->path, file->build_id, file->unnamed};
+	}
+	return count;
 }

@@ -54,6 +54,20 @@ void ksr_symbols_destroy(struct ksr_symbols *symbols);
 const struct ksr_stack *ksr_symbols_stack(struct ksr_symbols *symbols,
 					  const struct ksr_snapshot *snapshot, uint32_t site);
 
+/* A file in whose code frames had no name. */
+struct ksr_unnamed {
+	const char *path; /* both live as long as the symbolizer */
+	const char *build_id;
+	size_t frames;
+};
+
+/*
+ * Those of the stacks that were asked for, the file with most frames first; files that have changed
+ * since are left out. Returns how many were put into the list, which has room for so many.
+ */
+size_t ksr_symbols_unnamed(const struct ksr_symbols *symbols, struct ksr_unnamed *list,
+			   size_t room);
+
 /* Is this frame only the way to the allocator? module is the last component of its path. */
 bool ksr_is_plumbing(const char *function, const char *module);
 

@@ -54,6 +54,10 @@ void ksr_check_hints(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
 /* doctor_process.c: the processes that run under ksmalloc. */
 void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings);
 
+/* doctor_symbols.c: code without names in reports, and the packages that have them. */
+void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report,
+		       struct ksr_findings *findings);
+
 /* doctor_stale.c: segment files that no process maps any more; removed when asked. */
 void ksr_check_stale(const struct ksr_fs *fs, bool remove_them, struct ksr_findings *findings);
 

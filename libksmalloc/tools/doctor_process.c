@@ -159,6 +159,7 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",
 		 "%zu processes publish a segment; vm.max_map_count is %" PRIu64,
 		 report.process_count, most);
+	ksr_check_symbols(fs, &report, findings);
 	ksr_report_destroy(&report);
 	check_without_segment(fs, everyone, findings);
 }
