@@ -460,7 +460,10 @@ int ksr_emitter_finish(struct ksr_emitter *emitter)
 			error = -EIO;
 		fputc('\n', emitter->output);
 	}
-	if (!error && (fflush(emitter->output) || ferror(emitter->output)))
+	/* What an earlier write failed with nobody remembers. */
+	if ((!error || error == -EIO) && fflush(emitter->output))
+		error = -errno;
+	else if (!error && ferror(emitter->output))
 		error = -EIO;
 	json_decref(emitter->root);
 	json_decref(emitter->notes);

@@ -495,9 +495,11 @@ static void render_notes(const struct ksr_report *report, const struct ksr_rende
 					  "saved was estimated; root counts it, where page flags tell.");
 	if (report->unreadable)
 		ksr_emitter_note(emitter,
-				 "%zu processes of which nobody can tell the group have a segment "
-				 "that cannot be read (report --all names them).",
-				 report->unreadable);
+				 "%zu segment%s cannot be read: nobody can tell the group of %s "
+				 "(report --all names %s).",
+				 report->unreadable, report->unreadable == 1 ? "" : "s",
+				 report->unreadable == 1 ? "its process" : "their processes",
+				 report->unreadable == 1 ? "it" : "them");
 	render_counter_notes(report, emitter);
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,

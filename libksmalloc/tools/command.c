@@ -62,15 +62,24 @@ int ksr_failure(const struct ksr_command *command, const char *format, ...)
 	return KSR_EXIT_FAILED;
 }
 
-static void help_line(FILE *output, const char *name, const char *argument, const char *text,
-		      int width)
+static void help_line(const char *name, const char *argument, const char *text, int width)
 {
-	int used = fprintf(output, "  %s%s%s", name, argument ? " " : "", argument ? argument : "");
+	int used = printf("  %s%s%s", name, argument ? " " : "", argument ? argument : "");
 
-	fprintf(output, "%*s%s\n", used < width ? width - used : 1, "", text);
+	printf("%*s%s\n", used < width ? width - used : 1, "", text);
 }
 
-void ksr_command_help(const struct ksr_command *command, FILE *output)
+int ksr_output_end(const struct ksr_command *command, int error)
+{
+	if (!error && fflush(stdout))
+		error = -errno;
+	else if (!error && ferror(stdout))
+		error = -EIO;
+	return error ? ksr_failure(command, "cannot write the output: %s", strerror(-error))
+		     : KSR_EXIT_OK;
+}
+
+int ksr_command_help(const struct ksr_command *command)
 {
 	size_t width = strlen("-V, --version");
 
@@ -81,18 +90,19 @@ void ksr_command_help(const struct ksr_command *command, FILE *output)
 					       (option->argument ? strlen(option->argument) : 0));
 	}
 	width += 4;
-	fprintf(output, "Usage: ksmalloc %s [options]%s%s\n%s.\n\nOptions:\n", command->name,
-		command->arguments[0] ? " " : "", command->arguments, command->summary);
+	printf("Usage: ksmalloc %s [options]%s%s\n%s.\n\nOptions:\n", command->name,
+	       command->arguments[0] ? " " : "", command->arguments, command->summary);
 	for (size_t i = 0; i < command->option_count; i++) {
 		const struct ksr_option *option = &command->options[i];
 		char name[LONGEST_NAME + 3];
 
 		snprintf(name, sizeof(name), "--%s", option->name);
-		help_line(output, name, option->argument, option->help, (int)width);
+		help_line(name, option->argument, option->help, (int)width);
 	}
-	help_line(output, "-h, --help", NULL, "Show this text and exit.", (int)width);
-	help_line(output, "-V, --version", NULL, "Show the version and exit.", (int)width);
-	fprintf(output, "\nSee ksmalloc-%s(1).\n", command->name);
+	help_line("-h, --help", NULL, "Show this text and exit.", (int)width);
+	help_line("-V, --version", NULL, "Show the version and exit.", (int)width);
+	printf("\nSee ksmalloc-%s(1).\n", command->name);
+	return ksr_output_end(command, 0);
 }
 
 static void fill_long_options(const struct ksr_command *command, struct option *options)
@@ -228,7 +238,7 @@ static int bad_option(const struct ksr_command *command, int result, char **argv
 		return ksr_usage_error(command,
 				       "option %.*s takes no value; see 'ksmalloc %s --help'",
 				       (int)strcspn(text, "="), text, command->name);
-	return ksr_usage_error(command, "there is no option '-%c'; see 'ksmalloc %s --help'",
+	return ksr_usage_error(command, "there is no option '-%c'; 'ksmalloc %s --help' lists them",
 			       optopt, command->name);
 }
 
@@ -325,8 +335,7 @@ static int check_table(const struct ksr_command *command, void *user)
 static bool is_common(const struct ksr_command *command, int result, int *status)
 {
 	if (result == 'h') {
-		ksr_command_help(command, stdout);
-		*status = fflush(stdout) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+		*status = ksr_command_help(command);
 	} else if (result == 'V') {
 		*status = ksr_version_show(command, &(struct ksr_output){0});
 	} else {

@@ -90,7 +90,13 @@ int ksr_options_parse(const struct ksr_command *command, int argc, char **argv,
 				 const char *value, void *user),
 		      void *user, int *status);
 
-void ksr_command_help(const struct ksr_command *command, FILE *output);
+/* On the output; returns the exit code. */
+int ksr_command_help(const struct ksr_command *command);
+/*
+ * What every command ends with that has written all: the exit code, and a line where that failed.
+ * error is what ksr_emitter_finish() returned, or 0. The command may be NULL.
+ */
+int ksr_output_end(const struct ksr_command *command, int error);
 /* version.c: what `ksmalloc version` shows; returns the exit code. */
 int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output);
 /* Prints "ksmalloc NAME: ..." and returns KSR_EXIT_USAGE. */

@@ -64,17 +64,13 @@ static int show(const struct ksr_command *command, const struct diff_options *ch
 {
 	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
 	struct ksr_kernel kernel;
-	int error;
 
 	if (!emitter)
 		return ksr_failure(command, "out of memory");
 	ksr_kernel_read(fs, &kernel);
 	ksr_render_kernel(fs, &kernel, emitter);
 	ksr_diff_render(diff, names, chosen->top, emitter);
-	error = ksr_emitter_finish(emitter);
-	if (error)
-		return ksr_failure(command, "cannot write the comparison: %s", strerror(-error));
-	return KSR_EXIT_OK;
+	return ksr_output_end(command, ksr_emitter_finish(emitter));
 }
 
 static int show_scanned(const struct ksr_command *command, const struct diff_options *chosen,

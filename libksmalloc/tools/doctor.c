@@ -157,7 +157,7 @@ static int render(const struct ksr_command *command, const struct ksr_output *ou
 	ksr_emitter_table_end(emitter);
 	if (findings->lost)
 		status = KSR_EXIT_FAILED;
-	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : status;
+	return ksr_output_end(command, ksr_emitter_finish(emitter)) ? KSR_EXIT_FAILED : status;
 }
 
 /* Of one machine, or of some processes; the kernel is part of both. */

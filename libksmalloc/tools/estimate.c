@@ -113,8 +113,8 @@ static int show(const struct ksr_command *command, const struct estimate_options
 	render(report, estimate, symbols, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
-	if (error)
-		return ksr_failure(command, "cannot write the estimate: %s", strerror(-error));
+	if (ksr_output_end(command, error))
+		return KSR_EXIT_FAILED;
 	return estimate->processes ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 
@@ -129,10 +129,13 @@ static int estimate_processes(const struct ksr_command *command,
 	int error = ksr_fs_init(&fs, NULL);
 	int status;
 
-	if (!error)
-		error = ksr_report_create(&fs, &selection, &report);
 	if (error)
+		return ksr_failure(command, "cannot open /: %s", strerror(-error));
+	error = ksr_report_create(&fs, &selection, &report);
+	if (error) {
+		ksr_fs_fini(&fs);
 		return ksr_failure(command, "cannot read processes: %s", strerror(-error));
+	}
 	error = ksr_estimate_create(&fs, &report, pids, count, chosen->memory_mib * KSM_MIB,
 				    &estimate);
 	if (error)

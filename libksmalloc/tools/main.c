@@ -50,12 +50,11 @@ static int help(int argc, char **argv)
 		return ksr_usage_error(
 			NULL, "'%s' is one argument too many; help is for one command", argv[1]);
 	if (command)
-		ksr_command_help(command, stdout);
-	else if (argc == 0 || strcmp(argv[0], "help") == 0)
-		list_commands();
-	else
+		return ksr_command_help(command);
+	if (argc && strcmp(argv[0], "help") != 0)
 		return unknown(argv[0]);
-	return fflush(stdout) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+	list_commands();
+	return ksr_output_end(NULL, 0);
 }
 
 int main(int argc, char **argv)

@@ -103,8 +103,8 @@ static int show(const struct ksr_command *command, const struct ksr_fs *fs,
 	ksr_render_report(report, symbols, &chosen->render, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
-	if (error)
-		return ksr_failure(command, "cannot write the report: %s", strerror(-error));
+	if (ksr_output_end(command, error))
+		return KSR_EXIT_FAILED;
 	return report->process_count ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 

@@ -386,6 +386,7 @@ static int list_options(const struct ksr_command *command)
 	struct ksr_emitter *emitter = ksr_emitter_create(&(struct ksr_output){0}, stdout);
 	struct ksr_text text = {0};
 	size_t shown = 0;
+	int error;
 	int ends[2];
 	pid_t child;
 
@@ -405,10 +406,11 @@ static int list_options(const struct ksr_command *command)
 	if (child > 0)
 		waitpid(child, NULL, 0);
 	ksr_text_free(&text);
-	if (ksr_emitter_finish(emitter) || shown == 0)
+	error = ksr_emitter_finish(emitter);
+	if (shown == 0)
 		return ksr_failure(command, "the library printed no options; is it of this "
 					    "release?");
-	return KSR_EXIT_OK;
+	return ksr_output_end(command, error);
 }
 
 /* --- starting --------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ int ksr_version_show(const struct ksr_command *command, const struct ksr_output 
 			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
 	ksr_emitter_value(emitter, "json", NULL, ksr_cell_count(KSR_JSON_VERSION));
 	ksr_emitter_section_end(emitter);
-	return ksr_emitter_finish(emitter) ? KSR_EXIT_FAILED : KSR_EXIT_OK;
+	return ksr_output_end(command, ksr_emitter_finish(emitter));
 }
 
 static int version_main(const struct ksr_command *command, int argc, char **argv)
