@@ -171,6 +171,15 @@ static struct ksm_magazine *obtain_magazine(struct ksm_site *site)
 	return magazine;
 }
 
+/* A run that this thread has at hand, or that others have returned: for calls that heap did not ask for. */
+static void *take_again(struct ksm_magazine *magazine, size_t size)
+{
+	struct ksm_thread *thread = ksm_thread_self;
+	void *block = ksm_magazine_take(thread, magazine, size);
+
+	return block ? block : ksm_magazine_take_returned(thread, magazine, size);
+}
+
 /* --- allocating -------------------------------------------------------------------------- */
 
 /* Allocates in a pool that many sites share, and marks the block with its site. */
@@ -303,7 +312,7 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 		return NULL;
 	magazine = obtain_magazine(site);
 	if (align <= KSM_PAGE && kind == KSM_PLACED_USUAL) {
-		void *block = ksm_magazine_take_returned(ksm_thread_self, magazine, size);
+		void *block = take_again(magazine, size);
 
 		if (block)
 			return zero ? memset(block, 0, size) : block;
