@@ -24,7 +24,7 @@
 #define LONG_RUN      64u /* pages; shorter runs are given back if these are not enough */
 #define PIECE	      64u /* pages that are tried at once where the kernel refuses more */
 #define ALLOWANCE_MS  1000
-#define LEAST_ALLOWED ((int64_t)(2 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
+#define LEAST_ALLOWED ((int64_t)(4 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
 /* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
 static struct {
@@ -133,7 +133,7 @@ static int64_t allowance_now(void)
 	allowance = since / ALLOWANCE_MS < 63 ? allowance >> (since / ALLOWANCE_MS) : 0;
 	SET(allowance, allowance);
 	SET(earned_ms, now);
-	return allowance;
+	return allowance < LEAST_ALLOWED ? 0 : allowance;
 }
 
 /* Pages of a run that were a block's before and are not kept. */

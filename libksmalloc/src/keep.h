@@ -11,7 +11,7 @@
  * keeping them would have spared a page fault each. Pages that lay unused for a whole epoch,
  * the least that was kept at any time in it, take away from it: half of what is beyond
  * the base. An epoch ends when four times what is live was taken. The allowance is at most
- * cycle_bytes, or cycle_percent of what is live if that is more, and counts from 2 MiB on. It depends on nothing but the program's
+ * cycle_bytes, or cycle_percent of what is live if that is more, and counts from 4 MiB on. It depends on nothing but the program's
  * own calls; in the private layout it is also halved for each second without such evidence, so that
  * what a burst has earned does not stay for ever.
  *

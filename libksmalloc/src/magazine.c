@@ -11,7 +11,7 @@
 #define PART_RUNS 16u
 
 /* So often a thread must miss what it gave up until it may keep a step more. */
-#define REGRETS_STEP 32u
+#define REGRETS_STEP 256u
 
 /* What a thread may keep at hand grows by this. */
 #define BUDGET_STEP ((uint32_t)(KSM_MIB >> KSM_PAGE_SHIFT))
@@ -29,7 +29,7 @@ static struct {
 /* --- budgets ----------------------------------------------------------------------------- */
 
 /*
- * One thread may keep at hand what the process may keep, and more once it has often missed what it had to
+ * One thread may keep at hand half of what the process may keep, and more once it has often missed what it had to
  * give up. Where there are several, all together may have as much as four may have alone. In the shared
  * layout what a thread keeps must not depend on others. Nothing of this may depend on time: it decides
  * which run is taken.
@@ -41,10 +41,10 @@ static bool may_raise(const struct ksm_thread *thread, uint32_t step)
 	int64_t keep_pages = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
 
 	if (ksm_layout_is_shared())
-		return thread->budget_pages + step <= keep_pages + missed;
+		return thread->budget_pages + step <= keep_pages / 2 + missed;
 	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1)
 		return atomic_load_explicit(&magazines.budgets, memory_order_relaxed) + step <= 4 * most;
-	return thread->budget_pages + step <= ksm_keep_base() + missed;
+	return thread->budget_pages + step <= ksm_keep_base() / 2 + missed;
 }
 
 static bool raise_budget(struct ksm_thread *thread)
