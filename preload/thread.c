@@ -4,6 +4,7 @@
  * them. The number chooses a nursery (and, in the shared layout, a part of a
  * slot), and must not depend on which thread happens to run first.
  */
+#include "arena.h"
 #include "aside.h"
 #include "base.h"
 #include "heap.h"
@@ -45,7 +46,7 @@ static void *run(void *argument)
 	ksm_thread_set_ordinal(start.ordinal);
 	ksm_unwind_own_stack(start.stack_bytes);
 	if (start.ready) {
-		ksm_heap_bind_thread(start.ordinal);
+		ksm_arena_bind_thread(start.ordinal);
 		/* The creator may be gone between these two: nobody sleeps on the word then. */
 		__atomic_store_n(start.ready, 1, __ATOMIC_RELEASE);
 		ksm_os_wake(start.ready);

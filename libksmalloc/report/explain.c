@@ -65,8 +65,10 @@ static bool explain_freed(const struct ksr_site *site, struct ksr_reasons *reaso
 static bool explain_advice(const struct ksr_site *site, struct ksr_reasons *reasons)
 {
 	if (site->flags & KSMALLOC_SITE_DENIED) {
-		say(reasons, "It is not offered to KSM: the filter or the policy denies it.");
-		return true;
+		say(reasons, site->memory.mergeable ?
+				     "It is denied to KSM, and marked as mergeable all the same (see doctor)." :
+				     "It is not offered to KSM: the filter or the policy denies it.");
+		return site->memory.mergeable == 0;
 	}
 	if (!(site->flags & KSMALLOC_SITE_ADVISED)) {
 		say(reasons, "It is not offered to KSM: advice is off, or it failed (see doctor).");

@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "render.h"
 
+#include "exclusion.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -479,6 +481,23 @@ static void render_machine(const struct ksr_report *report, struct ksr_emitter *
 		ksr_emitter_note(emitter, "%s", reasons.text[i]);
 }
 
+/* What is denied and may merge all the same is a broken promise, so everybody is told. */
+static void render_exclusion(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	struct ksr_exclusion exclusion;
+	char text[KSR_HUMAN_BYTES];
+	uint64_t leaking = 0;
+
+	for (size_t i = 0; i < report->process_count; i++)
+		if (ksr_exclusion_find(&report->processes[i], &exclusion) == 0)
+			leaking += exclusion.leaking;
+	if (!leaking)
+		return;
+	ksr_human_bytes(leaking, text);
+	ksr_emitter_note(emitter, "%s of denied or private blocks can merge all the same (see "
+				  "'ksmalloc doctor').", text);
+}
+
 static void render_notes(const struct ksr_report *report, const struct ksr_render_options *options,
 			 struct ksr_emitter *emitter)
 {
@@ -501,6 +520,7 @@ static void render_notes(const struct ksr_report *report, const struct ksr_rende
 				 report->unreadable == 1 ? "its process" : "their processes",
 				 report->unreadable == 1 ? "it" : "them");
 	render_counter_notes(report, emitter);
+	render_exclusion(report, emitter);
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
 				 report->rejected[i].why);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heap.h"
 
+#include "arena.h"
 #include "aside.h"
 #include "block.h"
+#include "denied.h"
 #include "fatal.h"
 #include "fork.h"
 #include "hint.h"
@@ -32,23 +34,6 @@
 /* Where a slow path was called from: it must not be inlined into another function. */
 #define HERE() (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)
 
-/*
- * jemalloc as it comes, but for realloc(p, 0), which frees as glibc's does. No
- * environment variable and no file of /etc reaches this jemalloc.
- */
-#define JE_CONF "zero_realloc:free,background_thread:false"
-
-extern const char *ksm_je_malloc_conf;
-const char *ksm_je_malloc_conf = JE_CONF;
-
-/*
- * In the shared layout nothing may depend on time: with a decay time of 0, freed memory is given
- * back by count (third_party/jemalloc/patches). Each part of the process has an arena, and
- * arena 0 is left to jemalloc itself, which takes memory from it when threads come and go.
- */
-#define JE_CONF_SHARED JE_CONF ",narenas:33,dirty_decay_ms:0,muzzy_decay_ms:0"
-static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
-
 enum start {
 	START_NONE,
 	START_RUNNING,	/* one thread is at it; its own large blocks are jemalloc's */
@@ -60,15 +45,19 @@ static bool has_fork_handlers; /* Synchronization: written at load. */
 static atomic_int opened;  /* the gate */
 static atomic_int started; /* what large blocks need. Synchronization: atomic. */
 
-static void set_threshold(uintptr_t threshold)
+/* Where small blocks of denied sites are kept out of a heap that merges, each call is asked for. */
+static void open_to_placed(void)
 {
-	__atomic_store_n(&ksm_gate.threshold, threshold, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_gate.place_from, ksm_options.threshold, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_gate.threshold, ksm_denied_is_on() ? 0 : ksm_options.threshold,
+			 __ATOMIC_RELAXED);
 }
 
 /* Without memory for more the jemalloc part alone is a complete malloc. */
 static void close_to_placed(void)
 {
-	set_threshold(UINTPTR_MAX);
+	__atomic_store_n(&ksm_gate.place_from, UINTPTR_MAX, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_gate.threshold, ksm_denied_is_on() ? 0 : UINTPTR_MAX, __ATOMIC_RELAXED);
 }
 
 /* All calls take the slow paths, which pass them on. */
@@ -88,19 +77,8 @@ static void announce(void)
 	ksm_warn("version %s, pid %d: blocks from %llu bytes on are placed by site, advise=%s%s",
 		 KSMALLOC_VERSION_STRING, (int)getpid(), (unsigned long long)ksm_options.threshold,
 		 ksm_options.advise == KSM_ADVISE_NONE ? "none" : ksm_hint_backend(),
-		 ksm_aside() || ksm_gate.threshold == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
+		 ksm_aside() || ksm_gate.place_from == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
 }
-
-void ksm_heap_bind_thread(uint32_t ordinal)
-{
-	unsigned int arena = 1 + ksm_layout_part(ordinal);
-
-	if (ksm_layout_is_shared() && !ksm_aside())
-		ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
-}
-
-/* Bytes that jemalloc has mapped. Synchronization: atomic. */
-static atomic_int_fast64_t mapped_bytes;
 
 /* What the segment's header says of addresses. */
 static void describe_layout(void)
@@ -114,7 +92,7 @@ static void describe_layout(void)
 	header->heap_bytes = heap.end - heap.begin;
 	header->mapping_base = mappings.begin;
 	header->mapping_bytes = mappings.end - mappings.begin;
-	ksm_stat_set(&header->stats.heap_mapped_bytes, (uint64_t)mapped_bytes);
+	ksm_stat_set(&header->stats.heap_mapped_bytes, ksm_arena_mapped_bytes());
 	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
 	ksm_mapping_publish();
 }
@@ -133,15 +111,15 @@ KSM_COLD static void init_process(void)
 	describe_layout();
 }
 
-/* jemalloc has not been called before. */
-KSM_COLD static void init_shared(void)
+/* Where jemalloc's memory and the program's lie, and what of it merges. jemalloc follows. */
+KSM_COLD static void init_addresses(void)
 {
-	if (ksm_aside())
-		return;
-	ksm_span_init(&ksm_je_malloc_conf);
+	if (ksm_layout_is_shared())
+		ksm_span_init(&ksm_je_malloc_conf);
 	ksm_region_init();
-	ksm_je_malloc_conf = JE_CONF_SHARED;
-	ksm_heap_bind_thread(0);
+	ksm_arena_init();
+	ksm_denied_init();
+	ksm_image_init();
 }
 
 void ksm_heap_init(char *const *environment)
@@ -155,9 +133,8 @@ void ksm_heap_init(char *const *environment)
 	ksm_layout_init(environment);
 	ksm_hint_init();
 	ksm_unwind_own_main_stack();
-	if (ksm_layout_is_shared())
-		init_shared();
 	if (!ksm_aside()) {
+		init_addresses();
 		init_process();
 		/* jemalloc registers its fork handlers at its first call, and must come before ours. */
 		ksm_je_free(ksm_je_malloc(1));
@@ -168,7 +145,7 @@ void ksm_heap_init(char *const *environment)
 	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
 		close_to_placed();
 	else
-		set_threshold(ksm_options.threshold);
+		open_to_placed();
 	if (ksm_options.verbose)
 		announce();
 	atomic_store(&opened, START_DONE);
@@ -254,17 +231,52 @@ static inline bool is_started(void)
 	return true;
 }
 
-/* A placed block, or NULL if it has to come from jemalloc. */
-static void *try_place(size_t size, size_t align, bool zero, enum ksm_placed_kind kind,
-		       uintptr_t caller, uintptr_t frame)
-{
-	struct ksm_site *site;
+/* Any alignment will do that malloc(3) promises. */
+#define ANY_ALIGNMENT 1
 
-	if (!is_started())
-		return NULL;
-	ksm_image_refresh();
-	site = ksm_site_current(caller, frame);
-	return site ? ksm_placed_alloc(site, size, align, zero, kind) : NULL;
+static void *from_jemalloc(size_t size, size_t alignment, bool zero)
+{
+	if (alignment != ANY_ALIGNMENT)
+		return ksm_je_aligned_alloc(alignment, size);
+	return zero ? ksm_je_calloc(1, size) : ksm_je_malloc(size);
+}
+
+/* A block that has no slot, of a site that may be NULL: then it is not known not to be denied. */
+static void *take_unplaced(const struct ksm_site *site, size_t size, size_t alignment, bool zero)
+{
+	if (ksm_denied_is_on() && (!site || site->denied))
+		return ksm_arena_alloc_kept_out(size, alignment, zero);
+	return from_jemalloc(size, alignment, zero);
+}
+
+static void *take_small(size_t size, size_t alignment, bool zero, uintptr_t caller, uintptr_t frame)
+{
+	if (ksm_denied_is_on() && (!is_started() || ksm_denied_call(caller, frame)))
+		return ksm_arena_alloc_kept_out(size, alignment, zero);
+	return from_jemalloc(size, alignment, zero);
+}
+
+/* A placed block, or one of jemalloc's if that cannot be had. */
+static void *take_large(size_t size, size_t alignment, bool zero, enum ksm_placed_kind kind,
+			uintptr_t caller, uintptr_t frame)
+{
+	struct ksm_site *site = NULL;
+	void *block = NULL;
+
+	if (is_started()) {
+		ksm_image_refresh();
+		site = ksm_site_current(caller, frame);
+		if (site)
+			block = ksm_placed_alloc(site, size, alignment, zero, kind);
+	}
+	return block ? block : take_unplaced(site, size, alignment, zero);
+}
+
+static void *take_any(size_t size, size_t alignment, bool zero, uintptr_t caller, uintptr_t frame)
+{
+	if (ksm_span_is_too_small(size))
+		return take_small(size, alignment, zero, caller, frame);
+	return take_large(size, alignment, zero, KSM_PLACED_USUAL, caller, frame);
 }
 
 /*
@@ -283,21 +295,22 @@ KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame
 	return ksm_likely(magazine) ? ksm_magazine_take(thread, *magazine, size) : NULL;
 }
 
+/* What every slow path does first. */
+static inline void init_if_need_be(void)
+{
+	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
+		ksm_heap_init(environ);
+}
+
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */
 KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame)
 {
-	void *block;
-
 	if (ksm_aside()) {
 		open_to_all();
 		return __interceptor_malloc(size);
 	}
-	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
-		ksm_heap_init(environ);
-	if (ksm_span_is_small(size))
-		return ksm_je_malloc(size);
-	block = try_place(size, KSM_PAGE, false, KSM_PLACED_USUAL, caller, frame);
-	return block ? block : ksm_je_malloc(size);
+	init_if_need_be();
+	return take_any(size, ANY_ALIGNMENT, false, caller, frame);
 }
 
 __attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
@@ -316,29 +329,21 @@ __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
 		open_to_all();
 		return __interceptor_calloc(count, size);
 	}
-	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
-		ksm_heap_init(environ);
-	if (__builtin_mul_overflow(count, size, &bytes) || ksm_span_is_small(bytes))
+	init_if_need_be();
+	if (__builtin_mul_overflow(count, size, &bytes))
 		return ksm_je_calloc(count, size);
 	block = take_again(bytes, HERE());
 	if (block)
 		return memset(block, 0, bytes);
-	block = try_place(bytes, KSM_PAGE, true, KSM_PLACED_USUAL, HERE());
-	return block ? block : ksm_je_calloc(count, size);
+	return take_any(bytes, ANY_ALIGNMENT, true, HERE());
 }
 
 __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t size)
 {
-	void *block;
-
 	if (ksm_aside())
 		return __interceptor_aligned_alloc(alignment, size);
-	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
-		ksm_heap_init(environ);
-	if (ksm_span_is_small(size))
-		return ksm_je_aligned_alloc(alignment, size);
-	block = try_place(size, alignment, false, KSM_PLACED_USUAL, HERE());
-	return block ? block : ksm_je_aligned_alloc(alignment, size);
+	init_if_need_be();
+	return take_any(size, alignment, false, HERE());
 }
 
 /* All but the usual case of a block that goes into the thread's magazine. */
@@ -402,7 +407,7 @@ static void *realloc_placed(void *block, size_t size)
 			errno = ENOMEM;
 		return move(block, old.usable, to, size);
 	}
-	if (!ksm_span_is_small(size)) {
+	if (!ksm_span_is_too_small(size)) {
 		if (ksm_placed_resize(block, size))
 			return block;
 		ksm_placed_count_move(old.site);
@@ -410,8 +415,35 @@ static void *realloc_placed(void *block, size_t size)
 		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
 	}
 	if (!to)
-		to = ksm_je_malloc(size);
+		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);
 	return move(block, old.usable, to, size);
+}
+
+/*
+ * Where denied sites are kept out of the heap: a block that was, stays so, and one that was not moves
+ * when a denied call writes its content anew. block is jemalloc's.
+ */
+KSM_COLD static void *realloc_asked(void *block, size_t size, uintptr_t caller, uintptr_t frame)
+{
+	bool is_kept_out = ksm_arena_keeps_out(block);
+	struct ksm_site *site;
+	void *to;
+
+	if (size == 0)
+		return ksm_je_realloc(block, 0);
+	if (is_kept_out && ksm_span_is_too_small(size))
+		return ksm_arena_realloc_kept_out(block, size);
+	if (!is_kept_out || !is_started()) {
+		if (ksm_span_is_too_small(size) && is_started() && !ksm_denied_call(caller, frame))
+			return ksm_je_realloc(block, size);
+		to = take_any(size, ANY_ALIGNMENT, false, caller, frame);
+	} else {
+		site = ksm_site_of_denied();
+		to = ksm_placed_alloc(site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
+		if (!to)
+			to = take_unplaced(site, size, ANY_ALIGNMENT, false);
+	}
+	return move(block, ksm_je_malloc_usable_size(block), to, size);
 }
 
 __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
@@ -421,11 +453,14 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 
 	if (ksm_aside())
 		return __interceptor_realloc(block, size);
-	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
-		ksm_heap_init(environ);
+	init_if_need_be();
 	if (ksm_span_holds(block))
 		return realloc_placed(block, size);
-	if (ksm_span_is_small(size) || !is_started())
+	if (!block)
+		return take_any(size, ANY_ALIGNMENT, false, HERE());
+	if (ksm_denied_is_on())
+		return realloc_asked(block, size, HERE());
+	if (ksm_span_is_too_small(size) || !is_started())
 		return ksm_je_realloc(block, size);
 	site = ksm_site_current(HERE());
 	if (!site)
@@ -433,31 +468,32 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 	to = ksm_placed_alloc(site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
 	if (!to)
 		return ksm_je_realloc(block, size);
-	return block ? move(block, ksm_je_malloc_usable_size(block), to, size) : to;
-}
-
-static void *jemalloc_or_aside(size_t size)
-{
-	return ksm_aside() ? __interceptor_malloc(size) : ksm_je_malloc(size);
+	return move(block, ksm_je_malloc_usable_size(block), to, size);
 }
 
 __attribute__((noinline)) void *ksm_heap_malloc_mergeable(size_t size)
 {
-	void *block = try_place(size, KSM_PAGE, false, KSM_PLACED_MERGEABLE, HERE());
-
-	return block ? block : jemalloc_or_aside(size);
+	if (ksm_aside())
+		return __interceptor_malloc(size);
+	return take_large(size, ANY_ALIGNMENT, false, KSM_PLACED_MERGEABLE, HERE());
 }
 
 __attribute__((noinline)) void *ksm_heap_malloc_private(size_t size)
 {
 	struct ksm_site *site;
-	void *block;
+	void *block = NULL;
 
-	if (!is_started())
-		return jemalloc_or_aside(size);
-	site = ksm_site_current(HERE());
-	block = site ? ksm_placed_alloc_private(site, size) : NULL;
-	return block ? block : jemalloc_or_aside(size);
+	if (ksm_aside())
+		return __interceptor_malloc(size);
+	if (is_started()) {
+		site = ksm_site_current(HERE());
+		block = site ? ksm_placed_alloc_private(site, size) : NULL;
+	}
+	if (block || !ksm_arena_merges())
+		return block ? block : ksm_je_malloc(size);
+	/* No memory is better than memory that merges. */
+	errno = ENOMEM;
+	return NULL;
 }
 
 size_t ksm_heap_usable_size(const void *block)
@@ -508,93 +544,4 @@ void ksm_heap_info(struct ksm_heap_info *info)
 		return;
 	info->placed_bytes = ksm_stat->header.stats.placed_live_bytes;
 	info->kept_bytes = ksm_stat->header.stats.kept_bytes;
-}
-
-/* --- what jemalloc calls ----------------------------------------------------------------- */
-
-void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
-int ksm_heap_munmap(void *addr, size_t length);
-int ksm_heap_madvise(void *addr, size_t length, int advice);
-void ksm_heap_map_for_arena(unsigned int arena);
-_Noreturn void ksm_heap_bad_pointer(const char *what);
-
-static void count_mapped(int64_t bytes)
-{
-	int64_t total = atomic_fetch_add_explicit(&mapped_bytes, bytes, memory_order_relaxed) + bytes;
-
-	if (ksm_stat)
-		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
-}
-
-/* Whose memory jemalloc maps next. Initial-exec: no allocation at the first access. */
-static __thread uint32_t mapping_arena __attribute__((tls_model("initial-exec")));
-
-void ksm_heap_map_for_arena(unsigned int arena)
-{
-	mapping_arena = arena;
-}
-
-/* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
-static void *map_in_region(size_t length, int prot, int flags)
-{
-	/* Arena 0 is jemalloc's own, the others follow in the order of the parts. */
-	uint32_t part = mapping_arena > 0 && mapping_arena <= KSM_PARTS ? mapping_arena - 1 :
-									  KSM_REGION_NO_PART;
-	uintptr_t at;
-
-	while ((at = ksm_region_next_heap(part, length)) != 0) {
-		int error = ksm_os_map_place((void *)at, length, prot, flags);
-
-		if (!error) {
-			ksm_region_introduce(KSM_REGION_HEAP, (void *)at, length);
-			return (void *)at;
-		}
-		if (error != -EEXIST)
-			break;
-		ksm_region_count_taken();
-	}
-	return MAP_FAILED;
-}
-
-void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
-{
-	int saved_errno = errno;
-	void *memory = MAP_FAILED;
-
-	if (ksm_layout_is_shared() && !addr)
-		memory = map_in_region(length, prot, flags);
-	if (memory == MAP_FAILED)
-		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
-	if (memory == MAP_FAILED)
-		return memory;
-	errno = saved_errno;
-	if (!(flags & MAP_FIXED))
-		count_mapped((int64_t)length);
-	return memory;
-}
-
-int ksm_heap_munmap(void *addr, size_t length)
-{
-	int saved_errno = errno;
-	int result = ksm_os_munmap_raw(addr, length);
-
-	if (result == 0)
-		count_mapped(-(int64_t)length);
-	errno = saved_errno;
-	return result;
-}
-
-int ksm_heap_madvise(void *addr, size_t length, int advice)
-{
-	int saved_errno = errno;
-	int result = ksm_os_madvise_raw(addr, length, advice);
-
-	if (result == 0)
-		errno = saved_errno;
-	return result;
-}
-
-void ksm_heap_bad_pointer(const char *what)
-{
-	ksm_fatal(what);
 }

@@ -35,12 +35,6 @@ bool ksm_heap_start(void);
 /* The same, but waits a while for another thread that is just at it. For explicit calls. */
 bool ksm_heap_start_wait(void);
 
-/*
- * Gives the current thread the arena of its part of the process in the shared layout. A new
- * thread does this before its creator goes on, since it takes jemalloc's own memory.
- */
-void ksm_heap_bind_thread(uint32_t ordinal);
-
 /* Removes what must not outlive the process. */
 void ksm_heap_fini(void);
 

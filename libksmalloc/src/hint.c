@@ -56,10 +56,25 @@ static void count_failure(int error)
 	ksm_stat_set(&stats->advise_errno, (uint64_t)-error);
 }
 
+/*
+ * True if the whole process is mergeable: it may have been when the program was executed, by its
+ * service manager's wish. Where the option says "none" that ends here, also for its children.
+ */
+static bool cover_process(void)
+{
+	bool is_covered = ksm_os_process_merges();
+
+	if (is_covered && ksm_options.advise == KSM_ADVISE_NONE)
+		return ksm_os_merge_process(false) != 0;
+	/* Where the kernel cannot do that, slots are advised one by one. */
+	if (!is_covered && ksm_options.advise == KSM_ADVISE_PROCESS)
+		return ksm_os_merge_process(true) == 0;
+	return is_covered;
+}
+
 void ksm_hint_init(void)
 {
-	/* Where the kernel cannot do that, slots are advised one by one. */
-	covers_process = ksm_options.advise == KSM_ADVISE_PROCESS && ksm_os_merge_process() == 0;
+	covers_process = cover_process();
 	/* The one call by which the kernel is asked: later a sandbox may forbid it. */
 	if (ksm_os_hint(NULL, 0, 0) == 0)
 		atomic_store(&backend, covers_process ? &hint_process_prctl : &hint_prctl);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image: the data segments of the program and its libraries, in the shared layout.
+ * image: the data segments of the program and its libraries.
  *
- * What it is: advice for their writable segments. Relocated pointers and tables
+ * What it is: advice for their writable segments in the shared layout. Relocated pointers and tables
  * fill them in the same way in every process of a group, since the files lie at
- * equal addresses.
+ * equal addresses. Where the filters deny them (label:data) and the process is mergeable as a
+ * whole, they are kept out of it.
  * What it is not: advice for code and constants, which the page cache shares.
  *
  * A library that dlopen(3) loads is seen at the next large block after it.
@@ -18,8 +19,14 @@
 #include "layout.h"
 #include "module.h"
 
-/* Advises the segments of all files that are loaded now. */
-KSM_COLD void ksm_image_advise(void);
+/* After the hints were set up. What is to be kept out is kept out at once. */
+KSM_COLD void ksm_image_init(void);
+
+/* Advises the segments of all files that are loaded now, or keeps them out. */
+KSM_COLD void ksm_image_introduce(void);
+
+/* True if one of both is to be done. Synchronization: written at load. */
+extern bool ksm_image_matters __attribute__((visibility("hidden")));
 
 /* The value of ksm_module_generation() when it was done last. Synchronization: relaxed atomic. */
 extern uint32_t ksm_image_generation __attribute__((visibility("hidden")));
@@ -27,10 +34,10 @@ extern uint32_t ksm_image_generation __attribute__((visibility("hidden")));
 /* Does so if files may have come since the last time. */
 KSM_INLINE void ksm_image_refresh(void)
 {
-	if (ksm_unlikely(ksm_layout_is_shared() &&
+	if (ksm_unlikely(ksm_image_matters &&
 			 __atomic_load_n(&ksm_image_generation, __ATOMIC_RELAXED) !=
 				 ksm_module_generation()))
-		ksm_image_advise();
+		ksm_image_introduce();
 }
 
 #endif

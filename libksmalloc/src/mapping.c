@@ -169,7 +169,8 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
 }
 
 /*
- * In the shared layout what merges is advised wherever it lies: a runtime that commits its heap
+ * In the shared layout what merges is advised wherever it lies (in the private one nothing is, but
+ * what the filters deny may have to be kept out): a runtime that commits its heap
  * piece by piece with MAP_FIXED replaces what was advised, and a private mapping of a file
  * gets pages of its own when it is written to.
  */
@@ -177,7 +178,7 @@ static void advise(void *addr, size_t length, int prot, int flags)
 {
 	const int kinds_apart = MAP_HUGETLB | MAP_GROWSDOWN | MAP_STACK;
 
-	if (!ksm_layout_is_shared() || (flags & MAP_TYPE) != MAP_PRIVATE || (flags & kinds_apart))
+	if ((flags & MAP_TYPE) != MAP_PRIVATE || (flags & kinds_apart))
 		return;
 	if ((flags & MAP_ANONYMOUS) || (prot & PROT_WRITE))
 		ksm_region_introduce(KSM_REGION_MAPPINGS, addr, ksm_align_up(length, KSM_PAGE));

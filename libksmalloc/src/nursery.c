@@ -49,12 +49,13 @@ void ksm_nursery_init(void)
 		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
 		nurseries[i].pool.part = ksm_layout_part(i);
 		nurseries[i].pool.advise = advise && i != DENIED;
+		nurseries[i].pool.is_exempt = ksm_hint_covers_process() && !policy.advise;
 		nurseries[i].pool.hint = ksm_hint_word(KSMALLOC_HINT_NURSERIES, policy.priority,
 						       KSMALLOC_STABILITY_UNKNOWN, true);
 	}
-	nurseries[DENIED].pool.is_private = true;
+	nurseries[DENIED].pool.is_exempt = true;
 	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
-	private_pool.pool.is_private = true;
+	private_pool.pool.is_exempt = true;
 }
 
 struct ksm_pool *ksm_nursery_of(const struct ksm_site *site)

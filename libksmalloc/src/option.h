@@ -40,7 +40,7 @@ enum ksm_option_type {
 	  "What is marked mergeable: all slots, narrowed by allow and deny; nothing; or the whole process")	\
 	X(allow, TEXT, 0, 0, 0, "patterns",							\
 	  "Advise only sites that match: function:GLOB, module:GLOB, label:GLOB, range:BUILDID:LO-HI") \
-	X(deny, TEXT, 0, 0, 0, "patterns", "Never advise sites that match; stronger than allow") \
+	X(deny, TEXT, 0, 0, 0, "patterns", "Keep sites that match out, small blocks too where the heap merges; stronger than allow") \
 	X(huge_pages, CHOICE, 0, 0, 1, "never|keep",						\
 	  "never: advised slots are marked MADV_NOHUGEPAGE, since huge pages do not merge")	\
 	X(names, FLAG, 0, 0, 1, "",								\

@@ -213,8 +213,14 @@ bool ksm_os_is_loaders_argument(void);
  */
 int ksm_os_execute_self(char *const *argv, char *const *environment);
 
-/* Makes all memory of the process mergeable, now and later (prctl(2), PR_SET_MEMORY_MERGE). */
-int ksm_os_merge_process(void);
+/*
+ * Makes all memory of the process mergeable, now, later and in what it executes, or ends that
+ * and undoes its merges (prctl(2), PR_SET_MEMORY_MERGE). 0 or -errno.
+ */
+int ksm_os_merge_process(bool merge);
+
+/* True if that is so (PR_GET_MEMORY_MERGE). */
+bool ksm_os_process_merges(void);
 
 /*
  * Calls visit for each mapping of the process, as /proc/self/maps has them. 0, or -errno if it

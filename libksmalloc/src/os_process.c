@@ -18,6 +18,7 @@
 
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
 #endif
 
 #define ASK_PERSONALITY 0xffffffffUL
@@ -150,9 +151,17 @@ int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argu
 	return 0;
 }
 
-int ksm_os_merge_process(void)
+int ksm_os_merge_process(bool merge)
 {
 	int saved_errno = errno;
 
-	return (int)ksm_os_result(prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0), saved_errno);
+	return (int)ksm_os_result(prctl(PR_SET_MEMORY_MERGE, merge, 0, 0, 0), saved_errno);
+}
+
+bool ksm_os_process_merges(void)
+{
+	int saved_errno = errno;
+
+	/* A kernel that has not the call fails. */
+	return ksm_os_result(prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0), saved_errno) == 1;
 }

@@ -8,6 +8,7 @@
 #include "placed.h"
 
 #include "block.h"
+#include "hint.h"
 #include "keep.h"
 #include "layout.h"
 #include "magazine.h"
@@ -94,15 +95,16 @@ static struct ksm_site_part *obtain_part_locked(struct ksm_site *site)
 /* Gives the site a pool of its own; false if there are too many or no memory. */
 KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part *part)
 {
+	bool is_instead = ksm_site_instead_of(site) == site;
 	struct ksm_pool *pool;
 
-	if (site->index != 0 && atomic_fetch_add(&placed_pools, 1) >= ksm_options.max_sites) {
+	if (!is_instead && atomic_fetch_add(&placed_pools, 1) >= ksm_options.max_sites) {
 		atomic_fetch_sub(&placed_pools, 1);
 		return false;
 	}
 	pool = ksm_meta_alloc(sizeof(*pool));
 	if (!pool) {
-		atomic_fetch_sub(&placed_pools, site->index != 0);
+		atomic_fetch_sub(&placed_pools, !is_instead);
 		return false;
 	}
 	pool->lock = &site->lock;
@@ -111,6 +113,7 @@ KSM_COLD static bool promote_locked(struct ksm_site *site, struct ksm_site_part 
 	pool->site = site->index;
 	pool->part = part->part;
 	pool->advise = site->advise;
+	pool->is_exempt = !site->advise && ksm_hint_covers_process();
 	ksm_sample_adopt_locked(site, pool);
 	ksm_keep_add_pool(pool);
 	__atomic_store_n(&part->pool, pool, __ATOMIC_RELEASE);
@@ -328,9 +331,10 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 		return alloc_nursery(site, magazine, size, align, zero);
 	case TO_OTHER:
 		ksm_stat_add(&ksm_stat->header.stats.sites_dropped_total, 1);
-		/* Site other itself is turned down only for want of memory. */
-		return site->index == 0 ? NULL :
-					  ksm_placed_alloc(ksm_site_at(0), size, align, zero, kind);
+		/* What takes the place of others is turned down only for want of memory. */
+		if (ksm_site_instead_of(site) == site)
+			return NULL;
+		return ksm_placed_alloc(ksm_site_instead_of(site), size, align, zero, kind);
 	case TO_JEMALLOC:
 		break;
 	}

@@ -64,6 +64,7 @@ static struct {
 	uint32_t count;
 	bool has_functions;
 	bool has_allow;
+	bool has_deny;
 	struct function_range *ranges[KSMALLOC_MAX_MODULES];
 	bool resolved[KSMALLOC_MAX_MODULES];
 } policy = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -203,6 +204,7 @@ static void parse_list(const char *list, const char *option, enum effect effect)
 				 list);
 		/* Also with a mistake: an allow list must not turn into "all" by it. */
 		policy.has_allow |= length && effect == ALLOW;
+		policy.has_deny |= length && effect == DENY;
 		list += length;
 		list += *list == ',';
 	}
@@ -225,6 +227,11 @@ void ksm_policy_init(void)
 bool ksm_policy_has_patterns(void)
 {
 	return policy.count > 0;
+}
+
+bool ksm_policy_has_denials(void)
+{
+	return policy.has_deny;
 }
 
 static void apply(const struct pattern *pattern, struct verdict *verdict)
@@ -303,6 +310,7 @@ static struct ksm_policy conclude(const struct verdict *verdict, uint64_t priori
 	return (struct ksm_policy){
 		.advise = (verdict->allowed || !policy.has_allow) && !verdict->denied &&
 			  ksm_options.advise != KSM_ADVISE_NONE,
+		.denied = verdict->denied,
 		.priority = verdict->priority ? verdict->priority->priority : (uint8_t)priority,
 	};
 }

@@ -32,8 +32,12 @@ bool ksm_policy_has_patterns(void);
 
 struct ksm_policy {
 	bool advise;
+	bool denied;		/* by a pattern of deny, not only for want of one of allow */
 	uint8_t priority;	/* of hints */
 };
+
+/* True if patterns of deny are among them. */
+bool ksm_policy_has_denials(void);
 
 /* What is to be done with a site with these frames. */
 struct ksm_policy ksm_policy_of_frames(const struct ksm_module_address *frames, uint32_t count);

@@ -19,6 +19,8 @@ static const enum ksmalloc_hint_region hints[KSM_REGIONS] = { KSMALLOC_HINT_HEAP
 static struct {
 	struct ksm_region_range all[KSM_REGIONS];
 	bool advise[KSM_REGIONS];
+	bool exempt[KSM_REGIONS];
+	bool merges[KSM_REGIONS];
 	uint64_t hint[KSM_REGIONS];
 	atomic_uint_fast64_t taken;
 	atomic_uintptr_t next[KSM_PARTS + 1]; /* of the region heap, relative to the part's begin */
@@ -26,22 +28,30 @@ static struct {
 
 void ksm_region_init(void)
 {
-	struct ksm_policy policy;
-	size_t length;
-	uintptr_t begin;
+	bool is_shared = ksm_layout_is_shared();
+	bool covers = ksm_hint_covers_process();
+	size_t length = 0;
+	uintptr_t begin = is_shared ? ksm_span_upper_half(&length) : 0;
 
-	if (!ksm_layout_is_shared())
+	if (!is_shared && !covers)
 		return;
-	begin = ksm_span_upper_half(&length);
 	for (uint32_t i = 0; i < KSM_REGIONS; i++) {
+		struct ksm_policy policy = ksm_policy_of_region(names[i] + strlen(NAME_PREFIX));
+
 		regions.all[i].begin = begin + i * (length / KSM_REGIONS);
 		regions.all[i].end = regions.all[i].begin + length / KSM_REGIONS;
-		policy = ksm_policy_of_region(names[i] + strlen(NAME_PREFIX));
-		regions.advise[i] = policy.advise;
+		regions.advise[i] = is_shared && policy.advise;
+		regions.exempt[i] = covers && !policy.advise;
+		regions.merges[i] = policy.advise;
 		/* Addresses are equal in the group. */
 		regions.hint[i] = ksm_hint_word(hints[i], policy.priority,
 						KSMALLOC_STABILITY_UNKNOWN, true);
 	}
+}
+
+bool ksm_region_merges(enum ksm_region region)
+{
+	return regions.merges[region];
 }
 
 struct ksm_region_range ksm_region_all(enum ksm_region region)
@@ -97,6 +107,15 @@ void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
 
 	if (regions.advise[region] && ksm_hint_advise(addr, length))
 		ksm_hint_set(addr, length, regions.hint[region]);
+	if (regions.exempt[region])
+		ksm_hint_exempt(addr, length);
 	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
 		ksm_hint_name(addr, length, names[region]);
+}
+
+void ksm_region_keep_out(void *addr, size_t length)
+{
+	if (ksm_hint_covers_process())
+		ksm_hint_exempt(addr, length);
+	ksm_hint_name(addr, length, NAME_PREFIX "kept-out");
 }

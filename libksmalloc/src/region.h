@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * region: the upper half of the span in the shared layout.
+ * region: jemalloc's memory and the program's mappings: where they lie, and whether they merge.
  *
- * What it is: its division into the region heap (jemalloc's memory) and the
- * region of mappings (the program's own), each cut into stretches for the parts
- * of the process; and memory for jemalloc from the first.
- * What it is not: used in the private layout, where the kernel chooses.
+ * What it is: the division of the span's upper half, in the shared layout, into the region heap
+ * (jemalloc's memory) and the region of mappings (the program's own), each cut into stretches
+ * for the parts of the process; and what the kernel is told of new memory there.
+ * What it is not: a choice of places in the private layout, where the kernel makes it. There it
+ * only keeps out what the filters deny in a process that is mergeable as a whole.
  *
  * Part 0, the first thread and all that share its number, has half of a region;
  * the others share the rest, and one more stretch is for what belongs to no part.
@@ -35,7 +36,7 @@ struct ksm_region_range {
 	uintptr_t end;
 };
 
-/* Divides the upper half. In the private layout all regions stay empty. */
+/* Divides the upper half. In the private layout all regions stay empty. The hints are set up. */
 void ksm_region_init(void);
 
 /* The whole of a region, and the stretch of one part of the process. */
@@ -49,10 +50,16 @@ uintptr_t ksm_region_next_heap(uint32_t part, size_t length);
 void ksm_region_count_taken(void);
 uint64_t ksm_region_taken(void);
 
+/* True if memory of the region is mergeable, because it is advised or the whole process is. */
+bool ksm_region_merges(enum ksm_region region);
+
 /*
- * Says of new memory what is to be said of the region's: advises it unless the filters
- * forbid that (label:heap, label:mappings), and names it if it lies in the region.
+ * Says of new memory what is to be said of the region's: advises it, or keeps it out if the
+ * filters say so (label:heap, label:mappings), and names it if it lies in the region.
  */
 void ksm_region_introduce(enum ksm_region region, void *addr, size_t length);
+
+/* Says of new memory that it does not merge, though its region may. */
+void ksm_region_keep_out(void *addr, size_t length);
 
 #endif

@@ -22,6 +22,8 @@
 
 #define ID_MASK ((UINT64_C(1) << 48) - 1)
 
+#define DENIED_ID (ID_MASK - 1)
+
 #define LABEL_BYTES	 64
 #define FEW_STACKS	 512 /* what the table of known stacks begins with; powers of two */
 #define MANY_STACKS	 16384
@@ -41,6 +43,7 @@ static struct {
 	pthread_mutex_t lock;		/* Protects count and ids. */
 	struct ksm_site *sites;		/* KSMALLOC_MAX_SITES of them */
 	uint32_t count;
+	struct ksm_site *denied;	/* in place of denied sites; NULL where nothing denies any */
 	uint16_t *ids;			/* open addressing by id: index + 1, 0 is empty */
 	_Atomic(struct known_stacks *) known;	/* replaced under the lock, read without */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -69,6 +72,7 @@ static void add_site_locked(uint16_t *entry, uint64_t id, struct ksmalloc_segmen
 	site->id = id;
 	site->index = table.count;
 	site->advise = policy.advise;
+	site->denied = policy.denied;
 	site->priority = policy.priority;
 	site->record = record;
 	record->id = id;
@@ -89,6 +93,19 @@ static struct known_stacks *make_known(uint32_t size)
 	return known;
 }
 
+static int add_site_of_denied(void)
+{
+	struct ksmalloc_segment_site *record = ksm_stat_prepare_site(table.count);
+
+	if (!record)
+		return -ENOMEM;
+	record->flags = KSMALLOC_SITE_OTHER;
+	table.denied = &table.sites[table.count];
+	add_site_locked(find_id_locked(DENIED_ID), DENIED_ID, record,
+			(struct ksm_policy){ .denied = true });
+	return 0;
+}
+
 int ksm_site_init(void)
 {
 	struct ksmalloc_segment_site *record = ksm_stat_prepare_site(0);
@@ -101,7 +118,17 @@ int ksm_site_init(void)
 	record->flags = KSMALLOC_SITE_OTHER;
 	add_site_locked(find_id_locked(ID_MASK), ID_MASK, record,
 			ksm_policy_of_label("other"));
-	return 0;
+	return ksm_policy_has_denials() ? add_site_of_denied() : 0;
+}
+
+struct ksm_site *ksm_site_instead_of(struct ksm_site *site)
+{
+	return site->denied ? table.denied : &table.sites[0];
+}
+
+struct ksm_site *ksm_site_of_denied(void)
+{
+	return table.denied;
 }
 
 /* Finds the site of an id or makes it with the given frames or label; site other if it cannot. */
@@ -112,7 +139,7 @@ static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *fra
 					   ksm_policy_of_frames(frames, count);
 	uint32_t label_string = label ? ksm_stat_add_string(label, strlen(label)) : 0;
 	struct ksmalloc_segment_site *record;
-	struct ksm_site *site = &table.sites[0];
+	struct ksm_site *site = policy.denied ? table.denied : &table.sites[0];
 	uint16_t *entry;
 
 	pthread_mutex_lock(&table.lock);

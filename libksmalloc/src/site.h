@@ -12,7 +12,8 @@
  * site for each depth. It is the same in every process that runs the same
  * files. A label's id is XXH3 over its name.
  *
- * Invariants: site 0 is "other". A site's index and address never change.
+ * Invariants: site 0 is "other"; where patterns deny sites, another one takes the place of denied
+ * ones that cannot have their own. A site's index and address never change.
  * Locking: the table's lock for new sites; each site's own lock for its counters
  * and state and, if it is placed, for its slots.
  * Failure: with a full table or without memory a block belongs to site other.
@@ -48,6 +49,7 @@ struct ksm_site {
 	uint64_t id;		/* Synchronization: constant. */
 	uint32_t index;		/* in the segment's table. Synchronization: constant. */
 	bool advise;		/* what the policy says. Synchronization: constant. */
+	bool denied;		/* by a pattern of deny. Synchronization: constant. */
 	uint8_t priority;	/* of its hints. Synchronization: constant. */
 	struct ksm_sample *sample;	/* NULL until it was sampled or settled, see sample.h */
 	struct ksm_site_part first;	/* part 0 */
@@ -77,6 +79,12 @@ KSM_READS_FRAMES struct ksm_magazine **ksm_site_recall(struct ksm_thread *thread
  * and the block must go to jemalloc.
  */
 struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame);
+
+/* What takes the place of a site that cannot have slots of its own: the site itself if it is one. */
+struct ksm_site *ksm_site_instead_of(struct ksm_site *site);
+
+/* What small blocks of denied sites belong to when they grow; only where there are such. */
+struct ksm_site *ksm_site_of_denied(void);
 
 /* The site of an index that a block was marked with. */
 struct ksm_site *ksm_site_at(uint32_t index);

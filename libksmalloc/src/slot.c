@@ -57,7 +57,7 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 	bool advised = pool->advise && ksm_hint_advise(addr, length);
 	bool hinted = advised && pool->hint && ksm_hint_set(addr, length, pool->hint) == 0;
 
-	if (pool->is_private || (!pool->advise && !pool->has_owners && ksm_hint_covers_process()))
+	if (pool->is_exempt)
 		ksm_hint_exempt(addr, length);
 	if (pool->has_owners && !advised)
 		ksm_hint_small_pages(addr, length);
@@ -65,7 +65,8 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
 	if (slot->record < 0) {
 		uint32_t flags = (advised ? KSMALLOC_SLOT_ADVISED : 0) |
-				 (pool->has_owners ? KSMALLOC_SLOT_NURSERY : 0);
+				 (pool->has_owners ? KSMALLOC_SLOT_NURSERY : 0) |
+				 (pool->is_exempt ? KSMALLOC_SLOT_EXEMPT : 0);
 
 		slot->record = ksm_stat_add_slot(slot->base, pool->site, flags);
 	}

@@ -51,7 +51,7 @@ struct ksm_pool {
 	uint64_t hint;		/* for its mappings if they are advised, 0 for none */
 	int64_t credit;		/* until its site is sampled, see sample.h */
 	bool advise;
-	bool is_private;	/* must not merge even if the whole process is mergeable */
+	bool is_exempt;		/* must not merge even if the whole process is mergeable */
 	bool has_owners;	/* blocks of many sites lie in it */
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
 	struct ksm_slot *first;

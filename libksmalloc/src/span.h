@@ -39,6 +39,7 @@ struct ksm_gate {
 	uintptr_t threshold;	/* blocks of this size on take the slow path */
 	uintptr_t low;		/* the half of the span that holds slots: [low, end) */
 	uintptr_t end;
+	uintptr_t place_from;	/* blocks of this size on may be placed: at least threshold */
 };
 
 extern struct ksm_gate ksm_gate __attribute__((visibility("hidden")));
@@ -77,6 +78,12 @@ KSM_INLINE bool ksm_span_holds(const void *p)
 KSM_INLINE bool ksm_span_is_small(size_t size)
 {
 	return size < __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
+}
+
+/* True if a block of size bytes is too small to be placed; it may take the slow path all the same. */
+KSM_INLINE bool ksm_span_is_too_small(size_t size)
+{
+	return size < __atomic_load_n(&ksm_gate.place_from, __ATOMIC_RELAXED);
 }
 
 /*

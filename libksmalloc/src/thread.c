@@ -67,10 +67,12 @@ struct ksm_thread *ksm_thread_create(void)
 	if (thread)
 		threads.free = thread->next_free;
 	pthread_mutex_unlock(&threads.lock);
-	if (thread)
-		ksm_recall_clear(&thread->recall);
-	else
+	if (!thread)
 		thread = make();
+	else
+		ksm_recall_clear(&thread->recall);
+	if (thread && thread->asked)
+		ksm_recall_clear(thread->asked);
 	if (!thread)
 		return NULL;
 	thread->capturing = false;

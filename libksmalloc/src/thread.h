@@ -54,6 +54,9 @@ struct ksm_thread {
 	struct ksm_thread *next_free;
 	struct ksm_recall recall;
 	struct ksm_capture capture;
+	/* The stacks of small blocks, where they are asked for (denied.h); NULL before the first. */
+	struct ksm_recall *asked;
+	uint32_t asked_generation; /* of the modules, when it was filled */
 };
 
 /*

@@ -54,6 +54,9 @@ void ksr_check_hints(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
 /* doctor_process.c: the processes that run under ksmalloc. */
 void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings);
 
+/* doctor_exclusion.c: what a process denies to KSM and is not kept out. */
+void ksr_check_exclusion(const struct ksr_process *process, struct ksr_findings *findings);
+
 /* doctor_symbols.c: code without names in reports, and the packages that have them. */
 void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report,
 		       struct ksr_findings *findings);

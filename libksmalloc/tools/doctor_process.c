@@ -148,6 +148,7 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 	for (size_t i = 0; i < report.process_count; i++) {
 		check_failures(&report.processes[i], findings);
 		check_maps(&report.processes[i], most, findings);
+		ksr_check_exclusion(&report.processes[i], findings);
 	}
 	for (size_t i = 0; i < report.rejected_count; i++)
 		ksr_find_why(findings, KSR_LEVEL_WARN,

@@ -237,7 +237,8 @@ struct ksmalloc_segment_tally {
 
 /* Flags of a slot. */
 #define KSMALLOC_SLOT_ADVISED	(1u << 0)
-#define KSMALLOC_SLOT_NURSERY	(1u << 1)	/* blocks of sites that have no slot of their own; never advised */
+#define KSMALLOC_SLOT_NURSERY	(1u << 1)	/* blocks of sites that have no slot of their own */
+#define KSMALLOC_SLOT_EXEMPT	(1u << 2)	/* must not merge, though the process may be mergeable as a whole */
 
 struct ksmalloc_segment_slot {
 	uint64_t base;

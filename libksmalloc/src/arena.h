@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * arena: the arenas of jemalloc, and the memory that they are given.
+ *
+ * What it is: how jemalloc is set up, which arena a thread uses, and the calls by which jemalloc
+ * asks for memory: in the shared layout it lies in the region heap. And the
+ * *kept out* arenas: memory for blocks that must not merge in a process whose heap does.
+ * What it is not: the decision which blocks those are; heap and denied know.
+ *
+ * Kept out: their memory is exempted when it is mapped, and what is freed there may be given to
+ * any caller, never the other way round: such a block always comes from its arena.
+ * There is one for each part of the process, made by its first thread.
+ *
+ * Locking: none of ours. jemalloc calls back with its own locks held; only atomics are
+ * touched there, and the thread's own variables.
+ * Failure: NULL with errno ENOMEM.
+ */
+#ifndef KSM_ARENA_H
+#define KSM_ARENA_H
+
+#include "base.h"
+
+/* Before jemalloc's first call: sets it up for the layout of the process. */
+KSM_COLD void ksm_arena_init(void);
+
+/* True if jemalloc's memory is mergeable in this process, but for kept out arenas. */
+bool ksm_arena_merges(void);
+
+/*
+ * Gives the current thread the arena of its part of the process in the shared layout. A new
+ * thread does this before its creator goes on, since it takes jemalloc's own memory.
+ */
+void ksm_arena_bind_thread(uint32_t ordinal);
+
+/* Bytes that jemalloc has mapped. */
+uint64_t ksm_arena_mapped_bytes(void);
+
+/* A block in the kept out arena of the thread's part; the heap merges. alignment is a power of two. */
+void *ksm_arena_alloc_kept_out(size_t size, size_t alignment, bool zero);
+
+/* realloc(3) of a block that lies in a kept out arena: it stays there. size is not 0. */
+void *ksm_arena_realloc_kept_out(void *block, size_t size);
+
+/* True if jemalloc's block lies in a kept out arena. */
+bool ksm_arena_keeps_out(const void *block);
+
+#endif

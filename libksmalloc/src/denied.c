@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "denied.h"
+
+#include "arena.h"
+#include "meta.h"
+#include "policy.h"
+#include "site.h"
+#include "thread.h"
+
+bool ksm_denied_on;
+
+/* What is recalled of a stack is one of two addresses. */
+static char is_denied, is_not_denied;
+
+void ksm_denied_init(void)
+{
+	ksm_denied_on = ksm_arena_merges() && ksm_policy_has_denials();
+}
+
+/* True if a frame of the stack is denied; it ends where files end, as a site does. */
+static bool judge(struct ksm_capture *capture)
+{
+	uint32_t resolved = 0;
+
+	while (resolved < capture->stack.count &&
+	       ksm_module_resolve(capture->stack.frames[resolved], &capture->frames[resolved]) == 0)
+		resolved++;
+	return ksm_policy_of_frames(capture->frames, resolved).denied;
+}
+
+KSM_COLD static bool walk(struct ksm_thread *thread, uintptr_t caller, uintptr_t frame)
+{
+	struct ksm_capture *capture = &thread->capture;
+	uint32_t generation = ksm_module_generation();
+	bool denied;
+
+	thread->capturing = true;
+	ksm_thread_settle(thread);
+	if (!thread->asked)
+		thread->asked = ksm_meta_alloc(sizeof(*thread->asked));
+	if (thread->asked && thread->asked_generation != generation)
+		ksm_recall_clear(thread->asked);
+	thread->asked_generation = generation;
+	ksm_unwind_capture(&capture->stack, &capture->room, caller, frame);
+	denied = judge(capture);
+	if (thread->asked)
+		ksm_recall_add(thread->asked, &capture->stack,
+			       denied ? &is_denied : &is_not_denied);
+	thread->capturing = false;
+	ksm_thread_settle(thread);
+	return denied;
+}
+
+bool ksm_denied_call(uintptr_t caller, uintptr_t frame)
+{
+	struct ksm_thread *thread = ksm_thread_self ? ksm_thread_self : ksm_thread_create();
+	const void *known = NULL;
+
+	if (ksm_unlikely(!thread) || ksm_unlikely(thread->capturing))
+		return true;
+	if (thread->labels)
+		return thread->label_sites[ksm_min(thread->labels, KSM_LABEL_DEPTH) - 1]->denied;
+	if (ksm_likely(thread->asked) && thread->asked_generation == ksm_module_generation())
+		known = ksm_recall_find(thread->asked, caller, frame);
+	return known ? known == &is_denied : walk(thread, caller, frame);
+}
