@@ -412,7 +412,10 @@ static void *realloc_placed(void *block, size_t size)
 			return block;
 		ksm_placed_count_move(old.site);
 		/* The block stays its site's: it is the same data, only longer. */
-		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
+		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false,
+				      size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
+		if (to && size > old.usable && ksm_placed_carry(block, to))
+			return to;
 	}
 	if (!to)
 		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);

@@ -6,36 +6,49 @@
 
 #include <string.h>
 
-static bool take_in_slot(struct ksm_slot *slot, struct ksm_place *place, size_t size,
-			 uint32_t align, uint16_t owner)
+static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wish, uint32_t room,
+			 struct ksm_place *place)
 {
+	uint64_t pages = place->pages * (1 + (uint64_t)room);
 	int64_t page;
 
-	if (slot->runs.capacity - slot->runs.used_pages < place->pages)
+	if (slot->runs.capacity - slot->runs.used_pages < pages)
 		return false;
-	page = ksm_runs_find(&slot->runs, place->pages, align);
+	page = ksm_runs_find(&slot->runs, (uint32_t)pages,
+			     (uint32_t)ksm_max(wish->align >> KSM_PAGE_SHIFT, 1));
 	if (page < 0 || ksm_slot_reserve(slot, (uint32_t)page + place->pages) != 0)
 		return false;
-	if (ksm_runs_take(&slot->runs, (uint32_t)page, place->pages, size, owner, &place->kept) != 0)
+	if (ksm_runs_take(&slot->runs, (uint32_t)page, place->pages, wish->size, wish->owner,
+			  &place->kept) != 0)
 		return false;
 	place->slot = slot;
 	place->page = (uint32_t)page;
 	return true;
 }
 
-bool ksm_place_take_locked(struct ksm_pool *pool, size_t size, size_t align, uint16_t owner,
+/* In the first slot of the pool that has the room; NULL if none has. */
+static struct ksm_slot *take_in_pool(struct ksm_pool *pool, const struct ksm_place_wish *wish,
+				     uint32_t room, struct ksm_place *place)
+{
+	struct ksm_slot *slot = pool->first;
+
+	while (slot && !take_in_slot(slot, wish, room, place))
+		slot = slot->next;
+	return slot;
+}
+
+bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *wish,
 			   struct ksm_place *place)
 {
-	uint32_t align_pages = (uint32_t)ksm_max(align >> KSM_PAGE_SHIFT, 1);
-	struct ksm_slot *slot;
+	struct ksm_slot *slot = NULL;
 
-	place->pages = (uint32_t)(ksm_align_up(ksm_max(size, 1), KSM_PAGE) >> KSM_PAGE_SHIFT);
-	for (slot = pool->first; slot; slot = slot->next) {
-		if (take_in_slot(slot, place, size, align_pages, owner))
-			break;
-	}
-	if (!slot && (ksm_slot_create(pool, &slot) != 0 ||
-		      !take_in_slot(slot, place, size, align_pages, owner)))
+	place->pages = (uint32_t)(ksm_align_up(ksm_max(wish->size, 1), KSM_PAGE) >> KSM_PAGE_SHIFT);
+	for (uint32_t room = wish->room; room > 0 && !slot; room /= 2)
+		slot = take_in_pool(pool, wish, room, place);
+	if (!slot)
+		slot = take_in_pool(pool, wish, 0, place);
+	if (!slot &&
+	    (ksm_slot_create(pool, &slot) != 0 || !take_in_slot(slot, wish, 0, place)))
 		return false;
 	ksm_keep_taken(slot, place->page, place->pages, place->kept);
 	return true;

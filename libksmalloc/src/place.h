@@ -22,8 +22,19 @@ struct ksm_place {
 	uint32_t kept;	/* of its pages that may hold old bytes */
 };
 
-/* Takes room for size bytes (0 is taken for 1), aligned to align, for a block of the owner. */
-bool ksm_place_take_locked(struct ksm_pool *pool, size_t size, size_t align, uint16_t owner,
+/* What is asked of a place. */
+struct ksm_place_wish {
+	size_t size;	/* 0 is taken for 1 */
+	size_t align;
+	uint16_t owner;
+	/*
+	 * A block that grows step by step wants free pages behind it, this many times its own, so
+	 * that it is rarely copied. They are not taken, and where there are none it does without.
+	 */
+	uint32_t room;
+};
+
+bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *wish,
 			   struct ksm_place *place);
 
 /*

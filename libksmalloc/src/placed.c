@@ -189,11 +189,12 @@ static void *take_again(struct ksm_magazine *magazine, size_t size)
 static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t size, size_t align,
 			  bool zero, uint32_t *pages)
 {
+	const struct ksm_place_wish wish = { size, align, (uint16_t)site->index, 0 };
 	struct ksm_place place;
 	bool taken;
 
 	pthread_mutex_lock(pool->lock);
-	taken = ksm_place_take_locked(pool, size, align, (uint16_t)site->index, &place);
+	taken = ksm_place_take_locked(pool, &wish, &place);
 	pthread_mutex_unlock(pool->lock);
 	*pages = place.pages;
 	return taken ? ksm_place_clear(&place, size, zero) : NULL;
@@ -266,9 +267,15 @@ KSM_COLD static enum decision decide(struct ksm_site *site, struct ksm_magazine 
 	return part ? decision : TO_JEMALLOC;
 }
 
+/* Copies cost little below this size; of what grows step by step above it, one in eight is copied. */
+#define LARGE_TO_COPY KSM_MIB
+#define ROOM_TO_GROW  8
+
 static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, size_t size,
-			size_t align, bool zero)
+			size_t align, bool zero, enum ksm_placed_kind kind)
 {
+	bool grows = kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY;
+	const struct ksm_place_wish wish = { size, align, 0, grows ? ROOM_TO_GROW : 0 };
 	struct ksm_place place;
 	struct ksm_pool *pool;
 	bool sample = false;
@@ -276,7 +283,7 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 
 	pthread_mutex_lock(&site->lock);
 	pool = find_part_locked(site, ksm_layout_part(ksm_thread_ordinal()))->pool;
-	taken = ksm_place_take_locked(pool, size, align, 0, &place);
+	taken = ksm_place_take_locked(pool, &wish, &place);
 	if (taken) {
 		count_alloc_locked(site, magazine, size);
 		ksm_stat_add_locked(&site->record->stats.placed_bytes,
@@ -326,7 +333,7 @@ void *ksm_placed_alloc(struct ksm_site *site, size_t size, size_t align, bool ze
 		decision = decide(site, magazine, size, kind);
 	switch (decision) {
 	case TO_SLOT:
-		return alloc_slot(site, magazine, size, align, zero);
+		return alloc_slot(site, magazine, size, align, zero, kind);
 	case TO_NURSERY:
 		return alloc_nursery(site, magazine, size, align, zero);
 	case TO_OTHER:
@@ -373,11 +380,11 @@ KSM_COLD static void release_altered_locked(const struct ksm_block *found)
 	}
 	ksm_runs_release(&slot->runs, found->page);
 	ksm_runs_clean(&slot->runs, found->page, found->pages);
-	ksm_keep_renewed(slot->pool, found->pages);
+	ksm_keep_renewed(slot, found->page, found->pages);
 }
 
-/* Gives the block to its pool at once. */
-static void release(const struct ksm_block *found)
+/* Gives the block to its pool at once. is_empty: its pages were carried away, others took their place. */
+static void release(const struct ksm_block *found, bool is_empty)
 {
 	struct ksm_pool *pool = found->slot->pool;
 	struct ksm_site *site = ksm_site_at(found->site);
@@ -387,7 +394,12 @@ static void release(const struct ksm_block *found)
 		release_altered_locked(found);
 	} else {
 		ksm_runs_release(&found->slot->runs, found->page);
-		ksm_keep_freed(pool, found->pages);
+		if (is_empty) {
+			ksm_runs_clean(&found->slot->runs, found->page, found->pages);
+			ksm_keep_renewed(found->slot, found->page, found->pages);
+		} else {
+			ksm_keep_freed(pool, found->pages);
+		}
 	}
 	if (!pool->has_owners) {
 		count_free_locked(site, found->bytes);
@@ -419,7 +431,36 @@ void ksm_placed_free(void *block)
 	    ksm_magazine_make_room(thread, magazine, found.pages))
 		ksm_magazine_put_run(thread, magazine, block, found.entry, found.value);
 	else
-		release(&found);
+		release(&found, false);
+}
+
+/*
+ * Carrying the pages of a large block costs less than copying it, but splits mappings: so many
+ * times in a process.
+ */
+#define LEAST_TO_CARRY KSM_MIB
+#define MOST_CARRIED   256
+
+static atomic_uint carried;
+
+bool ksm_placed_carry(void *from, void *to)
+{
+	struct ksm_block old, new;
+	size_t length;
+
+	ksm_block_find(ksm_block_slot(from), from, &old);
+	ksm_block_find(ksm_block_slot(to), to, &new);
+	length = (size_t)old.pages << KSM_PAGE_SHIFT;
+	if (length < LEAST_TO_CARRY || new.pages < old.pages ||
+	    ksm_slot_is_altered(old.slot, old.page, old.pages) ||
+	    ksm_slot_is_altered(new.slot, new.page, old.pages) ||
+	    atomic_load_explicit(&carried, memory_order_relaxed) >= MOST_CARRIED)
+		return false;
+	atomic_fetch_add_explicit(&carried, 1, memory_order_relaxed);
+	if (ksm_os_carry(from, length, to) != 0)
+		return false;
+	release(&old, true);
+	return true;
 }
 
 /* --- resizing ---------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@
 
 enum ksm_placed_kind {
 	KSM_PLACED_USUAL,
+	KSM_PLACED_GROWN,	/* it was shorter elsewhere: it is likely to grow again */
 	KSM_PLACED_MERGEABLE,	/* the program asked for it: the site is placed at once */
 };
 
@@ -48,6 +49,12 @@ void *ksm_placed_alloc_private(struct ksm_site *site, size_t size);
 
 /* Frees a block that ksm_span_holds(). */
 void ksm_placed_free(void *block);
+
+/*
+ * Carries the pages of a block to a longer one and frees it. False, and nothing is changed, where
+ * copying is better or the kernel refuses. Both are held by the span.
+ */
+bool ksm_placed_carry(void *from, void *to);
 
 /*
  * Makes the block size bytes long in its place. Returns true if it did; false
