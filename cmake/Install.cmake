@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # cmake --install: the library, its headers, what pkg-config and find_package need, the
-# command and the manual pages.
+# command and the manual pages. All of it may be installed with --prefix, and moved later: nothing
+# that is installed holds the prefix.
 include(CMakePackageConfigHelpers)
+# With --component ksmalloc the same is installed, and the list of files for `uninstall` is left alone.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME ksmalloc)
 
 if(TARGET ksmalloc)
   install(TARGETS ksmalloc EXPORT ksmalloc-targets
@@ -18,6 +21,13 @@ if(TARGET ksmalloc)
   install(FILES ${CMAKE_BINARY_DIR}/ksmalloc-config.cmake
     ${CMAKE_BINARY_DIR}/ksmalloc-config-version.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ksmalloc)
+  # GNUInstallDirs allows absolute folders, too.
+  foreach(kind LIBDIR INCLUDEDIR)
+    string(TOLOWER ksmalloc_${kind} name)
+    file(RELATIVE_PATH ${name} ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_${kind}})
+  endforeach()
+  file(RELATIVE_PATH ksmalloc_prefix_from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" ksmalloc_prefix_from_pc ${ksmalloc_prefix_from_pc})
   configure_file(${CMAKE_CURRENT_LIST_DIR}/ksmalloc.pc.in ${CMAKE_BINARY_DIR}/ksmalloc.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/ksmalloc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
@@ -35,3 +45,10 @@ foreach(page IN LISTS ksmalloc_pages)
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/docs/shared-layout.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(TARGET ksmalloc)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/after-install.cmake.in ${CMAKE_BINARY_DIR}/after-install.cmake @ONLY)
+  install(SCRIPT ${CMAKE_BINARY_DIR}/after-install.cmake)
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/uninstall.cmake.in ${CMAKE_BINARY_DIR}/uninstall.cmake @ONLY)
+add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${CMAKE_BINARY_DIR}/uninstall.cmake VERBATIM)

@@ -8,6 +8,7 @@
  * aligned ones by the addresses of their names) go through those that it knows,
  * so that a block is never made by one allocator and freed by the other.
  */
+#include "alias.h"
 #include "heap.h"
 #include "os.h"
 
@@ -167,30 +168,19 @@ KSM_EXPORT int malloc_trim(size_t pad)
 	return ksm_heap_trim();
 }
 
-KSM_EXPORT struct mallinfo2 mallinfo2(void)
-{
-	struct mallinfo2 info = { 0 };
-	struct ksm_heap_info heap;
-
-	ksm_heap_info(&heap);
-	info.arena = heap.small_mapped;
-	info.uordblks = heap.small_allocated;
-	info.fordblks = heap.small_mapped - ksm_min(heap.small_allocated, heap.small_mapped);
-	info.hblkhd = heap.placed_bytes;
-	info.keepcost = heap.kept_bytes;
-	return info;
-}
-
-/* The older form has int fields; glibc's wraps around, this one stays at the largest int. */
-KSM_EXPORT struct mallinfo mallinfo(void)
-{
-	struct mallinfo2 wide = mallinfo2();
-	struct mallinfo info = { 0 };
-
-	info.arena = (int)ksm_min(wide.arena, INT32_MAX);
-	info.uordblks = (int)ksm_min(wide.uordblks, INT32_MAX);
-	info.fordblks = (int)ksm_min(wide.fordblks, INT32_MAX);
-	info.hblkhd = (int)ksm_min(wide.hblkhd, INT32_MAX);
-	info.keepcost = (int)ksm_min(wide.keepcost, INT32_MAX);
-	return info;
-}
+/*
+ * The other names of the same functions. Programs and libraries that wrap malloc call libc's by
+ * these, and pair them with free: one that stayed libc's would hand out blocks that are not ours.
+ * __libc_mallinfo and __libc_mallopt are beside what they name, in info.c. glibc 2.26 took cfree out of
+ * its headers, and still has it for programs that were linked before.
+ */
+KSM_ALIAS(__libc_malloc, malloc);
+KSM_ALIAS(__libc_free, free);
+KSM_ALIAS(cfree, free);
+KSM_ALIAS(__libc_calloc, calloc);
+KSM_ALIAS(__libc_realloc, realloc);
+KSM_ALIAS(__libc_reallocarray, reallocarray);
+KSM_ALIAS(__libc_memalign, memalign);
+KSM_ALIAS(__libc_valloc, valloc);
+KSM_ALIAS(__libc_pvalloc, pvalloc);
+KSM_ALIAS(__posix_memalign, posix_memalign);

@@ -7,27 +7,20 @@
 # Whoever links them provides the functions that README.md lists. xxHash is used as a
 # header (libxxhash-dev) and needs no target.
 
-set(ksm_third_party_command ${CMAKE_CURRENT_LIST_DIR}/build --quiet)
-
 # The compiler of the environment (CC or cc) and not CMake's: builds with sanitizers or a
 # second compiler share one result, and the numbers of bench/ do not depend on it.
-foreach(ksm_third_party_step IN ITEMS build prefix)
-  if(ksm_third_party_step STREQUAL "prefix")
-    list(APPEND ksm_third_party_command --print-prefix)
-  endif()
-  execute_process(
-    COMMAND ${ksm_third_party_command}
-    RESULT_VARIABLE ksm_third_party_result
-    OUTPUT_VARIABLE KSM_THIRD_PARTY_PREFIX
-    ERROR_VARIABLE ksm_third_party_error
-    OUTPUT_STRIP_TRAILING_WHITESPACE
-    ERROR_STRIP_TRAILING_WHITESPACE)
-  if(NOT ksm_third_party_result EQUAL 0)
-    message(FATAL_ERROR "${ksm_third_party_error}")
-  elseif(ksm_third_party_error)
-    message(WARNING "${ksm_third_party_error}")
-  endif()
-endforeach()
+# What it says goes straight to the terminal, since it takes minutes the first time.
+execute_process(
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/build
+  RESULT_VARIABLE ksm_third_party_result)
+if(NOT ksm_third_party_result EQUAL 0)
+  message(FATAL_ERROR "jemalloc and libunwind could not be built, see the line of third_party/build above")
+endif()
+execute_process(
+  COMMAND ${CMAKE_CURRENT_LIST_DIR}/build --print-prefix
+  OUTPUT_VARIABLE KSM_THIRD_PARTY_PREFIX
+  OUTPUT_STRIP_TRAILING_WHITESPACE
+  COMMAND_ERROR_IS_FATAL ANY)
 
 foreach(ksm_third_party_name IN ITEMS jemalloc unwind)
   if(NOT TARGET ksm::${ksm_third_party_name})

@@ -157,7 +157,7 @@ class Allocators:
             self.paths[name] = path
         elif name == "ksmalloc":
             self.find_file(name, self.build / "libksmalloc.so",
-                           "run cmake --preset release && cmake --build --preset release")
+                           "run cmake --preset dev && cmake --build --preset dev")
         elif name in LIBRARIES:
             soname, package = LIBRARIES[name]
             folders = [pathlib.Path("/usr/lib", f"{platform.machine()}-linux-gnu"),
@@ -209,8 +209,8 @@ class Benchmark:
                                       f"{rounds or 'by case'})")
         self.parser.add_argument("--allocators", default=",".join(allocators), metavar="A,B",
                                  help="which to compare (default %(default)s)")
-        self.parser.add_argument("--build", default=str(ROOT / "build" / "release"), metavar="DIR",
-                                 help="the build folder (default build/release)")
+        self.parser.add_argument("--build", default=str(ROOT / "build" / "dev"), metavar="DIR",
+                                 help="the build folder (default build/dev)")
         self.parser.set_defaults(library=[])
         if allocators is ALLOCATORS:  # The others have cases of their own, and `ksmalloc run`.
             self.parser.add_argument("--library", metavar="[NAME=]PATH", action="append",
@@ -237,14 +237,14 @@ class Benchmark:
         """A program built from bench/src."""
         path = self.allocators.build / "bench" / name
         if not path.exists():
-            fail(f"{path} is missing: run cmake --preset release && cmake --build --preset release")
+            fail(f"{path} is missing: run cmake --preset dev && cmake --build --preset dev")
         return str(path)
 
     def tool(self):
         """The ksmalloc command of the build."""
         path = self.allocators.build / "ksmalloc"
         if not path.exists():
-            fail(f"{path} is missing: run cmake --preset release && cmake --build --preset release")
+            fail(f"{path} is missing: run cmake --preset dev && cmake --build --preset dev")
         return str(path)
 
     def turns(self, names=None):

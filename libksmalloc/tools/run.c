@@ -260,9 +260,9 @@ static char *find_library(const char *given)
 {
 	static const char *const places[] = {
 		"libksmalloc.so",
+		KSMALLOC_LIBDIR "/libksmalloc.so",
 		"../lib/libksmalloc.so",
 		"../lib64/libksmalloc.so",
-		KSMALLOC_LIBDIR "/libksmalloc.so",
 	};
 	char self[PATH_MAX];
 	ssize_t length;
@@ -279,11 +279,7 @@ static char *find_library(const char *given)
 		char path[2 * PATH_MAX];
 		char *found;
 
-		if (places[i][0] == '/')
-			snprintf(path, sizeof(path), "%s", places[i]);
-		else
-			snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self,
-				 places[i]);
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, places[i]);
 		found = realpath(path, NULL);
 		if (found)
 			return found;

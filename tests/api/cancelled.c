@@ -67,6 +67,17 @@ static void other_calls(void)
 	malloc_trim(0);
 }
 
+/* Opened by main: fopen is a cancellation point. */
+static FILE *stream;
+
+/* What writes: to a stream of the program's, and to standard error. */
+static void tell(void)
+{
+	CHECK(mallinfo2().arena > 0);
+	CHECK(malloc_info(0, stream) == 0);
+	malloc_stats();
+}
+
 static void map(void)
 {
 	for (int i = 0; i < COUNT; i++) {
@@ -119,6 +130,8 @@ static void act(void)
 		grow();
 	else if (is("others"))
 		other_calls();
+	else if (is("tell"))
+		tell();
 	else if (is("map"))
 		map();
 	else if (is("create"))
@@ -148,6 +161,8 @@ int main(int argc, char **argv)
 
 	CHECK(argc > 1);
 	what = argv[1];
+	stream = fopen("/dev/null", "we");
+	CHECK(stream && setvbuf(stream, NULL, _IONBF, 0) == 0);
 	/* A hang is what is looked for. */
 	alarm(60);
 	/* First in a process that has placed nothing, then once more where everything is set up. */

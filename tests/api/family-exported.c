@@ -10,6 +10,7 @@ int main(void)
 					     "free_sized", "free_aligned_sized", "aligned_alloc",
 					     "posix_memalign", "memalign", "valloc", "pvalloc",
 					     "malloc_usable_size", "malloc_trim", "mallinfo", "mallinfo2",
+					     "malloc_info", "malloc_stats", "mallopt",
 					     "ksmalloc_malloc", "ksmalloc_version" };
 
 	for (size_t i = 0; i < TEST_COUNT_OF(names); i++) {
