@@ -5,6 +5,7 @@
 #include "layout.h"
 #include "meta.h"
 #include "option.h"
+#include "returned.h"
 #include "sample.h"
 
 /* Runs that go from one thread to another, or to the pool, at once. */
@@ -114,6 +115,8 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 	magazine->site = site;
 	magazine->held.count = 0;
 	magazine->evicted = false;
+	magazine->limit = KSM_STOCK_RUNS;
+	magazine->calls_when_given = 0;
 	magazine->high_water = 0;
 	settle_at(magazine, home);
 	__atomic_store_n(&magazine->tally->site, site->index, __ATOMIC_RELAXED);
@@ -139,44 +142,10 @@ void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *magazine,
 	settle_at(magazine, home);
 }
 
-/* --- sets of runs ------------------------------------------------------------------------ */
-
-void ksm_magazine_close_gap(struct ksm_magazine_runs *held, uint32_t index)
-{
-	uint32_t behind = held->count - index;
-
-	memmove(&held->values[index], &held->values[index + 1], behind * sizeof(held->values[0]));
-	memmove(&held->runs[index], &held->runs[index + 1], behind * sizeof(held->runs[0]));
-}
-
-static uint32_t pages_of(const struct ksm_magazine_runs *held, uint32_t count)
-{
-	uint32_t pages = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		pages += ksm_run_pages(held->values[i]);
-	return pages;
-}
-
-/* Takes the oldest runs out. */
-static void drop_oldest(struct ksm_magazine_runs *held, uint32_t count)
-{
-	held->count -= count;
-	memmove(held->values, held->values + count, held->count * sizeof(held->values[0]));
-	memmove(held->runs, held->runs + count, held->count * sizeof(held->runs[0]));
-}
-
-/* Adds the oldest runs of another set; there is room for them. */
-static void append_oldest(struct ksm_magazine_runs *held, const struct ksm_magazine_runs *from,
-			  uint32_t count)
-{
-	memcpy(held->values + held->count, from->values, count * sizeof(held->values[0]));
-	memcpy(held->runs + held->count, from->runs, count * sizeof(held->runs[0]));
-	held->count += count;
-}
+/* --- pools ------------------------------------------------------------------------------ */
 
 /* Gives the oldest runs to the pool, whose lock is held; returns their pages. */
-static uint32_t release_locked(struct ksm_pool *pool, const struct ksm_magazine_runs *held,
+static uint32_t release_locked(struct ksm_pool *pool, const struct ksm_stock *held,
 			       uint32_t count)
 {
 	uint32_t pages = 0;
@@ -198,79 +167,29 @@ static uint32_t release_locked(struct ksm_pool *pool, const struct ksm_magazine_
 
 /* --- returned runs ----------------------------------------------------------------------- */
 
-struct ksm_magazine_returned {
-	atomic_flag busy; /* tried, never waited for. Protects the other members. */
-	struct ksmalloc_segment_tally *tally;
-	struct ksm_magazine_runs held;
-};
-
-/* The pool's returned runs with their flag, or NULL. */
-static struct ksm_magazine_returned *enter_returned(struct ksm_pool *pool)
-{
-	struct ksm_magazine_returned *returned = __atomic_load_n(&pool->returned, __ATOMIC_ACQUIRE);
-
-	if (!returned || atomic_flag_test_and_set_explicit(&returned->busy, memory_order_acquire))
-		return NULL;
-	return returned;
-}
-
-static void leave_returned(struct ksm_magazine_returned *returned)
-{
-	uint64_t cached = (uint64_t)pages_of(&returned->held, returned->held.count) << KSM_PAGE_SHIFT;
-
-	ksm_stat_set(&returned->tally->cached_bytes, cached);
-	atomic_flag_clear_explicit(&returned->busy, memory_order_release);
-}
-
-KSM_COLD static void make_returned(struct ksm_pool *pool)
-{
-	struct ksmalloc_segment_tally *tally = ksm_stat_add_tally();
-	struct ksm_magazine_returned *returned = tally ? ksm_meta_alloc(sizeof(*returned)) : NULL;
-	struct ksm_magazine_returned *none = NULL;
-
-	if (!returned)
-		return;
-	returned->tally = tally;
-	tally->site = pool->site;
-	/* Another thread may have been faster: two rows of the table are lost then, once a pool. */
-	__atomic_compare_exchange_n(&pool->returned, &none, returned, false, __ATOMIC_RELEASE,
-				    __ATOMIC_RELAXED);
-}
-
-/* True if other threads use the site, too. A guess: it may change at any time. */
+/*
+ * True if other threads use the site's memory, too. A guess: it may change at any time. In the shared
+ * layout each has its own, and what it gets must not depend on others.
+ */
 static bool has_company(const struct ksm_magazine *magazine)
 {
+	if (ksm_layout_is_shared())
+		return false;
 	return __atomic_load_n(&magazine->site->magazines, __ATOMIC_RELAXED) != magazine ||
 	       __atomic_load_n(&magazine->next_of_site, __ATOMIC_RELAXED) != NULL;
 }
 
-/* Leaves the oldest runs for other threads; false if there is no room or the flag is taken. */
+/* Leaves the oldest runs for other threads; false if there is no room or no way. */
 static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 {
-	struct ksm_pool *pool = magazine->pool;
-	struct ksm_magazine_returned *returned;
-	bool fits;
-
-	if (pool->has_owners || !has_company(magazine))
-		return false;
-	if (!__atomic_load_n(&pool->returned, __ATOMIC_RELAXED))
-		make_returned(pool);
-	returned = enter_returned(pool);
-	if (!returned)
-		return false;
-	fits = returned->held.count + count <= KSM_MAGAZINE_RUNS;
-	if (fits) {
-		append_oldest(&returned->held, &magazine->held, count);
-		ksm_keep_at_hand(pages_of(&magazine->held, count));
-	}
-	leave_returned(returned);
-	return fits;
+	return !magazine->pool->has_owners && has_company(magazine) &&
+	       ksm_returned_give(magazine->pool, &magazine->held, count);
 }
 
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
 {
-	struct ksm_magazine_returned *returned;
-	uint32_t count, pages;
+	struct ksm_stock_run run;
+	uint32_t value, pages;
 
 	if (!magazine || !ksm_magazine_is_at_home(magazine))
 		return NULL;
@@ -278,40 +197,25 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 		magazine->evicted = false;
 		thread->regrets++;
 	}
-	if (!magazine->placed_pool)
+	if (!magazine->placed_pool || !ksm_returned_take(magazine->pool, size, &run, &value))
 		return NULL;
-	returned = enter_returned(magazine->pool);
-	if (!returned)
-		return NULL;
-	/* What did not serve for long makes room. */
-	count = (uint32_t)ksm_min(returned->held.count, PART_RUNS);
-	ksm_magazine_flush(thread, magazine, KSM_MAGAZINE_RUNS - count);
-	pages = pages_of(&returned->held, count);
-	while (thread->cached_pages + pages > thread->budget_pages && raise_budget(thread))
-		;
-	if (thread->cached_pages + pages > thread->budget_pages)
-		count = 0;
-	if (count > 0) {
-		append_oldest(&magazine->held, &returned->held, count);
-		drop_oldest(&returned->held, count);
-		ksm_keep_at_hand(-(int64_t)pages);
-		thread->cached_pages += pages;
-		ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
-	}
-	leave_returned(returned);
-	return count > 0 ? ksm_magazine_take(thread, magazine, size) : NULL;
+	if (magazine->held.count == KSM_STOCK_RUNS)
+		ksm_magazine_flush(thread, magazine, KSM_STOCK_RUNS - PART_RUNS);
+	/* It is the newest for a moment, and taken at once. */
+	pages = ksm_run_pages(value);
+	ksm_stock_put(&magazine->held, run, value);
+	thread->cached_pages += pages;
+	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
+	return ksm_magazine_take_run(thread, magazine, magazine->held.count - 1, size);
 }
 
 /* Gives the pool what threads have returned and nobody has taken since. */
 static void drain_locked(struct ksm_pool *pool)
 {
-	struct ksm_magazine_returned *returned = enter_returned(pool);
+	struct ksm_stock stock;
 
-	if (!returned)
-		return;
-	ksm_keep_at_hand(-(int64_t)release_locked(pool, &returned->held, returned->held.count));
-	returned->held.count = 0;
-	leave_returned(returned);
+	while (ksm_returned_drain(pool, &stock))
+		release_locked(pool, &stock, stock.count);
 }
 
 /* --- giving back ------------------------------------------------------------------------- */
@@ -337,7 +241,7 @@ static uint32_t release(struct ksm_magazine *magazine, uint32_t count)
 static void forget_oldest(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t count,
 			  uint32_t pages)
 {
-	drop_oldest(&magazine->held, count);
+	ksm_stock_drop_oldest(&magazine->held, count);
 	thread->cached_pages -= pages;
 	ksm_stat_add_own(&magazine->tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
 }
@@ -350,22 +254,42 @@ void ksm_magazine_flush(struct ksm_thread *thread, struct ksm_magazine *magazine
 		forget_oldest(thread, magazine, gone, release(magazine, gone));
 }
 
+/*
+ * A thread that has not allocated since it gave something away last gives more: others allocate
+ * what it frees.
+ */
+static void adapt_limit(struct ksm_magazine *magazine)
+{
+	uint64_t calls = magazine->tally->calls_total;
+
+	if (calls == magazine->calls_when_given && has_company(magazine))
+		magazine->limit = (uint32_t)ksm_max(magazine->limit / 2, 2 * PART_RUNS);
+	else
+		magazine->limit = KSM_STOCK_RUNS;
+	magazine->calls_when_given = calls;
+}
+
 /* A part of the magazine, which has more, goes to other threads that want it, else to the pool. */
 static void give_part(struct ksm_thread *thread, struct ksm_magazine *magazine)
 {
-	uint32_t pages = pages_of(&magazine->held, PART_RUNS);
+	uint32_t count, pages;
 
-	if (return_runs(magazine, PART_RUNS))
-		forget_oldest(thread, magazine, PART_RUNS, pages);
+	adapt_limit(magazine);
+	count = PART_RUNS;
+	if (magazine->held.count > magazine->limit)
+		count += magazine->held.count - magazine->limit;
+	pages = ksm_stock_pages(&magazine->held, count);
+	if (return_runs(magazine, count))
+		forget_oldest(thread, magazine, count, pages);
 	else
-		ksm_magazine_flush(thread, magazine, magazine->held.count - PART_RUNS);
+		ksm_magazine_flush(thread, magazine, magazine->held.count - count);
 }
 
 bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t pages)
 {
 	if (pages > KSM_MAGAZINE_PAGES)
 		return false;
-	if (magazine->held.count == KSM_MAGAZINE_RUNS)
+	if (magazine->held.count >= magazine->limit)
 		give_part(thread, magazine);
 	while (thread->cached_pages + pages > thread->budget_pages) {
 		if (raise_budget(thread))
@@ -450,16 +374,26 @@ void ksm_magazine_note_usable(void)
 
 /* --- counters ---------------------------------------------------------------------------- */
 
-void ksm_magazine_note_peak_locked(struct ksm_site *site)
+int64_t ksm_magazine_note_peak_locked(struct ksm_site *site)
 {
 	struct ksmalloc_site_stats *stats = &site->record->stats;
-	uint64_t live = stats->live_bytes;
+	int64_t live = (int64_t)stats->live_bytes;
+	int64_t threads = 1;
 
 	for (const struct ksm_magazine *magazine = site->magazines; magazine;
-	     magazine = magazine->next_of_site)
-		live += (uint64_t)ksm_magazine_live(magazine);
-	if ((int64_t)live > (int64_t)stats->peak_bytes)
-		ksm_stat_set(&stats->peak_bytes, live);
+	     magazine = magazine->next_of_site) {
+		live += ksm_magazine_live(magazine);
+		threads++;
+	}
+	if (live > (int64_t)stats->peak_bytes)
+		ksm_stat_set(&stats->peak_bytes, (uint64_t)live);
+	return ((int64_t)stats->peak_bytes - live) / threads;
+}
+
+void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine)
+{
+	magazine->high_water = ksm_magazine_live(magazine) +
+			       ksm_magazine_note_peak_locked(magazine->site);
 }
 
 void ksm_magazine_note(struct ksm_magazine *magazine)
@@ -468,10 +402,8 @@ void ksm_magazine_note(struct ksm_magazine *magazine)
 	bool sample = false;
 
 	pthread_mutex_lock(&site->lock);
-	if (ksm_magazine_live(magazine) > magazine->high_water) {
-		magazine->high_water = ksm_magazine_live(magazine);
-		ksm_magazine_note_peak_locked(site);
-	}
+	if (ksm_magazine_live(magazine) > magazine->high_water)
+		ksm_magazine_note_own_peak_locked(magazine);
 	if (magazine->placed_pool && magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0)
 		sample = ksm_sample_charge_locked(magazine->placed_pool,
 						  KSM_MAGAZINE_NOTE_CALLS * SAMPLE_PAGES);

@@ -8,19 +8,17 @@
  * few runs at a time.
  * What it is not: a source of runs of other sizes, or of pages that were never used.
  *
- * Returns: a thread that frees what others allocate fills its magazine and never empties it. A part of a
- * full magazine goes to the pool's *returned* runs, and a thread that finds nothing in its own
- * magazine takes them over, both without the pool's lock: a flag is tried, and who
- * does not get it goes the long way.
+ * Returns: a thread that frees what others allocate fills its magazine and never empties it. It keeps
+ * fewer then, and gives the rest to returned; a thread that finds nothing in its own magazine asks there.
  *
- * Order: the run that was put last is taken first. So the choice depends on the thread's own calls
+ * Order: the run that was put last is taken first, of those that need no clearing before others. So the choice depends on the thread's own calls
  * alone, as that of the pool does. In the shared layout only runs of the thread's own part
  * are kept; elsewhere those of every pool of the site.
  *
  * Invariants: all runs of a magazine lie in its pool and are set aside there (run.h); a
  * thread's magazines hold no more than its budget; the runs of a nursery go back before the
  * site is judged by what it holds.
- * Locking: a magazine belongs to its thread. Returned runs are under their flag, which nobody waits for. The lists of all magazines of a site are under the
+ * Locking: a magazine belongs to its thread. The lists of all magazines of a site are under the
  * site's lock, that of unused ones under a lock of their own. A thread that ends gives all
  * back and adds its tallies to the sites' counters.
  * Failure: without memory or room in the segment there is no magazine; the pool's lock is taken.
@@ -33,24 +31,12 @@
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
+#include "stock.h"
 #include "thread.h"
 
 #include <string.h>
 
-#define KSM_MAGAZINE_RUNS  64u
 #define KSM_MAGAZINE_PAGES 256u /* of the largest run that is kept, 1 MiB */
-
-struct ksm_magazine_run {
-	void *block;
-	uint32_t *entry;	/* of its first page, see run.h */
-};
-
-/* Runs in the order in which they were put, the oldest first; what is searched for stands apart. */
-struct ksm_magazine_runs {
-	uint32_t count;
-	uint32_t values[KSM_MAGAZINE_RUNS];	/* what their entries were when they were blocks */
-	struct ksm_magazine_run runs[KSM_MAGAZINE_RUNS];
-};
 
 struct ksm_magazine {
 	struct ksm_site *site;
@@ -58,10 +44,16 @@ struct ksm_magazine {
 	struct ksm_pool *pool;		/* that the runs lie in: the part's, or a nursery */
 	struct ksm_pool *placed_pool;	/* the part's pool when that was chosen, NULL for none */
 	struct ksmalloc_segment_tally *tally;
-	int64_t high_water;	/* live bytes of the tally when the site's peak was last looked at */
+	/*
+	 * Live bytes of the tally up to which the site's peak need not be looked at: this thread's share of what
+	 * is missing to it. Where blocks go from thread to thread, the peak is exact to that share.
+	 */
+	int64_t high_water;
 	uint32_t weight;	/* bytes that a page counts as cached: none in a nursery */
 	bool evicted;		/* it gave up runs because others needed the room */
-	struct ksm_magazine_runs held;
+	uint32_t limit;		/* of its runs */
+	uint64_t calls_when_given;	/* of the tally, when a part of them was given away */
+	struct ksm_stock held;
 	struct ksm_magazine *next;	   /* of the same thread, in a ring */
 	struct ksm_magazine *next_of_site; /* Synchronization: written under the site's lock. */
 };
@@ -96,8 +88,11 @@ void ksm_magazine_retire(struct ksm_thread *thread);
 /* Looks at the site's peak, and charges its sampling for what the magazine served. */
 KSM_COLD void ksm_magazine_note(struct ksm_magazine *magazine);
 
-/* Raises the site's peak if it holds more than ever; its lock is held. */
-void ksm_magazine_note_peak_locked(struct ksm_site *site);
+/* Raises the site's peak if it holds more than ever; its lock is held. Returns what each thread may add to that until then. */
+int64_t ksm_magazine_note_peak_locked(struct ksm_site *site);
+
+/* The same for the thread of the magazine, and how much it may allocate until it looks again. */
+void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine);
 
 /* The magazine has been used so often since ksm_magazine_note(). */
 #define KSM_MAGAZINE_NOTE_CALLS 256u
@@ -128,18 +123,18 @@ KSM_INLINE void ksm_magazine_count_free(struct ksm_magazine *magazine, uint64_t 
 	ksm_stat_add_own(&tally->freed_bytes_total, bytes);
 }
 
-/* The newest run of so many pages, or KSM_MAGAZINE_RUNS if there is none. */
-KSM_INLINE uint32_t ksm_magazine_find(const struct ksm_magazine *magazine, uint64_t pages)
+/* A run for size bytes: the one that was put last if it is as long, whatever block it had: it is in the processor's cache. */
+KSM_INLINE uint32_t ksm_magazine_find(const struct ksm_magazine *magazine, size_t size)
 {
-	for (uint32_t i = magazine->held.count; i > 0; i--) {
-		if (ksm_run_pages(magazine->held.values[i - 1]) == pages)
-			return i - 1;
-	}
-	return KSM_MAGAZINE_RUNS;
-}
+	uint32_t newest = magazine->held.count - 1;
 
-/* Closes the gap that a run leaves which was not the newest. */
-KSM_COLD void ksm_magazine_close_gap(struct ksm_magazine_runs *held, uint32_t index);
+	if (ksm_unlikely(magazine->held.count == 0))
+		return KSM_STOCK_RUNS;
+	if (ksm_likely(ksm_run_pages(magazine->held.values[newest]) ==
+		       (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT))
+		return newest;
+	return ksm_stock_search(&magazine->held, size);
+}
 
 /*
  * How many of its bytes a run's last block may have written to. What is behind them was zero when the
@@ -160,13 +155,10 @@ void ksm_magazine_note_usable(void);
 KSM_INLINE void *ksm_magazine_take_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				       uint32_t index, size_t size)
 {
-	struct ksm_magazine_run run = magazine->held.runs[index];
 	uint32_t pages = ksm_run_pages(magazine->held.values[index]);
 	size_t dirty = ksm_magazine_dirty_bytes(magazine->held.values[index]);
+	struct ksm_stock_run run = ksm_stock_take(&magazine->held, index);
 
-	magazine->held.count--;
-	if (ksm_unlikely(index != magazine->held.count))
-		ksm_magazine_close_gap(&magazine->held, index);
 	thread->cached_pages -= pages;
 	__atomic_store_n(run.entry, ksm_run_entry_of(pages, size), __ATOMIC_RELAXED);
 	ksm_magazine_count_alloc(magazine, size);
@@ -196,8 +188,8 @@ KSM_INLINE void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazin
 
 	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)))
 		return NULL;
-	index = ksm_magazine_find(magazine, (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
-	return ksm_likely(index < KSM_MAGAZINE_RUNS) ?
+	index = ksm_magazine_find(magazine, size);
+	return ksm_likely(index < KSM_STOCK_RUNS) ?
 		       ksm_magazine_take_run(thread, magazine, index, size) : NULL;
 }
 
@@ -211,14 +203,10 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 KSM_INLINE void ksm_magazine_put_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				     void *block, uint32_t *entry, uint32_t value)
 {
-	struct ksm_magazine_runs *held = &magazine->held;
 	uint32_t pages = ksm_run_pages(value);
 
 	__atomic_store_n(entry, KSM_RUN_ASIDE, __ATOMIC_RELAXED);
-	held->runs[held->count].block = block;
-	held->runs[held->count].entry = entry;
-	held->values[held->count] = value;
-	held->count++;
+	ksm_stock_put(&magazine->held, (struct ksm_stock_run){ block, entry }, value);
 	thread->cached_pages += pages;
 	ksm_magazine_count_free(magazine, ksm_run_bytes(value));
 	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages * magazine->weight);
@@ -227,7 +215,7 @@ KSM_INLINE void ksm_magazine_put_run(struct ksm_thread *thread, struct ksm_magaz
 KSM_INLINE bool ksm_magazine_has_room(const struct ksm_thread *thread,
 				      const struct ksm_magazine *magazine, uint32_t pages)
 {
-	return magazine->held.count < KSM_MAGAZINE_RUNS &&
+	return magazine->held.count < magazine->limit &&
 	       thread->cached_pages + pages <= thread->budget_pages;
 }
 

@@ -56,8 +56,8 @@ struct ksm_pool {
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
 	struct ksm_slot *first;
 	struct ksm_slot *last;
-	/* Runs on the way from one thread to another, see magazine.h; NULL before the first. Synchronization: atomic. */
-	struct ksm_magazine_returned *returned;
+	/* Runs on the way from one thread to another, see returned.h; NULL before the first. Synchronization: atomic. */
+	struct ksm_returned *returned;
 	bool purging;		/* a thread gives back memory of the pool, without the lock */
 };
 

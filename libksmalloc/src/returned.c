@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "returned.h"
+
+#include "keep.h"
+#include "meta.h"
+#include "stat.h"
+
+/* Some hundred runs: programs hand over as many blocks before the other thread gets its turn. */
+#define STOCKS 5u
+
+struct ksm_returned {
+	atomic_flag busy; /* tried, never waited for. Protects the other members. */
+	struct ksmalloc_segment_tally *tally;
+	uint32_t pages; /* of all stocks */
+	struct ksm_stock stocks[STOCKS];
+};
+
+/* The pool's returned runs with their flag, or NULL. */
+static struct ksm_returned *enter(struct ksm_pool *pool)
+{
+	struct ksm_returned *returned = __atomic_load_n(&pool->returned, __ATOMIC_ACQUIRE);
+
+	if (!returned || atomic_flag_test_and_set_explicit(&returned->busy, memory_order_acquire))
+		return NULL;
+	return returned;
+}
+
+static void leave(struct ksm_returned *returned)
+{
+	atomic_flag_clear_explicit(&returned->busy, memory_order_release);
+}
+
+/* Counts pages that come, or go if there are less than none. They are at hand meanwhile. */
+static void count_pages(struct ksm_returned *returned, int64_t pages)
+{
+	returned->pages = (uint32_t)(returned->pages + pages);
+	ksm_keep_at_hand(pages);
+	ksm_stat_set(&returned->tally->cached_bytes, (uint64_t)returned->pages << KSM_PAGE_SHIFT);
+}
+
+KSM_COLD static void make(struct ksm_pool *pool)
+{
+	struct ksmalloc_segment_tally *tally = ksm_stat_add_tally();
+	struct ksm_returned *returned = tally ? ksm_meta_alloc(sizeof(*returned)) : NULL;
+	struct ksm_returned *none = NULL;
+
+	if (!returned)
+		return;
+	returned->tally = tally;
+	tally->site = pool->site;
+	/* Another thread may have been faster: two rows of the table are lost then, once a pool. */
+	__atomic_compare_exchange_n(&pool->returned, &none, returned, false, __ATOMIC_RELEASE,
+				    __ATOMIC_RELAXED);
+}
+
+bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uint32_t count)
+{
+	struct ksm_returned *returned;
+	uint32_t i = 0;
+
+	if (!__atomic_load_n(&pool->returned, __ATOMIC_RELAXED))
+		make(pool);
+	returned = enter(pool);
+	if (!returned)
+		return false;
+	while (i < STOCKS && returned->stocks[i].count + count > KSM_STOCK_RUNS)
+		i++;
+	if (i < STOCKS) {
+		ksm_stock_append_oldest(&returned->stocks[i], stock, count);
+		count_pages(returned, ksm_stock_pages(stock, count));
+	}
+	leave(returned);
+	return i < STOCKS;
+}
+
+bool ksm_returned_take(struct ksm_pool *pool, size_t size, struct ksm_stock_run *run, uint32_t *value)
+{
+	struct ksm_returned *returned = enter(pool);
+	uint32_t index = KSM_STOCK_RUNS;
+
+	if (!returned)
+		return false;
+	for (uint32_t i = 0; i < STOCKS && index == KSM_STOCK_RUNS; i++) {
+		struct ksm_stock *stock = &returned->stocks[i];
+
+		index = ksm_stock_search(stock, size);
+		if (index == KSM_STOCK_RUNS)
+			continue;
+		*value = stock->values[index];
+		*run = ksm_stock_take(stock, index);
+		count_pages(returned, -(int64_t)ksm_run_pages(*value));
+	}
+	leave(returned);
+	return index < KSM_STOCK_RUNS;
+}
+
+bool ksm_returned_drain(struct ksm_pool *pool, struct ksm_stock *stock)
+{
+	struct ksm_returned *returned = enter(pool);
+	uint32_t i = 0;
+
+	if (!returned)
+		return false;
+	while (i < STOCKS && returned->stocks[i].count == 0)
+		i++;
+	if (i < STOCKS) {
+		*stock = returned->stocks[i];
+		returned->stocks[i].count = 0;
+		count_pages(returned, -(int64_t)ksm_stock_pages(stock, stock->count));
+	}
+	leave(returned);
+	return i < STOCKS;
+}
