@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Members are compared with the first one: what differs from it differs. Where
- * a group has several programs, those of the most frequent one are looked at.
+ * a group has several programs, those of the most frequent one are looked at, and
+ * where some have forked others, siblings (doctor_siblings.c).
  */
 #define _GNU_SOURCE
 #include "doctor_group.h"
@@ -56,8 +57,10 @@ static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
 		ksr_text_free(&text);
 	}
 	memset(&total, 0, sizeof(total));
-	if (ksr_smaps_rollup_read(fs, member->pid, &total) == 0)
+	if (ksr_smaps_rollup_read(fs, member->pid, &total) == 0) {
+		member->memory = total.anonymous;
 		member->huge = total.huge;
+	}
 }
 
 /* false when the process cannot be looked at; then there is a finding. */
@@ -84,7 +87,7 @@ static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *m
 	return true;
 }
 
-static void free_member(struct ksr_member *member)
+void ksr_member_free(struct ksr_member *member)
 {
 	ksr_space_destroy(&member->space);
 	ksr_text_free(&member->environment);
@@ -130,7 +133,7 @@ static void keep_one_program(struct ksr_members *members, struct ksr_findings *f
 		if (strcmp(members->list[i].program, program) == 0)
 			members->list[kept++] = members->list[i];
 		else
-			free_member(&members->list[i]);
+			ksr_member_free(&members->list[i]);
 	}
 	members->count = kept;
 }
@@ -326,6 +329,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 			 members->count == 1 ? "" : "es");
 		return;
 	}
+	ksr_keep_siblings(members, findings);
 	check_layout(members, findings);
 	check_files(members, findings);
 	ksr_check_languages(members, findings);
@@ -369,7 +373,7 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 	read_members(fs, pids, pids ? count : 0, &members, findings);
 	check_members(fs, group, &members, findings);
 	for (size_t i = 0; i < members.count; i++)
-		free_member(&members.list[i]);
+		ksr_member_free(&members.list[i]);
 	free(members.list);
 	free(found);
 }
