@@ -44,7 +44,6 @@ const char *ksr_member_variable(const struct ksr_member *member, const char *nam
 static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
 {
 	struct ksr_text text;
-	struct ksr_vma total;
 	const char *line;
 
 	if (ksr_fs_read(fs, &text, "proc/%d/status", (int)member->pid) == 0) {
@@ -56,11 +55,24 @@ static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
 		member->stack_limit = ksr_limits_stack(&text);
 		ksr_text_free(&text);
 	}
-	memset(&total, 0, sizeof(total));
-	if (ksr_smaps_rollup_read(fs, member->pid, &total) == 0) {
-		member->memory = total.anonymous;
-		member->huge = total.huge;
+}
+
+static void read_memory(const struct ksr_fs *fs, struct ksr_member *member)
+{
+	struct ksr_smaps smaps;
+
+	if (ksr_smaps_read(fs, member->pid, &smaps))
+		return;
+	for (size_t i = 0; i < smaps.count; i++) {
+		const struct ksr_vma *vma = &smaps.vmas[i];
+		bool asked = (vma->flags & KSR_VMA_ASKED_HUGE) != 0;
+
+		member->memory += vma->anonymous;
+		member->huge += vma->huge;
+		member->asked += asked ? vma->anonymous : 0;
+		member->asked_huge += asked ? vma->huge : 0;
 	}
+	ksr_smaps_free(&smaps);
 }
 
 /* false when the process cannot be looked at; then there is a finding. */
@@ -84,6 +96,7 @@ static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *m
 			     (int)pid) < 0)
 		member->program[0] = '\0';
 	read_numbers(fs, member);
+	read_memory(fs, member);
 	return true;
 }
 
@@ -320,6 +333,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 			  struct ksr_findings *findings)
 {
 	keep_one_program(members, findings);
+	ksr_check_huge_pages(fs, members, findings);
 	if (members->count < 2) {
 		ksr_find(findings, KSR_LEVEL_BAD, "members",
 			 "name a group with two running workers or more, or their PIDs",

@@ -28,8 +28,10 @@ struct ksr_member {
 	char program[PATH_MAX];
 	uint64_t threads;
 	uint64_t stack_limit;
-	uint64_t memory; /* anonymous bytes that are there */
-	uint64_t huge;	 /* of these, in huge pages */
+	uint64_t memory;     /* anonymous bytes that are there */
+	uint64_t huge;	     /* of these, in huge pages */
+	uint64_t asked;	     /* of these, where the process asked for huge pages itself */
+	uint64_t asked_huge; /* both */
 };
 
 struct ksr_members {
@@ -48,6 +50,9 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_language.c: hash seeds and flags of interpreters. */
 void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings);
+/* doctor_huge.c: huge pages, and who asked for them; also of a single process. */
+void ksr_check_huge_pages(const struct ksr_fs *fs, const struct ksr_members *members,
+			  struct ksr_findings *findings);
 /* doctor_environment.c: what shifts the stack, and limits and threads. */
 void ksr_check_environments(const struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_sample.c: what the pages of two members differ in. */
