@@ -33,7 +33,7 @@ static size_t list_variables(const struct ksr_member *member, const struct ksr_m
 	size_t position = 0;
 	const char *entry;
 
-	while ((entry = ksr_next_entry(&member->environment, &position))) {
+	while ((entry = ksr_text_entry(&member->environment, &position))) {
 		size_t there = entry_bytes(other, entry);
 		size_t used = strlen(names);
 

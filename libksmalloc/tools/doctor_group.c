@@ -15,28 +15,9 @@
 /* Findings about files after which no further process is looked at. */
 #define MOST_FILES 4
 
-const char *ksr_next_entry(const struct ksr_text *text, size_t *position)
-{
-	const char *entry = text->data + *position;
-
-	if (!text->data || *position >= text->size)
-		return NULL;
-	/* The text ends with a NUL beyond its size, whatever the process wrote there. */
-	*position += strlen(entry) + 1;
-	return entry;
-}
-
 const char *ksr_member_variable(const struct ksr_member *member, const char *name)
 {
-	size_t length = strlen(name);
-	size_t position = 0;
-	const char *entry;
-
-	while ((entry = ksr_next_entry(&member->environment, &position))) {
-		if (strncmp(entry, name, length) == 0 && entry[length] == '=')
-			return entry + length + 1;
-	}
-	return NULL;
+	return ksr_text_variable(&member->environment, name);
 }
 
 /* --- members -------------------------------------------------------------------------- */
@@ -348,6 +329,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 	check_files(members, findings);
 	ksr_check_languages(members, findings);
 	ksr_check_environments(members, findings);
+	ksr_check_folders(fs, members, findings);
 	ksr_check_sample(fs, members, findings);
 }
 

@@ -50,6 +50,9 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_language.c: hash seeds and flags of interpreters. */
 void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings);
+/* doctor_folders.c: folders that changed between the starts. */
+void ksr_check_folders(const struct ksr_fs *fs, const struct ksr_members *members,
+		       struct ksr_findings *findings);
 /* doctor_huge.c: huge pages, and who asked for them; also of a single process. */
 void ksr_check_huge_pages(const struct ksr_fs *fs, const struct ksr_members *members,
 			  struct ksr_findings *findings);
@@ -62,7 +65,5 @@ void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members
 void ksr_member_free(struct ksr_member *member);
 /* The value of a variable of the environment, NULL when it has none. */
 const char *ksr_member_variable(const struct ksr_member *member, const char *name);
-/* The next entry of NUL-separated text, from *position on; NULL at the end. */
-const char *ksr_next_entry(const struct ksr_text *text, size_t *position);
 
 #endif
