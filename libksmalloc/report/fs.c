@@ -337,6 +337,42 @@ int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
 	return fd;
 }
 
+/* Links of the process's root count from that root; its working folder is a link of the kernel's.
+ */
+int ksr_fs_open_folder_in_process(const struct ksr_fs *fs, pid_t pid, const char *path)
+{
+	char joined[PATH_MAX];
+	char self[64];
+	int path_fd;
+	int folder;
+	int length;
+	int fd;
+
+	if (path[0] != '/') {
+		length = ksr_fs_read_link(fs, joined, sizeof(joined), "proc/%d/cwd", (int)pid);
+		if (length < 0)
+			return length;
+		if ((size_t)length + 1 + strlen(path) >= sizeof(joined))
+			return -ENAMETOOLONG;
+		joined[length] = '/';
+		strcpy(joined + length + 1, path);
+		path = joined;
+	}
+	folder = ksr_fs_open(fs, O_PATH | O_DIRECTORY, "proc/%d/root", (int)pid);
+	if (folder < 0)
+		return folder;
+	path_fd = open_inside(folder, path);
+	close(folder);
+	if (path_fd < 0)
+		return path_fd;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
+	fd = open(self, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	close(path_fd);
+	return fd;
+}
+
 int ksr_fs_make_folder(const char *folder)
 {
 	char path[PATH_MAX];
@@ -482,4 +518,28 @@ bool ksr_map_line_parse(const char *line, size_t bytes, struct ksr_map_line *map
 	map->path = line;
 	map->path_bytes = (size_t)(end - line);
 	return true;
+}
+
+const char *ksr_text_entry(const struct ksr_text *text, size_t *position)
+{
+	const char *entry = text->data + *position;
+
+	if (!text->data || *position >= text->size)
+		return NULL;
+	/* The text ends with a NUL beyond its size, whatever the process wrote there. */
+	*position += strlen(entry) + 1;
+	return entry;
+}
+
+const char *ksr_text_variable(const struct ksr_text *text, const char *name)
+{
+	size_t length = strlen(name);
+	size_t position = 0;
+	const char *entry;
+
+	while ((entry = ksr_text_entry(text, &position))) {
+		if (strncmp(entry, name, length) == 0 && entry[length] == '=')
+			return entry + length + 1;
+	}
+	return NULL;
 }

@@ -2,8 +2,8 @@
 /*
  * fs: all file access of the report side, below a replaceable root.
  *
- * What it is: opening, reading, listing and replacing files, and the two small
- * text helpers (lines, a line of maps) that every reader of /proc needs. The
+ * What it is: opening, reading, listing and replacing files, and the small
+ * text helpers (lines, entries, a line of maps) that every reader of /proc needs. The
  * root is "/" on a live system; any other root is a recorded tree that holds
  * proc/ and sys/ as they were, so that every view can be tested without a
  * kernel that merges.
@@ -90,6 +90,12 @@ int ksr_fs_list_folder(const char *folder, int (*visit)(const char *name, void *
 int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
 			   struct stat *status);
 
+/*
+ * Opens a folder as the process sees it, for reading its entries; the same rules. A path that does
+ * not begin with a slash counts from the working folder of the process.
+ */
+int ksr_fs_open_folder_in_process(const struct ksr_fs *fs, pid_t pid, const char *path);
+
 /* Makes a host folder and its parents, mode 0700. */
 int ksr_fs_make_folder(const char *folder);
 /* Replaces a host file atomically; readers see the old or the new content. */
@@ -101,5 +107,10 @@ int ksr_fs_open_private(const char *path);
 bool ksr_text_line(const struct ksr_text *text, size_t *position, const char **line, size_t *bytes);
 /* false when the line has not the form of a line of maps. */
 bool ksr_map_line_parse(const char *line, size_t bytes, struct ksr_map_line *map);
+
+/* The next of the entries that end with a NUL each, as in environ and cmdline; NULL at the end. */
+const char *ksr_text_entry(const struct ksr_text *text, size_t *position);
+/* The value of NAME=VALUE among such entries, NULL when there is none. */
+const char *ksr_text_variable(const struct ksr_text *text, const char *name);
 
 #endif

@@ -52,6 +52,8 @@ static void parse_vm_flags(const char *text, const char *end, struct ksr_vma *vm
 			vma->flags |= KSR_VMA_MERGEABLE;
 		else if (end - text >= 2 && memcmp(text, "nh", 2) == 0)
 			vma->flags |= KSR_VMA_NO_HUGE;
+		else if (end - text >= 2 && memcmp(text, "hg", 2) == 0)
+			vma->flags |= KSR_VMA_ASKED_HUGE;
 		while (text < end && *text != ' ')
 			text++;
 	}
@@ -366,23 +368,23 @@ static bool read_kernel_page(int fd, uint64_t pfn, uint64_t *value)
 }
 
 /*
- * Is the flag of KSM set for an anonymous page that is new? Linux 6.12 and others of its time set it
- * for all of them. Without a frame number nobody can tell, and nobody can use flags either.
+ * Is the flag of KSM set for an anonymous page that is new? Linux 6.12 and others of its time set
+ * it for all of them. Without a frame number nobody can tell, and nobody can use flags either.
  */
 static bool flags_lie(const struct ksr_fs *fs, int flags_fd)
 {
 	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	int map_fd = ksr_fs_open(fs, O_RDONLY, "proc/self/pagemap");
-	uint64_t *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *page =
+		mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t flags = 0;
 	uint64_t entry = 0;
 
 	if (page != MAP_FAILED) {
 		*page = 1;
-		if (map_fd >= 0 && pread(map_fd, &entry, sizeof(entry),
-					 (off_t)((uintptr_t)page / page_bytes *
-						 sizeof(entry))) != sizeof(entry))
+		if (map_fd >= 0 &&
+		    pread(map_fd, &entry, sizeof(entry),
+			  (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
 			entry = 0;
 		entry = entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN_MASK : 0;
 		if (!entry || !read_kernel_page(flags_fd, entry, &flags))

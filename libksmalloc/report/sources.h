@@ -39,12 +39,13 @@
 	X(swap, "Swap")                                                                            \
 	X(huge, "AnonHugePages")
 
-#define KSR_VMA_MERGEABLE (1u << 0) /* VmFlags has mg */
-#define KSR_VMA_NO_HUGE (1u << 1)   /* VmFlags has nh */
-#define KSR_VMA_FILE (1u << 2)	    /* maps a file */
-#define KSR_VMA_HAS_KSM (1u << 3)   /* the kernel has a line KSM: at all, since 6.6 */
-#define KSR_VMA_SPECIAL (1u << 4)   /* [stack], [vdso] and such: a name of the kernel's */
-#define KSR_VMA_SHARED (1u << 5)    /* a shared mapping: never merged by KSM */
+#define KSR_VMA_MERGEABLE (1u << 0)  /* VmFlags has mg */
+#define KSR_VMA_NO_HUGE (1u << 1)    /* VmFlags has nh */
+#define KSR_VMA_FILE (1u << 2)	     /* maps a file */
+#define KSR_VMA_HAS_KSM (1u << 3)    /* the kernel has a line KSM: at all, since 6.6 */
+#define KSR_VMA_SPECIAL (1u << 4)    /* [stack], [vdso] and such: a name of the kernel's */
+#define KSR_VMA_SHARED (1u << 5)     /* a shared mapping: never merged by KSM */
+#define KSR_VMA_ASKED_HUGE (1u << 6) /* VmFlags has hg: madvise(MADV_HUGEPAGE) */
 
 struct ksr_vma {
 	uint64_t begin;
@@ -75,7 +76,7 @@ struct ksr_status {
 	uint64_t start_time_ticks;
 	uint64_t page_tables; /* VmPTE */
 	uint64_t uid;	      /* real */
-	pid_t inner_pid;      /* in the process's own pid namespace, 0 if the kernel does not tell */
+	pid_t inner_pid; /* in the process's own pid namespace, 0 if the kernel does not tell */
 };
 
 /* The numbers of /sys/kernel/mm/ksm: X(name). */
@@ -103,7 +104,7 @@ struct ksr_kernel {
 #define KSR_KERNEL_MEMBER(name) uint64_t name;
 	KSR_KERNEL_FIELDS(KSR_KERNEL_MEMBER)
 #undef KSR_KERNEL_MEMBER
-	char advisor_mode[32]; /* the chosen word, empty when there is no advisor */
+	char advisor_mode[32];	  /* the chosen word, empty when there is no advisor */
 	char merge_now_scope[32]; /* the same; empty when nothing merges on request */
 };
 
@@ -183,8 +184,8 @@ int ksr_page_flags_open(const struct ksr_fs *fs);
 bool ksr_page_flags_tell(const struct ksr_fs *fs);
 
 /*
- * [begin, end) of a process, by pagemap, kpagecount and kpageflags, which must tell: that is for the
- * caller to ask, once. -EPERM when the kernel hides PFNs.
+ * [begin, end) of a process, by pagemap, kpagecount and kpageflags, which must tell: that is for
+ * the caller to ask, once. -EPERM when the kernel hides PFNs.
  */
 int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_t end,
 		     struct ksr_sharing *sharing);

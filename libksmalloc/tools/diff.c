@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "diff_first.h"
 #include "diff_render.h"
 #include "diff_stop.h"
+#include "folders.h"
 #include "render.h"
 
 #define DEFAULT_TOP 10
@@ -40,7 +43,7 @@ static const struct ksr_option options[] = {
 	 AT(no_symbols), 0},
 };
 
-static const char *const tables[] = {"rows", "reasons", "variables", "totals", "kernel"};
+static const char *const tables[] = {"rows", "first", "reasons", "variables", "totals", "kernel"};
 
 /* true when a row has the text in its name or is the site of that id. */
 static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *names, const char *text)
@@ -59,6 +62,20 @@ static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *name
 	return any;
 }
 
+/* Before all figures, since it explains most of them. */
+static void note_folder(const struct ksr_fs *fs, const struct ksr_diff *diff,
+			struct ksr_emitter *emitter)
+{
+	struct ksr_folder_change change;
+	char text[PATH_MAX + 256];
+
+	if (!ksr_folder_changed(fs, diff->spaces, 2, &change))
+		return;
+	ksr_folder_change_text(&change, text, sizeof(text));
+	text[0] = (char)toupper((unsigned char)text[0]);
+	ksr_emitter_note(emitter, "%s. To do: %s.", text, ksr_folder_advice);
+}
+
 static int show(const struct ksr_command *command, const struct diff_options *chosen,
 		const struct ksr_fs *fs, const struct ksr_diff *diff, struct ksr_diff_names *names)
 {
@@ -69,6 +86,7 @@ static int show(const struct ksr_command *command, const struct diff_options *ch
 		return ksr_failure(command, "out of memory");
 	ksr_kernel_read(fs, &kernel);
 	ksr_render_kernel(fs, &kernel, emitter);
+	note_folder(fs, diff, emitter);
 	ksr_diff_render(diff, names, chosen->top, emitter);
 	return ksr_output_end(command, ksr_emitter_finish(emitter));
 }
@@ -114,7 +132,10 @@ static int scan(const struct ksr_command *command, const struct diff_options *ch
 	if (status)
 		return status;
 	diff->few = chosen->few;
-	error = ksr_diff_scan(fs, diff);
+	error = ksr_first_create(fs, diff);
+	if (!error)
+		error = ksr_diff_scan(fs, diff);
+	ksr_first_destroy(diff);
 	/* Symbols and types take longer than the memory: nobody stands still for them. */
 	ksr_continue_processes();
 	if (error)

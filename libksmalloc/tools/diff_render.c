@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Three tables: where pages differ, for which reasons, and which variables of
- * files it is. All figures are pages or words, since a page is what merges.
+ * Four tables: where the difference may have begun, where pages differ, for which reasons, and
+ * which variables of files it is (diff_render_places.c has the first and the last). All figures are
+ * pages or words, since a page is what merges.
  */
 #define _GNU_SOURCE
 #include "diff_render.h"
@@ -289,107 +290,6 @@ static void render_causes(const struct ksr_diff *diff, struct ksr_diff_names *na
 	free(causes);
 }
 
-/* --- variables ---------------------------------------------------------------------------- */
-
-struct named {
-	struct ksr_variable variable;
-	const struct ksr_diff_row *row;
-	enum ksr_cause cause;
-	uint32_t target;
-	uint64_t words;
-	uint64_t address;
-};
-
-static int compare_named(const void *left, const void *right)
-{
-	const struct named *a = left;
-	const struct named *b = right;
-
-	if (a->words != b->words)
-		return a->words > b->words ? -1 : 1;
-	return a->address < b->address ? -1 : a->address > b->address;
-}
-
-/* Words of one variable and one cause lie side by side: they were met by address. */
-static size_t join_named(struct ksr_data_symbols *data, const struct ksr_diff_row *row,
-			 struct named *list, size_t count)
-{
-	size_t first = count;
-
-	for (size_t i = 0; i < row->named_count; i++) {
-		const struct ksr_diff_named *word = &row->named[i];
-		struct ksr_variable variable;
-		size_t at = first;
-
-		if (!ksr_data_symbol(data, word->address, &variable))
-			continue;
-		/* A structure has words of several causes: look back over its own only. */
-		for (at = count; at > first; at--) {
-			if (strcmp(list[at - 1].variable.name, variable.name) != 0) {
-				at = first;
-				break;
-			}
-			if (list[at - 1].cause == word->cause &&
-			    list[at - 1].target == word->target)
-				break;
-		}
-		if (at > first) {
-			list[at - 1].words++;
-			continue;
-		}
-		list[count++] =
-			(struct named){variable, row, word->cause, word->target, 1, word->address};
-	}
-	return count;
-}
-
-static const struct ksr_column named_columns[] = {
-	{"words", "WORDS"},	  {"reason", NULL}, {"text", "REASON"},
-	{"variable", "VARIABLE"}, {"type", "TYPE"}, {"file", "FILE"},
-};
-
-static void emit_named(const struct ksr_diff *diff, struct ksr_diff_names *names,
-		       const struct named *named, struct ksr_emitter *emitter)
-{
-	const struct ksr_diff_cause cause = {.cause = named->cause, .target = named->target};
-	char type[KSR_VARIABLE_BYTES];
-	char text[512];
-	struct ksr_cell cells[] = {
-		ksr_cell_count(named->words), ksr_cell_text(ksr_cause_key(named->cause)),
-		ksr_cell_text(text),	      ksr_cell_text(named->variable.name),
-		{.kind = KSR_CELL_NONE},      ksr_cell_text(names->rows[named->row - diff->rows]),
-	};
-
-	ksr_data_type(names->data, named->address, type);
-	ksr_diff_cause_text(diff, names, &cause, text, sizeof(text));
-	cells[4] = ksr_cell_text(type[0] ? type : NULL);
-	ksr_emitter_row(emitter, cells);
-}
-
-static void render_named(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
-			 struct ksr_emitter *emitter)
-{
-	struct named *list = NULL;
-	size_t room = 0;
-	size_t count = 0;
-
-	for (size_t i = 0; i < diff->row_count; i++)
-		room += diff->rows[i].named_count;
-	list = room ? calloc(room, sizeof(*list)) : NULL;
-	for (size_t i = 0; list && i < diff->row_count; i++)
-		count = join_named(names->data, &diff->rows[i], list, count);
-	if (count)
-		qsort(list, count, sizeof(*list), compare_named);
-	ksr_emitter_table_begin(emitter, "variables", named_columns, KSM_COUNT_OF(named_columns));
-	for (size_t i = 0; i < count && i < top; i++)
-		emit_named(diff, names, &list[i], emitter);
-	ksr_emitter_table_end(emitter);
-	if (count > top)
-		ksr_emitter_note(emitter, "%zu more variables are not shown (--top).",
-				 count - (size_t)top);
-	free(list);
-}
-
 /* --- the whole ------------------------------------------------------------------------------- */
 
 static void render_totals(const struct ksr_diff *diff, struct ksr_emitter *emitter)
@@ -465,8 +365,9 @@ static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitte
 		ksr_emitter_note(emitter, "Which equal pages are merged already is known to root "
 					  "only.");
 	else if (!diff->flags_tell)
-		ksr_emitter_note(emitter, "This kernel's /proc/kpageflags calls all anonymous pages "
-					  "KSM's: which equal pages are merged already is unknown.");
+		ksr_emitter_note(emitter,
+				 "This kernel's /proc/kpageflags calls all anonymous pages "
+				 "KSM's: which equal pages are merged already is unknown.");
 	if (is_sampled(diff))
 		ksr_emitter_note(emitter,
 				 "Of rows with more than %d pages that differ some were "
@@ -479,9 +380,10 @@ static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitte
 void ksr_diff_render(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
 		     struct ksr_emitter *emitter)
 {
+	ksr_diff_render_first(diff, names, top, emitter);
 	render_rows(diff, names, emitter);
 	render_causes(diff, names, top, emitter);
-	render_named(diff, names, top, emitter);
+	ksr_diff_render_named(diff, names, top, emitter);
 	render_totals(diff, emitter);
 	render_notes(diff, emitter);
 }

@@ -31,6 +31,12 @@ void ksr_diff_names_destroy(struct ksr_diff_names *names);
 void ksr_diff_render(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
 		     struct ksr_emitter *emitter);
 
+/* diff_render_places.c: the tables of single places. */
+void ksr_diff_render_first(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
+			   struct ksr_emitter *emitter);
+void ksr_diff_render_named(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
+			   struct ksr_emitter *emitter);
+
 /*
  * The causes of all rows, those of most pages first. The caller frees the array; NULL when there
  * are none or no memory.

@@ -104,6 +104,7 @@ void ksr_diff_destroy(struct ksr_diff *diff)
 			free(diff->rows[i].causes[k].positions);
 		free(diff->rows[i].causes);
 		free(diff->rows[i].named);
+		free(diff->rows[i].places);
 	}
 	free(diff->rows);
 	for (int i = 0; i < 2; i++) {

@@ -6,7 +6,7 @@
  * reads the other pairs once more, with the neighbourhood of the counterpart.
  */
 #define _GNU_SOURCE
-#include "diff_scan.h"
+#include "diff_first.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +115,8 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 	}
 	record.hash[0] = XXH3_64bits(a, page_bytes);
 	record.hash[1] = XXH3_64bits(b, page_bytes);
+	ksr_first_note(scan->diff->first, 0, a);
+	ksr_first_note(scan->diff->first, 1, b);
 	return add_record(scan, &record);
 }
 
@@ -126,6 +128,7 @@ static int count_single(struct scan *scan, struct ksr_diff_row *row, size_t i, i
 
 	record.address[which] = address;
 	record.hash[which] = XXH3_64bits(scan->bytes[which] + i * page_bytes, page_bytes);
+	ksr_first_note(scan->diff->first, which, scan->bytes[which] + i * page_bytes);
 	if (which == 0)
 		row->counts.only_first++;
 	else
@@ -308,6 +311,7 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 		     struct ksr_page_diff *result)
 {
 	struct ksr_diff_row *row = &scan->diff->rows[record->row];
+	int error = 0;
 
 	row->looked++;
 	result->shift = row->shift;
@@ -316,7 +320,10 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 		row->found++;
 		row->shift = result->shift;
 	}
-	return ksr_diff_add(scan->diff, row, record->address[0], page, result);
+	if (result->class != KSR_PAGE_EQUAL)
+		error = ksr_first_look(scan->diff->first, row, pair, record->address[0], page,
+				       window->begin, result->class == KSR_PAGE_SHIFTED);
+	return error ? error : ksr_diff_add(scan->diff, row, record->address[0], page, result);
 }
 
 /* Records first up to, not including, last lie close together and have one distance. */

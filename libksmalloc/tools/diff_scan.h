@@ -95,6 +95,17 @@ struct ksr_diff_named {
 
 #define KSR_DIFF_NAMED_MOST 65536
 
+/* Content that one of the two processes has nowhere (diff_first.h). */
+struct ksr_diff_place {
+	uint64_t address; /* in the first process */
+	bool only[2];	  /* what stands there in this process is nowhere in the other */
+	bool is_text;
+	bool is_time;	   /* seconds since 1970 as a floating-point number, in both */
+	bool is_entry;	   /* the text is the name of an entry of a folder (folders.h) */
+	uint32_t bytes[2]; /* of the texts; 0: there is none in this process */
+	uint64_t type; /* data of a file of the first process that is pointed to beside it, or 0 */
+};
+
 struct ksr_diff_row {
 	enum ksr_region_kind kind;
 	uint64_t id;	     /* of a site */
@@ -105,6 +116,9 @@ struct ksr_diff_row {
 	size_t cause_count;
 	struct ksr_diff_named *named;
 	size_t named_count;
+	struct ksr_diff_place *places; /* by ascending address */
+	size_t place_count;
+	size_t place_total; /* also those that are not kept */
 	uint64_t differing; /* pairs that are neither equal nor elsewhere */
 	uint64_t looked;    /* of these, looked into; the figures are scaled by the quotient */
 	/* How the search for moved content goes. */
@@ -113,10 +127,13 @@ struct ksr_diff_row {
 	int64_t shift;
 };
 
+struct ksr_first;
+
 struct ksr_diff {
 	const struct ksr_space *spaces[2];
-	uint32_t *match[2];  /* region of the one -> of the other */
-	uint32_t *row_of[2]; /* region -> row */
+	struct ksr_first *first; /* NULL: places are not looked for */
+	uint32_t *match[2];	 /* region of the one -> of the other */
+	uint32_t *row_of[2];	 /* region -> row */
 	struct ksr_diff_row *rows;
 	size_t row_count;
 	bool has_frames; /* the kernel shows frame numbers: who shares a page is known */
@@ -138,6 +155,12 @@ void ksr_diff_destroy(struct ksr_diff *diff);
 void ksr_diff_scale(struct ksr_diff *diff);
 /* The same for one figure of a row. */
 uint64_t ksr_diff_scaled(uint64_t value, const struct ksr_diff_row *row);
+/*
+ * diff_sum.c: the data of a file that a word of the page points to, that at this offset or one
+ * shortly before it: the type of an object, in languages whose objects begin with one. 0: none.
+ */
+uint64_t ksr_diff_find_type(const struct ksr_space *space, const unsigned char *page,
+			    size_t offset);
 /* diff_sum.c: adds a page that was looked into to its row. page is its content in the first. */
 int ksr_diff_add(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t address,
 		 const unsigned char *page, const struct ksr_page_diff *result);

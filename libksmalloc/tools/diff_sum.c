@@ -94,23 +94,26 @@ static bool is_type(const struct ksr_space *space, const unsigned char *page, si
 }
 
 /* The word behind first: a reference count stands before the type; then those before. */
+uint64_t ksr_diff_find_type(const struct ksr_space *space, const unsigned char *page, size_t offset)
+{
+	uint64_t address;
+
+	if (offset + 16 <= space->page_bytes && is_type(space, page, offset + 8, &address))
+		return address;
+	for (size_t back = 8; back <= TYPE_REACH && back <= offset; back += 8) {
+		if (is_type(space, page, offset - back, &address))
+			return address;
+	}
+	return 0;
+}
+
 static void find_type(const struct ksr_diff *diff, const unsigned char *page,
 		      const struct ksr_word *word, struct ksr_diff_cause *entry)
 {
-	const struct ksr_space *space = diff->spaces[0];
-	size_t offset = word->offset;
-	uint64_t address;
+	uint64_t address = ksr_diff_find_type(diff->spaces[0], page, word->offset);
 
-	if (offset + 16 <= space->page_bytes && is_type(space, page, offset + 8, &address)) {
+	if (address)
 		add_type(entry, address);
-		return;
-	}
-	for (size_t back = 8; back <= TYPE_REACH && back <= offset; back += 8) {
-		if (is_type(space, page, offset - back, &address)) {
-			add_type(entry, address);
-			return;
-		}
-	}
 }
 
 static int add_named(struct ksr_diff_row *row, uint64_t address, const struct ksr_word *word)

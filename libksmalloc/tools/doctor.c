@@ -78,8 +78,8 @@ void ksr_findings_free(struct ksr_findings *findings)
 
 /* --- repair ----------------------------------------------------------------------- */
 
-static void raise_setting(const struct ksr_fs *fs, const char *name, uint64_t old, uint64_t wanted,
-			  struct ksr_findings *findings)
+static void change_setting(const struct ksr_fs *fs, const char *name, uint64_t old, uint64_t wanted,
+			   struct ksr_findings *findings)
 {
 	char value[24];
 	int error;
@@ -100,17 +100,22 @@ static void raise_setting(const struct ksr_fs *fs, const char *name, uint64_t ol
 static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
 {
 	struct ksr_kernel kernel;
+	bool huge_sleep;
 	bool advised;
 
 	ksr_kernel_read(fs, &kernel);
 	if (!kernel.present)
 		return;
+	huge_sleep = ksr_is_huge_sleep(&kernel);
 	advised = kernel.advisor_mode[0] && strcmp(kernel.advisor_mode, "none") != 0;
 	if (!advised && kernel.pages_to_scan < KSR_PAGES_TO_SCAN)
-		raise_setting(fs, "pages_to_scan", kernel.pages_to_scan, KSR_PAGES_TO_SCAN,
-			      findings);
+		change_setting(fs, "pages_to_scan", kernel.pages_to_scan, KSR_PAGES_TO_SCAN,
+			       findings);
+	if (huge_sleep)
+		change_setting(fs, "sleep_millisecs", kernel.sleep_millisecs, KSR_SLEEP_MILLISECS,
+			       findings);
 	if (kernel.run != 1 && kernel.run != KSR_NONE)
-		raise_setting(fs, "run", kernel.run, 1, findings);
+		change_setting(fs, "run", kernel.run, 1, findings);
 }
 
 /* --- the command -------------------------------------------------------------------- */

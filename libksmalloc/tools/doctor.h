@@ -35,12 +35,14 @@ struct ksr_findings {
 
 /* pages_to_scan below this is raised by --fix: about 195 MiB/s at the default sleep. */
 #define KSR_PAGES_TO_SCAN 1000
+/* The kernel's own, which a sleep that is far too long becomes with --fix. */
+#define KSR_SLEEP_MILLISECS 20
 
 void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
 	      const char *advice, const char *format, ...) KSM_PRINTF(5, 6);
 /*
- * The same for a process, of which why says what is the matter and then, behind a semicolon, what to
- * do (ksr_snapshot_create()); advice is for those that do not say.
+ * The same for a process, of which why says what is the matter and then, behind a semicolon, what
+ * to do (ksr_snapshot_create()); advice is for those that do not say.
  */
 void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const char *key, pid_t pid,
 		  const char *why, const char *advice);
@@ -48,6 +50,8 @@ void ksr_findings_free(struct ksr_findings *findings);
 
 /* doctor_kernel.c: KSM and the settings of the machine, and what this process may call. */
 void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings);
+/* doctor_kernel.c: is sleep_millisecs so large that KSM merges next to nothing? */
+bool ksr_is_huge_sleep(const struct ksr_kernel *kernel);
 /* doctor_hints.c: what a patched kernel offers, and whether it is used. */
 void ksr_check_hints(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
 		     struct ksr_findings *findings);

@@ -33,7 +33,7 @@ static size_t list_variables(const struct ksr_member *member, const struct ksr_m
 	size_t position = 0;
 	const char *entry;
 
-	while ((entry = ksr_next_entry(&member->environment, &position))) {
+	while ((entry = ksr_text_entry(&member->environment, &position))) {
 		size_t there = entry_bytes(other, entry);
 		size_t used = strlen(names);
 
@@ -136,27 +136,9 @@ static void check_threads(const struct ksr_members *members, struct ksr_findings
 			 "each process has %" PRIu64 " thread%s", most, most == 1 ? "" : "s");
 }
 
-static void check_huge_pages(const struct ksr_members *members, struct ksr_findings *findings)
-{
-	uint64_t huge = 0;
-	char text[32];
-
-	for (size_t i = 0; i < members->count; i++)
-		huge += members->list[i].huge;
-	if (huge == 0)
-		return;
-	snprintf(text, sizeof(text), "%.1f MiB", (double)huge / (double)KSM_MIB);
-	ksr_find(findings, KSR_LEVEL_WARN, "huge_pages",
-		 "set /sys/kernel/mm/transparent_hugepage/enabled to madvise",
-		 "%s of these processes are huge pages: KSM has to split them before it merges, "
-		 "and they are filled up with zeros",
-		 text);
-}
-
 void ksr_check_environments(const struct ksr_members *members, struct ksr_findings *findings)
 {
 	check_stacks(members, findings);
 	check_limits(members, findings);
 	check_threads(members, findings);
-	check_huge_pages(members, findings);
 }

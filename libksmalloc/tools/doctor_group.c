@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Members are compared with the first one: what differs from it differs. Where
- * a group has several programs, those of the most frequent one are looked at.
+ * a group has several programs, those of the most frequent one are looked at, and
+ * where some have forked others, siblings (doctor_siblings.c).
  */
 #define _GNU_SOURCE
 #include "doctor_group.h"
@@ -14,28 +15,9 @@
 /* Findings about files after which no further process is looked at. */
 #define MOST_FILES 4
 
-const char *ksr_next_entry(const struct ksr_text *text, size_t *position)
-{
-	const char *entry = text->data + *position;
-
-	if (!text->data || *position >= text->size)
-		return NULL;
-	/* The text ends with a NUL beyond its size, whatever the process wrote there. */
-	*position += strlen(entry) + 1;
-	return entry;
-}
-
 const char *ksr_member_variable(const struct ksr_member *member, const char *name)
 {
-	size_t length = strlen(name);
-	size_t position = 0;
-	const char *entry;
-
-	while ((entry = ksr_next_entry(&member->environment, &position))) {
-		if (strncmp(entry, name, length) == 0 && entry[length] == '=')
-			return entry + length + 1;
-	}
-	return NULL;
+	return ksr_text_variable(&member->environment, name);
 }
 
 /* --- members -------------------------------------------------------------------------- */
@@ -43,7 +25,6 @@ const char *ksr_member_variable(const struct ksr_member *member, const char *nam
 static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
 {
 	struct ksr_text text;
-	struct ksr_vma total;
 	const char *line;
 
 	if (ksr_fs_read(fs, &text, "proc/%d/status", (int)member->pid) == 0) {
@@ -55,9 +36,24 @@ static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
 		member->stack_limit = ksr_limits_stack(&text);
 		ksr_text_free(&text);
 	}
-	memset(&total, 0, sizeof(total));
-	if (ksr_smaps_rollup_read(fs, member->pid, &total) == 0)
-		member->huge = total.huge;
+}
+
+static void read_memory(const struct ksr_fs *fs, struct ksr_member *member)
+{
+	struct ksr_smaps smaps;
+
+	if (ksr_smaps_read(fs, member->pid, &smaps))
+		return;
+	for (size_t i = 0; i < smaps.count; i++) {
+		const struct ksr_vma *vma = &smaps.vmas[i];
+		bool asked = (vma->flags & KSR_VMA_ASKED_HUGE) != 0;
+
+		member->memory += vma->anonymous;
+		member->huge += vma->huge;
+		member->asked += asked ? vma->anonymous : 0;
+		member->asked_huge += asked ? vma->huge : 0;
+	}
+	ksr_smaps_free(&smaps);
 }
 
 /* false when the process cannot be looked at; then there is a finding. */
@@ -81,10 +77,11 @@ static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *m
 			     (int)pid) < 0)
 		member->program[0] = '\0';
 	read_numbers(fs, member);
+	read_memory(fs, member);
 	return true;
 }
 
-static void free_member(struct ksr_member *member)
+void ksr_member_free(struct ksr_member *member)
 {
 	ksr_space_destroy(&member->space);
 	ksr_text_free(&member->environment);
@@ -130,7 +127,7 @@ static void keep_one_program(struct ksr_members *members, struct ksr_findings *f
 		if (strcmp(members->list[i].program, program) == 0)
 			members->list[kept++] = members->list[i];
 		else
-			free_member(&members->list[i]);
+			ksr_member_free(&members->list[i]);
 	}
 	members->count = kept;
 }
@@ -317,6 +314,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 			  struct ksr_findings *findings)
 {
 	keep_one_program(members, findings);
+	ksr_check_huge_pages(fs, members, findings);
 	if (members->count < 2) {
 		ksr_find(findings, KSR_LEVEL_BAD, "members",
 			 "name a group with two running workers or more, or their PIDs",
@@ -326,10 +324,12 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 			 members->count == 1 ? "" : "es");
 		return;
 	}
+	ksr_keep_siblings(members, findings);
 	check_layout(members, findings);
 	check_files(members, findings);
 	ksr_check_languages(members, findings);
 	ksr_check_environments(members, findings);
+	ksr_check_folders(fs, members, findings);
 	ksr_check_sample(fs, members, findings);
 }
 
@@ -369,7 +369,7 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 	read_members(fs, pids, pids ? count : 0, &members, findings);
 	check_members(fs, group, &members, findings);
 	for (size_t i = 0; i < members.count; i++)
-		free_member(&members.list[i]);
+		ksr_member_free(&members.list[i]);
 	free(members.list);
 	free(found);
 }

@@ -4,7 +4,8 @@
  *
  * What it is: checks over the processes of one group, or of a list, that run the
  * same program: their layouts, files, environments, threads, hash seeds; and a
- * comparison of a sample of the memory of two of them.
+ * comparison of a sample of the memory of two of them. What a master is beside
+ * its workers is no reason: siblings are compared.
  * What it is not: a full comparison, which is ksmalloc-diff(1).
  * Invariants: a check that finds nothing wrong says so in one line or is silent;
  * a member that cannot be read in part is left out of that check only.
@@ -27,7 +28,10 @@ struct ksr_member {
 	char program[PATH_MAX];
 	uint64_t threads;
 	uint64_t stack_limit;
-	uint64_t huge; /* bytes in huge pages */
+	uint64_t memory;     /* anonymous bytes that are there */
+	uint64_t huge;	     /* of these, in huge pages */
+	uint64_t asked;	     /* of these, where the process asked for huge pages itself */
+	uint64_t asked_huge; /* both */
 };
 
 struct ksr_members {
@@ -39,17 +43,27 @@ struct ksr_members {
 void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
 		     struct ksr_findings *findings);
 
+/*
+ * doctor_siblings.c: keeps the members that are of a kind, the largest first: where some have
+ * forked others, the most numerous siblings. Says which two will be compared, and whom it left out.
+ */
+void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_language.c: hash seeds and flags of interpreters. */
 void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings);
+/* doctor_folders.c: folders that changed between the starts. */
+void ksr_check_folders(const struct ksr_fs *fs, const struct ksr_members *members,
+		       struct ksr_findings *findings);
+/* doctor_huge.c: huge pages, and who asked for them; also of a single process. */
+void ksr_check_huge_pages(const struct ksr_fs *fs, const struct ksr_members *members,
+			  struct ksr_findings *findings);
 /* doctor_environment.c: what shifts the stack, and limits and threads. */
 void ksr_check_environments(const struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_sample.c: what the pages of two members differ in. */
 void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members,
 		      struct ksr_findings *findings);
 
+void ksr_member_free(struct ksr_member *member);
 /* The value of a variable of the environment, NULL when it has none. */
 const char *ksr_member_variable(const struct ksr_member *member, const char *name);
-/* The next entry of NUL-separated text, from *position on; NULL at the end. */
-const char *ksr_next_entry(const struct ksr_text *text, size_t *position);
 
 #endif

@@ -38,23 +38,68 @@ static void check_run(const struct ksr_kernel *kernel, struct ksr_findings *find
 			 "KSM does not run (run is 0)");
 }
 
+/* MiB a second at most: a sleep of 0 still yields, and a millisecond is a fair bound of the speed.
+ */
+static double scan_rate(const struct ksr_kernel *kernel)
+{
+	return (double)kernel->pages_to_scan * (double)sysconf(_SC_PAGESIZE) / (double)KSM_MIB *
+	       1000.0 / (double)ksm_max(kernel->sleep_millisecs, 1);
+}
+
+bool ksr_is_huge_sleep(const struct ksr_kernel *kernel)
+{
+	uint64_t sleep = kernel->sleep_millisecs;
+
+	if (sleep == KSR_NONE || kernel->pages_to_scan == KSR_NONE)
+		return false;
+	/* A second is long where batches are not large in return, and a minute is long in any case.
+	 */
+	return sleep >= 60000 || (sleep >= 1000 && scan_rate(kernel) < SLOW_MIB_PER_SECOND);
+}
+
+static bool has_advisor(const struct ksr_kernel *kernel)
+{
+	return kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0;
+}
+
+/* Settings under which a KSM that runs does nothing, or as good as nothing; false: there are none.
+ */
+static bool check_standstill(const struct ksr_kernel *kernel, struct ksr_findings *findings)
+{
+	bool huge_sleep = ksr_is_huge_sleep(kernel);
+
+	if (kernel->pages_to_scan == 0)
+		ksr_find(
+			findings, KSR_LEVEL_BAD, "ksm_pages_to_scan",
+			has_advisor(kernel)
+				? "as root: set /sys/kernel/mm/ksm/advisor_min_pages_to_scan to 500"
+				: "as root: ksmalloc doctor --fix, or echo 1000 > "
+				  "/sys/kernel/mm/ksm/pages_to_scan",
+			"KSM scans nothing: pages_to_scan is 0");
+	if (huge_sleep)
+		ksr_find(findings, KSR_LEVEL_BAD, "ksm_sleep_millisecs",
+			 "as root: ksmalloc doctor --fix, or echo 20 > "
+			 "/sys/kernel/mm/ksm/sleep_millisecs",
+			 "KSM sleeps %.*f s after each %" PRIu64
+			 " pages: sleep_millisecs is %" PRIu64,
+			 kernel->sleep_millisecs % 1000 ? 1 : 0,
+			 (double)kernel->sleep_millisecs / 1000.0, kernel->pages_to_scan,
+			 kernel->sleep_millisecs);
+	return huge_sleep || kernel->pages_to_scan == 0;
+}
+
 static void check_speed(const struct ksr_kernel *kernel, struct ksr_findings *findings)
 {
-	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	double rate;
+	double rate = scan_rate(kernel);
 
-	if (kernel->pages_to_scan == KSR_NONE || kernel->sleep_millisecs == KSR_NONE)
+	if (kernel->pages_to_scan == KSR_NONE || kernel->sleep_millisecs == KSR_NONE ||
+	    check_standstill(kernel, findings))
 		return;
-	if (kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0) {
+	if (has_advisor(kernel))
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_speed", "",
 			 "KSM's advisor '%s' sets the speed, now %" PRIu64 " pages a batch",
 			 kernel->advisor_mode, kernel->pages_to_scan);
-		return;
-	}
-	/* A sleep of 0 still yields; a millisecond is a fair upper bound of the speed. */
-	rate = (double)(kernel->pages_to_scan * page_bytes) / (double)KSM_MIB * 1000.0 /
-	       (double)ksm_max(kernel->sleep_millisecs, 1);
-	if (rate < SLOW_MIB_PER_SECOND)
+	else if (rate < SLOW_MIB_PER_SECOND)
 		ksr_find(findings, KSR_LEVEL_WARN, "ksm_speed",
 			 "as root: ksmalloc doctor --fix, or a larger number in "
 			 "/sys/kernel/mm/ksm/pages_to_scan",
@@ -179,14 +224,17 @@ static void check_layout(struct ksr_findings *findings)
 
 	if (!error)
 		ksr_find(findings, KSR_LEVEL_OK, "personality", "",
-			 "personality(ADDR_NO_RANDOMIZE) is permitted: the shared layout can be had");
+			 "personality(ADDR_NO_RANDOMIZE) is permitted: the shared layout can be "
+			 "had");
 	else
-		ksr_find(findings, KSR_LEVEL_WARN, "personality",
-			 "start the container with the seccomp profile of examples/container, or do "
-			 "without --layout=shared",
-			 "personality(ADDR_NO_RANDOMIZE) is forbidden (%s), as in the default profile of "
-			 "docker and podman: no shared layout here",
-			 strerrorname_np(error));
+		ksr_find(
+			findings, KSR_LEVEL_WARN, "personality",
+			"start the container with the seccomp profile of examples/container, or do "
+			"without --layout=shared",
+			"personality(ADDR_NO_RANDOMIZE) is forbidden (%s), as in the default "
+			"profile of "
+			"docker and podman: no shared layout here",
+			strerrorname_np(error));
 }
 
 void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)

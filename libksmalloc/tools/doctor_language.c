@@ -129,7 +129,7 @@ static bool has_word(const struct ksr_member *member, const char *variable, cons
 	size_t position = 0;
 	const char *word;
 
-	while ((word = ksr_next_entry(&member->arguments, &position))) {
+	while ((word = ksr_text_entry(&member->arguments, &position))) {
 		if (is_flag(word, flag, length))
 			return true;
 	}

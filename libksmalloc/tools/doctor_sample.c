@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first two members are compared as ksmalloc-diff(1) does, but of large
+ * The first two members, the largest, are compared as ksmalloc-diff(1) does, but of large
  * processes only some stretches. The reasons of most pages become findings.
  */
 #define _GNU_SOURCE

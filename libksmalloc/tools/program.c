@@ -26,6 +26,8 @@
 /* Command lines and environments that differ by less put the stack at equal addresses. */
 #define STACK_STEP 4096
 
+static const char foreign_libc[] = "uses another libc than glibc";
+
 bool ksr_program_find(const char *name, char path[PATH_MAX])
 {
 	const char *rest = getenv("PATH");
@@ -178,15 +180,45 @@ static bool has_sanitizer(int fd, const Elf64_Ehdr *header)
 	return found;
 }
 
+static bool begins_with(const char *path, const char *const *names, size_t count)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(name, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Loaders of musl, uClibc and Android heed LD_PRELOAD, do not find what the library takes from
+ * glibc, and end the program. A loader of an unknown name may be anybody's.
+ */
+static bool is_foreign_loader(const char *path)
+{
+	static const char *const names[] = {"ld-musl-", "ld-uClibc", "ld64-uClibc", "linker"};
+
+	return begins_with(path, names, KSM_COUNT_OF(names));
+}
+
+static bool is_glibc_loader(const char *path)
+{
+	static const char *const names[] = {"ld-linux", "ld64"};
+
+	return begins_with(path, names, KSM_COUNT_OF(names));
+}
+
 /* Why the library cannot be loaded into the file, or NULL; fills what is known of it. */
 static const char *judge(struct ksr_program *program, int fd)
 {
 	Elf64_Ehdr header;
 	const char *why;
-	const char *name;
 
 	program->loader[0] = '\0';
 	program->movable = false;
+	program->is_static = false;
 	if (!read_header(fd, &header))
 		return "is neither an ELF program nor a script that names its interpreter";
 	if (!is_our_machine(&header))
@@ -198,12 +230,14 @@ static const char *judge(struct ksr_program *program, int fd)
 		return why;
 	if (!read_loader(fd, &header, program->loader)) {
 		program->loader[0] = '\0';
-		return "is linked statically";
+		/* A loader may be called by its name, with the program behind it. */
+		program->is_static = !is_foreign_loader(program->path);
+		return program->is_static ? "is linked statically" : foreign_libc;
 	}
-	name = strrchr(program->loader, '/');
-	name = name ? name + 1 : program->loader;
-	if (strncmp(name, "ld-linux", 8) != 0 && strncmp(name, "ld64", 4) != 0)
-		return "uses another libc than glibc";
+	if (is_foreign_loader(program->loader))
+		return foreign_libc;
+	if (!is_glibc_loader(program->loader))
+		return "names a loader that is not glibc's";
 	if (has_sanitizer(fd, &header))
 		return "is built with a sanitizer, which has a layout of its own";
 	program->movable = header.e_type == ET_DYN;
@@ -356,11 +390,12 @@ static bool is_env(const char *path)
 	return strcmp(slash ? slash + 1 : path, "env") == 0;
 }
 
-/* Keeps the first reason of all files on the way. */
+/* Keeps the first reason of all files on the way, or the first one that ends the program. */
 static void note_unfit(struct ksr_program *program, const char *why)
 {
-	if (!why || program->unfit)
+	if (!why || program->ends_preloaded || (program->unfit && why != foreign_libc))
 		return;
+	program->ends_preloaded = why == foreign_libc;
 	program->unfit = why;
 	snprintf(program->unfit_path, sizeof(program->unfit_path), "%s", program->path);
 }

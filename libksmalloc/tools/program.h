@@ -34,8 +34,10 @@ struct ksr_program {
 	/* Why the library cannot be loaded into a file on the way, for a sentence
 	 * that begins with "it"; or NULL. unfit_path is that file. */
 	const char *unfit;
-	bool raised_rights;	/* and that is why */
+	bool raised_rights;  /* and that is why */
+	bool ends_preloaded; /* its loader would try to, fail, and end it */
 	char unfit_path[PATH_MAX];
+	bool is_static; /* path has no loader that would load anything */
 };
 
 /* Returns 0, or -ENOMEM; to be freed in both cases. */

@@ -495,6 +495,25 @@ static int execute(const struct ksr_command *command, char **argv, struct ksr_pr
 	return EXIT_CANNOT_EXECUTE;
 }
 
+/* A program that the library does not reach runs as without it; one that it would end is not run.
+ */
+static int check_program(const struct ksr_command *command, const struct run_options *chosen,
+			 const struct ksr_program *program)
+{
+	if (program->ends_preloaded) {
+		ksr_failure(command,
+			    "%s is not started: it %s, for which libksmalloc is built; run it "
+			    "without ksmalloc, or install a build for glibc",
+			    program->unfit_path, program->unfit);
+		return EXIT_CANNOT_EXECUTE;
+	}
+	/* The shared layout says so, too, in its own words. */
+	if (program->is_static && !chosen->shared && !chosen->quiet)
+		ksr_failure(command, "%s runs without libksmalloc: it is linked statically",
+			    program->path);
+	return 0;
+}
+
 static int start(const struct ksr_command *command, struct run_options *chosen, char **argv,
 		 const char *library)
 {
@@ -503,7 +522,9 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 
 	if (ksr_program_look(&program, argv))
 		return ksr_failure(command, "out of memory");
-	status = set_filters(command, chosen, &program);
+	status = check_program(command, chosen, &program);
+	if (!status)
+		status = set_filters(command, chosen, &program);
 	if (!status && chosen->private)
 		ksr_layout_leave();
 	if (!status && chosen->shared)

@@ -255,6 +255,26 @@ static void make_different(void)
 	fill(area, PAGES * PAGE, 1234 + (uint64_t)variant);
 }
 
+/* A list of objects of 64 bytes, all of which one more moves: from there on no line is at its
+ * place. */
+static void make_inserted(void)
+{
+	char *object = (char *)area;
+
+	memset(area, 0, PAGES * PAGE);
+	for (size_t i = 0; object < (char *)area + PAGES * PAGE; i++, object += 64) {
+		uint64_t hash = 4321 + i;
+
+		if (i == 1000 && variant == 2) {
+			strcpy(object + 16, "one more than the first has");
+			object += 64;
+		}
+		snprintf(object + 16, 48, "object %zu", i);
+		hash = next(&hash) | UINT64_C(1) << 63;
+		memcpy(object + 8, &hash, sizeof(hash));
+	}
+}
+
 static void make_zero(void)
 {
 	if (variant == 2)
@@ -298,6 +318,7 @@ static const struct {
 	{"values", make_values},
 	{"key", make_key},
 	{"different", make_different},
+	{"inserted", make_inserted},
 	{"zero", make_zero},
 	{"only", make_only},
 	{"variable", make_variable},

@@ -33,7 +33,8 @@ static const char smaps_text[] =
 	"7f0000000000-7f0000001000 r-xp 00001000 fe:00 4711               /usr/lib/x y (deleted)\n"
 	"Rss:                   4 kB\n"
 	"7f0000002000-7f0000003000 rw-s 00000000 00:00 0 \n"
-	"Rss:                   1 kB\n";
+	"Rss:                   1 kB\n"
+	"VmFlags: rd wr sh hg \n";
 
 Test(sources, test_smaps_parse_fields)
 {
@@ -53,7 +54,7 @@ Test(sources, test_smaps_parse_fields)
 	cr_assert_str_eq(smaps.vmas[0].name, "ksmalloc f00");
 	cr_assert_eq(smaps.vmas[0].flags, KSR_VMA_MERGEABLE | KSR_VMA_NO_HUGE | KSR_VMA_HAS_KSM);
 	cr_assert_eq(smaps.vmas[1].flags, KSR_VMA_FILE);
-	cr_assert_eq(smaps.vmas[2].flags, KSR_VMA_SHARED);
+	cr_assert_eq(smaps.vmas[2].flags, KSR_VMA_SHARED | KSR_VMA_ASKED_HUGE);
 	ksr_smaps_free(&smaps);
 	free(text.data);
 }

@@ -209,6 +209,64 @@ Test(program, files_that_the_library_cannot_be_loaded_into)
 	cr_assert(program.unfit);
 }
 
+static Elf64_Ehdr write_program(const char *name, const char *loader)
+{
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Phdr entry;
+		char loader[64];
+	} file = {.header = read_own_header()};
+
+	file.header.e_phoff = sizeof(file.header);
+	file.header.e_phnum = 1;
+	file.header.e_phentsize = sizeof(file.entry);
+	file.entry.p_type = PT_INTERP;
+	file.entry.p_offset = sizeof(file.header) + sizeof(file.entry);
+	file.entry.p_filesz = sizeof(file.loader);
+	strcpy(file.loader, loader);
+	write_file(name, &file, sizeof(file));
+	return file.header;
+}
+
+/* Only loaders that are known to end the program. */
+Test(program, other_c_libraries)
+{
+	static const struct {
+		const char *loader;
+		const char *unfit;
+		bool ends;
+	} cases[] = {
+		{"/lib64/ld-linux-x86-64.so.2", NULL, false},
+		{"/lib64/ld64.so.2", NULL, false},
+		{"/lib/ld-musl-x86_64.so.1", "uses another libc than glibc", true},
+		{"/lib/ld64-uClibc.so.1", "uses another libc than glibc", true},
+		{"/system/bin/linker64", "uses another libc than glibc", true},
+		{"/opt/program/loader", "names a loader that is not glibc's", false},
+	};
+	Elf64_Ehdr header;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		header = write_program("program", cases[i].loader);
+		look(path, NULL);
+		cr_assert(program.ends_preloaded == cases[i].ends && !program.is_static, "%s",
+			  cases[i].loader);
+		cr_assert(cases[i].unfit ? program.unfit && !strcmp(program.unfit, cases[i].unfit)
+					 : !program.unfit,
+			  "%s: %s", cases[i].loader, program.unfit);
+		ksr_program_free(&program);
+	}
+	/* The loader itself, called by its name, is a file without one. */
+	header.e_phnum = 0;
+	write_file("ld-musl-x86_64.so.1", &header, sizeof(header));
+	look(path, "x");
+	cr_assert(program.ends_preloaded && !program.is_static);
+	ksr_program_free(&program);
+
+	write_file("static", &header, sizeof(header));
+	look(path, NULL);
+	cr_assert(!program.ends_preloaded && program.is_static);
+}
+
 Test(program, raised_rights)
 {
 	Elf64_Ehdr header = read_own_header();
