@@ -376,6 +376,8 @@ Test(explain, test_reasons_in_order)
 	site.flags &= ~KSMALLOC_SITE_ADVISED;
 	cr_assert(strstr(reason(&report, &site), "advice is off"));
 	site.flags |= KSMALLOC_SITE_DENIED;
+	cr_assert(strstr(reason(&report, &site), "marked as mergeable all the same"));
+	site.memory.mergeable = 0;
 	cr_assert(strstr(reason(&report, &site), "denies"));
 	site.states = 1u << KSMALLOC_SITE_TRACKED;
 	cr_assert(strstr(reason(&report, &site), "not yet held"));
