@@ -2,7 +2,9 @@
 #include "deepbind.h"
 
 #include "aside.h"
+#include "dynsym.h"
 #include "fatal.h"
+#include "late.h"
 #include "option.h"
 #include "os.h"
 
@@ -58,14 +60,6 @@ static const struct name names[] = {
 };
 #pragma GCC diagnostic pop
 
-/* An object's dynamic symbols, as the loader looks them up. */
-struct table {
-	uintptr_t bias;
-	ElfW(Sym) *symbols;
-	const char *strings;
-	const uint32_t *hash;	/* DT_GNU_HASH */
-};
-
 /* Entries of one object that are to change. */
 struct change {
 	ElfW(Sym) *symbol;
@@ -99,70 +93,21 @@ __attribute__((constructor)) static void note_start(void)
 		dl_iterate_phdr(count_objects, &objects_at_start);
 }
 
-/* The loader has added the bias to addresses in most objects and on most machines. */
-static const void *dynamic_address(const struct table *table, uintptr_t address)
+static int collect(const struct ksm_dynsym *table, const struct name *name, struct changes *changes)
 {
-	return (const void *)(address < table->bias ? address + table->bias : address);
-}
-
-static bool find_table(const struct dl_phdr_info *info, struct table *table)
-{
-	const ElfW(Dyn) *entry = NULL;
-
-	*table = (struct table){ .bias = info->dlpi_addr };
-	for (size_t i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	for (; entry && entry->d_tag != DT_NULL; entry++) {
-		const void *address = dynamic_address(table, entry->d_un.d_ptr);
-
-		if (entry->d_tag == DT_SYMTAB)
-			table->symbols = (ElfW(Sym) *)(uintptr_t)address;
-		else if (entry->d_tag == DT_STRTAB)
-			table->strings = address;
-		else if (entry->d_tag == DT_GNU_HASH)
-			table->hash = address;
-	}
-	return table->symbols && table->strings && table->hash;
-}
-
-static uint32_t gnu_hash(const char *name)
-{
-	uint32_t hash = 5381;
-
-	for (; *name; name++)
-		hash = hash * 33 + (unsigned char)*name;
-	return hash;
-}
-
-/* Every version of a name is in one chain; the lowest bit of a hash marks a chain's end. */
-static int collect(const struct table *table, const struct name *name, struct changes *changes)
-{
-	uint32_t hash = gnu_hash(name->name);
-	uint32_t bucket_count = table->hash[0];
-	uint32_t first = table->hash[1];
-	const uint32_t *buckets = table->hash + 4 + table->hash[2] * (sizeof(ElfW(Addr)) / 4);
-	const uint32_t *chains = buckets + bucket_count;
-	uint32_t index = bucket_count ? buckets[hash % bucket_count] : 0;
 	ElfW(Addr) value = (uintptr_t)name->function - table->bias;
+	ElfW(Sym) *symbol = NULL;
 
-	for (; index >= first && index; index++) {
-		ElfW(Sym) *symbol = &table->symbols[index];
-		uint32_t found = chains[index - first];
-
-		if ((found | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
-		    !strcmp(table->strings + symbol->st_name, name->name)) {
-			/* An indirect function's address is called for the real one. */
-			if ((symbol->st_info & 15) != STT_FUNC)
-				return -ENOTSUP;
-			if (changes->count == CHANGES_MOST)
-				return -E2BIG;
-			changes->has_malloc |= name == &names[0];
-			if (symbol->st_value != value)
-				changes->list[changes->count++] = (struct change){ symbol, value, name };
-		}
-		if (found & 1)
-			break;
+	/* Every version of the name. */
+	while ((symbol = ksm_dynsym_next(table, name->name, symbol)) != NULL) {
+		/* An indirect function's address is called for the real one. */
+		if (!ksm_dynsym_is_function(symbol))
+			return -ENOTSUP;
+		if (changes->count == CHANGES_MOST)
+			return -E2BIG;
+		changes->has_malloc |= name == &names[0];
+		if (symbol->st_value != value)
+			changes->list[changes->count++] = (struct change){ symbol, value, name };
 	}
 	return 0;
 }
@@ -181,7 +126,7 @@ static int rights_at(const struct dl_phdr_info *info, uintptr_t address)
 	return PROT_READ;
 }
 
-static void write_changes(const struct table *table, const struct changes *changes)
+static void write_changes(const struct ksm_dynsym *table, const struct changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = &changes->list[i];
@@ -194,7 +139,7 @@ static void write_changes(const struct table *table, const struct changes *chang
 		__atomic_store_n(&changes->list[i].symbol->st_value, changes->list[i].value, __ATOMIC_RELEASE);
 }
 
-static int apply(const struct dl_phdr_info *info, const struct table *table, const struct changes *changes)
+static int apply(const struct dl_phdr_info *info, const struct ksm_dynsym *table, const struct changes *changes)
 {
 	uintptr_t low = UINTPTR_MAX, high = 0;
 	int rights, error;
@@ -217,16 +162,6 @@ static int apply(const struct dl_phdr_info *info, const struct table *table, con
 	return 0;
 }
 
-/* libc, or a part of it in glibc before 2.34. */
-static bool is_libc(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-
-	return !strncmp(name, "libc.so.", 8) || !strncmp(name, "libdl.so.", 9) ||
-	       !strncmp(name, "libpthread.so.", 14);
-}
-
 struct walk {
 	size_t objects;
 	bool has_libc;
@@ -237,14 +172,14 @@ static int redirect(struct dl_phdr_info *info, size_t size, void *argument)
 {
 	struct walk *walk = argument;
 	struct changes changes = { 0 };
-	struct table table;
+	struct ksm_dynsym table;
 	bool libc;
 
 	(void)size;
 	if (atomic_load(&outcome) || ++walk->objects > objects_at_start)
 		return 1;
-	libc = is_libc(info->dlpi_name);
-	if (!find_table(info, &table))
+	libc = ksm_dynsym_is_libc(info->dlpi_name);
+	if (!ksm_dynsym_of(info, &table))
 		return 0;
 	for (size_t i = 0; i < KSM_COUNT_OF(names) && !walk->error; i++)
 		if (libc || names[i].is_family)
@@ -278,8 +213,8 @@ int ksm_deepbind_mode(int mode)
 {
 	int done = atomic_load(&outcome);
 
-	/* The blocks are the sanitizer's, which has its own word on the flag. */
-	if (ksm_aside())
+	/* The blocks are the sanitizer's, which has its own word on the flag, or libc's as ever. */
+	if (ksm_aside() || ksm_late())
 		return mode;
 	if (!done)
 		done = redirect_all();

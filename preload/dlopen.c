@@ -10,6 +10,7 @@
 #include "stat.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 
 typedef void *dlopen_function(const char *file, int mode);
@@ -91,4 +92,13 @@ int ksm_deepbind_dlclose(void *handle)
 
 	forget_code();
 	return result;
+}
+
+/*
+ * Named in LD_AUDIT, the library audits nothing. The loader would unload what has not this function, and
+ * cannot: the library is never unloaded.
+ */
+KSM_EXPORT unsigned int la_version(unsigned int version)
+{
+	return version;
 }
