@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What wrappers call. */
+void *__libc_malloc(size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
 extern struct deepbind_plugin plugin;
 
 #ifndef DEEPBIND_WITHOUT_VERSION
@@ -68,7 +72,8 @@ static void *by_stream(size_t size)
 
 static const char *const kind_names[] = {
 	"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign",
-	"valloc", "pvalloc", "strdup", "getline", "asprintf", "open_memstream", "the dependency's malloc",
+	"valloc", "pvalloc", "strdup", "getline", "asprintf", "open_memstream", "__libc_malloc",
+	"__libc_memalign", "the dependency's malloc",
 };
 
 static void *make(size_t kind, size_t size)
@@ -89,6 +94,8 @@ static void *make(size_t kind, size_t size)
 	case 10: return by_line(size);
 	case 11: return by_print(size);
 	case 12: return by_stream(size);
+	case 13: return __libc_malloc(size);
+	case 14: return __libc_memalign(64, size);
 	default: return library_make(size);
 	}
 }
