@@ -12,7 +12,7 @@
  * the object is loaded (its constructors run before dlopen(3) returns), at a function's first call
  * when it is bound lazily, or by dlsym(3). Hashes, versions and names stay as they are, and
  * nothing has to be known of the files that are about to be loaded. Pages that are written become
- * the process's own (some 50 KiB), hence not before the flag is used.
+ * the process's own (64 KiB of glibc 2.36), hence not before the flag is used.
  *
  * Other libraries with a malloc that the program was started with (a program linked with one, and
  * the library loaded before it) get the same for the malloc family: nobody has called theirs. An
