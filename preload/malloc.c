@@ -2,7 +2,8 @@
 /*
  * The malloc family under its usual names. Each call is one comparison and a
  * jump: to jemalloc below the threshold, to a slow path in heap.c from it on.
- * C++ operators call malloc and need nothing of their own.
+ * C++ operators call malloc and need nothing of their own. In a process that has another
+ * malloc (late.h) the gate sends all calls to the slow paths, and these send what allocates there.
  *
  * Calls that Valgrind does not know (it takes over malloc, free, realloc and the
  * aligned ones by the addresses of their names) go through those that it knows,
@@ -10,6 +11,7 @@
  */
 #include "alias.h"
 #include "heap.h"
+#include "late.h"
 #include "os.h"
 
 #include <errno.h>
@@ -21,11 +23,41 @@
 
 /* Offsets of members of struct ksm_gate, for the assembler. */
 #define GATE_THRESHOLD "0"
-#define GATE_END       "16"
+#define GATE_END       "8"
 
 /* C23; glibc 2.36 does not declare them. */
 KSM_EXPORT void free_sized(void *block, size_t size);
 KSM_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
+
+/* The slow paths of heap.c take their callers from where they are jumped to. */
+__attribute__((used, noinline)) static void *malloc_slow(size_t size)
+{
+	return ksm_unlikely(ksm_late()) ? ksm_late_family.malloc(size) : ksm_heap_malloc_slow(size);
+}
+
+__attribute__((noinline)) static void *calloc_slow(size_t count, size_t size)
+{
+	return ksm_unlikely(ksm_late()) ? ksm_late_family.calloc(count, size) : ksm_heap_calloc_slow(count, size);
+}
+
+/* A block that is there already is changed by whoever made it. */
+__attribute__((noinline)) static void *realloc_slow(void *block, size_t size)
+{
+	return !block && ksm_unlikely(ksm_late()) ? ksm_late_family.malloc(size) :
+						    ksm_heap_realloc_slow(block, size);
+}
+
+__attribute__((noinline)) static void *aligned_slow(size_t alignment, size_t size)
+{
+	return ksm_unlikely(ksm_late()) ? ksm_late_family.memalign(alignment, size) :
+					  ksm_heap_aligned_slow(alignment, size);
+}
+
+KSM_INLINE void *allocate_aligned(size_t alignment, size_t size)
+{
+	return ksm_likely(ksm_span_is_small_entry(size)) ? ksm_je_aligned_alloc(alignment, size) :
+							   aligned_slow(alignment, size);
+}
 
 #ifdef __x86_64__
 /*
@@ -40,7 +72,7 @@ __asm__(".pushsection .text, \"ax\", @progbits\n"
 	"	.cfi_startproc\n"
 	"	cmpq ksm_gate+" GATE_THRESHOLD "(%rip), %rdi\n"
 	"	jb ksm_je_malloc\n"
-	"	jmp ksm_heap_malloc_slow\n"
+	"	jmp malloc_slow\n"
 	"	.cfi_endproc\n"
 	".size malloc, . - malloc\n"
 	".globl free\n"
@@ -54,12 +86,12 @@ __asm__(".pushsection .text, \"ax\", @progbits\n"
 	"	.cfi_endproc\n"
 	".size free, . - free\n"
 	".popsection");
-static_assert(offsetof(struct ksm_gate, threshold) == 0 && offsetof(struct ksm_gate, end) == 16,
+static_assert(offsetof(struct ksm_gate, entry_threshold) == 0 && offsetof(struct ksm_gate, entry_end) == 8,
 	      "the offsets above");
 #else
 KSM_EXPORT void *malloc(size_t size)
 {
-	return ksm_heap_malloc(size);
+	return ksm_likely(ksm_span_is_small_entry(size)) ? ksm_je_malloc(size) : malloc_slow(size);
 }
 
 KNOWN void free(void *block)
@@ -70,12 +102,17 @@ KNOWN void free(void *block)
 
 KSM_EXPORT void *calloc(size_t count, size_t size)
 {
-	return ksm_heap_calloc(count, size);
+	/* Neither factor alone says how large the product is, but two small ones do. */
+	if (ksm_likely((count | size) < UINT32_MAX && ksm_span_is_small_entry(count * size)))
+		return ksm_je_calloc(count, size);
+	return calloc_slow(count, size);
 }
 
 KNOWN void *realloc(void *block, size_t size)
 {
-	return ksm_heap_realloc(block, size);
+	if (ksm_likely(ksm_span_is_small_entry(size) && ksm_span_is_beyond(block)))
+		return ksm_je_realloc(block, size);
+	return realloc_slow(block, size);
 }
 
 KSM_EXPORT void *reallocarray(void *block, size_t count, size_t size)
@@ -108,7 +145,7 @@ KSM_EXPORT void *aligned_alloc(size_t alignment, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
-	return ksm_heap_aligned(alignment, size);
+	return allocate_aligned(alignment, size);
 }
 
 /* memalign(3) rounds an alignment that is not a power of two up, as glibc's does. */
@@ -122,7 +159,7 @@ KSM_EXPORT void *memalign(size_t alignment, size_t size)
 		alignment = alignment < 2 ? 1 :
 					    (size_t)2 << (63 - __builtin_clzll(alignment));
 	}
-	return ksm_heap_aligned(alignment, size);
+	return allocate_aligned(alignment, size);
 }
 
 KSM_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
@@ -132,7 +169,7 @@ KSM_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 
 	if (ksm_unlikely(!ksm_is_power_of_two(alignment) || alignment % sizeof(void *)))
 		return EINVAL;
-	block = ksm_heap_aligned(alignment, size);
+	block = allocate_aligned(alignment, size);
 	if (ksm_unlikely(!block)) {
 		errno = saved_errno;
 		return ENOMEM;
@@ -143,7 +180,7 @@ KSM_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 
 KNOWN void *valloc(size_t size)
 {
-	return ksm_heap_aligned(KSM_PAGE, size);
+	return allocate_aligned(KSM_PAGE, size);
 }
 
 KSM_EXPORT void *pvalloc(size_t size)

@@ -7,6 +7,7 @@
 #include "aside.h"
 #include "heap.h"
 #include "image.h"
+#include "late.h"
 #include "layout.h"
 
 #include <unistd.h>
@@ -18,7 +19,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		environment = environ;
 	ksm_heap_init(environment);
 	/* Sanitizers insist on ranges of addresses that a group may have its libraries in. */
-	if (argv && environment && !ksm_aside())
+	if (argv && environment && !ksm_aside() && ksm_late_is_at_start())
 		ksm_layout_execute_again(argv, environment);
 	ksm_heap_publish();
 	ksm_image_refresh();

@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "aside.h"
 #include "base.h"
+#include "deepbind.h"
 #include "heap.h"
 #include "layout.h"
 #include "os.h"
@@ -62,7 +63,8 @@ static void *run(void *argument)
  * block goes from one thread to the other for the same reason. Not a semaphore: waiting for one
  * is a cancellation point, which pthread_create(3) is not.
  */
-static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes, struct start *start)
+static int create_and_wait(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
+			   struct start *start)
 {
 	uint32_t ready = 0;
 	int error;
@@ -70,13 +72,14 @@ static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes, 
 	/* While a thread starts the library, large blocks of others are jemalloc's. */
 	ksm_heap_start();
 	start->ready = &ready;
-	error = next_create(thread, attributes, run, start);
+	error = next(thread, attributes, run, start);
 	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
 		ksm_os_wait(&ready, 0, 0);
 	return error;
 }
 
-static int create(pthread_t *thread, const pthread_attr_t *attributes, const struct start *start)
+static int create(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
+		  const struct start *start)
 {
 	struct start *copy = ksm_je_malloc(sizeof(*copy));
 	int error;
@@ -84,7 +87,7 @@ static int create(pthread_t *thread, const pthread_attr_t *attributes, const str
 	if (!copy)
 		return EAGAIN;
 	*copy = *start;
-	error = next_create(thread, attributes, run, copy);
+	error = next(thread, attributes, run, copy);
 	if (error)
 		ksm_je_free(copy);
 	return error;
@@ -105,19 +108,31 @@ static size_t stack_size(const pthread_attr_t *attributes)
 	return size;
 }
 
-KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-			      void *(*routine)(void *), void *argument)
+static int create_numbered(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
+			   void *(*routine)(void *), void *argument)
 {
 	struct start start = { .routine = routine, .argument = argument };
 
-	if (ksm_unlikely(!next_create))
-		find_next();
 	/* A library's constructor may come before ours, and threads' stacks may not have their size yet. */
 	ksm_heap_init(environ);
 	if (ksm_aside())
-		return next_create(thread, attributes, routine, argument);
+		return next(thread, attributes, routine, argument);
 	start.stack_bytes = stack_size(attributes);
 	start.ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
-	return ksm_layout_is_shared() ? create_and_wait(thread, attributes, &start) :
-					create(thread, attributes, &start);
+	return ksm_layout_is_shared() ? create_and_wait(next, thread, attributes, &start) :
+					create(next, thread, attributes, &start);
+}
+
+KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			      void *(*routine)(void *), void *argument)
+{
+	if (ksm_unlikely(!next_create))
+		find_next();
+	return create_numbered(next_create, thread, attributes, routine, argument);
+}
+
+int ksm_deepbind_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+				void *(*routine)(void *), void *argument)
+{
+	return create_numbered(ksm_deepbind_libc.pthread_create, thread, attributes, routine, argument);
 }

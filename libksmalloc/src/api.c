@@ -7,12 +7,20 @@
 #include <ksmalloc/ksmalloc.h>
 
 #include "heap.h"
+#include "late.h"
 #include "merge.h"
 #include "os.h"
 #include "site.h"
 
 #include <errno.h>
 #include <unistd.h>
+
+/* What goes before each call that may walk the stack. */
+static inline void prepare(size_t size)
+{
+	if (ksm_unlikely(!ksm_span_is_small(size)) && ksm_unlikely(ksm_late()))
+		ksm_site_refresh();
+}
 
 const char *ksmalloc_version(void)
 {
@@ -21,16 +29,19 @@ const char *ksmalloc_version(void)
 
 void *ksmalloc_malloc(size_t size)
 {
+	prepare(size);
 	return ksm_heap_malloc(size);
 }
 
 void *ksmalloc_calloc(size_t count, size_t size)
 {
+	prepare(SIZE_MAX);
 	return ksm_heap_calloc(count, size);
 }
 
 void *ksmalloc_realloc(void *block, size_t size)
 {
+	prepare(size);
 	return ksm_heap_realloc(block, size);
 }
 
@@ -42,6 +53,7 @@ void *ksmalloc_reallocarray(void *block, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
+	prepare(bytes);
 	return ksm_heap_realloc(block, bytes);
 }
 
@@ -56,6 +68,7 @@ void *ksmalloc_aligned_alloc(size_t alignment, size_t size)
 		errno = EINVAL;
 		return NULL;
 	}
+	prepare(size);
 	return ksm_heap_aligned(alignment, size);
 }
 
@@ -66,6 +79,7 @@ int ksmalloc_posix_memalign(void **result, size_t alignment, size_t size)
 
 	if (!ksm_is_power_of_two(alignment) || alignment % sizeof(void *))
 		return EINVAL;
+	prepare(size);
 	block = ksm_heap_aligned(alignment, size);
 	errno = saved_errno;
 	if (!block)
@@ -109,10 +123,12 @@ long ksmalloc_merge_now(const void *block, unsigned int flags)
 
 void *ksmalloc_malloc_mergeable(size_t size)
 {
+	prepare(SIZE_MAX);
 	return ksm_heap_malloc_mergeable(size);
 }
 
 void *ksmalloc_malloc_private(size_t size)
 {
+	prepare(SIZE_MAX);
 	return ksm_heap_malloc_private(size);
 }

@@ -10,6 +10,7 @@
 #include "hint.h"
 #include "image.h"
 #include "keep.h"
+#include "late.h"
 #include "layout.h"
 #include "magazine.h"
 #include "mapping.h"
@@ -45,25 +46,30 @@ static bool has_fork_handlers; /* Synchronization: written at load. */
 static atomic_int opened;  /* the gate */
 static atomic_int started; /* what large blocks need. Synchronization: atomic. */
 
+bool ksm_je_owns(const void *block);
+
 /* Where small blocks of denied sites are kept out of a heap that merges, each call is asked for. */
-static void open_to_placed(void)
+static void place_from(uintptr_t size)
 {
-	__atomic_store_n(&ksm_gate.place_from, ksm_options.threshold, __ATOMIC_RELAXED);
-	__atomic_store_n(&ksm_gate.threshold, ksm_denied_is_on() ? 0 : ksm_options.threshold,
-			 __ATOMIC_RELAXED);
+	uintptr_t threshold = ksm_denied_is_on() ? 0 : size;
+
+	__atomic_store_n(&ksm_gate.place_from, size, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_gate.threshold, threshold, __ATOMIC_RELAXED);
+	if (!ksm_late())
+		__atomic_store_n(&ksm_gate.entry_threshold, threshold, __ATOMIC_RELAXED);
 }
 
 /* Without memory for more the jemalloc part alone is a complete malloc. */
 static void close_to_placed(void)
 {
-	__atomic_store_n(&ksm_gate.place_from, UINTPTR_MAX, __ATOMIC_RELAXED);
-	__atomic_store_n(&ksm_gate.threshold, ksm_denied_is_on() ? 0 : UINTPTR_MAX, __ATOMIC_RELAXED);
+	place_from(UINTPTR_MAX);
 }
 
-/* All calls take the slow paths, which pass them on. */
-static void open_to_all(void)
+/* From now on what is freed is jemalloc's, until there are slots. */
+static void open_to_jemalloc(void)
 {
-	__atomic_store_n(&ksm_gate.end, UINTPTR_MAX, __ATOMIC_RELAXED);
+	if (!ksm_late())
+		__atomic_store_n(&ksm_gate.entry_end, 0, __ATOMIC_RELAXED);
 }
 
 /* Valgrind knows the program's blocks by its own malloc and cannot follow placed ones. */
@@ -77,7 +83,8 @@ static void announce(void)
 	ksm_warn("version %s, pid %d: blocks from %llu bytes on are placed by site, advise=%s%s",
 		 KSMALLOC_VERSION_STRING, (int)getpid(), (unsigned long long)ksm_options.threshold,
 		 ksm_options.advise == KSM_ADVISE_NONE ? "none" : ksm_hint_backend(),
-		 ksm_aside() || ksm_gate.place_from == UINTPTR_MAX ? " (standing aside: no block is placed)" : "");
+		 ksm_aside() || ksm_gate.place_from == UINTPTR_MAX ? " (standing aside: no block is placed)" :
+		 ksm_late() ? " (loaded late: malloc stays the process's, and ksmalloc_malloc is this library's)" : "");
 }
 
 /* What the segment's header says of addresses. */
@@ -130,7 +137,8 @@ void ksm_heap_init(char *const *environment)
 		return;
 	ksm_option_init(environment);
 	ksm_policy_init();
-	ksm_layout_init(environment);
+	if (ksm_late_is_at_start())
+		ksm_layout_init(environment);
 	ksm_hint_init();
 	ksm_unwind_own_main_stack();
 	if (!ksm_aside()) {
@@ -140,12 +148,12 @@ void ksm_heap_init(char *const *environment)
 		ksm_je_free(ksm_je_malloc(1));
 		has_fork_handlers = ksm_fork_register() == 0;
 	}
-	if (ksm_aside())
-		open_to_all();
-	else if (ksm_os_page_size() != KSM_PAGE || is_under_valgrind())
-		close_to_placed();
-	else
-		open_to_placed();
+	if (!ksm_aside()) {
+		bool is_placing = ksm_os_page_size() == KSM_PAGE && !is_under_valgrind();
+
+		open_to_jemalloc();
+		place_from(is_placing ? ksm_options.threshold : UINTPTR_MAX);
+	}
 	if (ksm_options.verbose)
 		announce();
 	atomic_store(&opened, START_DONE);
@@ -305,10 +313,8 @@ static inline void init_if_need_be(void)
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */
 KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame)
 {
-	if (ksm_aside()) {
-		open_to_all();
+	if (ksm_aside())
 		return __interceptor_malloc(size);
-	}
 	init_if_need_be();
 	return take_any(size, ANY_ALIGNMENT, false, caller, frame);
 }
@@ -325,10 +331,8 @@ __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
 	size_t bytes;
 	void *block;
 
-	if (ksm_aside()) {
-		open_to_all();
+	if (ksm_aside())
 		return __interceptor_calloc(count, size);
-	}
 	init_if_need_be();
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return ksm_je_calloc(count, size);
@@ -346,6 +350,12 @@ __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t s
 	return take_any(size, alignment, false, HERE());
 }
 
+/* True if the block, which is in no slot, is the process's other malloc's. */
+static bool is_foreign(const void *block)
+{
+	return ksm_late() && !ksm_je_owns(block);
+}
+
 /* All but the usual case of a block that goes into the thread's magazine. */
 KSM_COLD static void free_anew(void *block)
 {
@@ -356,7 +366,10 @@ KSM_COLD static void free_anew(void *block)
 		return;
 	}
 	if (!ksm_span_holds(block)) {
-		ksm_je_free(block);
+		if (is_foreign(block))
+			ksm_late_family.free(block);
+		else
+			ksm_je_free(block);
 		return;
 	}
 	ksm_fork_detect();
@@ -461,6 +474,8 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 		return realloc_placed(block, size);
 	if (!block)
 		return take_any(size, ANY_ALIGNMENT, false, HERE());
+	if (is_foreign(block))
+		return ksm_late_family.realloc(block, size);
 	if (ksm_denied_is_on())
 		return realloc_asked(block, size, HERE());
 	if (ksm_span_is_too_small(size) || !is_started())
@@ -505,8 +520,11 @@ size_t ksm_heap_usable_size(const void *block)
 
 	if (ksm_aside())
 		return __interceptor_malloc_usable_size((void *)(uintptr_t)block);
-	if (!ksm_span_holds(block))
+	if (!ksm_span_holds(block)) {
+		if (is_foreign(block))
+			return ksm_late_family.malloc_usable_size((void *)(uintptr_t)block);
 		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
+	}
 	ksm_block_describe(block, &described);
 	ksm_magazine_note_usable();
 	return described.usable;

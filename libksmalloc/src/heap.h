@@ -6,9 +6,11 @@
  * start of the library. The short paths are inline: one comparison, then jemalloc.
  * What it is not: the exported names; those are in api.c and preload/.
  *
- * Start: until ksm_heap_init() the gate is closed (threshold 0), so that each
- * malloc takes the slow path, which calls it. What large blocks need is set up
+ * Start: until ksm_heap_init() the gate is closed, so that each malloc and free
+ * takes the slow path, which calls it. What large blocks need is set up
  * when the first one is allocated. If that fails, all blocks are jemalloc's.
+ * In a process that has another malloc (late.h) these calls are those of ksmalloc_*; who is
+ * called by a usual name asks ksm_late() first.
  * Locking: none held while jemalloc is called.
  * Failure: NULL with errno ENOMEM, as malloc(3) has it. errno is otherwise kept.
  */
@@ -53,7 +55,6 @@ void *ksm_heap_malloc_private(size_t size);
 size_t ksm_heap_usable_size(const void *block);
 bool ksm_heap_trim(void);
 
-
 /* What mallinfo2(3) tells, in bytes. */
 struct ksm_heap_info {
 	size_t small_mapped;	/* by jemalloc */
@@ -73,7 +74,7 @@ KSM_INLINE void *ksm_heap_malloc(size_t size)
 
 KSM_INLINE void ksm_heap_free(void *block)
 {
-	if (ksm_likely(!ksm_span_may_hold(block))) {
+	if (ksm_likely(ksm_span_is_beyond(block))) {
 		ksm_je_free(block);
 		return;
 	}
@@ -90,7 +91,7 @@ KSM_INLINE void *ksm_heap_calloc(size_t count, size_t size)
 
 KSM_INLINE void *ksm_heap_realloc(void *block, size_t size)
 {
-	if (ksm_likely(ksm_span_is_small(size) && !ksm_span_may_hold(block)))
+	if (ksm_likely(ksm_span_is_small(size) && ksm_span_is_beyond(block)))
 		return ksm_je_realloc(block, size);
 	return ksm_heap_realloc_slow(block, size);
 }

@@ -176,6 +176,11 @@ int ksm_os_madvise(void *addr, size_t length, int advice)
 	return (int)ksm_os_result(ksm_os_madvise_raw(addr, length, advice), saved_errno);
 }
 
+int ksm_os_protect(void *addr, size_t length, int prot)
+{
+	return (int)KSM_OS_CALL(SYS_mprotect, addr, length, prot);
+}
+
 int ksm_os_populate(void *addr, size_t length)
 {
 	int error = ksm_os_madvise(addr, length, MADV_POPULATE_WRITE);

@@ -84,6 +84,9 @@ int ksm_os_extend(void *end, size_t more);
 
 int ksm_os_madvise(void *addr, size_t length, int advice);
 
+/* Sets the rights of mapped pages (mprotect(2)). */
+int ksm_os_protect(void *addr, size_t length, int prot);
+
 /*
  * Faults the pages in for writing (madvise(2), MADV_POPULATE_WRITE), so that a
  * file system without room shows as an error instead of SIGBUS. 0, or -errno;

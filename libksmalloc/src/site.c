@@ -7,6 +7,7 @@
  */
 #include "site.h"
 
+#include "late.h"
 #include "lock.h"
 #include "meta.h"
 #include "module.h"
@@ -18,6 +19,7 @@
 #include <xxhash.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define ID_MASK ((UINT64_C(1) << 48) - 1)
@@ -364,6 +366,18 @@ void ksm_site_flush(void)
 {
 	ksm_module_invalidate();
 	ksm_unwind_flush();
+}
+
+void ksm_site_refresh(void)
+{
+	static atomic_ullong seen;
+	unsigned long long now = ksm_late_code_changes();
+
+	/* Two threads may forget twice; none goes on before it is done. */
+	if (!ksm_stat || now == atomic_load(&seen))
+		return;
+	ksm_site_flush();
+	atomic_store(&seen, now);
 }
 
 void ksm_site_lock_all(void)

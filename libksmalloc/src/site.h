@@ -96,6 +96,9 @@ void ksm_site_label_end(void);
 /* Forgets which stacks were seen, since code may have been loaded or unloaded. */
 void ksm_site_flush(void);
 
+/* The same if code was loaded or unloaded since, in a process whose dlclose() is not ours (late.h). */
+void ksm_site_refresh(void);
+
 /* Takes and releases the table's lock and all sites' locks, in this order. */
 void ksm_site_lock_all(void);
 void ksm_site_unlock_all(void);

@@ -6,12 +6,13 @@
  */
 #include "span.h"
 
+#include "late.h"
 #include "layout.h"
 #include "os.h"
 
 #include <errno.h>
 
-struct ksm_gate ksm_gate;
+struct ksm_gate ksm_gate = { .entry_end = UINTPTR_MAX };
 
 struct ksm_span_map ksm_span_map;
 
@@ -75,10 +76,12 @@ void ksm_span_init(const void *probe)
 
 void ksm_span_open(void)
 {
+	uintptr_t end = ksm_span_map.base + ((uintptr_t)span.slot_count << ksm_span_map.slot_shift);
+
 	__atomic_store_n(&ksm_gate.low, ksm_span_map.base, __ATOMIC_RELAXED);
-	__atomic_store_n(&ksm_gate.end,
-			 ksm_span_map.base + ((uintptr_t)span.slot_count << ksm_span_map.slot_shift),
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&ksm_gate.end, end, __ATOMIC_RELEASE);
+	if (!ksm_late())
+		__atomic_store_n(&ksm_gate.entry_end, end, __ATOMIC_RELEASE);
 }
 
 uintptr_t ksm_span_upper_half(size_t *length)

@@ -31,11 +31,14 @@ struct ksm_slot;
 #define KSM_SPAN_ALIGNMENT (2 * KSM_MIB) /* of the base */
 
 /*
- * What the entry points compare with, together in one cache line. Before the
- * first slot all are 0: each malloc takes the slow path, which initialises, and
- * no pointer is placed. Synchronization: relaxed atomics, written once; end after low.
+ * What the entry points compare with, together in one cache line. At first each malloc and each free
+ * takes the slow path, which initialises, and no pointer is placed. In a process that has another
+ * malloc (late.h) the first two stay as they are. Synchronization: relaxed atomics, written
+ * once; end after low.
  */
 struct ksm_gate {
+	uintptr_t entry_threshold; /* malloc and its like: as threshold, or 0 */
+	uintptr_t entry_end;	/* free and its like, by whichever name: as end, or the largest address */
 	uintptr_t threshold;	/* blocks of this size on take the slow path */
 	uintptr_t low;		/* the half of the span that holds slots: [low, end) */
 	uintptr_t end;
@@ -57,7 +60,7 @@ struct ksm_span_map {
 extern struct ksm_span_map ksm_span_map __attribute__((visibility("hidden")));
 
 /*
- * True if p may lie in a slot: the one comparison of free(). jemalloc's memory
+ * True if p may lie in a slot: what free() compares. jemalloc's memory
  * comes from mmap, which the kernel puts above the span; where it does not
  * (an unlimited stack turns its order round), this is true for more pointers
  * and ksm_span_holds() tells them apart.
@@ -65,6 +68,12 @@ extern struct ksm_span_map ksm_span_map __attribute__((visibility("hidden")));
 KSM_INLINE bool ksm_span_may_hold(const void *p)
 {
 	return (uintptr_t)p < __atomic_load_n(&ksm_gate.end, __ATOMIC_RELAXED);
+}
+
+/* True if p need not be looked at: jemalloc's, as all blocks from there on. */
+KSM_INLINE bool ksm_span_is_beyond(const void *p)
+{
+	return (uintptr_t)p >= __atomic_load_n(&ksm_gate.entry_end, __ATOMIC_RELAXED);
 }
 
 /* True if p lies in the half of the span that holds slots. */
@@ -84,6 +93,12 @@ KSM_INLINE bool ksm_span_is_small(size_t size)
 KSM_INLINE bool ksm_span_is_too_small(size_t size)
 {
 	return size < __atomic_load_n(&ksm_gate.place_from, __ATOMIC_RELAXED);
+}
+
+/* The same for the usual names. */
+KSM_INLINE bool ksm_span_is_small_entry(size_t size)
+{
+	return size < __atomic_load_n(&ksm_gate.entry_threshold, __ATOMIC_RELAXED);
 }
 
 /*
