@@ -233,6 +233,7 @@ struct ksmalloc_segment_tally {
 	uint64_t allocated_bytes_total;
 	uint64_t freed_bytes_total;
 	uint64_t cached_bytes;
+	uint64_t reserved_words[2]; /* a cache line for each: threads count all the time */
 };
 
 /* Flags of a slot. */
