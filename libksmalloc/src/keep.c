@@ -326,6 +326,11 @@ void ksm_keep_renewed(struct ksm_slot *slot, uint32_t page, uint32_t pages)
 				    (uint64_t)pages << KSM_PAGE_SHIFT);
 }
 
+int64_t ksm_keep_earned(void)
+{
+	return allowance_now();
+}
+
 int64_t ksm_keep_base(void)
 {
 	return larger_of(ksm_options.keep_bytes, ksm_options.keep_percent, GET(live));

@@ -41,6 +41,9 @@ void ksm_keep_renewed(struct ksm_slot *slot, uint32_t page, uint32_t pages);
 /* Pages that may be kept without evidence, in pools and magazines together. */
 int64_t ksm_keep_base(void);
 
+/* Pages that may be kept beyond that, because as many were taken again that had been given back. */
+int64_t ksm_keep_earned(void);
+
 /* More pages may be at hand in magazines, or fewer: they are taken off what may be kept. */
 void ksm_keep_at_hand(int64_t pages);
 

@@ -29,6 +29,12 @@ static struct {
 
 /* --- budgets ----------------------------------------------------------------------------- */
 
+/* What all threads together may keep at hand, and what they return to each other besides. */
+static int64_t most_of_all(void)
+{
+	return 4 * (int64_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
+}
+
 /*
  * One thread may keep at hand half of what the process may keep, and more once it has often missed what it had to
  * give up. Where there are several, all together may have as much as four may have alone. In the shared
@@ -37,14 +43,13 @@ static struct {
  */
 static bool may_raise(const struct ksm_thread *thread, uint32_t step)
 {
-	int64_t most = (int64_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
 	int64_t missed = (int64_t)(thread->regrets / REGRETS_STEP) * BUDGET_STEP;
 	int64_t keep_pages = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
 
 	if (ksm_layout_is_shared())
 		return thread->budget_pages + step <= keep_pages / 2 + missed;
 	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1)
-		return atomic_load_explicit(&magazines.budgets, memory_order_relaxed) + step <= 4 * most;
+		return atomic_load_explicit(&magazines.budgets, memory_order_relaxed) + step <= most_of_all();
 	return thread->budget_pages + step <= ksm_keep_base() / 2 + missed;
 }
 
@@ -182,8 +187,11 @@ static bool has_company(const struct ksm_magazine *magazine)
 /* Leaves the oldest runs for other threads; false if there is no room or no way. */
 static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 {
+	int64_t most = most_of_all() + ksm_keep_earned() -
+		       atomic_load_explicit(&magazines.budgets, memory_order_relaxed);
+
 	return !magazine->pool->has_owners && has_company(magazine) &&
-	       ksm_returned_give(magazine->pool, &magazine->held, count);
+	       ksm_returned_give(magazine->pool, &magazine->held, count, most);
 }
 
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)

@@ -5,15 +5,22 @@
 #include "meta.h"
 #include "stat.h"
 
+#include <stdatomic.h>
+
 /* Some hundred runs: programs hand over as many blocks before the other thread gets its turn. */
 #define STOCKS 5u
+
+#define UNSEEN ((int64_t)(KSM_MIB >> KSM_PAGE_SHIFT))
 
 struct ksm_returned {
 	atomic_flag busy; /* tried, never waited for. Protects the other members. */
 	struct ksmalloc_segment_tally *tally;
-	uint32_t pages; /* of all stocks */
+	int64_t pages; /* of all stocks */
+	int64_t seen;  /* the number that others see */
 	struct ksm_stock stocks[STOCKS];
 };
+
+static atomic_int_fast64_t all_pages; /* of all pools */
 
 /* The pool's returned runs with their flag, or NULL. */
 static struct ksm_returned *enter(struct ksm_pool *pool)
@@ -30,11 +37,21 @@ static void leave(struct ksm_returned *returned)
 	atomic_flag_clear_explicit(&returned->busy, memory_order_release);
 }
 
-/* Counts pages that come, or go if there are less than none. They are at hand meanwhile. */
+/*
+ * Counts pages that come, or go if there are less than none. They are at hand meanwhile. Others see that
+ * when it is a MiB more or less: their processors' caches need not wait for each run.
+ */
 static void count_pages(struct ksm_returned *returned, int64_t pages)
 {
-	returned->pages = (uint32_t)(returned->pages + pages);
-	ksm_keep_at_hand(pages);
+	int64_t unseen;
+
+	returned->pages += pages;
+	unseen = returned->pages - returned->seen;
+	if (unseen < UNSEEN && unseen > -UNSEEN && returned->pages > 0)
+		return;
+	returned->seen = returned->pages;
+	atomic_fetch_add_explicit(&all_pages, unseen, memory_order_relaxed);
+	ksm_keep_at_hand(unseen);
 	ksm_stat_set(&returned->tally->cached_bytes, (uint64_t)returned->pages << KSM_PAGE_SHIFT);
 }
 
@@ -53,11 +70,15 @@ KSM_COLD static void make(struct ksm_pool *pool)
 				    __ATOMIC_RELAXED);
 }
 
-bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uint32_t count)
+bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uint32_t count,
+		       int64_t most)
 {
+	uint32_t pages = ksm_stock_pages(stock, count);
 	struct ksm_returned *returned;
 	uint32_t i = 0;
 
+	if (atomic_load_explicit(&all_pages, memory_order_relaxed) + pages > most)
+		return false;
 	if (!__atomic_load_n(&pool->returned, __ATOMIC_RELAXED))
 		make(pool);
 	returned = enter(pool);
@@ -67,7 +88,7 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 		i++;
 	if (i < STOCKS) {
 		ksm_stock_append_oldest(&returned->stocks[i], stock, count);
-		count_pages(returned, ksm_stock_pages(stock, count));
+		count_pages(returned, pages);
 	}
 	leave(returned);
 	return i < STOCKS;
@@ -105,7 +126,7 @@ bool ksm_returned_drain(struct ksm_pool *pool, struct ksm_stock *stock)
 		i++;
 	if (i < STOCKS) {
 		*stock = returned->stocks[i];
-		returned->stocks[i].count = 0;
+		ksm_stock_drop_oldest(&returned->stocks[i], stock->count);
 		count_pages(returned, -(int64_t)ksm_stock_pages(stock, stock->count));
 	}
 	leave(returned);

@@ -17,8 +17,12 @@
 #include "slot.h"
 #include "stock.h"
 
-/* Takes over the oldest runs of the stock, which are left in it for the caller to drop. */
-bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uint32_t count);
+/*
+ * Takes over the oldest runs of the stock, which are left in it for the caller to drop, unless all pools
+ * together would have more pages than most.
+ */
+bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uint32_t count,
+		       int64_t most);
 
 /* A run of as many pages as size bytes take. */
 bool ksm_returned_take(struct ksm_pool *pool, size_t size, struct ksm_stock_run *run, uint32_t *value);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Random use of a stock beside a list that does the same by the plainest means; and returned runs. */
+#include "returned.h"
+#include "site.h"
+#include "stat.h"
+#include "stock.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static uint64_t state = 7;
+
+static uint32_t draw(uint32_t below)
+{
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((state >> 33) % below);
+}
+
+/* --- the plain list ------------------------------------------------------------------------- */
+
+static uint32_t list[KSM_STOCK_RUNS];
+static uint32_t list_count;
+
+/* What a search has to find: the newest of the length that needs no clearing, else the newest of the length. */
+static uint32_t expected(size_t size)
+{
+	uint32_t pages = (uint32_t)((size + 4095) >> 12);
+	uint32_t any = KSM_STOCK_RUNS;
+
+	for (uint32_t i = list_count; i > 0; i--) {
+		if (ksm_run_pages(list[i - 1]) != pages)
+			continue;
+		if (ksm_run_bytes(list[i - 1]) <= size)
+			return i - 1;
+		any = any == KSM_STOCK_RUNS ? i - 1 : any;
+	}
+	return any;
+}
+
+static void drop_from_list(uint32_t index, uint32_t count)
+{
+	list_count -= count;
+	memmove(list + index, list + index + count, (list_count - index) * sizeof(list[0]));
+}
+
+static void check(const struct ksm_stock *stock)
+{
+	uint32_t pages = 0;
+
+	cr_assert_eq(stock->count, list_count);
+	for (uint32_t i = 0; i < list_count; i++) {
+		cr_assert_eq(stock->values[i], list[i]);
+		cr_assert_eq((uintptr_t)stock->runs[i].block, list[i]);
+		pages += ksm_run_pages(list[i]);
+	}
+	cr_assert_eq(ksm_stock_pages(stock, list_count), pages);
+}
+
+/* Lengths that are equal modulo KSM_STOCK_LENGTHS are among them. */
+static size_t any_size(void)
+{
+	return 1 + draw(12 * 4096) + (draw(4) ? 0 : KSM_STOCK_LENGTHS * 4096);
+}
+
+Test(stock, random_use)
+{
+	static struct ksm_stock stock, other;
+
+	for (int turn = 0; turn < 200000; turn++) {
+		size_t size = any_size();
+		uint32_t value = ksm_run_entry_of((uint32_t)((size + 4095) >> 12), size);
+		uint32_t index;
+
+		if (draw(100) < 55 && list_count < KSM_STOCK_RUNS) {
+			ksm_stock_put(&stock, (struct ksm_stock_run){ (void *)(uintptr_t)value, NULL },
+				      value);
+			list[list_count++] = value;
+		} else {
+			index = ksm_stock_search(&stock, size);
+			cr_assert_eq(index, expected(size), "turn %d", turn);
+			if (index < KSM_STOCK_RUNS) {
+				cr_assert_eq((uintptr_t)ksm_stock_take(&stock, index).block, list[index]);
+				drop_from_list(index, 1);
+			}
+		}
+		if (draw(50) == 0) {
+			uint32_t count = draw(list_count + 1);
+
+			memset(&other, 0, sizeof(other));
+			ksm_stock_append_oldest(&other, &stock, count);
+			ksm_stock_drop_oldest(&stock, count);
+			drop_from_list(0, count);
+			cr_assert_eq(other.count, count);
+		}
+		check(&stock);
+	}
+}
+
+/* --- returned --------------------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ksm_pool pool = { .lock = &lock };
+
+static void fill(struct ksm_stock *stock, uint32_t count, uint32_t pages)
+{
+	memset(stock, 0, sizeof(*stock));
+	for (uint32_t i = 0; i < count; i++)
+		ksm_stock_put(stock, (struct ksm_stock_run){ (void *)(uintptr_t)(i + 1), NULL },
+			      ksm_run_entry_of(pages, (uint64_t)pages << 12));
+}
+
+Test(returned, gives_what_is_wanted_and_no_more_than_may_be)
+{
+	static struct ksm_stock stock;
+	struct ksm_stock_run run;
+	uint32_t value;
+
+	cr_assert_eq(ksm_stat_init(), 0);
+	cr_assert_eq(ksm_site_init(), 0);
+	cr_assert_not(ksm_returned_take(&pool, 5 << 12, &run, &value));
+	fill(&stock, 16, 5);
+	cr_assert_not(ksm_returned_give(&pool, &stock, 16, 16 * 5 - 1), "more than may be");
+	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5));
+	fill(&stock, 16, 300);
+	cr_assert(ksm_returned_give(&pool, &stock, 16, 1 << 20));
+	cr_assert_not(ksm_returned_give(&pool, &stock, 16, 16 * 300), "others' are counted, too");
+	cr_assert_not(ksm_returned_take(&pool, 6 << 12, &run, &value));
+	for (int i = 0; i < 16; i++) {
+		cr_assert(ksm_returned_take(&pool, 5 << 12, &run, &value));
+		cr_assert_eq(ksm_run_pages(value), 5);
+		cr_assert_eq((uintptr_t)run.block, 16 - i);
+	}
+	cr_assert_not(ksm_returned_take(&pool, 5 << 12, &run, &value));
+	cr_assert(ksm_returned_drain(&pool, &stock));
+	cr_assert_eq(stock.count, 16);
+	cr_assert_eq(ksm_run_pages(stock.values[0]), 300);
+	cr_assert_not(ksm_returned_drain(&pool, &stock));
+	fill(&stock, 16, 5);
+	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5), "nothing is left of what was drained");
+}
