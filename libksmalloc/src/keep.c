@@ -24,6 +24,7 @@
 #define LONG_RUN      64u /* pages; shorter runs are given back if these are not enough */
 #define PIECE	      64u /* pages that are tried at once where the kernel refuses more */
 #define ALLOWANCE_MS  1000
+#define SOON_MS	      50  /* what is taken again later was rightly given back */
 #define LEAST_ALLOWED ((int64_t)(4 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
 /* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
@@ -34,6 +35,7 @@ static struct {
 	_Atomic int64_t taken;	/* in this epoch */
 	_Atomic int64_t least;	/* that was kept in this epoch */
 	_Atomic int64_t at_hand; /* what threads may have in magazines; counts as kept */
+	_Atomic uint64_t given_ms;  /* when memory was last given back */
 	_Atomic uint64_t earned_ms; /* when the allowance was last earned or halved */
 } total = { .least = INT64_MAX };
 
@@ -98,10 +100,13 @@ KSM_COLD static void earn(int64_t pages, int64_t live)
 {
 	int64_t allowance = GET(allowance) + pages;
 	int64_t most = most_allowed(live);
+	uint64_t now = ksm_layout_is_shared() ? 0 : ksm_os_now_ms();
 
+	/* A program that comes back to it twice a second saves little by keeping it. */
+	if (!ksm_layout_is_shared() && now - GET(given_ms) > SOON_MS)
+		return;
 	SET(allowance, allowance < most ? allowance : most);
-	if (!ksm_layout_is_shared())
-		SET(earned_ms, ksm_os_now_ms());
+	SET(earned_ms, now);
 }
 
 /* The end of an epoch: what lay unused all the time is not worth keeping. */
@@ -289,6 +294,8 @@ KSM_COLD static void give_back(struct ksm_pool *pool, int64_t kept, int64_t limi
 	int64_t excess = kept - (limit - limit / 4);
 	uint32_t shortest = LONG_RUN;
 
+	if (!ksm_layout_is_shared())
+		SET(given_ms, ksm_os_now_ms());
 	for (;;) {
 		excess -= purge_pool(pool, excess, shortest, !ksm_layout_is_shared());
 		if (excess > limit / 4)
