@@ -443,10 +443,31 @@ void ksm_placed_free(void *block)
 
 static atomic_uint carried;
 
+/*
+ * Linux before 6.17 carries one mapping at a time, and a block that was carried before and grew since lies in
+ * two: looks for the edge by halves. What is not carried is copied. True if all was carried.
+ */
+static bool carry_by_halves(char *from, char *to, size_t length)
+{
+	size_t half = ksm_align_down(length / 2, KSM_PAGE);
+	int error = ksm_os_carry(from, length, to);
+	bool all;
+
+	if (!error)
+		return true;
+	if (error != -EFAULT || half == 0) {
+		memcpy(to, from, length);
+		return false;
+	}
+	all = carry_by_halves(from, to, half);
+	return carry_by_halves(from + half, to + half, length - half) && all;
+}
+
 bool ksm_placed_carry(void *from, void *to)
 {
 	struct ksm_block old, new;
 	size_t length;
+	int error;
 
 	ksm_block_find(ksm_block_slot(from), from, &old);
 	ksm_block_find(ksm_block_slot(to), to, &new);
@@ -457,9 +478,10 @@ bool ksm_placed_carry(void *from, void *to)
 	    atomic_load_explicit(&carried, memory_order_relaxed) >= MOST_CARRIED)
 		return false;
 	atomic_fetch_add_explicit(&carried, 1, memory_order_relaxed);
-	if (ksm_os_carry(from, length, to) != 0)
+	error = ksm_os_carry(from, length, to);
+	if (error && error != -EFAULT)
 		return false;
-	release(&old, true);
+	release(&old, !error || carry_by_halves(from, to, length));
 	return true;
 }
 
