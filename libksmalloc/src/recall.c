@@ -52,18 +52,19 @@ static const struct ksm_recall_shape *obtain_shape(struct ksm_recall *recall,
 
 void ksm_recall_add(struct ksm_recall *recall, const struct ksm_stack *stack, void *what)
 {
+	struct ksm_recall_entry *near;
+	uint32_t place = 0;
 	uint64_t hash;
-	uint32_t at;
 
 	if (!stack->recognisable)
 		return;
 	hash = ksm_recall_hash(obtain_shape(recall, stack));
-	at = ksm_recall_place(hash);
-	/* The newer of the two moves over, so that the older one is forgotten. */
-	if (recall->entries[at].hash && recall->entries[at].hash != hash)
-		recall->entries[at ^ 1] = recall->entries[at];
-	recall->entries[at].hash = hash;
-	recall->entries[at].what = what;
+	near = ksm_recall_near(recall, hash);
+	/* In the place of itself, or the newest goes first and the oldest is forgotten. */
+	while (place < KSM_RECALL_NEAR - 1 && near[place].hash != hash)
+		place++;
+	memmove(near + 1, near, place * sizeof(*near));
+	near[0] = (struct ksm_recall_entry){ hash, what };
 }
 
 void ksm_recall_clear(struct ksm_recall *recall)

@@ -22,9 +22,11 @@
 #include "base.h"
 #include "unwind.h"
 
-#define KSM_RECALL_SETS	   64u
+/* Room for some hundred stacks, so that of 64 hardly ever more than a set holds meet in one. */
+#define KSM_RECALL_SETS	   128u
 #define KSM_RECALL_WAYS	   4u
-#define KSM_RECALL_ENTRIES 512u /* sets of two */
+#define KSM_RECALL_ENTRIES 512u
+#define KSM_RECALL_NEAR	   4u /* entries that a hash may have, side by side in a cache line */
 
 struct ksm_recall_shape {
 	uintptr_t caller;	/* 0 for an empty one */
@@ -39,7 +41,7 @@ struct ksm_recall_shape {
 struct ksm_recall {
 	struct ksm_recall_shape *last; /* that fitted, NULL before the first */
 	struct ksm_recall_shape shapes[KSM_RECALL_SETS][KSM_RECALL_WAYS];
-	struct {
+	_Alignas(64) struct ksm_recall_entry {
 		uint64_t hash;
 		void *what;
 	} entries[KSM_RECALL_ENTRIES];
@@ -69,27 +71,29 @@ KSM_READS_FRAMES uint64_t ksm_recall_hash(const struct ksm_recall_shape *shape)
 	return hash | 1; /* 0 is an empty entry's */
 }
 
-KSM_INLINE uint32_t ksm_recall_place(uint64_t hash)
+/* The entries that the hash may have. */
+KSM_INLINE struct ksm_recall_entry *ksm_recall_near(struct ksm_recall *recall, uint64_t hash)
 {
-	return (uint32_t)(hash >> 36) % KSM_RECALL_ENTRIES;
+	return &recall->entries[(hash >> 36) % (KSM_RECALL_ENTRIES / KSM_RECALL_NEAR) * KSM_RECALL_NEAR];
 }
 
 /* What is known of the stack that the shape fits, NULL if nothing is. */
 KSM_READS_FRAMES void *ksm_recall_look_up(struct ksm_recall *recall, struct ksm_recall_shape *shape)
 {
 	uint64_t hash = ksm_recall_hash(shape);
-	uint32_t at;
+	const struct ksm_recall_entry *entry;
 
 	if (ksm_likely(hash == shape->last_hash))
 		return shape->last_what;
-	at = ksm_recall_place(hash);
-	if (recall->entries[at].hash != hash)
-		at ^= 1;
-	if (recall->entries[at].hash != hash)
-		return NULL;
-	shape->last_hash = hash;
-	shape->last_what = recall->entries[at].what;
-	return shape->last_what;
+	entry = ksm_recall_near(recall, hash);
+	for (uint32_t i = 0; i < KSM_RECALL_NEAR; i++, entry++) {
+		if (entry->hash != hash)
+			continue;
+		shape->last_hash = hash;
+		shape->last_what = entry->what;
+		return shape->last_what;
+	}
+	return NULL;
 }
 
 /* The same in the set of shapes; the one that fits is tried first the next time. */

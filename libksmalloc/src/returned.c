@@ -10,6 +10,8 @@
 /* Some hundred runs: programs hand over as many blocks before the other thread gets its turn. */
 #define STOCKS 5u
 
+#define LENGTHS 64u
+
 #define UNSEEN ((int64_t)(KSM_MIB >> KSM_PAGE_SHIFT))
 
 struct ksm_returned {
@@ -17,6 +19,8 @@ struct ksm_returned {
 	struct ksmalloc_segment_tally *tally;
 	int64_t pages; /* of all stocks */
 	int64_t seen;  /* the number that others see */
+	/* How many runs there are of each length, modulo LENGTHS: most searches in vain need not begin. */
+	uint16_t lengths[LENGTHS];
 	struct ksm_stock stocks[STOCKS];
 };
 
@@ -55,6 +59,22 @@ static void count_pages(struct ksm_returned *returned, int64_t pages)
 	ksm_stat_set(&returned->tally->cached_bytes, (uint64_t)returned->pages << KSM_PAGE_SHIFT);
 }
 
+static uint16_t *count_of_length(struct ksm_returned *returned, uint32_t pages)
+{
+	return &returned->lengths[pages % LENGTHS];
+}
+
+/* Counts the oldest runs of the stock as come or gone. */
+static void count_lengths(struct ksm_returned *returned, const struct ksm_stock *stock, uint32_t count,
+			  int change)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t *length = count_of_length(returned, ksm_run_pages(stock->values[i]));
+
+		*length = (uint16_t)(*length + change);
+	}
+}
+
 KSM_COLD static void make(struct ksm_pool *pool)
 {
 	struct ksmalloc_segment_tally *tally = ksm_stat_add_tally();
@@ -88,6 +108,7 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 		i++;
 	if (i < STOCKS) {
 		ksm_stock_append_oldest(&returned->stocks[i], stock, count);
+		count_lengths(returned, stock, count, 1);
 		count_pages(returned, pages);
 	}
 	leave(returned);
@@ -96,12 +117,15 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 
 bool ksm_returned_take(struct ksm_pool *pool, size_t size, struct ksm_stock_run *run, uint32_t *value)
 {
+	uint32_t pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
 	struct ksm_returned *returned = enter(pool);
 	uint32_t index = KSM_STOCK_RUNS;
+	bool has_any;
 
 	if (!returned)
 		return false;
-	for (uint32_t i = 0; i < STOCKS && index == KSM_STOCK_RUNS; i++) {
+	has_any = *count_of_length(returned, pages) > 0;
+	for (uint32_t i = 0; has_any && i < STOCKS && index == KSM_STOCK_RUNS; i++) {
 		struct ksm_stock *stock = &returned->stocks[i];
 
 		index = ksm_stock_search(stock, size);
@@ -109,6 +133,7 @@ bool ksm_returned_take(struct ksm_pool *pool, size_t size, struct ksm_stock_run 
 			continue;
 		*value = stock->values[index];
 		*run = ksm_stock_take(stock, index);
+		--*count_of_length(returned, pages);
 		count_pages(returned, -(int64_t)ksm_run_pages(*value));
 	}
 	leave(returned);
@@ -126,6 +151,7 @@ bool ksm_returned_drain(struct ksm_pool *pool, struct ksm_stock *stock)
 		i++;
 	if (i < STOCKS) {
 		*stock = returned->stocks[i];
+		count_lengths(returned, stock, stock->count, -1);
 		ksm_stock_drop_oldest(&returned->stocks[i], stock->count);
 		count_pages(returned, -(int64_t)ksm_stock_pages(stock, stock->count));
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stock.h"
 
+#include "os.h"
+
 #include <string.h>
 
 /* Four values, which the processor compares at once. */
@@ -21,8 +23,9 @@ static bool has_pages(const uint32_t *group, lanes pages)
 	return (found[0] | found[1]) != 0;
 }
 
-uint32_t ksm_stock_search_all(const struct ksm_stock *stock, uint32_t pages, size_t size)
+uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size)
 {
+	uint32_t pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
 	const lanes all = { pages, pages, pages, pages };
 	uint32_t value = ksm_run_entry_of(pages, size);
 	uint32_t any = KSM_STOCK_RUNS;
@@ -65,8 +68,6 @@ uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count)
 
 void ksm_stock_drop_oldest(struct ksm_stock *stock, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		ksm_stock_count(stock, stock->values[i], -1);
 	stock->count -= count;
 	memmove(stock->values, stock->values + count, stock->count * sizeof(stock->values[0]));
 	memmove(stock->runs, stock->runs + count, stock->count * sizeof(stock->runs[0]));
@@ -75,8 +76,6 @@ void ksm_stock_drop_oldest(struct ksm_stock *stock, uint32_t count)
 void ksm_stock_append_oldest(struct ksm_stock *stock, const struct ksm_stock *from,
 			  uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		ksm_stock_count(stock, from->values[i], 1);
 	memcpy(stock->values + stock->count, from->values, count * sizeof(stock->values[0]));
 	memcpy(stock->runs + stock->count, from->runs, count * sizeof(stock->runs[0]));
 	stock->count += count;

@@ -12,11 +12,9 @@
 #define KSM_STOCK_H
 
 #include "base.h"
-#include "os.h"
 #include "run.h"
 
-#define KSM_STOCK_RUNS	  64u
-#define KSM_STOCK_LENGTHS 64u
+#define KSM_STOCK_RUNS 64u
 
 struct ksm_stock_run {
 	void *block;
@@ -29,32 +27,13 @@ struct ksm_stock {
 	_Alignas(16) uint32_t values[KSM_STOCK_RUNS];
 	uint32_t count;
 	struct ksm_stock_run runs[KSM_STOCK_RUNS];
-	/* How many there are of each length, modulo KSM_STOCK_LENGTHS, so that most searches in vain are none. */
-	uint8_t lengths[KSM_STOCK_LENGTHS];
 };
-
-/* A run with this value comes or goes. */
-KSM_INLINE void ksm_stock_count(struct ksm_stock *stock, uint32_t value, int change)
-{
-	uint8_t *length = &stock->lengths[ksm_run_pages(value) % KSM_STOCK_LENGTHS];
-
-	*length = (uint8_t)(*length + change);
-}
-
-/* The search below among all runs. */
-uint32_t ksm_stock_search_all(const struct ksm_stock *stock, uint32_t pages, size_t size);
 
 /*
  * The newest run of as many pages as size bytes take, of those that a shorter block had if there is
  * one: nothing of its tail needs to be cleared. KSM_STOCK_RUNS if there is none.
  */
-KSM_INLINE uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size)
-{
-	uint32_t pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
-
-	return stock->lengths[pages % KSM_STOCK_LENGTHS] == 0 ?
-		       KSM_STOCK_RUNS : ksm_stock_search_all(stock, pages, size);
-}
+uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size);
 
 /* Closes the gap that a run leaves which was not the newest; count is without it. */
 KSM_COLD void ksm_stock_close_gap(struct ksm_stock *stock, uint32_t index);
@@ -74,7 +53,6 @@ KSM_INLINE void ksm_stock_put(struct ksm_stock *stock, struct ksm_stock_run run,
 	stock->runs[stock->count] = run;
 	stock->values[stock->count] = value;
 	stock->count++;
-	ksm_stock_count(stock, value, 1);
 }
 
 /* Takes the run at an index out; its value was read before. */
@@ -82,7 +60,6 @@ KSM_INLINE struct ksm_stock_run ksm_stock_take(struct ksm_stock *stock, uint32_t
 {
 	struct ksm_stock_run run = stock->runs[index];
 
-	ksm_stock_count(stock, stock->values[index], -1);
 	stock->count--;
 	if (ksm_unlikely(index != stock->count))
 		ksm_stock_close_gap(stock, index);
