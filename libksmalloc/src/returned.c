@@ -18,7 +18,7 @@ struct ksm_returned {
 	atomic_flag busy; /* tried, never waited for. Protects the other members. */
 	struct ksmalloc_segment_tally *tally;
 	int64_t pages; /* of all stocks */
-	int64_t seen;  /* the number that others see */
+	int64_t seen;  /* of them, in the counts of all pools */
 	/* How many runs there are of each length, modulo LENGTHS: most searches in vain need not begin. */
 	uint16_t lengths[LENGTHS];
 	struct ksm_stock stocks[STOCKS];
@@ -42,21 +42,21 @@ static void leave(struct ksm_returned *returned)
 }
 
 /*
- * Counts pages that come, or go if there are less than none. They are at hand meanwhile. Others see that
- * when it is a MiB more or less: their processors' caches need not wait for each run.
+ * Counts pages that come, or go if there are less than none. They are at hand meanwhile. What all pools
+ * count together sees that when it is a MiB more or less: processors' caches need not wait for each run.
  */
 static void count_pages(struct ksm_returned *returned, int64_t pages)
 {
 	int64_t unseen;
 
 	returned->pages += pages;
+	ksm_stat_set(&returned->tally->cached_bytes, (uint64_t)returned->pages << KSM_PAGE_SHIFT);
 	unseen = returned->pages - returned->seen;
 	if (unseen < UNSEEN && unseen > -UNSEEN && returned->pages > 0)
 		return;
 	returned->seen = returned->pages;
 	atomic_fetch_add_explicit(&all_pages, unseen, memory_order_relaxed);
 	ksm_keep_at_hand(unseen);
-	ksm_stat_set(&returned->tally->cached_bytes, (uint64_t)returned->pages << KSM_PAGE_SHIFT);
 }
 
 static uint16_t *count_of_length(struct ksm_returned *returned, uint32_t pages)
