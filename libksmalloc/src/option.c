@@ -39,6 +39,7 @@ static const struct option options[] = { KSM_OPTIONS(OPTION_ROW) };
 #define OPTION_INITIAL_FLAG(name, initial)   .name = (initial),
 #define OPTION_INITIAL_CHOICE(name, initial) .name = (initial),
 #define OPTION_INITIAL_TEXT(name, initial)   .name = "",
+#define OPTION_INITIAL_NAME(name, initial)   .name = "",
 #define OPTION_INITIAL(name, type, initial, ...) OPTION_INITIAL_##type(name, initial)
 
 struct ksm_options ksm_options = { KSM_OPTIONS(OPTION_INITIAL) };
@@ -122,12 +123,29 @@ static int set_text(const struct option *option, const char *text, size_t length
 	return 0;
 }
 
+/* Commands ask for what has such a name; others would be found by none. */
+static bool is_name(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		bool is_letter = (text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'z';
+		bool is_digit = text[i] >= '0' && text[i] <= '9';
+
+		if (!is_letter && !is_digit && text[i] != '.' && text[i] != '_' && text[i] != '-')
+			return false;
+	}
+	return true;
+}
+
 static int set_value(const struct option *option, const char *text, size_t length)
 {
 	uint64_t value = 0;
 	int error;
 
 	switch (option->type) {
+	case KSM_OPTION_NAME:
+		if (!is_name(text, length))
+			return -EINVAL;
+		return set_text(option, text, length);
 	case KSM_OPTION_TEXT:
 		return set_text(option, text, length);
 	case KSM_OPTION_CHOICE:
@@ -171,40 +189,55 @@ static bool is_foreign(const char *name, size_t length)
 	return false;
 }
 
-/* Sets an option; the warnings name it as it was written: prefix and name. */
-static void set(const char *prefix, const char *name, size_t name_length, const char *text,
-		size_t length)
+/* An option as it was written, which the warnings repeat. */
+struct written {
+	const char *prefix;
+	const char *name;
+	size_t name_length;
+	const char *text;
+	size_t length;
+};
+
+static void complain(const struct option *option, const struct written *written, int error)
+{
+	bool is_text = option->type == KSM_OPTION_TEXT || option->type == KSM_OPTION_NAME;
+	const char *prefix = written->prefix;
+	int width = (int)written->name_length;
+
+	if (is_text && error == -ERANGE)
+		ksm_warn("%s%.*s: longer than %llu characters, ignored", prefix, width, written->name,
+			 (unsigned long long)option->most);
+	else if (is_text)
+		ksm_warn("%s%.*s: a name has letters, digits, '.', '_' and '-' only, ignored", prefix,
+			 width, written->name);
+	else if (error == -ERANGE)
+		ksm_warn("%s%.*s: %.*s is not between %llu and %llu, using %llu", prefix, width,
+			 written->name, (int)written->length, written->text,
+			 (unsigned long long)option->least, (unsigned long long)option->most,
+			 (unsigned long long)option->initial);
+	else
+		ksm_warn("%s%.*s: cannot read \"%.*s\" as %s%s, using the default", prefix, width,
+			 written->name, (int)written->length, written->text,
+			 option->type == KSM_OPTION_CHOICE ? "one of " : "a number of ",
+			 option->unit[0] ? option->unit : "0 or 1");
+}
+
+static void set(const struct written *written)
 {
 	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {
-		const struct option *option = &options[i];
+		int error;
 
-		if (!same_name(option->name, name, name_length))
+		if (!same_name(options[i].name, written->name, written->name_length))
 			continue;
-		switch (set_value(option, text, length)) {
-		case 0:
-			return;
-		case -ERANGE:
-			if (option->type == KSM_OPTION_TEXT) {
-				ksm_warn("%s%.*s: longer than %llu characters, ignored",
-					 prefix, (int)name_length, name, (unsigned long long)option->most);
-				return;
-			}
-			ksm_warn("%s%.*s: %.*s is not between %llu and %llu, using %llu", prefix,
-				 (int)name_length, name, (int)length, text,
-				 (unsigned long long)option->least,
-				 (unsigned long long)option->most,
-				 (unsigned long long)option->initial);
-			return;
-		default:
-			ksm_warn("%s%.*s: cannot read \"%.*s\" as %s%s, using the default", prefix,
-				 (int)name_length, name, (int)length, text,
-				 option->type == KSM_OPTION_CHOICE ? "one of " : "a number of ",
-				 option->unit[0] ? option->unit : "0 or 1");
-			return;
-		}
+		error = set_value(&options[i], written->text, written->length);
+		/* Without memory for a copy of the text the default is used silently. */
+		if (error && error != -ENOMEM)
+			complain(&options[i], written, error);
+		return;
 	}
-	if (!is_foreign(name, name_length))
-		ksm_warn("%s%.*s: there is no option of this name", prefix, (int)name_length, name);
+	if (!is_foreign(written->name, written->name_length))
+		ksm_warn("%s%.*s: there is no option of this name", written->prefix,
+			 (int)written->name_length, written->name);
 }
 
 /* Splits "name:value,name:value"; a value ends at the next comma. */
@@ -215,8 +248,8 @@ static void set_list(const char *list)
 		const char *colon = memchr(list, ':', length);
 
 		if (colon)
-			set("KSMALLOC_CONF: ", list, (size_t)(colon - list), colon + 1,
-			    length - (size_t)(colon - list) - 1);
+			set(&(struct written){ "KSMALLOC_CONF: ", list, (size_t)(colon - list), colon + 1,
+					       length - (size_t)(colon - list) - 1 });
 		else if (length)
 			ksm_warn("KSMALLOC_CONF: \"%.*s\" is not name:value", (int)length, list);
 		list += length;
@@ -226,7 +259,8 @@ static void set_list(const char *list)
 
 _Noreturn KSM_COLD static void dump(void)
 {
-	static const char *const type_names[] = { "size", "number", "flag", "choice", "text" };
+	static const char *const type_names[] = { "size", "number", "flag", "choice", "text",
+						 "name" };
 
 	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {
 		const struct option *option = &options[i];
@@ -266,8 +300,9 @@ void ksm_option_init(char *const *environment)
 			continue;
 		equals = strchr(*entry, '=');
 		if (equals)
-			set(variable_prefix, *entry + prefix, (size_t)(equals - *entry) - prefix, equals + 1,
-			    strlen(equals + 1));
+			set(&(struct written){ variable_prefix, *entry + prefix,
+					       (size_t)(equals - *entry) - prefix, equals + 1,
+					       strlen(equals + 1) });
 	}
 	if (ksm_options.dump_options)
 		dump();

@@ -22,6 +22,7 @@ enum ksm_option_type {
 	KSM_OPTION_FLAG,	/* 0 or 1 */
 	KSM_OPTION_CHOICE,	/* a word of the list in unit, separated by | */
 	KSM_OPTION_TEXT,
+	KSM_OPTION_NAME,	/* a text of letters, digits, '.', '_' and '-', or nothing */
 };
 
 /*
@@ -70,7 +71,7 @@ enum ksm_option_type {
 	  "Make the segment a file in this folder, for readers that may not look into memory")	\
 	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
 	  "Make the segment a file that this group may read (mode 0640); 4294967295: none")	\
-	X(group, TEXT, 0, 0, 63, "name", "The group of processes that reports sum up")		\
+	X(group, NAME, 0, 0, 63, "name", "The group of processes that reports sum up")		\
 	X(layout, CHOICE, 0, 0, 1, "private|shared",						\
 	  "shared: equal addresses in all processes of a group; set by ksmalloc run")		\
 	X(seed, TEXT, 0, 0, 4000, "file", "The seed of the shared layout; set by ksmalloc run")	\
@@ -109,6 +110,7 @@ enum ksm_huge_pages {
 #define KSM_OPTION_FIELD_FLAG(name)	uint64_t name;
 #define KSM_OPTION_FIELD_CHOICE(name)	uint64_t name;
 #define KSM_OPTION_FIELD_TEXT(name)	const char *name; /* never NULL; in the environment's memory */
+#define KSM_OPTION_FIELD_NAME(name)	KSM_OPTION_FIELD_TEXT(name)
 #define KSM_OPTION_FIELD(name, type, ...) KSM_OPTION_FIELD_##type(name)
 
 struct ksm_options {

@@ -70,6 +70,14 @@ Test(option, a_bad_value_is_named_and_the_default_used)
 		"ksmalloc: KSMALLOC_KEEP_PERCENT: 101 is not between 0 and 100, using 3\n");
 }
 
+Test(option, a_group_has_a_name_that_commands_take)
+{
+	init("KSMALLOC_GROUP=web/1", "KSMALLOC_CONF=group:Web-1.a_b");
+	cr_assert_str_eq(ksm_options.group, "Web-1.a_b");
+	cr_assert_stderr_eq_str(
+		"ksmalloc: KSMALLOC_GROUP: a name has letters, digits, '.', '_' and '-' only, ignored\n");
+}
+
 Test(option, an_unknown_name_is_named)
 {
 	init("KSMALLOC_TRESHOLD=1", "KSMALLOC_CONF=threshold=3");
