@@ -32,15 +32,15 @@ const char *ksm_je_malloc_conf = JE_CONF;
 static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
 
 static struct {
-	bool merges;		/* Synchronization: written at load, as is the next. */
-	unsigned int first_kept_out; /* arenas from this number on; 0: there can be none */
+	atomic_bool merges;		/* written at load, as is the next */
+	atomic_uint first_kept_out; /* arenas from this number on; 0: there can be none */
 	atomic_uint kept_out[KSM_PARTS]; /* the arena of each part, 0: none yet */
 	atomic_int_fast64_t mapped_bytes;
 } arenas;
 
 bool ksm_arena_merges(void)
 {
-	return arenas.merges;
+	return atomic_load_explicit(&arenas.merges, memory_order_relaxed);
 }
 
 uint64_t ksm_arena_mapped_bytes(void)
@@ -50,14 +50,16 @@ uint64_t ksm_arena_mapped_bytes(void)
 
 void ksm_arena_init(void)
 {
-	size_t length = sizeof(arenas.first_kept_out);
+	unsigned int count = 0;
+	size_t length = sizeof(count);
 
 	if (ksm_layout_is_shared())
 		ksm_je_malloc_conf = JE_CONF_SHARED;
-	arenas.merges = ksm_region_merges(KSM_REGION_HEAP);
+	atomic_store_explicit(&arenas.merges, ksm_region_merges(KSM_REGION_HEAP), memory_order_relaxed);
 	ksm_arena_bind_thread(0);
-	if (arenas.merges)
-		ksm_je_mallctl("arenas.narenas", &arenas.first_kept_out, &length, NULL, 0);
+	if (ksm_arena_merges())
+		ksm_je_mallctl("arenas.narenas", &count, &length, NULL, 0);
+	atomic_store_explicit(&arenas.first_kept_out, count, memory_order_relaxed);
 }
 
 void ksm_arena_bind_thread(uint32_t ordinal)
@@ -70,9 +72,14 @@ void ksm_arena_bind_thread(uint32_t ordinal)
 
 /* --- kept out -------------------------------------------------------------------------- */
 
+static unsigned int first_kept_out(void)
+{
+	return atomic_load_explicit(&arenas.first_kept_out, memory_order_relaxed);
+}
+
 static bool is_kept_out(unsigned int arena)
 {
-	return arenas.first_kept_out && arena >= arenas.first_kept_out;
+	return first_kept_out() && arena >= first_kept_out();
 }
 
 /* The kept out arena of the current thread's part, 0 without memory. */
@@ -85,7 +92,7 @@ static unsigned int kept_out_arena(void)
 
 	if (ksm_likely(arena))
 		return arena;
-	if (!arenas.first_kept_out ||
+	if (!first_kept_out() ||
 	    ksm_je_mallctl("arenas.create", &arena, &length, NULL, 0) != 0)
 		return 0;
 	/* One of two threads of a part that come here at once makes an arena that is not used. */
@@ -124,7 +131,7 @@ bool ksm_arena_keeps_out(const void *block)
 	unsigned int arena = 0;
 	size_t length = sizeof(arena);
 
-	return block && arenas.first_kept_out &&
+	return block && first_kept_out() &&
 	       ksm_je_mallctl("arenas.lookup", &arena, &length, &block, sizeof(block)) == 0 &&
 	       is_kept_out(arena);
 }

@@ -7,14 +7,16 @@
 #include "site.h"
 #include "thread.h"
 
-bool ksm_denied_on;
+/* Without a constructor, in static programs, other threads may allocate while it is written. */
+bool ksm_denied_on; /* Synchronization: relaxed atomic. */
 
 /* What is recalled of a stack is one of two addresses. */
 static char is_denied, is_not_denied;
 
 void ksm_denied_init(void)
 {
-	ksm_denied_on = ksm_arena_merges() && ksm_policy_has_denials();
+	__atomic_store_n(&ksm_denied_on, ksm_arena_merges() && ksm_policy_has_denials(),
+			 __ATOMIC_RELAXED);
 }
 
 /* True if a frame of the stack is denied; it ends where files end, as a site does. */

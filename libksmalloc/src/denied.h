@@ -25,7 +25,7 @@ KSM_INLINE bool ksm_denied_is_on(void)
 {
 	extern bool ksm_denied_on __attribute__((visibility("hidden")));
 
-	return ksm_unlikely(ksm_denied_on);
+	return ksm_unlikely(__atomic_load_n(&ksm_denied_on, __ATOMIC_RELAXED));
 }
 
 /*
