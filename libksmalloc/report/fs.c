@@ -319,17 +319,25 @@ static int reopen_regular(int path_fd, struct stat *status)
 	return fd < 0 ? -errno : fd;
 }
 
-int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
-			   struct stat *status)
+/* What the path names below the process's root, not yet opened for reading; or -errno. */
+static int find_in_process(const struct ksr_fs *fs, pid_t pid, const char *path)
 {
 	int folder = ksr_fs_open(fs, O_PATH | O_DIRECTORY, "proc/%d/root", (int)pid);
 	int path_fd;
-	int fd;
 
 	if (folder < 0)
 		return folder;
 	path_fd = open_inside(folder, path);
 	close(folder);
+	return path_fd;
+}
+
+int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
+			   struct stat *status)
+{
+	int path_fd = find_in_process(fs, pid, path);
+	int fd;
+
 	if (path_fd < 0)
 		return path_fd;
 	fd = reopen_regular(path_fd, status);
@@ -337,14 +345,12 @@ int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
 	return fd;
 }
 
-/* Links of the process's root count from that root; its working folder is a link of the kernel's.
- */
+/* Links of the process's root count from that root; its working folder is a link of the kernel's. */
 int ksr_fs_open_folder_in_process(const struct ksr_fs *fs, pid_t pid, const char *path)
 {
 	char joined[PATH_MAX];
 	char self[64];
 	int path_fd;
-	int folder;
 	int length;
 	int fd;
 
@@ -358,11 +364,7 @@ int ksr_fs_open_folder_in_process(const struct ksr_fs *fs, pid_t pid, const char
 		strcpy(joined + length + 1, path);
 		path = joined;
 	}
-	folder = ksr_fs_open(fs, O_PATH | O_DIRECTORY, "proc/%d/root", (int)pid);
-	if (folder < 0)
-		return folder;
-	path_fd = open_inside(folder, path);
-	close(folder);
+	path_fd = find_in_process(fs, pid, path);
 	if (path_fd < 0)
 		return path_fd;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);
