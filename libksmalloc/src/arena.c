@@ -31,11 +31,20 @@ const char *ksm_je_malloc_conf = JE_CONF;
 #define JE_CONF_SHARED JE_CONF ",narenas:33,dirty_decay_ms:0,muzzy_decay_ms:0"
 static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
 
+/* More than these are not told apart: each grows by a half, so that they hold all that there is. */
+#define STRETCHES 256u
+
 static struct {
 	atomic_bool merges;		/* written at load, as is the next */
 	atomic_uint first_kept_out; /* arenas from this number on; 0: there can be none */
 	atomic_uint kept_out[KSM_PARTS]; /* the arena of each part, 0: none yet */
 	atomic_int_fast64_t mapped_bytes;
+	atomic_uint stretch_count;	/* also of those that found no room */
+	/* What was mapped for kept out arenas. Synchronization: atomic, written once. */
+	struct {
+		atomic_uintptr_t begin;
+		atomic_uintptr_t end;
+	} stretches[STRETCHES];
 } arenas;
 
 bool ksm_arena_merges(void)
@@ -189,10 +198,40 @@ static void *map_in_region(size_t length, int prot, int flags)
 	return MAP_FAILED;
 }
 
-/* New memory merges or does not, as the policy has it. */
-static void introduce(void *memory, size_t length)
+static void note_stretch(void *memory, size_t length)
 {
-	if (is_kept_out(mapping_arena))
+	unsigned int i = atomic_fetch_add_explicit(&arenas.stretch_count, 1, memory_order_relaxed);
+
+	if (i >= STRETCHES)
+		return;
+	atomic_store(&arenas.stretches[i].begin, (uintptr_t)memory);
+	atomic_store(&arenas.stretches[i].end, (uintptr_t)memory + length);
+}
+
+/*
+ * Where memory is not to be had for the asking (vm.overcommit_memory is 2), jemalloc maps parts of its memory
+ * once more, and does not say for which arena. In doubt they are kept out.
+ */
+static bool lies_in_stretch(const void *memory)
+{
+	unsigned int count = atomic_load(&arenas.stretch_count);
+
+	for (unsigned int i = 0; i < count && i < STRETCHES; i++) {
+		if ((uintptr_t)memory >= atomic_load(&arenas.stretches[i].begin) &&
+		    (uintptr_t)memory < atomic_load(&arenas.stretches[i].end))
+			return true;
+	}
+	return count > STRETCHES;
+}
+
+/* New memory merges or does not, as the policy has it. */
+static void introduce(void *memory, size_t length, bool is_mapped_again)
+{
+	bool keep_out = is_mapped_again ? lies_in_stretch(memory) : is_kept_out(mapping_arena);
+
+	if (keep_out && !is_mapped_again)
+		note_stretch(memory, length);
+	if (keep_out)
 		ksm_region_keep_out(memory, length);
 	else
 		ksm_region_introduce(KSM_REGION_HEAP, memory, length);
@@ -209,7 +248,7 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;
-	introduce(memory, length);
+	introduce(memory, length, flags & MAP_FIXED);
 	errno = saved_errno;
 	if (!(flags & MAP_FIXED))
 		count_mapped((int64_t)length);

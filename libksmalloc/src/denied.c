@@ -19,22 +19,30 @@ void ksm_denied_init(void)
 			 __ATOMIC_RELAXED);
 }
 
-/* True if a frame of the stack is denied; it ends where files end, as a site does. */
-static bool judge(struct ksm_capture *capture)
+enum answer { NO, YES, IN_DOUBT };
+
+/* Is a frame of the stack denied? It ends where files end, as a site does. */
+static enum answer judge(struct ksm_capture *capture)
 {
+	const struct ksm_stack *stack = &capture->stack;
 	uint32_t resolved = 0;
 
-	while (resolved < capture->stack.count &&
-	       ksm_module_resolve(capture->stack.frames[resolved], &capture->frames[resolved]) == 0)
+	while (resolved < stack->count &&
+	       ksm_module_resolve(stack->frames[resolved], &capture->frames[resolved]) == 0)
 		resolved++;
-	return ksm_policy_of_frames(capture->frames, resolved).denied;
+	if (ksm_policy_of_frames(capture->frames, resolved).denied)
+		return YES;
+	/* A stack of one frame could not be walked, and files may have found no room in the table. */
+	return stack->count < 2 || resolved == 0 ||
+			       (resolved < stack->count && !ksm_module_has_room()) ?
+		       IN_DOUBT : NO;
 }
 
 KSM_COLD static bool walk(struct ksm_thread *thread, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_capture *capture = &thread->capture;
 	uint32_t generation = ksm_module_generation();
-	bool denied;
+	enum answer answer;
 
 	thread->capturing = true;
 	ksm_thread_settle(thread);
@@ -44,13 +52,13 @@ KSM_COLD static bool walk(struct ksm_thread *thread, uintptr_t caller, uintptr_t
 		ksm_recall_clear(thread->asked);
 	thread->asked_generation = generation;
 	ksm_unwind_capture(&capture->stack, &capture->room, caller, frame);
-	denied = judge(capture);
-	if (thread->asked)
+	answer = judge(capture);
+	if (thread->asked && answer != IN_DOUBT)
 		ksm_recall_add(thread->asked, &capture->stack,
-			       denied ? &is_denied : &is_not_denied);
+			       answer == YES ? &is_denied : &is_not_denied);
 	thread->capturing = false;
 	ksm_thread_settle(thread);
-	return denied;
+	return answer != NO;
 }
 
 bool ksm_denied_call(uintptr_t caller, uintptr_t frame)

@@ -401,7 +401,7 @@ static void *move(void *from, size_t old_size, void *to, size_t size)
 	return to;
 }
 
-static void *realloc_placed(void *block, size_t size)
+static void *realloc_placed(void *block, size_t size, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_block_facts old;
 	void *to = NULL;
@@ -420,6 +420,11 @@ static void *realloc_placed(void *block, size_t size)
 			errno = ENOMEM;
 		return move(block, old.usable, to, size);
 	}
+	if (ksm_denied_is_on() && !old.site->denied && ksm_denied_call(caller, frame)) {
+		/* What a denied call writes must not stay where it merges. */
+		to = take_any(size, ANY_ALIGNMENT, false, caller, frame);
+		return move(block, old.usable, to, size);
+	}
 	if (!ksm_span_is_too_small(size)) {
 		if (ksm_placed_resize(block, size))
 			return block;
@@ -427,8 +432,6 @@ static void *realloc_placed(void *block, size_t size)
 		/* The block stays its site's: it is the same data, only longer. */
 		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false,
 				      size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
-		if (to && size > old.usable && ksm_placed_carry(block, to))
-			return to;
 	}
 	if (!to)
 		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);
@@ -471,7 +474,7 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 		return __interceptor_realloc(block, size);
 	init_if_need_be();
 	if (ksm_span_holds(block))
-		return realloc_placed(block, size);
+		return realloc_placed(block, size, HERE());
 	if (!block)
 		return take_any(size, ANY_ALIGNMENT, false, HERE());
 	if (is_foreign(block))

@@ -156,9 +156,7 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 	int64_t given_back = given_back_of(slot, page, pages, kept);
 	int64_t taken = GET(taken) + pages;
 
-	/* Behind what was left free for a block to grow into nothing is known. */
-	if (page <= slot->touched_pages)
-		slot->touched_pages = (uint32_t)ksm_max(slot->touched_pages, page + pages);
+	slot->touched_pages = (uint32_t)ksm_max(slot->touched_pages, page + pages);
 	SET(taken, taken);
 	if (kept > 0) {
 		int64_t left = add_kept(-(int64_t)kept);
@@ -321,13 +319,9 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 		give_back(pool, kept, base + allowance);
 }
 
-void ksm_keep_renewed(struct ksm_slot *slot, uint32_t page, uint32_t pages)
+void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)
 {
-	struct ksm_pool *pool = slot->pool;
-
 	add_live(-(int64_t)pages);
-	/* They were not given back because too little is kept. */
-	slot->touched_pages = (uint32_t)ksm_min(slot->touched_pages, page);
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->given_back_bytes_total,
 				    (uint64_t)pages << KSM_PAGE_SHIFT);

@@ -35,8 +35,8 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 /* pages of the pool were freed and are kept now; gives back what is too much. */
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);
 
-/* pages were freed and replaced by new ones. */
-void ksm_keep_renewed(struct ksm_slot *slot, uint32_t page, uint32_t pages);
+/* pages of the pool were freed and replaced by new ones. */
+void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages);
 
 /* Pages that may be kept without evidence, in pools and magazines together. */
 int64_t ksm_keep_base(void);

@@ -33,6 +33,7 @@ static struct {
 	pthread_mutex_t lock; /* Protects the other members. */
 	struct range ranges[KSMALLOC_MAX_MODULES]; /* same index as the segment's table */
 	uint32_t count;
+	bool is_full; /* a file found no room */
 	uint32_t walk;
 	unsigned long long adds; /* of the loader at the last walk */
 	unsigned long long subs;
@@ -149,8 +150,10 @@ static void note_module(const struct ksmalloc_segment_module *module, const char
 	if (index == modules.count) {
 		int added = ksm_stat_add_module(module, path);
 
-		if (added < 0)
+		if (added < 0) {
+			modules.is_full = true;
 			return;
+		}
 		modules.count = (uint32_t)added + 1;
 	}
 	modules.ranges[index] = (struct range){ .begin = module->begin,
@@ -257,4 +260,14 @@ void ksm_module_postfork_parent(void)
 void ksm_module_postfork_child(void)
 {
 	pthread_mutex_init(&modules.lock, NULL);
+}
+
+bool ksm_module_has_room(void)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&modules.lock);
+	has_room = !modules.is_full;
+	pthread_mutex_unlock(&modules.lock);
+	return has_room;
 }

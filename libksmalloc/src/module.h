@@ -37,6 +37,9 @@ void ksm_module_name_program(void);
  */
 int ksm_module_resolve(uintptr_t address, struct ksm_module_address *result);
 
+/* False if a file found no room in the table, so that its addresses do not resolve. */
+bool ksm_module_has_room(void);
+
 /* To be called when files may have been loaded or unloaded since. */
 void ksm_module_invalidate(void);
 

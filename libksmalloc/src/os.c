@@ -151,15 +151,6 @@ int ksm_os_move_over(void *from, size_t length, void *to)
 	return (int)ksm_os_result(moved == MAP_FAILED ? -1 : 0, saved_errno);
 }
 
-int ksm_os_carry(void *from, size_t length, void *to)
-{
-	int saved_errno = errno;
-	void *moved = ksm_os_mremap_raw(from, length, length,
-					MREMAP_MAYMOVE | MREMAP_FIXED | KSM_MREMAP_DONTUNMAP, to);
-
-	return (int)ksm_os_result(moved == MAP_FAILED ? -1 : 0, saved_errno);
-}
-
 int ksm_os_extend(void *end, size_t more)
 {
 	int saved_errno = errno;

@@ -50,7 +50,6 @@ int ksm_os_map_at(void *addr, size_t length);
  */
 int ksm_os_map_place(void *addr, size_t length, int prot, int flags);
 #define KSM_MAP_FIXED_NOREPLACE 0x100000
-#define KSM_MREMAP_DONTUNMAP	   4
 #ifdef MAP_32BIT
 #define KSM_MAP_32BIT MAP_32BIT
 #else
@@ -68,12 +67,6 @@ int ksm_os_unmap(void *addr, size_t length);
 
 /* Moves [from, from + length) onto to, replacing what lies there. */
 int ksm_os_move_over(void *from, size_t length, void *to);
-
-/*
- * Moves the pages of a private mapping to another one in place of its pages; where they were, there are
- * new ones that are zero. 0 or -errno; -EINVAL before Linux 5.7.
- */
-int ksm_os_carry(void *from, size_t length, void *to);
 
 /*
  * Extends the mapping that ends at end by more bytes in place: mremap of its

@@ -6,15 +6,17 @@
 
 #include <string.h>
 
-static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wish, uint32_t room,
+/* Slots of a pool that blocks which grow may have for themselves. */
+#define SLOTS_TO_GROW 4u
+
+static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wish,
 			 struct ksm_place *place)
 {
-	uint64_t pages = place->pages * (1 + (uint64_t)room);
 	int64_t page;
 
-	if (slot->runs.capacity - slot->runs.used_pages < pages)
+	if (slot->runs.capacity - slot->runs.used_pages < place->pages)
 		return false;
-	page = ksm_runs_find(&slot->runs, (uint32_t)pages,
+	page = ksm_runs_find(&slot->runs, place->pages,
 			     (uint32_t)ksm_max(wish->align >> KSM_PAGE_SHIFT, 1));
 	if (page < 0 || ksm_slot_reserve(slot, (uint32_t)page + place->pages) != 0)
 		return false;
@@ -26,13 +28,29 @@ static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wis
 	return true;
 }
 
-/* In the first slot of the pool that has the room; NULL if none has. */
-static struct ksm_slot *take_in_pool(struct ksm_pool *pool, const struct ksm_place_wish *wish,
-				     uint32_t room, struct ksm_place *place)
+/* In a slot where nothing else lies, a new one if need be; NULL if the pool has had enough of them. */
+static struct ksm_slot *take_alone(struct ksm_pool *pool, const struct ksm_place_wish *wish,
+				   struct ksm_place *place)
+{
+	struct ksm_slot *slot = pool->first;
+	uint32_t count = 0;
+
+	while (slot && slot->runs.used_pages > 0) {
+		slot = slot->next;
+		count++;
+	}
+	if (!slot && (count > SLOTS_TO_GROW || ksm_slot_create(pool, &slot) != 0))
+		return NULL;
+	return take_in_slot(slot, wish, place) ? slot : NULL;
+}
+
+/* In the first slot that has room for it; NULL if none has. */
+static struct ksm_slot *take_anywhere(struct ksm_pool *pool, const struct ksm_place_wish *wish,
+				      struct ksm_place *place)
 {
 	struct ksm_slot *slot = pool->first;
 
-	while (slot && !take_in_slot(slot, wish, room, place))
+	while (slot && !take_in_slot(slot, wish, place))
 		slot = slot->next;
 	return slot;
 }
@@ -43,12 +61,11 @@ bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *w
 	struct ksm_slot *slot = NULL;
 
 	place->pages = (uint32_t)(ksm_align_up(ksm_max(wish->size, 1), KSM_PAGE) >> KSM_PAGE_SHIFT);
-	for (uint32_t room = wish->room; room > 0 && !slot; room /= 2)
-		slot = take_in_pool(pool, wish, room, place);
+	if (wish->grows)
+		slot = take_alone(pool, wish, place);
 	if (!slot)
-		slot = take_in_pool(pool, wish, 0, place);
-	if (!slot &&
-	    (ksm_slot_create(pool, &slot) != 0 || !take_in_slot(slot, wish, 0, place)))
+		slot = take_anywhere(pool, wish, place);
+	if (!slot && (ksm_slot_create(pool, &slot) != 0 || !take_in_slot(slot, wish, place)))
 		return false;
 	ksm_keep_taken(slot, place->page, place->pages, place->kept);
 	return true;

@@ -3,7 +3,8 @@
  * place: room for a block in the slots of a pool.
  *
  * What it is: the lowest free run of the pool's slots that is long enough, in the order of the slots,
- * and a new slot if there is none; and what has to be zero of a new block.
+ * and a new slot if there is none; an empty slot for a large block that grows; and what has to
+ * be zero of a new block.
  * What it is not: counters of sites, or a decision which pool a block lies in.
  *
  * Locking: the pool's lock for all but ksm_place_clear(), for which the block is the caller's.
@@ -28,10 +29,10 @@ struct ksm_place_wish {
 	size_t align;
 	uint16_t owner;
 	/*
-	 * A block that grows step by step wants free pages behind it, this many times its own, so
-	 * that it is rarely copied. They are not taken, and where there are none it does without.
+	 * It grows step by step: a slot of its own lets it do so in its place. A pool has a few of
+	 * those, and what comes later does without.
 	 */
-	uint32_t room;
+	bool grows;
 };
 
 bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *wish,

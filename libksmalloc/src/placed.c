@@ -189,7 +189,7 @@ static void *take_again(struct ksm_magazine *magazine, size_t size)
 static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t size, size_t align,
 			  bool zero, uint32_t *pages)
 {
-	const struct ksm_place_wish wish = { size, align, (uint16_t)site->index, 0 };
+	const struct ksm_place_wish wish = { size, align, (uint16_t)site->index, false };
 	struct ksm_place place;
 	bool taken;
 
@@ -267,15 +267,14 @@ KSM_COLD static enum decision decide(struct ksm_site *site, struct ksm_magazine 
 	return part ? decision : TO_JEMALLOC;
 }
 
-/* Copies cost little below this size; of what grows step by step above it, one in eight is copied. */
+/* What grows step by step is copied often below this size, which costs little. */
 #define LARGE_TO_COPY KSM_MIB
-#define ROOM_TO_GROW  8
 
 static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, size_t size,
 			size_t align, bool zero, enum ksm_placed_kind kind)
 {
-	bool grows = kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY;
-	const struct ksm_place_wish wish = { size, align, 0, grows ? ROOM_TO_GROW : 0 };
+	const struct ksm_place_wish wish = { size, align, 0,
+					     kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY };
 	struct ksm_place place;
 	struct ksm_pool *pool;
 	bool sample = false;
@@ -380,11 +379,11 @@ KSM_COLD static void release_altered_locked(const struct ksm_block *found)
 	}
 	ksm_runs_release(&slot->runs, found->page);
 	ksm_runs_clean(&slot->runs, found->page, found->pages);
-	ksm_keep_renewed(slot, found->page, found->pages);
+	ksm_keep_renewed(slot->pool, found->pages);
 }
 
-/* Gives the block to its pool at once. is_empty: its pages were carried away, others took their place. */
-static void release(const struct ksm_block *found, bool is_empty)
+/* Gives the block to its pool at once. */
+static void release(const struct ksm_block *found)
 {
 	struct ksm_pool *pool = found->slot->pool;
 	struct ksm_site *site = ksm_site_at(found->site);
@@ -394,12 +393,7 @@ static void release(const struct ksm_block *found, bool is_empty)
 		release_altered_locked(found);
 	} else {
 		ksm_runs_release(&found->slot->runs, found->page);
-		if (is_empty) {
-			ksm_runs_clean(&found->slot->runs, found->page, found->pages);
-			ksm_keep_renewed(found->slot, found->page, found->pages);
-		} else {
-			ksm_keep_freed(pool, found->pages);
-		}
+		ksm_keep_freed(pool, found->pages);
 	}
 	if (!pool->has_owners) {
 		count_free_locked(site, found->bytes);
@@ -431,58 +425,7 @@ void ksm_placed_free(void *block)
 	    ksm_magazine_make_room(thread, magazine, found.pages))
 		ksm_magazine_put_run(thread, magazine, block, found.entry, found.value);
 	else
-		release(&found, false);
-}
-
-/*
- * Carrying the pages of a large block costs less than copying it, but splits mappings: so many
- * times in a process.
- */
-#define LEAST_TO_CARRY KSM_MIB
-#define MOST_CARRIED   256
-
-static atomic_uint carried;
-
-/*
- * Linux before 6.17 carries one mapping at a time, and a block that was carried before and grew since lies in
- * two: looks for the edge by halves. What is not carried is copied. True if all was carried.
- */
-static bool carry_by_halves(char *from, char *to, size_t length)
-{
-	size_t half = ksm_align_down(length / 2, KSM_PAGE);
-	int error = ksm_os_carry(from, length, to);
-	bool all;
-
-	if (!error)
-		return true;
-	if (error != -EFAULT || half == 0) {
-		memcpy(to, from, length);
-		return false;
-	}
-	all = carry_by_halves(from, to, half);
-	return carry_by_halves(from + half, to + half, length - half) && all;
-}
-
-bool ksm_placed_carry(void *from, void *to)
-{
-	struct ksm_block old, new;
-	size_t length;
-	int error;
-
-	ksm_block_find(ksm_block_slot(from), from, &old);
-	ksm_block_find(ksm_block_slot(to), to, &new);
-	length = (size_t)old.pages << KSM_PAGE_SHIFT;
-	if (length < LEAST_TO_CARRY || new.pages < old.pages ||
-	    ksm_slot_is_altered(old.slot, old.page, old.pages) ||
-	    ksm_slot_is_altered(new.slot, new.page, old.pages) ||
-	    atomic_load_explicit(&carried, memory_order_relaxed) >= MOST_CARRIED)
-		return false;
-	atomic_fetch_add_explicit(&carried, 1, memory_order_relaxed);
-	error = ksm_os_carry(from, length, to);
-	if (error && error != -EFAULT)
-		return false;
-	release(&old, !error || carry_by_halves(from, to, length));
-	return true;
+		release(&found);
 }
 
 /* --- resizing ---------------------------------------------------------------------------- */

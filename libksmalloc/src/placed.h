@@ -51,12 +51,6 @@ void *ksm_placed_alloc_private(struct ksm_site *site, size_t size);
 void ksm_placed_free(void *block);
 
 /*
- * Carries the pages of a block to a longer one and frees it. False, and nothing is changed, where
- * copying is better or the kernel refuses. Both are held by the span.
- */
-bool ksm_placed_carry(void *from, void *to);
-
-/*
  * Makes the block size bytes long in its place. Returns true if it did; false
  * if the block has to move. size is at least 1.
  */

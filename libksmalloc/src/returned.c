@@ -59,7 +59,7 @@ static void count_pages(struct ksm_returned *returned, int64_t pages)
 	ksm_keep_at_hand(unseen);
 }
 
-static uint16_t *count_of_length(struct ksm_returned *returned, uint32_t pages)
+static uint16_t *count_of_length(struct ksm_returned *returned, uint64_t pages)
 {
 	return &returned->lengths[pages % LENGTHS];
 }
@@ -117,7 +117,7 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 
 bool ksm_returned_take(struct ksm_pool *pool, size_t size, struct ksm_stock_run *run, uint32_t *value)
 {
-	uint32_t pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	uint64_t pages = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
 	struct ksm_returned *returned = enter(pool);
 	uint32_t index = KSM_STOCK_RUNS;
 	bool has_any;

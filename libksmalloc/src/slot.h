@@ -29,7 +29,7 @@ struct ksm_slot {
 	struct ksm_slot *next;	/* of the same pool, in order of creation */
 	uintptr_t base;
 	uint32_t mapped_pages;
-	uint32_t touched_pages;	/* all pages below this one have been a block's, and were kept or given back */
+	uint32_t touched_pages;	/* pages below this one have been a block's */
 	int record;		/* index in the segment's table, negative if it was full */
 	struct ksm_runs runs;
 	/*

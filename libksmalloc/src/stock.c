@@ -7,6 +7,7 @@
 
 /* Four values, which the processor compares at once. */
 typedef uint32_t lanes __attribute__((vector_size(16), may_alias));
+#define NO_LENGTH (KSM_RUN_MAX_PAGES + 1) /* pages that no run has */
 #define GROUP 16u /* values that are looked at together */
 static_assert(KSM_STOCK_RUNS % GROUP == 0, "values are searched in whole groups");
 
@@ -25,7 +26,8 @@ static bool has_pages(const uint32_t *group, lanes pages)
 
 uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size)
 {
-	uint32_t pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	uint64_t whole = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
+	uint32_t pages = (uint32_t)ksm_min(whole, NO_LENGTH);
 	const lanes all = { pages, pages, pages, pages };
 	uint32_t value = ksm_run_entry_of(pages, size);
 	uint32_t any = KSM_STOCK_RUNS;

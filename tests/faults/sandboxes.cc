@@ -195,6 +195,22 @@ void throw_and_catch()
 }
 
 /* Blocks of several sites and sizes; slots are made, grow, and give back what was freed. */
+/* Two buffers that grow in turn, from some KiB to MiB. */
+void grow()
+{
+	char *buffers[2] = {nullptr, nullptr};
+
+	for (size_t size = 100 * TEST_KIB; size < 6 * TEST_MIB; size += 300 * TEST_KIB) {
+		for (auto &buffer : buffers) {
+			buffer = static_cast<char *>(realloc(buffer, size));
+			CHECK(buffer != nullptr);
+			buffer[0] = buffer[size - 1] = 1;
+		}
+	}
+	for (auto *buffer : buffers)
+		free(buffer);
+}
+
 void work()
 {
 	char *blocks[3][COUNT];
@@ -213,6 +229,8 @@ void work()
 			CHECK(zeros && test_is_zero(zeros, i * 1000 + 1));
 			free(zeros);
 		}
+		if (round % 10 == 0)
+			grow();
 		for (auto &list : blocks)
 			test_free_many(reinterpret_cast<void **>(list), COUNT);
 		throw_and_catch();
