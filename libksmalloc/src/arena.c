@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "os.h"
 #include "region.h"
+#include "span.h"
 #include "stat.h"
 #include "thread.h"
 
@@ -237,6 +238,16 @@ static void introduce(void *memory, size_t length, bool is_mapped_again)
 		ksm_region_introduce(KSM_REGION_HEAP, memory, length);
 }
 
+/* free(3) takes what lies where slots do for a block of theirs, so jemalloc's memory must not lie there. */
+static bool reaches_into_slots(const void *memory, size_t length)
+{
+	size_t ignored;
+	uintptr_t begin = ksm_span_map.base;
+
+	return begin && (uintptr_t)memory < ksm_span_upper_half(&ignored) &&
+	       (uintptr_t)memory + length > begin;
+}
+
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	int saved_errno = errno;
@@ -248,6 +259,12 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;
+	/* The kernel has no other place for blocks of tens of TiB. */
+	if (ksm_unlikely(reaches_into_slots(memory, length))) {
+		ksm_os_munmap_raw(memory, length);
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
 	introduce(memory, length, flags & MAP_FIXED);
 	errno = saved_errno;
 	if (!(flags & MAP_FIXED))
