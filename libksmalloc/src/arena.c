@@ -36,8 +36,7 @@ static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts")
 #define STRETCHES 256u
 
 static struct {
-	atomic_bool merges;		/* written at load, as is the next */
-	atomic_uint first_kept_out; /* arenas from this number on; 0: there can be none */
+	atomic_uint first_kept_out; /* arenas from this number on; 0: there can be none. Written at load. */
 	atomic_uint kept_out[KSM_PARTS]; /* the arena of each part, 0: none yet */
 	atomic_int_fast64_t mapped_bytes;
 	atomic_uint stretch_count;	/* also of those that found no room */
@@ -50,7 +49,7 @@ static struct {
 
 bool ksm_arena_merges(void)
 {
-	return atomic_load_explicit(&arenas.merges, memory_order_relaxed);
+	return ksm_region_merges(KSM_REGION_HEAP);
 }
 
 uint64_t ksm_arena_mapped_bytes(void)
@@ -65,7 +64,6 @@ void ksm_arena_init(void)
 
 	if (ksm_layout_is_shared())
 		ksm_je_malloc_conf = JE_CONF_SHARED;
-	atomic_store_explicit(&arenas.merges, ksm_region_merges(KSM_REGION_HEAP), memory_order_relaxed);
 	ksm_arena_bind_thread(0);
 	if (ksm_arena_merges())
 		ksm_je_mallctl("arenas.narenas", &count, &length, NULL, 0);

@@ -122,7 +122,7 @@ KSM_COLD static void end_epoch(int64_t live)
 }
 
 /* In the private layout an allowance does not outlast what has earned it by much. */
-static int64_t allowance_now(void)
+int64_t ksm_keep_earned(void)
 {
 	int64_t allowance = GET(allowance);
 	uint64_t now, since;
@@ -314,7 +314,7 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 		ksm_stat_add_locked(&stats_of(pool)->kept_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
 	if (ksm_likely(kept <= base))
 		return;
-	allowance = allowance_now();
+	allowance = ksm_keep_earned();
 	if (ksm_unlikely(kept > base + allowance))
 		give_back(pool, kept, base + allowance);
 }
@@ -325,11 +325,6 @@ void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->given_back_bytes_total,
 				    (uint64_t)pages << KSM_PAGE_SHIFT);
-}
-
-int64_t ksm_keep_earned(void)
-{
-	return allowance_now();
 }
 
 int64_t ksm_keep_base(void)

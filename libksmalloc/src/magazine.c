@@ -187,11 +187,13 @@ static bool has_company(const struct ksm_magazine *magazine)
 /* Leaves the oldest runs for other threads; false if there is no room or no way. */
 static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 {
-	int64_t most = most_of_all() + ksm_keep_earned() -
-		       atomic_load_explicit(&magazines.budgets, memory_order_relaxed);
+	int64_t most;
 
-	return !magazine->pool->has_owners && has_company(magazine) &&
-	       ksm_returned_give(magazine->pool, &magazine->held, count, most);
+	if (magazine->pool->has_owners || !has_company(magazine))
+		return false;
+	most = most_of_all() + ksm_keep_earned() -
+	       atomic_load_explicit(&magazines.budgets, memory_order_relaxed);
+	return ksm_returned_give(magazine->pool, &magazine->held, count, most);
 }
 
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)

@@ -44,11 +44,10 @@ static void count_alloc_locked(struct ksm_site *site, struct ksm_magazine *magaz
 		if (ksm_magazine_live(magazine) > magazine->high_water)
 			ksm_magazine_note_own_peak_locked(magazine);
 		return;
-	} else {
-		ksm_stat_add_locked(&stats->calls_total, 1);
-		ksm_stat_add_locked(&stats->allocated_bytes_total, size);
-		ksm_stat_add_locked(&stats->live_bytes, size);
 	}
+	ksm_stat_add_locked(&stats->calls_total, 1);
+	ksm_stat_add_locked(&stats->allocated_bytes_total, size);
+	ksm_stat_add_locked(&stats->live_bytes, size);
 	ksm_magazine_note_peak_locked(site);
 }
 

@@ -18,8 +18,6 @@ static const enum ksmalloc_hint_region hints[KSM_REGIONS] = { KSMALLOC_HINT_HEAP
 
 static struct {
 	struct ksm_region_range all[KSM_REGIONS];
-	bool advise[KSM_REGIONS];
-	bool exempt[KSM_REGIONS];
 	bool merges[KSM_REGIONS];
 	uint64_t hint[KSM_REGIONS];
 	atomic_uint_fast64_t taken;
@@ -29,19 +27,16 @@ static struct {
 void ksm_region_init(void)
 {
 	bool is_shared = ksm_layout_is_shared();
-	bool covers = ksm_hint_covers_process();
 	size_t length = 0;
 	uintptr_t begin = is_shared ? ksm_span_upper_half(&length) : 0;
 
-	if (!is_shared && !covers)
+	if (!is_shared && !ksm_hint_covers_process())
 		return;
 	for (uint32_t i = 0; i < KSM_REGIONS; i++) {
 		struct ksm_policy policy = ksm_policy_of_region(names[i] + strlen(NAME_PREFIX));
 
 		regions.all[i].begin = begin + i * (length / KSM_REGIONS);
 		regions.all[i].end = regions.all[i].begin + length / KSM_REGIONS;
-		regions.advise[i] = is_shared && policy.advise;
-		regions.exempt[i] = covers && !policy.advise;
 		regions.merges[i] = policy.advise;
 		/* Addresses are equal in the group. */
 		regions.hint[i] = ksm_hint_word(hints[i], policy.priority,
@@ -105,10 +100,12 @@ void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
 {
 	const struct ksm_region_range *all = &regions.all[region];
 
-	if (regions.advise[region] && ksm_hint_advise(addr, length))
+	if (!regions.merges[region]) {
+		if (ksm_hint_covers_process())
+			ksm_hint_exempt(addr, length);
+	} else if (ksm_layout_is_shared() && ksm_hint_advise(addr, length)) {
 		ksm_hint_set(addr, length, regions.hint[region]);
-	if (regions.exempt[region])
-		ksm_hint_exempt(addr, length);
+	}
 	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
 		ksm_hint_name(addr, length, names[region]);
 }
