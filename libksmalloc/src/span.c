@@ -35,12 +35,14 @@ static struct {
 /*
  * Where the base may lie. probe is the address of a mapping that the kernel has placed: it puts
  * them far above the span, unless the program runs with the legacy layout (setarch -L, and
- * unlimited stacks before Linux 6.9) or with a stack limit of many TiB. Then the span lies below.
+ * unlimited stacks before Linux 6.9) or with a stack limit of many TiB. Then the span lies below,
+ * or, where there is no room for it, above: the kernel goes downwards from a sixth of the
+ * address space on then, and what has 39 bits of addresses has room for fewer slots.
  */
 static void choose_size(uintptr_t probe, uintptr_t *lowest, uintptr_t *room)
 {
 	bool wide = (uintptr_t)&wide >> WIDE_BITS != 0 && !BUILT_FOR_TSAN;
-	uintptr_t length, margin;
+	uintptr_t length, margin, above;
 
 	*lowest = wide ? 16 * KSM_TIB : 32 * KSM_GIB;
 	*room = wide ? 52 * KSM_TIB : 48 * KSM_GIB;
@@ -48,8 +50,17 @@ static void choose_size(uintptr_t probe, uintptr_t *lowest, uintptr_t *room)
 	span.slot_count = wide ? KSM_SPAN_SLOTS : KSM_SPAN_SLOTS / 16;
 	length = (uintptr_t)span.slot_count << (ksm_span_map.slot_shift + 1);
 	margin = length / 8;
-	if (probe > *lowest + length + margin && probe - length - margin - *lowest < *room)
-		*room = probe - length - margin - *lowest;
+	if (probe > *lowest + length + margin) {
+		*room = ksm_min(*room, probe - length - margin - *lowest);
+		return;
+	}
+	above = ksm_align_up(ksm_max(probe + margin, *lowest), UINT64_C(1) << ksm_span_map.slot_shift);
+	if (above >= *lowest + *room) {
+		span.slot_count /= 4;
+		*room += length - length / 4;
+	}
+	*room -= above - *lowest;
+	*lowest = above;
 }
 
 void ksm_span_init(const void *probe)

@@ -62,7 +62,7 @@ extern struct ksm_span_map ksm_span_map __attribute__((visibility("hidden")));
 /*
  * True if p may lie in a slot: what free() compares. jemalloc's memory
  * comes from mmap, which the kernel puts above the span; where it does not
- * (an unlimited stack turns its order round), this is true for more pointers
+ * (an unlimited stack leaves it room below only), this is true for more pointers
  * and ksm_span_holds() tells them apart.
  */
 KSM_INLINE bool ksm_span_may_hold(const void *p)

@@ -69,3 +69,19 @@ Test(span, the_stack_and_the_heap_lie_outside)
 	cr_assert_not(ksm_span_holds(&owner));
 	cr_assert_not(ksm_span_may_hold(&local), "free() of what lies above takes the short path");
 }
+
+/* The probe lies so low under an unlimited stack: the kernel goes downwards from there. */
+Test(span, lies_above_mappings_that_lie_too_low)
+{
+	ksm_span_init((void *)(uintptr_t)(20 * KSM_TIB));
+	ksm_span_open();
+	cr_assert_gt(ksm_gate.low, 20 * KSM_TIB, "a mapping is taken for a slot's");
+	cr_assert_lt(ksm_gate.end, (uintptr_t)&owner, "and so is the program");
+}
+
+Test(span, lies_below_mappings_that_lie_high_enough)
+{
+	ksm_span_init((void *)(uintptr_t)(42 * KSM_TIB));
+	ksm_span_open();
+	cr_assert_lt(ksm_gate.end, 42 * KSM_TIB);
+}
