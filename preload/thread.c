@@ -8,9 +8,11 @@
 #include "aside.h"
 #include "base.h"
 #include "deepbind.h"
+#include "fork.h"
 #include "heap.h"
 #include "layout.h"
 #include "os.h"
+#include "stream.h"
 #include "thread.h"
 #include "unwind.h"
 
@@ -33,7 +35,6 @@ struct start {
 };
 
 static create_function *next_create;
-static atomic_uint last_ordinal;
 
 __attribute__((constructor)) static void find_next(void)
 {
@@ -44,10 +45,10 @@ static void *run(void *argument)
 {
 	struct start start = *(struct start *)argument;
 
-	ksm_thread_set_ordinal(start.ordinal);
+	ksm_stream_start_thread(start.ordinal);
 	ksm_unwind_own_stack(start.stack_bytes);
 	if (start.ready) {
-		ksm_arena_bind_thread(start.ordinal);
+		ksm_arena_bind_thread();
 		/* The creator may be gone between these two: nobody sleeps on the word then. */
 		__atomic_store_n(start.ready, 1, __ATOMIC_RELEASE);
 		ksm_os_wake(start.ready);
@@ -115,10 +116,12 @@ static int create_numbered(create_function *next, pthread_t *thread, const pthre
 
 	/* A library's constructor may come before ours, and threads' stacks may not have their size yet. */
 	ksm_heap_init(environ);
+	if (ksm_stream_is_due())
+		ksm_fork_go();
 	if (ksm_aside())
 		return next(thread, attributes, routine, argument);
 	start.stack_bytes = stack_size(attributes);
-	start.ordinal = atomic_fetch_add(&last_ordinal, 1) + 1;
+	start.ordinal = ksm_stream_next_ordinal();
 	return ksm_layout_is_shared() ? create_and_wait(next, thread, attributes, &start) :
 					create(next, thread, attributes, &start);
 }

@@ -5,12 +5,18 @@
  */
 #define KSMALLOC_EXPORT __attribute__((visibility("default")))
 #include <ksmalloc/ksmalloc.h>
+#include <ksmalloc/stream.h>
 
+#include "anchor.h"
+#include "fork.h"
 #include "heap.h"
 #include "late.h"
 #include "merge.h"
+#include "objects.h"
 #include "os.h"
+#include "region.h"
 #include "site.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -96,6 +102,39 @@ size_t ksmalloc_usable_size(const void *block)
 int ksmalloc_trim(void)
 {
 	return ksm_heap_trim();
+}
+
+unsigned int ksmalloc_stream(void)
+{
+	/* Who asks is about to allocate. */
+	if (ksm_stream_is_due())
+		ksm_fork_go();
+	return ksm_stream_now();
+}
+
+int ksmalloc_stream_follow(void (*moved)(void))
+{
+	/* The follower's constructor may come before ours. */
+	ksm_heap_init(environ);
+	return ksm_anchor_follow(moved);
+}
+
+void *ksmalloc_stream_map(unsigned int stream, size_t bytes)
+{
+	return ksm_objects_map(stream, bytes);
+}
+
+void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end)
+{
+	struct ksm_region_range range = ksm_region_of_objects();
+
+	*begin = range.begin;
+	*end = range.end;
+}
+
+void ksmalloc_anchor(const void *name, size_t length)
+{
+	ksm_anchor_pass(name, length);
 }
 
 int ksmalloc_label_begin(const char *name)

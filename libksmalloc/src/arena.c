@@ -8,7 +8,7 @@
 #include "region.h"
 #include "span.h"
 #include "stat.h"
-#include "thread.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <jemalloc/jemalloc.h>
@@ -26,11 +26,13 @@ const char *ksm_je_malloc_conf = JE_CONF;
 
 /*
  * In the shared layout nothing may depend on time: with a decay time of 0, freed memory is given
- * back by count (third_party/jemalloc/patches). Each part of the process has an arena, and
+ * back by count (third_party/jemalloc/patches). Each part has an arena, the first thread of a depth has more, and
  * arena 0 is left to jemalloc itself, which takes memory from it when threads come and go.
  */
-#define JE_CONF_SHARED JE_CONF ",narenas:33,dirty_decay_ms:0,muzzy_decay_ms:0"
-static_assert(KSM_PARTS == 32, "narenas above is one more than there are parts");
+#define JE_CONF_SHARED JE_CONF ",narenas:193,dirty_decay_ms:0,muzzy_decay_ms:0"
+#define ANCHORED 32u /* arenas of the first thread of each depth, for its anchored streams */
+#define ARENAS (KSM_PARTS + ANCHORED * KSM_DEPTHS)
+static_assert(ARENAS == 192, "narenas above is one more than these");
 
 /* More than these are not told apart: each grows by a half, so that they hold all that there is. */
 #define STRETCHES 256u
@@ -46,6 +48,11 @@ static struct {
 		atomic_uintptr_t end;
 	} stretches[STRETCHES];
 } arenas;
+
+/* The arena of the only thread with the ordinal 0 in the shared layout, the one that moves; 0: none yet. */
+static unsigned int first_arena;
+
+size_t ksm_je_arena_pages(unsigned int arena);
 
 bool ksm_arena_merges(void)
 {
@@ -64,18 +71,86 @@ void ksm_arena_init(void)
 
 	if (ksm_layout_is_shared())
 		ksm_je_malloc_conf = JE_CONF_SHARED;
-	ksm_arena_bind_thread(0);
+	ksm_arena_bind_thread();
 	if (ksm_arena_merges())
 		ksm_je_mallctl("arenas.narenas", &count, &length, NULL, 0);
 	atomic_store_explicit(&arenas.first_kept_out, count, memory_order_relaxed);
 }
 
-void ksm_arena_bind_thread(uint32_t ordinal)
-{
-	unsigned int arena = 1 + ksm_layout_part(ordinal);
+/* --- arenas of streams ------------------------------------------------------------------- */
 
+/*
+ * An arena takes some 100 KiB for itself and for slabs that are half full. So a depth has as many as
+ * there are times this in use: they cost a few percent, and what a difference shifts is a part of all that is
+ * the smaller the more there is.
+ */
+#define BYTES_WORTH_AN_ARENA (2 * KSM_MIB)
+
+static unsigned int first_anchored(uint32_t depth)
+{
+	return 1 + KSM_PARTS + depth * ANCHORED;
+}
+
+/* How many arenas a depth's first thread is to use: a power of two. */
+static uint32_t arenas_worth_having(uint32_t depth)
+{
+	size_t pages = ksm_je_arena_pages(1 + depth * KSM_LANES);
+	uint32_t count = 1;
+
+	for (uint32_t i = 0; i < ANCHORED; i++)
+		pages += ksm_je_arena_pages(first_anchored(depth) + i);
+	while (count < ANCHORED && 2 * count * BYTES_WORTH_AN_ARENA <= pages << KSM_PAGE_SHIFT)
+		count *= 2;
+	return count;
+}
+
+/* The arena that the current thread's small blocks come from. The first of a depth's is that of its part. */
+static unsigned int arena_of_thread(void)
+{
+	uint32_t stream = ksm_stream_now();
+	uint32_t depth = ksm_stream_depth();
+	uint32_t number;
+
+	if (stream < KSM_PARTS)
+		return 1 + stream;
+	number = (stream - KSM_PARTS) % arenas_worth_having(depth);
+	return number ? first_anchored(depth) + number : 1 + depth * KSM_LANES;
+}
+
+/* Jemalloc's arena 0 is its own; the parts' follow, and the anchored ones. */
+static uint32_t stream_of_arena(unsigned int arena)
+{
+	uint32_t anchored = arena - 1 - KSM_PARTS;
+
+	if (arena == 0 || arena > ARENAS)
+		return KSM_REGION_NO_PART;
+	if (arena <= KSM_PARTS)
+		return arena - 1;
+	return KSM_PARTS + anchored / ANCHORED * KSM_ANCHORED + anchored % ANCHORED;
+}
+
+static void bind_thread(unsigned int arena)
+{
+	ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
+	if (ksm_stream_ordinal() == 0)
+		first_arena = arena;
+}
+
+void ksm_arena_bind_thread(void)
+{
 	if (ksm_layout_is_shared() && !ksm_aside())
-		ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
+		bind_thread(arena_of_thread());
+}
+
+void ksm_arena_move_thread(void)
+{
+	unsigned int arena = arena_of_thread();
+
+	if (arena == first_arena)
+		return;
+	/* What the thread has at hand lies in the arena that it leaves. */
+	ksm_je_mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	bind_thread(arena);
 }
 
 /* --- kept out -------------------------------------------------------------------------- */
@@ -93,7 +168,7 @@ static bool is_kept_out(unsigned int arena)
 /* The kept out arena of the current thread's part, 0 without memory. */
 static unsigned int kept_out_arena(void)
 {
-	atomic_uint *part = &arenas.kept_out[ksm_layout_part(ksm_thread_ordinal())];
+	atomic_uint *part = &arenas.kept_out[ksm_stream_part()];
 	unsigned int arena = atomic_load_explicit(part, memory_order_relaxed);
 	unsigned int none = 0;
 	size_t length = sizeof(arena);
@@ -169,23 +244,21 @@ void ksm_heap_map_for_arena(unsigned int arena)
 	mapping_arena = arena;
 }
 
-/* The part that mapping_arena belongs to: a kept out one is used by threads of its part only. */
-static uint32_t part_to_map_for(void)
+/* Whose stretch memory for mapping_arena lies in: a kept out one is used by threads of its part only. */
+static uint32_t stream_to_map_for(void)
 {
 	if (is_kept_out(mapping_arena))
-		return ksm_layout_part(ksm_thread_ordinal());
-	/* Arena 0 is jemalloc's own, the others follow in the order of the parts. */
-	return mapping_arena > 0 && mapping_arena <= KSM_PARTS ? mapping_arena - 1 :
-								 KSM_REGION_NO_PART;
+		return ksm_stream_part();
+	return stream_of_arena(mapping_arena);
 }
 
 /* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
 static void *map_in_region(size_t length, int prot, int flags)
 {
-	uint32_t part = part_to_map_for();
+	uint32_t stream = stream_to_map_for();
 	uintptr_t at;
 
-	while ((at = ksm_region_next_heap(part, length)) != 0) {
+	while ((at = ksm_region_next_heap(stream, length)) != 0) {
 		int error = ksm_os_map_place((void *)at, length, prot, flags);
 
 		if (!error)

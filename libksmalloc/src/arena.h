@@ -27,10 +27,13 @@ KSM_COLD void ksm_arena_init(void);
 bool ksm_arena_merges(void);
 
 /*
- * Gives the current thread the arena of its part of the process in the shared layout. A new
- * thread does this before its creator goes on, since it takes jemalloc's own memory.
+ * Gives the current thread the arena of its stream in the shared layout. A new thread does this
+ * before its creator goes on, since it takes jemalloc's own memory.
  */
-void ksm_arena_bind_thread(uint32_t ordinal);
+void ksm_arena_bind_thread(void);
+
+/* The same for a thread that has had another stream: it keeps no small blocks at hand. */
+KSM_COLD void ksm_arena_move_thread(void);
 
 /* Bytes that jemalloc has mapped. */
 uint64_t ksm_arena_mapped_bytes(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fork.h"
 
+#include "anchor.h"
 #include "keep.h"
 #include "magazine.h"
 #include "mapping.h"
@@ -20,7 +21,7 @@
 #include <sys/mman.h>
 
 /* For kernels without MADV_WIPEONFORK (before 4.14): only the handlers notice a fork. */
-static uint32_t never_cleared = 1;
+static uint32_t never_cleared = KSM_FORK_SETTLED;
 
 const volatile uint32_t *ksm_fork_mark = &never_cleared;
 static uint32_t *mark_page;
@@ -114,14 +115,20 @@ static void renew_locks(void)
 	ksm_unwind_postfork_child();
 }
 
+static void set_mark(uint32_t mark)
+{
+	never_cleared = mark;
+	if (mark_page)
+		*mark_page = mark;
+}
+
 static void child(void)
 {
 	if (!alone)
 		renew_locks();
 	alone = false;
 	ksm_stat_postfork_child();
-	if (mark_page)
-		*mark_page = 1;
+	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);
 	/* The segment will become a file: nothing may be counted without a lock until then. */
 	if (ksm_thread_self && ksm_thread_self->is_plain && ksm_stat_must_publish())
 		ksm_magazine_retire(ksm_thread_self);
@@ -130,6 +137,12 @@ static void child(void)
 void ksm_fork_after_raw_clone(void)
 {
 	child();
+}
+
+void ksm_fork_go(void)
+{
+	if (ksm_anchor_go())
+		set_mark(KSM_FORK_SETTLED);
 }
 
 int ksm_fork_register(void)
@@ -145,7 +158,7 @@ int ksm_fork_init(void)
 		return -ENOMEM;
 	if (ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK) == 0) {
 		mark_page = page;
-		*mark_page = 1;
+		*mark_page = never_cleared;
 		ksm_fork_mark = mark_page;
 	} else {
 		ksm_os_unmap(page, KSM_PAGE);

@@ -31,15 +31,23 @@ int ksm_fork_init(void);
 void ksm_fork_begin_setup(void);
 void ksm_fork_end_setup(void);
 
-/* Not 0, in a page of its own that reads 0 in a forked child. */
+/* In a page of its own that reads 0 in a forked child. */
+enum {
+	KSM_FORK_UNNOTICED = 0,
+	KSM_FORK_SETTLED,
+	KSM_FORK_NOTICED, /* the child's thread has not yet gone to streams of its own */
+};
 extern const volatile uint32_t *ksm_fork_mark;
 
 KSM_COLD void ksm_fork_after_raw_clone(void);
 
+/* To be called at the beginning of calls that allocate, if ksm_stream_is_due(). */
+KSM_COLD void ksm_fork_go(void);
+
 /* Puts the library right if this is a child that no handler has seen. */
 KSM_INLINE void ksm_fork_detect(void)
 {
-	if (ksm_unlikely(*ksm_fork_mark == 0))
+	if (ksm_unlikely(*ksm_fork_mark == KSM_FORK_UNNOTICED))
 		ksm_fork_after_raw_clone();
 }
 

@@ -22,6 +22,7 @@
 #include "region.h"
 #include "site.h"
 #include "stat.h"
+#include "stream.h"
 #include "unwind.h"
 
 #include <errno.h>
@@ -297,7 +298,7 @@ KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame
 	struct ksm_magazine **magazine;
 
 	if (ksm_unlikely(!thread) || ksm_unlikely(size < ksm_options.threshold) ||
-	    ksm_unlikely(*ksm_fork_mark == 0))
+	    ksm_unlikely(*ksm_fork_mark != KSM_FORK_SETTLED))
 		return NULL;
 	magazine = ksm_site_recall(thread, caller, frame);
 	return ksm_likely(magazine) ? ksm_magazine_take(thread, *magazine, size) : NULL;
@@ -308,6 +309,8 @@ static inline void init_if_need_be(void)
 {
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
+	if (ksm_stream_is_due())
+		ksm_fork_go();
 }
 
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */
@@ -382,7 +385,7 @@ void ksm_heap_free_slow(void *block)
 	struct ksm_thread *thread = ksm_thread_self;
 	struct ksm_slot *slot;
 
-	if (ksm_likely(thread) && ksm_likely(*ksm_fork_mark != 0) && ksm_span_holds(block)) {
+	if (ksm_likely(thread) && ksm_likely(*ksm_fork_mark != KSM_FORK_UNNOTICED) && ksm_span_holds(block)) {
 		slot = ksm_span_slot_at(block);
 		if (ksm_likely(slot) && ksm_likely(((uintptr_t)block & (KSM_PAGE - 1)) == 0) &&
 		    ksm_likely(ksm_magazine_put(thread, slot, block)))

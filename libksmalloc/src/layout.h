@@ -12,9 +12,6 @@
  * randomised as usual. A child that has the library is executed once again.
  * What it is not: the choice of addresses. span and region ask for the seed's words.
  *
- * Parts: threads are told apart by the part they belong to, their ordinal modulo
- * KSM_PARTS, so that each part's memory depends on what its own threads do. In
- * the private layout all threads belong to part 0.
  *
  * Locking: none; ksm_layout_init() runs before there is a second thread.
  * Failure: the process has the private layout, and ksm_layout_error() tells why.
@@ -26,8 +23,6 @@
 
 #include <ksmalloc/seed.h>
 
-#define KSM_PARTS 32u
-
 /* Reads the options and the seed, and puts back what the launcher changed. */
 KSM_COLD void ksm_layout_init(char *const *environment);
 
@@ -37,12 +32,6 @@ KSM_INLINE bool ksm_layout_is_shared(void)
 	extern bool ksm_layout_shared __attribute__((visibility("hidden")));
 
 	return ksm_layout_shared;
-}
-
-/* The part of memory that a thread with this ordinal uses. */
-KSM_INLINE uint32_t ksm_layout_part(uint32_t ordinal)
-{
-	return ksm_layout_is_shared() ? ordinal % KSM_PARTS : 0;
 }
 
 /*

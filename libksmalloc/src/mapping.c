@@ -5,8 +5,8 @@
 #include "os.h"
 #include "ranges.h"
 #include "region.h"
-#include "thread.h"
 #include "stat.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -155,7 +155,7 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
 
 	if (!ksm_layout_is_shared() || !gets_place(length, flags) || !enter())
 		return false;
-	range = ksm_region_of(KSM_REGION_MAPPINGS, ksm_layout_part(ksm_thread_ordinal()));
+	range = ksm_region_of_mappings(ksm_stream_part_to_map());
 	placed = map_in(range, whole, prot, flags, result);
 	if (placed) {
 		mappings.calls++;

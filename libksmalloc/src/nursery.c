@@ -6,16 +6,18 @@
 #include "layout.h"
 #include "lock.h"
 #include "policy.h"
+#include "stream.h"
 
 #define NURSERIES 8
-#define DENIED KSM_PARTS
 
 struct shared_pool {
 	struct ksm_pool pool;
 	pthread_mutex_t lock;
 };
 
-static struct shared_pool nurseries[KSM_PARTS + 1];
+/* Those of the depths up to the current one are used. */
+static struct shared_pool nurseries[KSM_PARTS];
+static struct shared_pool denied_pool;
 static struct shared_pool private_pool;
 
 static void init_shared_pool(struct shared_pool *shared, const char *name, uint32_t number)
@@ -37,34 +39,52 @@ static bool nurseries_merge(void)
 
 static uint32_t nursery_count(void)
 {
-	return nurseries_merge() ? KSM_PARTS + 1 : NURSERIES;
+	if (ksm_layout_is_shared())
+		return (ksm_stream_depth() + 1) * KSM_LANES;
+	return NURSERIES;
+}
+
+static void init_from(uint32_t first)
+{
+	struct ksm_policy policy = ksm_policy_of_region("nursery");
+
+	for (uint32_t i = first; i < nursery_count(); i++) {
+		struct ksm_pool *pool = &nurseries[i].pool;
+
+		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
+		pool->part = ksm_layout_is_shared() ? i : 0;
+		pool->advise = ksm_layout_is_shared() && policy.advise;
+		pool->is_exempt = ksm_hint_covers_process() && !policy.advise;
+		pool->hint = ksm_hint_word(KSMALLOC_HINT_NURSERIES, policy.priority,
+					   KSMALLOC_STABILITY_UNKNOWN, true);
+	}
 }
 
 void ksm_nursery_init(void)
 {
-	struct ksm_policy policy = ksm_policy_of_region("nursery");
-	bool advise = ksm_layout_is_shared() && policy.advise;
-
-	for (uint32_t i = 0; i < nursery_count(); i++) {
-		init_shared_pool(&nurseries[i], "ksmalloc:nursery", i);
-		nurseries[i].pool.part = ksm_layout_part(i);
-		nurseries[i].pool.advise = advise && i != DENIED;
-		nurseries[i].pool.is_exempt = ksm_hint_covers_process() && !policy.advise;
-		nurseries[i].pool.hint = ksm_hint_word(KSMALLOC_HINT_NURSERIES, policy.priority,
-						       KSMALLOC_STABILITY_UNKNOWN, true);
-	}
-	nurseries[DENIED].pool.is_exempt = true;
+	init_from(0);
+	init_shared_pool(&denied_pool, "ksmalloc:nursery", KSM_PARTS);
+	denied_pool.pool.is_exempt = true;
 	init_shared_pool(&private_pool, "ksmalloc:private", KSM_PARTS + 1);
 	private_pool.pool.is_exempt = true;
 }
 
+void ksm_nursery_deepen(void)
+{
+	uint32_t first = ksm_stream_depth() * KSM_LANES;
+
+	/* Children of the greatest depth share its nurseries. */
+	if (ksm_layout_is_shared() && nurseries[0].pool.lock && !nurseries[first].pool.lock)
+		init_from(first);
+}
+
 struct ksm_pool *ksm_nursery_of(const struct ksm_site *site)
 {
-	uint32_t ordinal = ksm_thread_ordinal();
-
 	if (!site->advise && nurseries_merge())
-		return &nurseries[DENIED].pool;
-	return &nurseries[ordinal % (ksm_layout_is_shared() ? KSM_PARTS : NURSERIES)].pool;
+		return &denied_pool.pool;
+	if (ksm_layout_is_shared())
+		return &nurseries[ksm_stream_part()].pool;
+	return &nurseries[ksm_stream_ordinal() % NURSERIES].pool;
 }
 
 struct ksm_pool *ksm_nursery_private(void)
@@ -76,12 +96,14 @@ void ksm_nursery_lock_all(void)
 {
 	for (uint32_t i = 0; i < nursery_count(); i++)
 		pthread_mutex_lock(&nurseries[i].lock);
+	pthread_mutex_lock(&denied_pool.lock);
 	pthread_mutex_lock(&private_pool.lock);
 }
 
 void ksm_nursery_unlock_all(void)
 {
 	pthread_mutex_unlock(&private_pool.lock);
+	pthread_mutex_unlock(&denied_pool.lock);
 	for (uint32_t i = nursery_count(); i > 0; i--)
 		pthread_mutex_unlock(&nurseries[i - 1].lock);
 }
@@ -90,5 +112,6 @@ void ksm_nursery_postfork_child(void)
 {
 	for (uint32_t i = 0; i < nursery_count(); i++)
 		ksm_lock_init(&nurseries[i].lock);
+	ksm_lock_init(&denied_pool.lock);
 	ksm_lock_init(&private_pool.lock);
 }

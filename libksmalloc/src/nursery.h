@@ -22,6 +22,9 @@
 
 void ksm_nursery_init(void);
 
+/* In a child that has just become one of a greater depth: makes the nurseries of its parts. */
+void ksm_nursery_deepen(void);
+
 /* The nursery for the current thread's blocks of the site. */
 struct ksm_pool *ksm_nursery_of(const struct ksm_site *site);
 

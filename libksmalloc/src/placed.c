@@ -20,6 +20,7 @@
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static struct ksm_site_part *find_part_locked(struct ksm_site *site, uint32_t nu
 /* The same for the part of the current thread, which is made if need be. */
 static struct ksm_site_part *obtain_part_locked(struct ksm_site *site)
 {
-	uint32_t number = ksm_layout_part(ksm_thread_ordinal());
+	uint32_t number = ksm_stream_part();
 	struct ksm_site_part *part;
 
 	if (ksm_likely(number == 0))
@@ -280,7 +281,7 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 	bool taken;
 
 	pthread_mutex_lock(&site->lock);
-	pool = find_part_locked(site, ksm_layout_part(ksm_thread_ordinal()))->pool;
+	pool = find_part_locked(site, ksm_stream_part())->pool;
 	taken = ksm_place_take_locked(pool, &wish, &place);
 	if (taken) {
 		count_alloc_locked(site, magazine, size);

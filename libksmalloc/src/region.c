@@ -4,6 +4,7 @@
 #include "hint.h"
 #include "policy.h"
 #include "span.h"
+#include "stream.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -21,7 +22,10 @@ static struct {
 	bool merges[KSM_REGIONS];
 	uint64_t hint[KSM_REGIONS];
 	atomic_uint_fast64_t taken;
-	atomic_uintptr_t next[KSM_PARTS + 1]; /* of the region heap, relative to the part's begin */
+	/* What each stream has taken of its stretches. The last one of next is of no part. */
+	atomic_uintptr_t next[KSM_STREAMS + 1];
+	atomic_uintptr_t next_first[KSM_STREAMS];
+	atomic_uintptr_t next_objects[KSM_STREAMS];
 } regions;
 
 void ksm_region_init(void)
@@ -54,36 +58,118 @@ struct ksm_region_range ksm_region_all(enum ksm_region region)
 	return regions.all[region];
 }
 
-struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part)
-{
-	const struct ksm_region_range *all = &regions.all[region];
-	uintptr_t half = (all->end - all->begin) / 2;
-	/* Parts 1 to KSM_PARTS - 1, and the stretch of no part. */
-	uintptr_t share = ksm_align_down(half / KSM_PARTS, ALIGNMENT);
-	struct ksm_region_range range = { all->begin, all->begin + half };
+/*
+ * The shares of a region, in 1024ths. The first thread of each depth has a large one, since its parts
+ * and streams go on there when theirs are used up; of mappings, which may be large and come and go,
+ * the process that was started has a half.
+ */
+#define SHARES 1024u
+#define HEAP_OF_MAIN 112u
+#define HEAP_OF_NO_PART 8u
+#define OTHER 2u /* other parts and anchored streams */
 
-	if (part > 0) {
-		range.begin = all->begin + half + (part - 1) * share;
-		range.end = range.begin + share;
-	}
-	return range;
+struct share {
+	uint32_t begin;
+	uint32_t count;
+};
+
+static struct share heap_share(uint32_t stream)
+{
+	const uint32_t others = KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART;
+
+	static_assert(KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART + OTHER * KSM_STREAMS <= SHARES,
+		      "the shares fit");
+	if (stream == KSM_REGION_NO_PART)
+		return (struct share){ KSM_DEPTHS * HEAP_OF_MAIN, HEAP_OF_NO_PART };
+	if (stream < KSM_PARTS && stream % KSM_LANES == 0)
+		return (struct share){ stream / KSM_LANES * HEAP_OF_MAIN, HEAP_OF_MAIN };
+	return (struct share){ others + OTHER * stream, OTHER };
 }
 
-uintptr_t ksm_region_next_heap(uint32_t part, size_t length)
+static struct share mapping_share(uint32_t part)
 {
-	struct ksm_region_range range = ksm_region_of(KSM_REGION_HEAP, part);
+	const uint32_t first = SHARES / 2, main = SHARES / 8;
+
+	static_assert(SHARES / 2 + (KSM_DEPTHS - 1) * SHARES / 8 + OTHER * KSM_PARTS <= SHARES, "the shares fit");
+	if (part == 0)
+		return (struct share){ 0, first };
+	if (part % KSM_LANES == 0)
+		return (struct share){ first + (part / KSM_LANES - 1) * main, main };
+	return (struct share){ first + (KSM_DEPTHS - 1) * main + OTHER * part, OTHER };
+}
+
+static struct ksm_region_range stretch(struct ksm_region_range all, struct share share)
+{
+	uintptr_t unit = ksm_align_down((all.end - all.begin) / SHARES, ALIGNMENT);
+	uintptr_t begin = all.begin + share.begin * unit;
+
+	return (struct ksm_region_range){ begin, begin + share.count * unit };
+}
+
+struct ksm_region_range ksm_region_of_mappings(uint32_t part)
+{
+	return stretch(regions.all[KSM_REGION_MAPPINGS], mapping_share(part));
+}
+
+/* The last quarter of the region heap is for objects of runtimes. */
+static struct ksm_region_range blocks(void)
+{
+	struct ksm_region_range heap = regions.all[KSM_REGION_HEAP];
+
+	return (struct ksm_region_range){ heap.begin, heap.begin + (heap.end - heap.begin) / 4 * 3 };
+}
+
+struct ksm_region_range ksm_region_of_objects(void)
+{
+	return (struct ksm_region_range){ blocks().end, regions.all[KSM_REGION_HEAP].end };
+}
+
+/* Takes length bytes of the range, of which *next were taken before. 0 if they are not there. */
+static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, size_t length)
+{
 	uintptr_t room = range.end - range.begin;
 	uintptr_t at;
 
-	length = ksm_align_up(length, ALIGNMENT);
 	if (length > room)
 		return 0;
-	at = atomic_fetch_add_explicit(&regions.next[part], length, memory_order_relaxed);
+	at = atomic_fetch_add_explicit(next, length, memory_order_relaxed);
 	if (at > room - length) {
-		atomic_fetch_sub_explicit(&regions.next[part], length, memory_order_relaxed);
+		atomic_fetch_sub_explicit(next, length, memory_order_relaxed);
 		return 0;
 	}
 	return range.begin + at;
+}
+
+uintptr_t ksm_region_next_heap(uint32_t stream, size_t length)
+{
+	uintptr_t at;
+	uint32_t part;
+
+	length = ksm_align_up(length, ALIGNMENT);
+	at = take(stretch(blocks(), heap_share(stream)), &regions.next[stream], length);
+	if (at || stream == KSM_REGION_NO_PART)
+		return at;
+	part = ksm_stream_part_behind(stream);
+	return part == stream ? 0 : take(stretch(blocks(), heap_share(part)), &regions.next[part], length);
+}
+
+/*
+ * A stream's first objects lie beside those of other streams, so that a few pages of many streams share their
+ * page tables; what comes after has stretches.
+ */
+#define FIRST_OBJECTS (512 * KSM_KIB)
+
+uintptr_t ksm_region_next_objects(uint32_t stream, size_t length)
+{
+	struct ksm_region_range all = ksm_region_of_objects();
+	struct ksm_region_range first = { all.begin + stream * FIRST_OBJECTS,
+					  all.begin + (stream + 1) * FIRST_OBJECTS };
+	uintptr_t at = take(first, &regions.next_first[stream], length);
+
+	all.begin += ksm_align_up(KSM_STREAMS * FIRST_OBJECTS, ALIGNMENT);
+	if (!at)
+		at = take(stretch(all, heap_share(stream)), &regions.next_objects[stream], length);
+	return at;
 }
 
 void ksm_region_count_taken(void)

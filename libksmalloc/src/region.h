@@ -8,8 +8,9 @@
  * What it is not: a choice of places in the private layout, where the kernel makes it. There it
  * only keeps out what the filters deny in a process that is mergeable as a whole.
  *
- * Part 0, the first thread and all that share its number, has half of a region;
- * the others share the rest, and one more stretch is for what belongs to no part.
+ * What a stream (of the region heap) or a part (of mappings) gets is a stretch of its own, large for the first
+ * thread of each depth, and one more is for what belongs to no part. The last quarter of the
+ * region heap is for objects of runtimes that follow the streams (ksmalloc/stream.h).
  * Order: addresses of the region heap are given out upwards and never again, for
  * jemalloc keeps what it has. Where something else lies the next place is taken.
  *
@@ -21,6 +22,7 @@
 
 #include "base.h"
 #include "layout.h"
+#include "stream.h"
 
 enum ksm_region {
 	KSM_REGION_HEAP,
@@ -28,8 +30,8 @@ enum ksm_region {
 	KSM_REGIONS,
 };
 
-/* In the place of a part: jemalloc's own tables, for which any thread may map memory. */
-#define KSM_REGION_NO_PART KSM_PARTS
+/* In the place of a stream: jemalloc's own tables, for which any thread may map memory. */
+#define KSM_REGION_NO_PART KSM_STREAMS
 
 struct ksm_region_range {
 	uintptr_t begin;
@@ -39,12 +41,16 @@ struct ksm_region_range {
 /* Divides the upper half. In the private layout all regions stay empty. The hints are set up. */
 void ksm_region_init(void);
 
-/* The whole of a region, and the stretch of one part of the process. */
+/* The whole of a region, and the stretch of the region of mappings that a part of the process has. */
 struct ksm_region_range ksm_region_all(enum ksm_region region);
-struct ksm_region_range ksm_region_of(enum ksm_region region, uint32_t part);
+struct ksm_region_range ksm_region_of_mappings(uint32_t part);
 
-/* Reserves length bytes, aligned to 2 MiB, for jemalloc. 0 if the part has no more. */
-uintptr_t ksm_region_next_heap(uint32_t part, size_t length);
+/* Reserves length bytes of the region heap, aligned to 2 MiB, for jemalloc. 0 if there are no more. */
+uintptr_t ksm_region_next_heap(uint32_t stream, size_t length);
+
+/* The stretch of the region heap that has objects of runtimes, and length bytes of it for a stream's; 0: no more. */
+struct ksm_region_range ksm_region_of_objects(void);
+uintptr_t ksm_region_next_objects(uint32_t stream, size_t length);
 
 /* Counts a place where something else lay. */
 void ksm_region_count_taken(void);

@@ -9,6 +9,7 @@
 #include "late.h"
 #include "layout.h"
 #include "os.h"
+#include "stream.h"
 
 #include <errno.h>
 
@@ -135,9 +136,15 @@ static void window_of(uint32_t part, uint32_t *begin, uint32_t *count)
 	*count = span.window;
 	if (!ksm_layout_is_shared())
 		return;
-	*count = part ? half / KSM_PARTS : half;
-	if (part)
-		*begin = half + part * *count;
+	if (part == 0) {
+		*count = half;
+	} else if (part % KSM_LANES == 0) {
+		*count = half / 4;
+		*begin = half + (part / KSM_LANES - 1) * *count;
+	} else {
+		*count = half / 2 / KSM_PARTS;
+		*begin = half + half / 2 + part * *count;
+	}
 }
 
 /* The window first; then all slots, by chance and in order. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 __thread struct ksm_thread *ksm_thread_self __attribute__((tls_model("initial-exec")));
-static __thread uint32_t ordinal __attribute__((tls_model("initial-exec")));
 static __thread bool has_ended __attribute__((tls_model("initial-exec")));
 
 static struct {
@@ -17,16 +16,6 @@ static struct {
 	pthread_key_t key;
 	void (*at_exit)(struct ksm_thread *thread);
 } threads = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-uint32_t ksm_thread_ordinal(void)
-{
-	return ordinal;
-}
-
-void ksm_thread_set_ordinal(uint32_t value)
-{
-	ordinal = value;
-}
 
 static void thread_exit(void *argument)
 {

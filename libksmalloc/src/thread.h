@@ -3,8 +3,8 @@
  * thread: what the library knows of the current thread.
  *
  * What it is: one record for each thread that had a large block: the stacks it has seen, its
- * open labels, its magazines, and room for a capture so that it takes no stack. And
- * the two things that are known from the start: its ordinal and the bounds of its stack.
+ * open labels, its magazines, and room for a capture so that it takes no stack. And what
+ * is known from the start: the bounds of its stack.
  * What it is not: the meaning of any of that; recall, site and magazine know.
  *
  * Lifetime: a record is made by the first large block and goes to a list of free ones when the
@@ -83,10 +83,6 @@ KSM_INLINE void ksm_thread_settle(struct ksm_thread *thread)
 {
 	thread->is_plain = !thread->labels && !thread->capturing;
 }
-
-/* The number that the thread got when it was created, 0 for the first. */
-uint32_t ksm_thread_ordinal(void);
-void ksm_thread_set_ordinal(uint32_t ordinal);
 
 void ksm_thread_prefork(void);
 void ksm_thread_postfork_parent(void);

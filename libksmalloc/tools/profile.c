@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "profile.h"
 
+#include "preload.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -209,31 +211,6 @@ static int add_words(const struct setting *setting, const char *value)
 	return error;
 }
 
-static int add_helper(const struct ksr_command *command, const struct setting *setting,
-		      const char *library, const char **note)
-{
-	const char *before = getenv("LD_PRELOAD");
-	const char *slash = strrchr(library, '/');
-	char path[PATH_MAX];
-	char *list = NULL;
-	int error;
-
-	snprintf(path, sizeof(path), "%.*s/%s", slash ? (int)(slash - library) : 0, library,
-		 setting->name);
-	if (access(path, R_OK)) {
-		ksr_failure(command, "%s: %s; the profile works without it, but less", path,
-			    strerror(errno));
-		*note = " (missing)";
-		return 0;
-	}
-	if (asprintf(&list, "%s%s%s", path, before && before[0] ? ":" : "", before ? before : "") <
-	    0)
-		return -ENOMEM;
-	error = setenv("LD_PRELOAD", list, 1) ? -ENOMEM : 0;
-	free(list);
-	return error;
-}
-
 static int set_one(const struct ksr_command *command, const struct setting *setting,
 		   const char *value, size_t *arguments, struct ksr_program *program,
 		   const char *library, const char **note)
@@ -247,7 +224,7 @@ static int set_one(const struct ksr_command *command, const struct setting *sett
 		program->changed = true;
 		return ksr_program_insert(program, ++*arguments, value[0] ? value : setting->name);
 	case HELPER:
-		return add_helper(command, setting, library, note);
+		return ksr_preload_helper(command, library, setting->name, "the profile works", note);
 	case SAME_STACK:
 		program->level_stack = true;
 		return 0;

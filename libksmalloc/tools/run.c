@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "layout.h"
+#include "preload.h"
 #include "profile.h"
 #include "run_filter.h"
 #include "run_stats.h"
@@ -328,20 +329,6 @@ static bool knows_layout(const char *library)
 	return found;
 }
 
-static int preload(const struct ksr_command *command, const char *library)
-{
-	const char *before = getenv("LD_PRELOAD");
-	char *list = NULL;
-	int status = 0;
-
-	if (asprintf(&list, "%s%s%s", library, before && before[0] ? ":" : "",
-		     before ? before : "") < 0 ||
-	    setenv("LD_PRELOAD", list, 1))
-		status = ksr_failure(command, "out of memory");
-	free(list);
-	return status;
-}
-
 /* --- the table of the library's options ------------------------------------------ */
 
 static const struct ksr_column option_columns[] = {
@@ -464,6 +451,8 @@ static int enter_layout(const struct ksr_command *command, struct run_options *c
 	/* What an operator must know of the option, at each start, unless it was shown in full. */
 	if (!status && layout->shared && !chosen->show_layout && !chosen->quiet)
 		ksr_layout_warn(command, layout, program);
+	if (!status && layout->shared)
+		status = ksr_preload_helper(command, library, "libksmalloc-anchors.so", "the layout works", NULL);
 	/* Equal hashes are worth their price where equal addresses are. */
 	if (!status && layout->shared && chosen->profile)
 		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program,
@@ -533,7 +522,7 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 		status = enter_layout(command, chosen, &program, library);
 	if (!status) {
 		ksr_run_stats();
-		status = preload(command, library);
+		status = ksr_preload(command, library);
 	}
 	if (!status)
 		status = execute(command, argv, &program);
@@ -564,7 +553,7 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 		status = ksr_usage_error(command, "--library '%s' does not know the shared layout",
 					 chosen.library);
 	if (!status && chosen.list_options)
-		status = preload(command, library);
+		status = ksr_preload(command, library);
 	if (!status)
 		status = chosen.list_options ? list_options(command)
 					     : start(command, &chosen, argv + first, library);

@@ -48,6 +48,16 @@ KSMALLOC_EXPORT size_t ksmalloc_usable_size(const void *block);
 KSMALLOC_EXPORT int ksmalloc_trim(void);
 
 /*
+ * Tells of an event that equal processes of a group have in common, whatever came before it: a module
+ * is loaded, a phase of the start begins. In the shared layout the small blocks that the calling thread allocates
+ * from now on lie at addresses which follow from the event's name, so that a difference before it
+ * (one more string, a longer name) does not move them. Nothing happens in the private layout, in
+ * threads that were not there at the start (or at the last fork), and for a name that was told before. May be
+ * called from signal handlers.
+ */
+KSMALLOC_EXPORT void ksmalloc_anchor(const void *name, size_t length);
+
+/*
  * Begins a label: until the matching ksmalloc_label_end(), blocks that this
  * thread allocates belong to the site called name, whatever the call stack is.
  * Labels nest, 16 deep; the innermost counts. The name is copied; equal names

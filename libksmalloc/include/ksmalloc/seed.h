@@ -34,6 +34,7 @@ enum ksmalloc_seed_word {
 	KSMALLOC_SEED_SPAN,		/* the base of the span */
 	KSMALLOC_SEED_SLOTS,		/* which slot a site takes */
 	KSMALLOC_SEED_HASHES,		/* hash seeds that a profile gives to an interpreter */
+	KSMALLOC_SEED_ANCHORS,		/* which stream an anchor leads to */
 	KSMALLOC_SEED_WORDS = 8,
 };
 

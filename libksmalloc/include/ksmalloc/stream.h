@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Streams: where new memory goes in a worker, so that equal workers have equal memory there.
+ *
+ * What it is: the contract between libksmalloc.so and an allocator of objects that is loaded beside
+ * it, as libksmalloc-python.so is. In the shared layout a worker that its master has forked inherits
+ * memory that is half used, and what is half used differs a little from child to child. What goes on
+ * there differs from then on, for every object is shifted, and so is every pointer to it. A stream
+ * is a place of its own for new memory, chosen only by what equal workers have in common: the depth
+ * of forks, the ordinal of the thread, and the last anchor, which is a file or a library that was opened
+ * for the first time.
+ *
+ * What it is not: an allocator. Memory of a stream is given out in large pieces and never taken back;
+ * what is done with it is the follower's affair. Nor a lock: the follower protects what it has.
+ *
+ * How to use it: the calls are looked up as weak symbols, for the library may be missing or
+ * older. Where ksmalloc_stream_follow() does not return 0 none of the others may be called.
+ *
+ * Threads: every call may be made from any thread. Signals: ksmalloc_stream() alone is safe there.
+ */
+#ifndef KSMALLOC_STREAM_H
+#define KSMALLOC_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef KSMALLOC_EXPORT
+#define KSMALLOC_EXPORT
+#endif
+
+/* Numbers of streams are below this. Different places may share a number. */
+#define KSMALLOC_STREAMS 512
+
+/* What ksmalloc_stream_map() takes and gives is a multiple of this. */
+#define KSMALLOC_STREAM_ALIGNMENT 65536
+
+/* The stream that the calling thread's new memory belongs to; equal in equal workers. */
+KSMALLOC_EXPORT unsigned int ksmalloc_stream(void);
+
+/*
+ * From now on moved() is called in a thread whenever that thread's stream has changed, and in the
+ * child of a fork in its only thread. It may be called inside of a signal handler, or between fork and exec:
+ * it may write variables of its thread (of the initial-exec model), and nothing else.
+ *
+ * There is one follower in a process. Returns 0; -ENOTSUP where there are no streams, as in the
+ * private layout; -EBUSY if there is a follower already.
+ */
+KSMALLOC_EXPORT int ksmalloc_stream_follow(void (*moved)(void));
+
+/*
+ * New memory of a stream: bytes of zeros, aligned to KSMALLOC_STREAM_ALIGNMENT, of which bytes is a
+ * multiple. The same calls give the same addresses in equal workers, whatever other streams were given.
+ * It is never given back; MADV_DONTNEED of whole pages of it is allowed, and unlike munmap(2) makes
+ * them zeros again. NULL if there is none.
+ */
+KSMALLOC_EXPORT void *ksmalloc_stream_map(unsigned int stream, size_t bytes);
+
+/* All memory of all streams lies in [*begin, *end), which is constant for the process. */
+KSMALLOC_EXPORT void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "anchor.h"
+
+#include "arena.h"
+#include "aside.h"
+#include "late.h"
+#include "layout.h"
+#include "magazine.h"
+#include "nursery.h"
+#include "option.h"
+#include "span.h"
+#include "stream.h"
+#include "thread.h"
+
+#include <errno.h>
+
+#define XXH_INLINE_ALL
+#define XXH_NO_STREAM
+#include <xxhash.h>
+
+/* Where the last event leads; 0: none has been passed. Of the only thread with the ordinal 0. */
+static uint64_t next_anchor;
+
+/* Names that were passed: a set of fingerprints. Synchronization: atomic; 0: free. */
+#define NAMES 8192u
+#define MOST_NAMES (NAMES / 2)
+static uint32_t names[NAMES];
+static uint32_t name_count;
+
+/* Synchronization: written once, by ksm_anchor_follow(). */
+static void (*follower)(void);
+
+static bool is_used(void)
+{
+	return ksm_layout_is_shared() && !ksm_aside() && !ksm_late();
+}
+
+/* All that allocate take the slow path until a thread that is due has come by. */
+static void close_gate(void)
+{
+	ksm_stream_self.is_due = true;
+	__atomic_store_n(&ksm_gate.entry_threshold, 0, __ATOMIC_RELAXED);
+}
+
+static void open_gate(void)
+{
+	ksm_stream_self.is_due = false;
+	__atomic_store_n(&ksm_gate.entry_threshold,
+			 __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+/* True for a name that was not passed before. Two that have one fingerprint count as one. */
+static bool is_new(uint64_t hash)
+{
+	uint32_t fingerprint = (uint32_t)(hash >> 32) | 1;
+
+	for (uint32_t i = (uint32_t)hash % NAMES;; i = (i + 1) % NAMES) {
+		uint32_t found = __atomic_load_n(&names[i], __ATOMIC_RELAXED);
+
+		if (found == fingerprint)
+			return false;
+		if (found == 0 && __atomic_load_n(&name_count, __ATOMIC_RELAXED) >= MOST_NAMES)
+			return false;
+		if (found == 0 && __atomic_compare_exchange_n(&names[i], &found, fingerprint, false, __ATOMIC_RELAXED,
+							      __ATOMIC_RELAXED)) {
+			__atomic_add_fetch(&name_count, 1, __ATOMIC_RELAXED);
+			return true;
+		}
+	}
+}
+
+void ksm_anchor_pass(const void *name, size_t length)
+{
+	uint64_t hash;
+
+	if (!is_used() || !ksm_options.anchors || ksm_stream_ordinal() != 0)
+		return;
+	hash = XXH3_64bits_withSeed(name, length, ksm_layout_word(KSMALLOC_SEED_ANCHORS)) + ksm_stream_depth();
+	if (!is_new(hash))
+		return;
+	next_anchor = hash | 1;
+	close_gate();
+	if (follower)
+		follower();
+}
+
+bool ksm_anchor_pass_fork(void)
+{
+	if (!is_used())
+		return false;
+	ksm_stream_self.is_new_child = true;
+	next_anchor = 0;
+	close_gate();
+	if (follower)
+		follower();
+	return true;
+}
+
+static void enter_child(void)
+{
+	struct ksm_thread *thread = ksm_thread_self;
+
+	/* Its magazines have runs of the parent's part. */
+	if (thread) {
+		ksm_magazine_retire(thread);
+		thread->regrets = 0;
+	}
+	ksm_stream_enter_child();
+	ksm_nursery_deepen();
+}
+
+bool ksm_anchor_go(void)
+{
+	int saved_errno = errno;
+
+	if (ksm_thread_self && ksm_thread_self->capturing)
+		return false;
+	/* Before anything that allocates. */
+	open_gate();
+	if (ksm_stream_self.is_new_child)
+		enter_child();
+	if (next_anchor)
+		ksm_stream_self.stream = (uint16_t)ksm_stream_of_anchor(next_anchor >> 1);
+	next_anchor = 0;
+	ksm_arena_move_thread();
+	errno = saved_errno;
+	return true;
+}
+
+int ksm_anchor_follow(void (*moved)(void))
+{
+	if (!is_used())
+		return -ENOTSUP;
+	if (follower)
+		return -EBUSY;
+	follower = moved;
+	return 0;
+}

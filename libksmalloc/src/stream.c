@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stream.h"
+
+__thread struct ksm_stream_state ksm_stream_self __attribute__((tls_model("initial-exec")));
+uint32_t ksm_stream_depth_now;
+
+/* Of the threads of this depth. Synchronization: atomic. */
+static uint32_t last_ordinal;
+
+uint32_t ksm_stream_next_ordinal(void)
+{
+	return __atomic_add_fetch(&last_ordinal, 1, __ATOMIC_RELAXED);
+}
+
+void ksm_stream_start_thread(uint32_t ordinal)
+{
+	ksm_stream_self.ordinal = ordinal;
+	ksm_stream_self.stream = (uint16_t)ksm_stream_part_of(ordinal);
+}
+
+void ksm_stream_enter_child(void)
+{
+	uint32_t depth = (uint32_t)ksm_min(ksm_stream_depth() + 1, KSM_DEPTHS - 1);
+
+	__atomic_store_n(&ksm_stream_depth_now, depth, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_ordinal, 0, __ATOMIC_RELAXED);
+	ksm_stream_self.is_new_child = false;
+	ksm_stream_start_thread(0);
+}
