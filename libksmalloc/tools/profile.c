@@ -51,7 +51,8 @@ struct ksr_profile {
 static const struct ksr_profile profiles[] = {
 	{"python",
 	 {"python", NULL},
-	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""}},
+	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""},
+	  {HELPER, AS_IT_IS, "libksmalloc-python.so", ""}},
 	 "the hashes of str and bytes are equal in the group: who finds colliding keys in one "
 	 "worker "
 	 "has them for all"},

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fork: makes the interpreter's own state equal in children of one master.
+ *
+ * What it is: what Python keeps besides objects, and what objects of a child depend on: the number
+ * that it gives to each change of a dictionary, the free lists of its types, and how far the collector
+ * of cycles has counted. All of it goes on where the master was at the time of the fork, which is
+ * another place for each child. It is put right in os.fork()'s children, by a function
+ * that Python calls there (os.register_at_fork), so that it costs nothing where a child executes
+ * another program.
+ * What it is not: needed for anything but equality. What cannot be found is left as it is.
+ *
+ * Locking: the interpreter lock.
+ */
+#ifndef KSP_FORK_H
+#define KSP_FORK_H
+
+#include "base.h"
+
+/* Looks up what it needs of Python in scope. False if something is missing; then nothing else is to be called. */
+bool ksp_fork_find(void *scope);
+
+/*
+ * To be called now and then by a thread that may be anywhere inside of Python, until it
+ * returns true: has the function registered as soon as Python is ready for it.
+ */
+bool ksp_fork_try_to_register(void);
+
+#endif

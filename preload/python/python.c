@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libksmalloc-python.so: a library of its own, which `ksmalloc run --profile=python` loads.
+ *
+ * CPython's own allocator goes on, in the child of a fork, in memory that it inherited half full. What
+ * is half full differs a little from worker to worker, and so does everything after that. Here
+ * objects get memory of the stream that the worker is in (heap.h), through the interface that Python
+ * has for that: PyMem_SetAllocator(), for the domains of objects and of memory below them.
+ *
+ * When: before the first object. A Python that is there when the program starts gets it before
+ * main; one that is loaded later when it makes its first lock, see pthread_condattr_setclock() below.
+ * What is allocated already goes back to the allocator that it came from.
+ *
+ * When not: without streams (the private layout, or without libksmalloc.so); where the user has
+ * chosen an allocator, or the interpreter was built for another one; and from 3.12 on, where
+ * interpreters may have a lock of their own each, and allocate at the same time. Python is as
+ * it always is then.
+ *
+ * Locking: both domains may be used with the interpreter lock held only; that is the heap's lock.
+ */
+#include "fork.h"
+#include "heap.h"
+
+#include "ksmalloc/stream.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static_assert(KSP_STREAMS == KSMALLOC_STREAMS, "one heap for each stream");
+
+#pragma weak ksmalloc_stream
+#pragma weak ksmalloc_stream_follow
+#pragma weak ksmalloc_stream_map
+#pragma weak ksmalloc_stream_range
+
+/* As in Python's own headers, which need not be there when this is built; equal since 3.5. */
+struct allocator {
+	void *context;
+	void *(*malloc)(void *context, size_t size);
+	void *(*calloc)(void *context, size_t count, size_t size);
+	void *(*realloc)(void *context, void *old, size_t size);
+	void (*free)(void *context, void *p);
+};
+
+enum domain { RAW, MEMORY, OBJECTS };
+
+typedef void allocator_function(enum domain domain, struct allocator *allocator);
+typedef const char *version_function(void);
+
+/* What was there before, for each domain: what the heap does not hold is theirs. Written once. */
+static struct allocator before[OBJECTS + 1];
+static bool installed;
+
+/* What is to be done at forks is registered, or cannot be. */
+static bool registered = true;
+
+/* --- the allocator --------------------------------------------------------------------------- */
+
+static void *new_object(void *context, size_t size)
+{
+	struct allocator *other = context;
+	void *result;
+
+	if (ksm_likely(size - 1 < KSP_LARGEST)) {
+		result = ksp_heap_alloc(size);
+		if (ksm_likely(result))
+			return result;
+	}
+	return other->malloc(other->context, size);
+}
+
+static void *new_zeros(void *context, size_t count, size_t size)
+{
+	struct allocator *other = context;
+	size_t bytes;
+	void *result;
+
+	if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KSP_LARGEST) {
+		result = ksp_heap_alloc(bytes);
+		if (ksm_likely(result))
+			return memset(result, 0, bytes);
+	}
+	return other->calloc(other->context, count, size);
+}
+
+static void free_object(void *context, void *p)
+{
+	struct allocator *other = context;
+
+	if (ksm_likely(ksp_heap_holds(p)))
+		ksp_heap_free(p);
+	else
+		other->free(other->context, p);
+}
+
+/* An object that becomes a little smaller stays where it is, as in Python's own allocator. */
+static void *resize(void *context, void *old, size_t size)
+{
+	size_t room;
+	void *result;
+
+	if (!ksp_heap_holds(old)) {
+		struct allocator *other = context;
+
+		return old ? other->realloc(other->context, old, size) : new_object(context, size);
+	}
+	room = ksp_heap_size(old);
+	if (size <= room && 4 * size > 3 * room)
+		return old;
+	result = new_object(context, size);
+	if (!result)
+		return size <= room ? old : NULL;
+	memcpy(result, old, size < room ? size : room);
+	ksp_heap_free(old);
+	return result;
+}
+
+/* --- installation ---------------------------------------------------------------------------- */
+
+static void *map_table(size_t bytes)
+{
+	void *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return result == MAP_FAILED ? NULL : result;
+}
+
+static void give_back(void *pages, size_t bytes)
+{
+	madvise(pages, bytes, MADV_DONTNEED);
+}
+
+/* True for 3.8 to 3.11. */
+static bool is_known(const char *version)
+{
+	char *end;
+	long minor;
+
+	if (strncmp(version, "3.", 2) != 0)
+		return false;
+	minor = strtol(version + 2, &end, 10);
+	return minor >= 8 && minor <= 11;
+}
+
+/* True if the user wants Python's memory to be as he says. */
+static bool is_chosen(void)
+{
+	const char *choice = getenv("PYTHONMALLOC");
+
+	return choice && choice[0];
+}
+
+/*
+ * True if Python allocates objects as it usually does. Debug hooks have a context; an
+ * interpreter that was built without an allocator of its own has malloc in all domains.
+ */
+static bool is_usual(allocator_function *get)
+{
+	struct allocator raw;
+
+	get(RAW, &raw);
+	get(MEMORY, &before[MEMORY]);
+	get(OBJECTS, &before[OBJECTS]);
+	return !before[OBJECTS].context && !before[MEMORY].context &&
+	       before[OBJECTS].malloc != raw.malloc && before[MEMORY].malloc != raw.malloc;
+}
+
+/*
+ * The heap asks for memory again and again while Python starts, and long before the first
+ * fork: that is when forks are seen to.
+ */
+static void *map(unsigned int stream, size_t bytes)
+{
+	if (ksm_unlikely(!registered))
+		registered = ksp_fork_try_to_register();
+	return ksmalloc_stream_map(stream, bytes);
+}
+
+static bool start_heap(void)
+{
+	struct ksp_source source = {
+		.stream = ksmalloc_stream,
+		.map = map,
+		.map_table = map_table,
+		.give_back = give_back,
+	};
+
+	if (!ksmalloc_stream || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
+	    !ksmalloc_stream_range || ksmalloc_stream_follow(ksp_heap_moved))
+		return false;
+	ksmalloc_stream_range(&source.begin, &source.end);
+	ksp_heap_start(&source);
+	return true;
+}
+
+/* scope is where Python's functions are looked up. */
+static void install(void *scope)
+{
+	allocator_function *get = (allocator_function *)dlsym(scope, "PyMem_GetAllocator");
+	allocator_function *set = (allocator_function *)dlsym(scope, "PyMem_SetAllocator");
+	version_function *version = (version_function *)dlsym(scope, "Py_GetVersion");
+
+	if (installed || !get || !set || !version || !is_known(version()) || is_chosen() ||
+	    !is_usual(get) || !start_heap())
+		return;
+	installed = true;
+	registered = !ksp_fork_find(scope);
+	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
+		struct allocator ours = { &before[domain], new_object, new_zeros, resize,
+					  free_object };
+
+		set(domain, &ours);
+	}
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	install(RTLD_DEFAULT);
+}
+
+/*
+ * CPython, of all versions that are known here, makes its locks on the monotonic clock, and
+ * makes one before it allocates an object. So this is called out of a Python that was loaded after the
+ * start, by whatever means and into whatever scope; the caller's address tells which file that is.
+ */
+__attribute__((visibility("default"))) int pthread_condattr_setclock(pthread_condattr_t *attributes,
+								     clockid_t clock)
+{
+	typedef int set_function(pthread_condattr_t *attributes, clockid_t clock);
+	static set_function *next;
+	Dl_info info;
+	void *caller;
+
+	if (!next)
+		next = (set_function *)dlsym(RTLD_NEXT, "pthread_condattr_setclock");
+	if (!installed && dladdr(__builtin_return_address(0), &info) && info.dli_fname) {
+		caller = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+		if (caller) {
+			install(caller);
+			dlclose(caller);
+		}
+	}
+	return next(attributes, clock);
+}
