@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "site.h"
 #include "stat.h"
+#include "stream.h"
 #include "thread.h"
 #include "unwind.h"
 
@@ -115,6 +116,10 @@ static void renew_locks(void)
 	ksm_unwind_postfork_child();
 }
 
+/* Calls for small blocks that a child has made since the fork, and how many it makes before it goes to its stream. */
+#define SMALL_CALLS 64
+static uint32_t small_calls;
+
 static void set_mark(uint32_t mark)
 {
 	never_cleared = mark;
@@ -128,6 +133,7 @@ static void child(void)
 		renew_locks();
 	alone = false;
 	ksm_stat_postfork_child();
+	small_calls = 0;
 	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);
 	/* The segment will become a file: nothing may be counted without a lock until then. */
 	if (ksm_thread_self && ksm_thread_self->is_plain && ksm_stat_must_publish())
@@ -143,6 +149,12 @@ void ksm_fork_go(void)
 {
 	if (ksm_anchor_go())
 		set_mark(KSM_FORK_SETTLED);
+}
+
+void ksm_fork_go_for_small(void)
+{
+	if (!ksm_stream_self.is_new_child || ++small_calls > SMALL_CALLS)
+		ksm_fork_go();
 }
 
 int ksm_fork_register(void)

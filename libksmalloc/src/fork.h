@@ -41,8 +41,13 @@ extern const volatile uint32_t *ksm_fork_mark;
 
 KSM_COLD void ksm_fork_after_raw_clone(void);
 
-/* To be called at the beginning of calls that allocate, if ksm_stream_is_due(). */
+/*
+ * To be called at the beginning of calls that allocate, if ksm_stream_is_due(): the thread goes to its stream.
+ * Most children execute something else after a few small blocks, so that a new child waits for
+ * some more of them: memory of its own would cost it more than the fork did.
+ */
 KSM_COLD void ksm_fork_go(void);
+KSM_COLD void ksm_fork_go_for_small(void);
 
 /* Puts the library right if this is a child that no handler has seen. */
 KSM_INLINE void ksm_fork_detect(void)

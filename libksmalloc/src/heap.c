@@ -237,6 +237,8 @@ static inline bool is_started(void)
 	    !ksm_heap_start())
 		return false;
 	ksm_fork_detect();
+	if (ksm_stream_is_due())
+		ksm_fork_go();
 	return true;
 }
 
@@ -310,7 +312,7 @@ static inline void init_if_need_be(void)
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
 	if (ksm_stream_is_due())
-		ksm_fork_go();
+		ksm_fork_go_for_small();
 }
 
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */

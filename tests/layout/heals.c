@@ -101,6 +101,9 @@ static void in_child(int depth)
 		wait_for(child);
 		return;
 	}
+	/* A child goes to memory of its own when it has allocated a little. */
+	for (int i = 0; i < 100; i++)
+		free(malloc(100));
 	report("child", SIZES);
 	if (pthread_create(&thread, NULL, report_thread, NULL) || pthread_join(thread, NULL))
 		_exit(4);
