@@ -34,10 +34,10 @@ use_ksm() {
 # full_scans COUNT: waits until the scanner has seen everything COUNT times more.
 full_scans() {
 	local target=$(($(<"$ksm/full_scans") + $1)) i
-	for ((i = 0; i < 1200; i++)); do
+	for ((i = 0; i < 6000; i++)); do
 		(($(<"$ksm/full_scans") >= target)) && return 0
 		sleep 0.05
 	done
-	fail "no $1 full scans within a minute"
+	fail "no $1 full scans within five minutes"
 	return 1
 }

@@ -78,7 +78,7 @@ print(flush=True)
 input()' <>"$work/never" >"$work/ready" 2>&1 &
 	holder=$!
 	on_exit "kill -9 $holder 2>/dev/null"
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		[[ -s $work/ready ]] && break
 		sleep 0.05
 	done

@@ -8,10 +8,15 @@ export LC_ALL=C
 : "${KSM_SOURCE:?is set by ctest; see tests/README.md}" "${KSM_TESTS:?}" "${KSM_TEST_WORK:?}"
 kernel=$KSM_SOURCE/kernel
 
-failures=0
-fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
+failures=0 failed=()
+fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); failed+=("$*"); }
 skip() { echo "skipped: $*" >&2; exit 77; }
-finish() { ((failures == 0)); exit; }
+# What failed comes last, once more: guests say much, and a log may be cut.
+finish() {
+	((failures == 0)) && exit
+	printf 'FAILED: %s\n' "${failed[@]}" >&2
+	exit 1
+}
 
 [[ $(uname -m) == x86_64 ]] || skip "the kernel part is for x86_64 only"
 

@@ -25,7 +25,7 @@ start() { # command...; adds to `pids`
 	"$@" <"$work/input" >"$out" 2>&1 {input}>&- &
 	pids+=($!)
 	on_exit "kill $! 2>/dev/null"
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		grep -q '^ready' "$out" && return
 		sleep 0.05
 	done
