@@ -51,7 +51,7 @@ static void in_child(int seed)
 	uint64_t state = (uint64_t)seed;
 	void *blocks[32];
 
-	alarm(20);	/* A dead lock ends the child, and with it the test. */
+	alarm(60);	/* A dead lock ends the child, and with it the test. */
 	for (int i = 0; i < 10; i++)
 		churn(&state, i);
 	test_alloc_many(blocks, TEST_COUNT_OF(blocks), 40000);

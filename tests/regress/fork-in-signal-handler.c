@@ -86,7 +86,7 @@ int main(void)
 		work(blocks, 60, &state);
 		if (is_child) {
 			/* Goes on for a while, without signals of its own. */
-			alarm(20);
+			alarm(60);
 			for (int i = 0; i < 2; i++)
 				work(blocks, 60, &state);
 			_exit(0);
