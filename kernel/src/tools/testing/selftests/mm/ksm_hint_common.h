@@ -43,6 +43,12 @@
 #define KSM "/sys/kernel/mm/ksm/"
 #define MIB (1024 * 1024UL)
 
+/*
+ * How long to wait, in milliseconds, for what takes a moment: only what never
+ * comes is given up, however slow and busy the machine is.
+ */
+#define PATIENCE (300 * 1000)
+
 static unsigned long page;
 
 static inline uint64_t word(uint64_t site, uint64_t priority, uint64_t stability)
@@ -112,12 +118,13 @@ static inline void ksm_set(const char *name, const char *value)
 static inline void wait_scans(int scans)
 {
 	long until = ksm_read("full_scans") + scans;
-	int wait = 60 * 1000;
+	int wait = PATIENCE;
 
 	while (ksm_read("full_scans") < until && wait--)
 		usleep(1000);
 	if (wait < 0)
-		ksft_exit_fail_msg("ksmd did not come round in 60 s\n");
+		ksft_exit_fail_msg("ksmd did not come round in %d s\n",
+				   PATIENCE / 1000);
 }
 
 /* Let ksmd go through everything twice, from a state with nothing merged. */
@@ -126,6 +133,29 @@ static inline void two_scans(void)
 	ksm_set("run", "2");
 	ksm_set("run", "1");
 	wait_scans(2);
+}
+
+/*
+ * Let ksmd merge so many pages that are equal to others. Two scans are enough,
+ * unless a page is held by somebody else for a moment: it is merged later then,
+ * and smart_scan may leave it out of some scans before.
+ */
+static inline void merge_all(long sharing)
+{
+	int scans = 30;
+
+	two_scans();
+	while (ksm_read("pages_sharing") < sharing && scans--)
+		wait_scans(1);
+}
+
+/* Wait until a process of the test has written that it is ready. */
+static inline void wait_byte(int fd)
+{
+	char byte;
+
+	if (read(fd, &byte, 1) != 1)
+		ksft_exit_fail_msg("a process of the test has ended\n");
 }
 
 static inline char *map(unsigned long len)
@@ -301,7 +331,7 @@ static inline void begin(unsigned int tests)
 /* When nothing is mergeable any more, no page is counted any more. */
 static inline void test_nothing_left(void)
 {
-	int wait = 5000;
+	int wait = PATIENCE;
 
 	ksm_set("pages_to_scan", "10000");
 	ksm_set("run", "2");

@@ -70,6 +70,7 @@ static void be_honest(int ready, int start)
 	(void)!read(start, &byte, 1);
 	madvise(addr, HONEST_PAGES * page, MADV_MERGEABLE);
 	hint(addr, HONEST_PAGES * page, word(1, 1, 0));
+	(void)!write(ready, "", 1);
 	for (;;)
 		pause();
 }
@@ -95,14 +96,6 @@ static long scanned_of(pid_t pid)
 	return sum_of(pid, "scanned");
 }
 
-static void wait_byte(int fd)
-{
-	char byte;
-
-	if (read(fd, &byte, 1) != 1)
-		ksft_exit_fail_msg("a process of the test has ended\n");
-}
-
 static long scanned_of_all(const pid_t *pids, int n)
 {
 	long sum = 0;
@@ -112,10 +105,20 @@ static long scanned_of_all(const pid_t *pids, int n)
 	return sum;
 }
 
+/* Is one of the honest ones through, or nearly, and has nothing left to visit? */
+static bool one_is_through(const pid_t *pids, int n)
+{
+	while (n--) {
+		if (scanned_of(pids[n]) > (long)HONEST_PAGES * 19 / 20)
+			return true;
+	}
+	return false;
+}
+
 /* Wait until the honest ones had so many visits; false if that takes too long. */
 static bool wait_scanned(const pid_t *pids, int n, long scanned)
 {
-	int wait = 20 * 1000;
+	int wait = PATIENCE;
 
 	while (scanned_of_all(pids, n) < scanned && wait--)
 		usleep(1000);
@@ -155,7 +158,7 @@ static void start_processes(enum hostile hostile, int n, pid_t *pids,
  */
 static void some_passes(pid_t hostile)
 {
-	int wait = 60 * 10;
+	int wait = PATIENCE / 100;
 	long pages;
 
 	ksm_set("pages_to_scan", "20000");
@@ -167,7 +170,8 @@ static void some_passes(pid_t hostile)
 			sum_of(hostile, "volatile");
 	} while ((!pages || scanned_of(hostile) < 2 * pages) && wait--);
 	if (wait < 0)
-		ksft_exit_fail_msg("ksmd did not come round in 60 s\n");
+		ksft_exit_fail_msg("ksmd did not come round in %d s\n",
+				   PATIENCE / 1000);
 	/* That large a batch must be over before the honest ones come. */
 	ksm_set("run", "0");
 	ksm_set("pages_to_scan", "100");
@@ -195,7 +199,7 @@ static bool count_visits(const char *name, const pid_t *pids, int n,
 	taken = scanned_of(pids[n]) - taken;
 	ksft_print_msg("%s, %d honest: %ld of %ld visits\n", name, n, taken,
 		       taken + honest);
-	if (!done || honest <= 0)
+	if (!done || honest <= 0 || one_is_through(pids, n))
 		return false;
 	visits->taken += taken;
 	visits->honest += honest;
@@ -223,9 +227,12 @@ static bool run_beside(enum hostile hostile, int n, bool late,
 	start_processes(hostile, n, pids, ready, start);
 	if (late)
 		some_passes(pids[n]);
-	ksm_set("run", "1");
 	close(start[0]);
 	close(start[1]);
+	/* None of the honest ones has a start over the others. */
+	for (i = 0; i < n; i++)
+		wait_byte(ready[0]);
+	ksm_set("run", "1");
 	counted = count_visits(names[hostile], pids, n, visits);
 	for (i = 0; i <= n; i++) {
 		kill(pids[i], SIGKILL);
@@ -244,7 +251,7 @@ static bool run_beside(enum hostile hostile, int n, bool late,
 static long lost_in_runs(enum hostile hostile, int n, bool late, int runs)
 {
 	struct visits visits = {};
-	int tries = 5;
+	int tries = 20;
 
 	while (runs && tries--)
 		runs -= run_beside(hostile, n, late, &visits);

@@ -30,7 +30,7 @@ static void test_sites(void)
 	ksft_test_result(site_row(21, &row, NULL) && row.vm_pages == 512 &&
 			 row.priority == 9 && row.stability == 2 && !row.merged,
 			 "sites: a row before anything was scanned\n");
-	two_scans();
+	merge_all(512);
 	site_row(21, &row, &saved);
 	ksft_test_result(row.merged == 512 && row.vm_pages == 512 &&
 			 row.scanned >= 512, "sites: %lu of 512 merged\n", row.merged);
@@ -74,7 +74,7 @@ static void test_sites_of_all(void)
 {
 	unsigned long len = 64 * page, saved = 0, row_saved;
 	char line[1024], *addr;
-	int stop[2], i;
+	int ready[2], stop[2], i;
 	FILE *file;
 
 	mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
@@ -83,7 +83,7 @@ static void test_sites_of_all(void)
 		ksft_test_result_skip("sites: the processes of each: no debugfs\n");
 		return;
 	}
-	if (pipe(stop))
+	if (pipe(ready) || pipe(stop))
 		ksft_exit_fail_msg("no pipe\n");
 	for (i = 0; i < 4; i++) {
 		if (fork())
@@ -94,13 +94,14 @@ static void test_sites_of_all(void)
 		fill(addr + len, len, 33);
 		madvise(addr, 2 * len, MADV_MERGEABLE);
 		hint(addr, len, word(31 + i, 5, 0));
+		(void)!write(ready[1], "", 1);
 		i = read(stop[0], line, 1);
 		_exit(0);
 	}
 	close(stop[0]);
-	usleep(100 * 1000);
-	two_scans();
-	wait_scans(1);
+	for (i = 0; i < 4; i++)
+		wait_byte(ready[0]);
+	merge_all(5 * 64);
 	file = fopen(SITES, "r");
 	while (file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%*u %*u %*u %*u %*u %lu", &row_saved) == 1)
@@ -115,6 +116,8 @@ static void test_sites_of_all(void)
 			 site_value(SITES, 0, "mms") >= 4,
 			 "sites: the processes of each are counted\n");
 	close(stop[1]);
+	close(ready[0]);
+	close(ready[1]);
 	while (wait(NULL) > 0)
 		;
 }
@@ -147,8 +150,8 @@ static void test_site_rung(void)
 			 "site: merged though it was demoted (%ld)\n",
 			 own_site(41, "merged"));
 	/* What lasts is known after a second or two, however fast the scans are. */
-	for (i = 0; i < 200 && own_site(41, "yield") < 100; i++)
-		usleep(100 * 1000);
+	for (i = 0; i < PATIENCE && own_site(41, "yield") < 100; i++)
+		usleep(1000);
 	ksft_test_result(own_site(41, "rung") == 1 && own_site(41, "yield") == 100,
 			 "site: promoted after that\n");
 	for (i = 0; i < 8; i++)

@@ -5,6 +5,8 @@
  * what is merged, and what becomes of it. Run as root: ksmd is stopped and
  * started, and left stopped with nothing merged.
  */
+#include <sched.h>
+
 #include "ksm_hint_common.h"
 
 static void test_hint_arguments(void)
@@ -133,7 +135,7 @@ static void test_hint_first(void)
 	usleep(100 * 1000);
 	fill(addr, len, 5);
 	fill(addr + len, len, 5);
-	for (i = 0; i < 2000 && ksm_read("pages_sharing") < 60; i++)
+	for (i = 0; i < PATIENCE && ksm_read("pages_sharing") < 60; i++)
 		usleep(1000);
 	ksft_test_result(ksm_read("pages_sharing") >= 60,
 			 "hinted while empty: merged after it was filled\n");
@@ -197,6 +199,21 @@ static void test_merge_now_arguments(void)
 	ksft_test_result(merge_now(addr, page, 0) == -EBUSY,
 			 "merge now: ksmd has unmerged\n");
 	munmap(addr, 4 * page);
+}
+
+/*
+ * Stay on one CPU. Pages that were just written are held by lists of the CPU that
+ * wrote them: a merge empties those of its own CPU, and ksmd those of all. What
+ * another CPU still holds is not merged by one call.
+ */
+static void stay_on_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		ksft_exit_fail_msg("cannot stay on a CPU\n");
 }
 
 static void test_merge_now(void)
@@ -318,7 +335,7 @@ static void test_page_flags(void)
 	fill(plain, page, 52);
 	memset(addr, 53, len);
 	madvise(addr, len, MADV_MERGEABLE);
-	two_scans();
+	merge_all(1);
 	ksft_test_result(flagged_merged(addr) == 1 && flagged_merged(plain) == 0,
 			 "flags: only what is merged is said to be\n");
 	munmap(addr, len);
@@ -395,6 +412,7 @@ int main(int argc, char **argv)
 	test_hint_first();
 	test_switch_off();
 	test_merge_now_arguments();
+	stay_on_cpu();
 	test_merge_now();
 	test_merge_now_users();
 	test_page_flags();
