@@ -48,7 +48,10 @@ def unmerge():
     write("run", 0)
 
 
-def start(pages_to_scan, sleep_millisecs):
+def start(pages_to_scan, sleep_millisecs, skip=True):
+    """Without skip each full scan visits all pages, also those that did not merge lately."""
+    if not skip and (FOLDER / "smart_scan").exists():
+        write("smart_scan", 0)
     write("pages_to_scan", pages_to_scan)
     write("sleep_millisecs", sleep_millisecs)
     write("run", 1)
@@ -70,9 +73,12 @@ class Watch:
         self.begin = time.monotonic()
         self.points = []
 
+    def seconds(self):
+        return time.monotonic() - self.begin
+
     def sample(self):
         point = {
-            "seconds": time.monotonic() - self.begin,
+            "seconds": self.seconds(),
             "sharing_pages": read("pages_sharing"),
             "scanned_pages": read("pages_scanned") - self.scanned_before,
             "ksmd_seconds": (memory.cpu_ns(self.daemon) - self.cpu_before) / 1e9,
@@ -84,14 +90,14 @@ class Watch:
         return point
 
     def run_for(self, seconds, step=0.1):
-        while time.monotonic() - self.begin < seconds:
+        while self.seconds() < seconds:
             time.sleep(step)
             self.sample()
         return self.points[-1]
 
     def run_until(self, pages, limit_seconds, step=0.02):
         """Until that many pages are saved; None if the limit comes first."""
-        while time.monotonic() - self.begin < limit_seconds:
+        while self.seconds() < limit_seconds:
             time.sleep(step)
             point = self.sample()
             if point["sharing_pages"] >= pages:

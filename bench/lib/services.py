@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Services with several worker processes: the ways to start them, their warm-up, and their end.
+
+A service counts as up when each of its workers has answered a request and says that it has loaded.
+Everything that is not so ends the benchmark: a worker that did not come up would look like memory saved.
+"""
+
+import collections
+import concurrent.futures
+import http.client
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+from lib import memory, merging, processes
+from lib.harness import BenchError
+
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # Debian's programs, whatever the user has before them.
+START_SECONDS = 180
+END_SECONDS = 30
+SERVICE, SINGLE, PRELOAD = "service", "single", "preload"
+GLIBC = "glibc, all mergeable"
+FIXED = "glibc, setarch -R, all mergeable"
+PRIVATE = "ksmalloc, private"
+SHARED = "ksmalloc, shared"
+ALONE = "ksmalloc, shared, one by one"
+PRELOADED = "glibc, --preload, no KSM"
+
+
+class Way:
+    """A way to start a service: its column, what stands in front of its command, and its form.
+
+    The form is SERVICE, one master with all workers, SINGLE, as many masters as workers with one each,
+    or PRELOAD, one master that loads before it forks.
+    """
+
+    def __init__(self, column, form=SERVICE, mergeable=False, fixed=False, layout=None, ksm=True):
+        self.column = column
+        self.form = form
+        self.mergeable = mergeable
+        self.fixed = fixed
+        self.layout = layout
+        self.ksm = ksm
+
+    def prefix(self, bench, group, profile):
+        if self.layout:
+            words = merging.group_prefix(bench, group, [f"--layout={self.layout}"])
+            if "ksmalloc" in bench.allocators.libraries:
+                words.append(f"--library={bench.allocators.paths['ksmalloc']}")
+            if self.layout == "shared":
+                words.append(f"--profile={profile}")
+            return words + ["--"]
+        return (["setarch", "-R"] if self.fixed else []) + (
+            [bench.program("mergeable")] if self.mergeable else [])
+
+
+WAYS = {
+    "glibc": Way(GLIBC, mergeable=True),
+    "fixed": Way(FIXED, mergeable=True, fixed=True),
+    "private": Way(PRIVATE, layout="private"),
+    "shared": Way(SHARED, layout="shared"),
+    "alone": Way(ALONE, SINGLE, layout="shared"),
+    "preload": Way(PRELOADED, PRELOAD, ksm=False),
+}
+
+
+def environment(folder, extra=None):
+    """The same short environment for all, so that the caller's own cannot make a difference."""
+    result = {"PATH": PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8", "XDG_RUNTIME_DIR": str(folder)}
+    result.update(extra or {})
+    return result
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(port, number):
+    """One request to a service that speaks HTTP; what the worker says about itself."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", f"/?n={number}", headers={"Connection": "close"})
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise BenchError(f"a worker answered with {response.status}: {body[:200]!r}")
+        return json.loads(body)
+    finally:
+        connection.close()
+
+
+class Running:
+    """A service that runs; use as a context manager. Only what was started here is ended."""
+
+    def __init__(self, bench, server, way, folder):
+        self.bench, self.server, self.way, self.folder = bench, server, way, folder
+        self.wanted = bench.options.workers
+        self.group = f"bench-{server.name}"
+        self.masters = []
+        self.ports = []
+        self.workers = []
+        self.seen = []
+        self.log = open(folder / "log", "w+", encoding="utf-8", errors="replace")
+
+    def __enter__(self):
+        try:
+            count = self.wanted if self.way.form == SINGLE else 1
+            for index in range(count):
+                if index:
+                    time.sleep(self.bench.options.apart)
+                self.start(self.wanted // count)
+            self.server.warm_up(self)
+            self.check_workers()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, kind, *rest):
+        left = self.end()
+        if left and kind is None:
+            raise BenchError(f"{self.server.name}: {len(left)} processes had to be killed"
+                             + self.last_words())
+
+    # ---- up --------------------------------------------------------------------------------
+
+    def start(self, workers):
+        port = free_port()
+        words = self.way.prefix(self.bench, self.group, self.server.profile)
+        words += self.server.command(self.folder, port, workers, self.way.form == PRELOAD)
+        extra = self.server.environment(self.folder)
+        self.masters.append(subprocess.Popen(words, env=environment(self.folder, extra), cwd="/",
+                                             stdin=subprocess.DEVNULL, stdout=self.log,
+                                             stderr=self.log, start_new_session=True))
+        self.ports.append(port)
+
+    def wait_listening(self):
+        end = time.monotonic() + START_SECONDS
+        for port in self.ports:
+            while True:
+                self.check_alive()
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                if time.monotonic() > end:
+                    raise BenchError(f"{self.server.name} does not listen" + self.last_words())
+                time.sleep(0.05)
+
+    def accept(self, answers):
+        """Takes the workers' own word: who they are, and that all have loaded the same."""
+        loaded = {answer["loaded"] for answer in answers}
+        if len(loaded) != 1:
+            raise BenchError(f"{self.server.name}: the workers loaded different data: {loaded}")
+        count = collections.Counter(answer["pid"] for answer in answers)
+        if len(count) != self.wanted:
+            raise BenchError(f"{self.server.name}: {len(count)} workers answered, not {self.wanted}"
+                             + self.last_words())
+        self.workers = sorted(count)
+
+    def check_workers(self):
+        """All that answered descend from what was started, in the state that the way promises."""
+        pids = self.pids()
+        strangers = set(self.workers) - set(pids)
+        if strangers:
+            raise BenchError(f"{self.server.name}: {strangers} answered, but nobody started them")
+        self.seen = pids
+        for pid in self.workers:
+            stat = pathlib.Path(f"/proc/{pid}/ksm_stat").read_text(encoding="ascii")
+            merges = "ksm_merge_any: yes" in stat
+            if merges != self.way.mergeable:
+                raise BenchError(f"{self.server.name}: worker {pid} is "
+                                 f"{'' if merges else 'not '}mergeable as a whole")
+            maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+            if bool(self.way.layout) != ("libksmalloc.so" in maps):
+                raise BenchError(f"{self.server.name}: worker {pid} has "
+                                 f"{'no ' if self.way.layout else ''}libksmalloc.so")
+        if self.way.layout:
+            self.check_layout()
+
+    def check_layout(self):
+        """What `ksmalloc report` says of the group: the layout, and that no worker is apart."""
+        words = [self.bench.tool(), "report", "--json", "--group", self.group]
+        done = subprocess.run(words, env=environment(self.folder), capture_output=True, text=True,
+                              check=False, timeout=120)
+        if done.returncode:
+            raise BenchError(f"ksmalloc report: {done.stderr.strip()}")
+        groups = json.loads(done.stdout)["groups"]
+        group = next((row for row in groups if row["group"] == self.group), None)
+        if not group or group["processes"] < self.wanted:
+            raise BenchError(f"{self.server.name}: ksmalloc report does not know all workers: {group}")
+        if (group["layout"] != self.way.layout) or group["apart"]:
+            raise BenchError(f"{self.server.name}: the layout is not {self.way.layout}: {group}")
+
+    def check_same(self):
+        """The processes are the ones that came up: none died, none was added or replaced."""
+        self.check_alive()
+        if self.pids() != self.seen:
+            raise BenchError(f"{self.server.name}: processes changed: {self.seen} became {self.pids()}"
+                             + self.last_words())
+
+    def check_alive(self):
+        for master in self.masters:
+            if master.poll() is not None:
+                raise BenchError(f"{self.server.name} ended with {master.returncode}"
+                                 + self.last_words())
+
+    # ---- what is asked ---------------------------------------------------------------------
+
+    def pids(self):
+        return processes.tree([master.pid for master in self.masters])
+
+    def rollup(self):
+        return memory.group_rollup(self.pids())
+
+    def last_words(self):
+        self.log.seek(0)
+        lines = [line.strip() for line in self.log if line.strip()]
+        return ": " + " | ".join(lines[-4:]) if lines else ""
+
+    def siblings(self):
+        """The two workers that are compared page by page."""
+        return self.workers[:2]
+
+    # ---- down ------------------------------------------------------------------------------
+
+    def end(self):
+        """Asks the masters to end, waits for all, and kills and returns what is left."""
+        pids = self.pids()
+        processes.kill([master.pid for master in self.masters if master.poll() is None],
+                       self.server.end_signal)
+        end = time.monotonic() + END_SECONDS
+        for master in self.masters:
+            try:
+                master.wait(timeout=max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+        left = processes.wait_gone(pids, 5)
+        processes.kill(left)
+        for master in self.masters:
+            master.wait()
+        processes.wait_gone(left, 5)
+        self.log.close()
+        return left
+
+
+def ask(running, request, count):
+    """Sends requests on twice as many connections as there are workers; returns all answers."""
+    jobs = [(running.ports[number % len(running.ports)], number) for number in range(count)]
+    with concurrent.futures.ThreadPoolExecutor(2 * running.wanted) as pool:
+        return list(pool.map(lambda job: request(*job), jobs))
+
+
+def warm_up(running, request=get):
+    """A fixed number of requests, distributed by the service; more only if a worker got none."""
+    running.wait_listening()
+    answers = []
+    for _ in range(10):
+        try:
+            answers += ask(running, request, running.bench.options.requests * running.wanted)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise BenchError(f"{running.server.name}: a request failed: {error!r}"
+                             + running.last_words()) from error
+        if len({answer["pid"] for answer in answers}) >= running.wanted:
+            break
+        time.sleep(1)
+    running.accept(answers)
+
+
+def speed(running, seconds):
+    """Requests a second as wrk counts them, on as many connections as a busy service has."""
+    words = ["wrk", "-t1", f"-c{2 * running.wanted}", f"-d{seconds:g}s", "--timeout", "20s",
+             f"http://127.0.0.1:{running.ports[0]}/?n=1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment("/"))
+    match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", done.stdout)
+    if done.returncode or not match or float(match[1]) == 0 or bad:
+        raise BenchError(f"{running.server.name}: wrk: {done.stdout.strip()} {done.stderr.strip()}")
+    return float(match[1])
