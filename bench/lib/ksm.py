@@ -85,6 +85,7 @@ class Watch:
         }
         self.points.append(point)
         own = sum(memory.merging_pages(pid) for pid in self.pids)
+        point["own_pages"] = own
         foreign = point["sharing_pages"] + read("pages_shared") - own
         self.foreign_pages = max(self.foreign_pages, foreign)
         return point

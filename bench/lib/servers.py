@@ -7,39 +7,13 @@ import signal
 import subprocess
 import sys
 
-from lib import services
+from lib import fastcgi, services
 from lib.harness import BENCH, PYTHON, BenchError
+from lib.postgres import Postgres
+from lib.services import Server
 
 FOLDER = BENCH / "workloads" / "services"
 RECORDS = BENCH / "workloads" / "shared" / "records.py"
-
-
-class Server:
-    """A server with workers that speak HTTP."""
-
-    profile = "python"
-    needs = ()
-    speaks_http = True
-    has_preload = True
-    end_signal = signal.SIGTERM
-
-    def __init__(self, name):
-        self.name = name
-
-    def command(self, folder, port, workers, preload):
-        raise NotImplementedError
-
-    def environment(self, folder):
-        return {"SERVICE_DATA": str(folder / "data")}
-
-    def prepare(self, folder, scale):
-        """Makes the data; called once, before anything is measured."""
-
-    def warm_up(self, running):
-        services.warm_up(running)
-
-    def speed(self, running, seconds):
-        return services.speed(running, seconds)
 
 
 def make_records(folder, scale):
@@ -107,6 +81,72 @@ class Uwsgi(Server):
         make_records(folder, scale)
 
 
+FPM_CONFIGURATION = """
+[global]
+daemonize = no
+error_log = /proc/self/fd/2
+[www]
+listen = 127.0.0.1:{port}
+user = www-data
+pm = static
+pm.max_children = {workers}
+clear_env = no
+catch_workers_output = yes
+php_admin_value[memory_limit] = 256M
+"""
+
+
+class PhpFpm(Server):
+    """php-fpm without opcache: every request compiles its classes."""
+
+    profile = "php"
+    needs = (("/usr/sbin/php-fpm8.2", "php-fpm"),)
+    has_preload = False
+    user = "www-data"  # The workers; the master is root.
+
+    def command(self, folder, port, workers, preload):
+        configuration = folder / f"fpm-{port}.conf"
+        configuration.write_text(FPM_CONFIGURATION.format(port=port, workers=workers))
+        return ["/usr/sbin/php-fpm8.2", "-n", "-F", "-y", str(configuration)]
+
+    def prepare(self, folder, scale):
+        subprocess.run([PYTHON, str(FOLDER / "classes.py"), str(folder / "data" / "classes"),
+                        str(max(10, int(500 * scale)))], check=True)
+
+    def request(self, running, port, number):
+        return fastcgi.get(port, running.folder / "apps" / "index.php", f"n={number}")
+
+    def speed(self, running, seconds):
+        return services.count_requests(running, seconds)
+
+
+class Puma(Server):
+    profile = "ruby"
+    needs = (("/usr/bin/puma", "puma"),)
+
+    def command(self, folder, port, workers, preload):
+        return ["/usr/bin/puma", "--quiet", "--workers", str(workers), "--threads", "4:4",
+                "--environment", "production", "--dir", str(folder / "apps"),
+                "--bind", f"tcp://127.0.0.1:{port}", *(["--preload"] if preload else []), "config.ru"]
+
+    def prepare(self, folder, scale):
+        make_records(folder, scale)
+
+
+class NodeCluster(Server):
+    """node's cluster module executes node once more for each worker."""
+
+    profile = "node"
+    needs = (("/usr/bin/node", "nodejs"),)
+    has_preload = False
+
+    def command(self, folder, port, workers, preload):
+        return ["/usr/bin/node", str(folder / "apps" / "cluster.js"), str(port), str(workers)]
+
+    def prepare(self, folder, scale):
+        make_records(folder, scale)
+
+
 SERVERS = {server.name: server for server in (
     Gunicorn("gunicorn", "large:application",
              imports=(("pandas", "python3-pandas"), ("sklearn", "python3-sklearn"))),
@@ -115,6 +155,10 @@ SERVERS = {server.name: server for server in (
     Gunicorn("gthread", "small:application", ["--worker-class", "gthread", "--threads", "4"]),
     Uvicorn("uvicorn"),
     Uwsgi("uwsgi"),
+    PhpFpm("php-fpm"),
+    Puma("puma"),
+    NodeCluster("node"),
+    Postgres("postgres"),
 )}
 
 
@@ -134,8 +178,10 @@ def prepare(servers, folder, scale):
         server.prepare(folder, scale)
 
 
-def lay_out(folder, place):
+def lay_out(server, folder, place):
     """A run's own folder for seeds, sockets and logs, with the data of all."""
+    for path in (folder, place):
+        path.chmod(0o755)  # Some servers run as users of their own.
     for name in ("data", "apps"):
         (place / name).symlink_to(folder / name)
-    return place
+    server.lay_out(place)

@@ -11,6 +11,7 @@ import http.client
 import json
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -50,7 +51,7 @@ class Way:
             words = merging.group_prefix(bench, group, [f"--layout={self.layout}"])
             if "ksmalloc" in bench.allocators.libraries:
                 words.append(f"--library={bench.allocators.paths['ksmalloc']}")
-            if self.layout == "shared":
+            if self.layout == "shared" and profile:
                 words.append(f"--profile={profile}")
             return words + ["--"]
         return (["setarch", "-R"] if self.fixed else []) + (
@@ -94,12 +95,66 @@ def get(port, number):
         connection.close()
 
 
+class Server:
+    """A server with workers that speak HTTP; lib/servers.py has them."""
+
+    profile = "python"
+    needs = ()
+    has_preload = True
+    has_single = True
+    user = "root"
+    end_signal = signal.SIGTERM
+
+    def __init__(self, name):
+        self.name = name
+
+    def ways(self, ways):
+        return [way for way in ways if (way.form != PRELOAD or self.has_preload)
+                and (way.form != SINGLE or self.has_single)]
+
+    def workers(self, number):
+        """How many processes answer if the user asks for this number of workers."""
+        return number
+
+    def title(self, number):
+        return f"{self.name}, {self.workers(number)} workers"
+
+    def command(self, folder, port, workers, preload):
+        raise NotImplementedError
+
+    def environment(self, folder):
+        return {"SERVICE_DATA": str(folder / "data")}
+
+    def become(self):
+        """What stands in front of everything, for servers that must not be root."""
+        return []
+
+    def prepare(self, folder, scale):
+        """Makes the data; called once, before anything is measured."""
+
+    def lay_out(self, folder):
+        """Makes what each run has for itself."""
+
+    def request(self, running, port, number):
+        """One request; what the worker says about itself."""
+        return get(port, number)
+
+    def warm_up(self, running):
+        warm_up(running)
+
+    def hang_up(self, running):
+        """Ends what warm_up() left open."""
+
+    def speed(self, running, seconds):
+        return speed(running, seconds)
+
+
 class Running:
     """A service that runs; use as a context manager. Only what was started here is ended."""
 
     def __init__(self, bench, server, way, folder):
         self.bench, self.server, self.way, self.folder = bench, server, way, folder
-        self.wanted = bench.options.workers
+        self.wanted = server.workers(bench.options.workers)
         self.group = f"bench-{server.name}"
         self.masters = []
         self.ports = []
@@ -131,7 +186,8 @@ class Running:
 
     def start(self, workers):
         port = free_port()
-        words = self.way.prefix(self.bench, self.group, self.server.profile)
+        words = self.server.become()
+        words += self.way.prefix(self.bench, self.group, self.server.profile)
         words += self.server.command(self.folder, port, workers, self.way.form == PRELOAD)
         extra = self.server.environment(self.folder)
         self.masters.append(subprocess.Popen(words, env=environment(self.folder, extra), cwd="/",
@@ -184,7 +240,7 @@ class Running:
 
     def check_layout(self):
         """What `ksmalloc report` says of the group: the layout, and that no worker is apart."""
-        words = [self.bench.tool(), "report", "--json", "--group", self.group]
+        words = [self.bench.tool(), "report", "--json", "--all", "--group", self.group]
         done = subprocess.run(words, env=environment(self.folder), capture_output=True, text=True,
                               check=False, timeout=120)
         if done.returncode:
@@ -231,6 +287,7 @@ class Running:
     def end(self):
         """Asks the masters to end, waits for all, and kills and returns what is left."""
         pids = self.pids()
+        self.server.hang_up(self)
         processes.kill([master.pid for master in self.masters if master.poll() is None],
                        self.server.end_signal)
         end = time.monotonic() + END_SECONDS
@@ -248,27 +305,39 @@ class Running:
         return left
 
 
-def ask(running, request, count):
+def ask(running, count):
     """Sends requests on twice as many connections as there are workers; returns all answers."""
-    jobs = [(running.ports[number % len(running.ports)], number) for number in range(count)]
-    with concurrent.futures.ThreadPoolExecutor(2 * running.wanted) as pool:
-        return list(pool.map(lambda job: request(*job), jobs))
+    def one(number):
+        return running.server.request(running, running.ports[number % len(running.ports)], number)
+
+    pool = concurrent.futures.ThreadPoolExecutor(2 * running.wanted)
+    try:
+        return list(pool.map(one, range(count)))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise BenchError(f"{running.server.name}: a request failed: {error!r}"
+                         + running.last_words()) from error
+    finally:
+        pool.shutdown(cancel_futures=True)  # Who is interrupted does not wait for the rest.
 
 
-def warm_up(running, request=get):
+def warm_up(running):
     """A fixed number of requests, distributed by the service; more only if a worker got none."""
     running.wait_listening()
     answers = []
     for _ in range(10):
-        try:
-            answers += ask(running, request, running.bench.options.requests * running.wanted)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise BenchError(f"{running.server.name}: a request failed: {error!r}"
-                             + running.last_words()) from error
+        answers += ask(running, running.bench.options.requests * running.wanted)
         if len({answer["pid"] for answer in answers}) >= running.wanted:
             break
         time.sleep(1)
     running.accept(answers)
+
+
+def count_requests(running, seconds):
+    """Requests a second, sent from here: for servers that speak something else than HTTP."""
+    begin, count = time.monotonic(), 0
+    while time.monotonic() - begin < seconds:
+        count += len(ask(running, 10 * running.wanted))
+    return count / (time.monotonic() - begin)
 
 
 def speed(running, seconds):
