@@ -79,8 +79,9 @@ def describe_machine():
     }
 
 
-def describe_packages():
-    names = list(MEASURED_PACKAGES) + [package for _, package in LIBRARIES.values()]
+def describe_packages(names=None):
+    """The versions of packages that are all installed; those of every benchmark without names."""
+    names = names or list(MEASURED_PACKAGES) + [package for _, package in LIBRARIES.values()]
     text = output_of("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *names)
     return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
 

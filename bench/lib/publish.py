@@ -5,7 +5,8 @@ import json
 import re
 
 from lib import merging, plot
-from lib.harness import ALLOCATORS, BENCH, RESULTS, goal_rows, table_of
+from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, format_spread, goal_rows,
+                         table_of)
 
 
 def markdown_table(header, rows):
@@ -93,6 +94,43 @@ def section(document):
     return "\n".join(parts)
 
 
+SERVICES = ROOT / "docs" / "services.md"
+SERVICES_BEGIN = "<!-- From bench/results/services.json by bench/all; do not edit. -->\n"
+SERVICES_END = "<!-- services: end -->\n"
+
+
+def services_table(document):
+    """Memory of each service by the way to start it: before merging with glibc, and what is left."""
+    columns, rows = [], {}
+    for cell in document["results"]:
+        title, _, name = cell["case"].rpartition(": ")
+        if name == "Pss before" and cell["column"].startswith("glibc, all"):
+            rows.setdefault(title, {})["before"] = format_number(cell["median"])
+        elif name == "Pss after":
+            columns += [cell["column"]] if cell["column"] not in columns else []
+            rows.setdefault(title, {})[cell["column"]] = format_spread(cell)
+    header = ["MiB", "glibc before merging", *columns]
+    body = [[title, *(cells.get(name, "-") for name in ["before", *columns])]
+            for title, cells in rows.items()]
+    return markdown_table(header, body)
+
+
+def write_services():
+    """Puts the table of bench/services into docs/services.md, between its two marks."""
+    results = RESULTS / "services.json"
+    if not results.exists():
+        return
+    document = json.loads(results.read_text())
+    text = SERVICES.read_text()
+    head, begin, rest = text.partition(SERVICES_BEGIN)
+    _, end, tail = rest.partition(SERVICES_END)
+    if not begin or not end:
+        raise ValueError(f"{SERVICES} has lost the marks of its table")
+    line = (f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, median "
+            f"(smallest..largest) of {document['rounds']} rounds.")
+    SERVICES.write_text(f"{head}{begin}\n{services_table(document)}\n\n{line}\n{end}{tail}")
+
+
 def load_documents(order):
     found = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
     return [found[name] for name in order if name in found]
@@ -117,6 +155,7 @@ def write_results(order):
              "## Goals", "",
              markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]
     parts += [section(document) for document in documents]
+    write_services()
     path = BENCH / "RESULTS.md"
     path.write_text("\n".join(parts).rstrip() + "\n")
     return path

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from lib import fastcgi, services
-from lib.harness import BENCH, PYTHON, BenchError
+from lib.harness import BENCH, PYTHON, BenchError, describe_packages
 from lib.postgres import Postgres
 from lib.services import Server
 
@@ -100,7 +100,7 @@ class PhpFpm(Server):
     """php-fpm without opcache: every request compiles its classes."""
 
     profile = "php"
-    needs = (("/usr/sbin/php-fpm8.2", "php-fpm"),)
+    needs = (("/usr/sbin/php-fpm8.2", "php8.2-fpm"),)  # php-fpm brings it.
     has_preload = False
     user = "www-data"  # The workers; the master is root.
 
@@ -176,6 +176,13 @@ def prepare(servers, folder, scale):
                    stdout=sys.stderr.fileno())
     for server in servers:
         server.prepare(folder, scale)
+
+
+def packages(servers):
+    """What is measured, with versions."""
+    names = sorted({package for server in servers for _, package in server.needs}
+                   | {package for server in servers for _, package in getattr(server, "imports", ())})
+    return describe_packages(names) if names else {}
 
 
 def lay_out(server, folder, place):
