@@ -96,15 +96,21 @@ class Twin:
 class Forked(Twin):
     """Two children of one master; in the column "one by one" two processes."""
 
-    def __init__(self, name, argument):
+    def __init__(self, name, argument, profile, words, package):
         super().__init__(name)
         self.argument = argument
+        self.profile = profile
+        self.words = words
+        self.package = package
+
+    def prepare(self):
+        need(self.words[0], self.package)
 
     def ways(self, ways):
         return [way for way in ways if way.column in COLUMNS + (ALONE,)]
 
     def measure(self, bench, way, folder):
-        command = [PYTHON, str(FOLDER / "fork-diverges.py")]
+        command = [self.words[0], str(FOLDER / self.words[1])]
         with Pair(bench, way, self.name, self.profile, folder) as pair:
             if way.form == SERVICE:
                 pids = pair.children(pair.start(command + [self.argument], ready=2))
@@ -200,8 +206,10 @@ class Perturbed(Twin):
 
 
 TWINS = {twin.name: twin for twin in (
-    Forked("fork-plain", "plain"),
-    Forked("fork-perturb", "perturb"),
+    *(Forked(f"fork-{argument}", argument, "python", [PYTHON, "fork-diverges.py"], "python3")
+      for argument in ("plain", "perturb")),
+    *(Forked(f"fork-ruby-{argument}", argument, "ruby", ["/usr/bin/ruby", "fork-diverges.rb"], "ruby")
+      for argument in ("plain", "perturb")),
     *(Differing(kind) for kind in Differing.KINDS),
     Perturbed("python", [PYTHON, "perturbed.py"], "python3", {"PYTHONHASHSEED": "1"}),
     Perturbed("lua", ["/usr/bin/lua5.4", "perturbed.lua"], "lua5.4", {"LD_PRELOAD": "fixed-time.so"}),

@@ -24,7 +24,8 @@ def answer(query):
 
 def application(environ, start_response):
     body = answer(environ.get("QUERY_STRING", ""))
-    start_response("200 OK", [("Content-Type", "application/json"),
+    # uwsgi closes the connection without a word, and gunicorn does not pass this on.
+    start_response("200 OK", [("Content-Type", "application/json"), ("Connection", "close"),
                               ("Content-Length", str(len(body)))])
     return [body]
 
