@@ -2,6 +2,7 @@
 """The share of equal pages of two processes, as `ksmalloc diff` sees it."""
 
 import json
+import statistics
 import subprocess
 
 from lib.harness import BenchError
@@ -25,3 +26,8 @@ def share(bench, pids):
     if not totals["both"]:
         raise BenchError(f"ksmalloc diff found nothing to compare in {pids}: {totals}")
     return 100 * (totals["equal"] + totals["elsewhere"]) / pages
+
+
+def mean_share(bench, pids):
+    """The same of the first process and each other one: two that are equal by chance say little."""
+    return statistics.mean(share(bench, [pids[0], pid]) for pid in pids[1:])

@@ -278,10 +278,6 @@ class Running:
         lines = [line.strip() for line in self.log if line.strip()]
         return ": " + " | ".join(lines[-4:]) if lines else ""
 
-    def siblings(self):
-        """The two workers that are compared page by page."""
-        return self.workers[:2]
-
     # ---- down ------------------------------------------------------------------------------
 
     def end(self):
