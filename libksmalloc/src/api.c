@@ -12,7 +12,7 @@
 #include "heap.h"
 #include "late.h"
 #include "merge.h"
-#include "objects.h"
+#include "runtime.h"
 #include "os.h"
 #include "region.h"
 #include "site.h"
@@ -121,7 +121,7 @@ int ksmalloc_stream_follow(void (*moved)(void))
 
 void *ksmalloc_stream_map(unsigned int stream, size_t bytes)
 {
-	return ksm_objects_map(stream, bytes);
+	return ksm_runtime_map(stream, bytes);
 }
 
 void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "objects.h"
+#include "runtime.h"
 
 #include "os.h"
 #include "region.h"
@@ -11,7 +11,7 @@
 
 static_assert(KSM_STREAMS <= KSMALLOC_STREAMS, "the followers' tables have room for all streams");
 
-void *ksm_objects_map(uint32_t stream, size_t length)
+void *ksm_runtime_map(uint32_t stream, size_t length)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	uintptr_t at;
