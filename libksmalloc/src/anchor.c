@@ -24,7 +24,7 @@ static uint64_t next_anchor;
 /* Names that were passed: a set of fingerprints. Synchronization: atomic; 0: free. */
 #define NAMES 8192u
 #define MOST_NAMES (NAMES / 2)
-static uint32_t names[NAMES];
+static uint32_t names[NAMES] KSM_SPARSE;
 static uint32_t name_count;
 
 /* Synchronization: written once, by ksm_anchor_follow(). */

@@ -42,12 +42,13 @@ static struct {
 	atomic_uint kept_out[KSM_PARTS]; /* the arena of each part, 0: none yet */
 	atomic_int_fast64_t mapped_bytes;
 	atomic_uint stretch_count;	/* also of those that found no room */
-	/* What was mapped for kept out arenas. Synchronization: atomic, written once. */
-	struct {
-		atomic_uintptr_t begin;
-		atomic_uintptr_t end;
-	} stretches[STRETCHES];
 } arenas;
+
+/* What was mapped for kept out arenas. Synchronization: atomic, written once. */
+static struct {
+	atomic_uintptr_t begin;
+	atomic_uintptr_t end;
+} stretches[STRETCHES] KSM_SPARSE;
 
 /* The arena of the only thread with the ordinal 0 in the shared layout, the one that moves; 0: none yet. */
 static unsigned int first_arena;
@@ -276,8 +277,8 @@ static void note_stretch(void *memory, size_t length)
 
 	if (i >= STRETCHES)
 		return;
-	atomic_store(&arenas.stretches[i].begin, (uintptr_t)memory);
-	atomic_store(&arenas.stretches[i].end, (uintptr_t)memory + length);
+	atomic_store(&stretches[i].begin, (uintptr_t)memory);
+	atomic_store(&stretches[i].end, (uintptr_t)memory + length);
 }
 
 /*
@@ -289,8 +290,8 @@ static bool lies_in_stretch(const void *memory)
 	unsigned int count = atomic_load(&arenas.stretch_count);
 
 	for (unsigned int i = 0; i < count && i < STRETCHES; i++) {
-		if ((uintptr_t)memory >= atomic_load(&arenas.stretches[i].begin) &&
-		    (uintptr_t)memory < atomic_load(&arenas.stretches[i].end))
+		if ((uintptr_t)memory >= atomic_load(&stretches[i].begin) &&
+		    (uintptr_t)memory < atomic_load(&stretches[i].end))
 			return true;
 	}
 	return count > STRETCHES;

@@ -18,6 +18,11 @@
 #define KSM_EXPORT	__attribute__((visibility("default")))
 #define KSM_COLD	__attribute__((cold, noinline))
 #define KSM_INLINE	static inline __attribute__((always_inline))
+/*
+ * For arrays of zeros that most processes hardly use: the library is linked so that they lie behind what
+ * every process writes to, which then takes few pages.
+ */
+#define KSM_SPARSE	__attribute__((section(".bss.~sparse")))
 #define KSM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /*

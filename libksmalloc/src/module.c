@@ -37,8 +37,8 @@ static struct {
 	uint32_t walk;
 	unsigned long long adds; /* of the loader at the last walk */
 	unsigned long long subs;
-	bool stale;
-} modules = { .lock = PTHREAD_MUTEX_INITIALIZER, .stale = true };
+	bool current;	/* nothing was loaded or unloaded since the last walk */
+} modules KSM_SPARSE = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /*
  * Of the main program, which has no name in the loader's list. Readers know which file this is, and
@@ -59,7 +59,7 @@ uint32_t ksm_module_generations; /* Synchronization: atomic. */
 void ksm_module_invalidate(void)
 {
 	pthread_mutex_lock(&modules.lock);
-	modules.stale = true;
+	modules.current = false;
 	pthread_mutex_unlock(&modules.lock);
 	__atomic_fetch_add(&ksm_module_generations, 1, __ATOMIC_SEQ_CST);
 }
@@ -171,13 +171,13 @@ static int visit(struct dl_phdr_info *info, size_t size, void *first)
 
 	pthread_mutex_lock(&modules.lock);
 	known = *(bool *)first && size >= offsetof(struct dl_phdr_info, dlpi_subs) &&
-		modules.count > 0 && !modules.stale && modules.adds == info->dlpi_adds &&
+		modules.count > 0 && modules.current && modules.adds == info->dlpi_adds &&
 		modules.subs == info->dlpi_subs;
 	if (*(bool *)first && !known) {
 		modules.walk++;
 		modules.adds = info->dlpi_adds;
 		modules.subs = info->dlpi_subs;
-		modules.stale = false;
+		modules.current = true;
 	}
 	pthread_mutex_unlock(&modules.lock);
 	*(bool *)first = false;
@@ -212,7 +212,7 @@ static int lookup(uintptr_t address, struct ksm_module_address *result)
 	int error = -ENOENT;
 
 	pthread_mutex_lock(&modules.lock);
-	for (uint32_t i = 0; i < modules.count && !modules.stale; i++) {
+	for (uint32_t i = 0; i < modules.count && modules.current; i++) {
 		const struct range *range = &modules.ranges[i];
 
 		if (range->live && address >= range->begin && address < range->end) {

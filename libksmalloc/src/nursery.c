@@ -16,7 +16,7 @@ struct shared_pool {
 };
 
 /* Those of the depths up to the current one are used. */
-static struct shared_pool nurseries[KSM_PARTS];
+static struct shared_pool nurseries[KSM_PARTS] KSM_SPARSE;
 static struct shared_pool denied_pool;
 static struct shared_pool private_pool;
 

@@ -67,7 +67,7 @@ static struct {
 	bool has_deny;
 	struct function_range *ranges[KSMALLOC_MAX_MODULES];
 	bool resolved[KSMALLOC_MAX_MODULES];
-} policy = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} policy KSM_SPARSE = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 bool ksm_policy_glob(const char *glob, size_t glob_length, const char *text)
 {

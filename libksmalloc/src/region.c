@@ -26,7 +26,7 @@ static struct {
 	atomic_uintptr_t next[KSM_STREAMS + 1];
 	atomic_uintptr_t next_first[KSM_STREAMS];
 	atomic_uintptr_t next_objects[KSM_STREAMS];
-} regions;
+} regions KSM_SPARSE;
 
 void ksm_region_init(void)
 {

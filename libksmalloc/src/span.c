@@ -16,6 +16,7 @@
 struct ksm_gate ksm_gate = { .entry_end = UINTPTR_MAX };
 
 struct ksm_span_map ksm_span_map;
+_Atomic(struct ksm_slot *) ksm_span_owners[KSM_SPAN_SLOTS] KSM_SPARSE;
 
 static struct {
 	uint32_t slot_count;
@@ -167,7 +168,7 @@ uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct k
 		uint32_t index = candidate(seed, part, (*probe)++);
 		struct ksm_slot *nobody = NULL;
 
-		if (atomic_compare_exchange_strong(&ksm_span_map.owners[index], &nobody, owner))
+		if (atomic_compare_exchange_strong(&ksm_span_owners[index], &nobody, owner))
 			return ksm_span_map.base + ((uintptr_t)index << ksm_span_map.slot_shift);
 	}
 	return 0;
@@ -175,5 +176,5 @@ uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct k
 
 void ksm_span_abandon(uintptr_t address)
 {
-	atomic_store(&ksm_span_map.owners[(address - ksm_span_map.base) >> ksm_span_map.slot_shift], KSM_SPAN_ABANDONED);
+	atomic_store(&ksm_span_owners[(address - ksm_span_map.base) >> ksm_span_map.slot_shift], KSM_SPAN_ABANDONED);
 }

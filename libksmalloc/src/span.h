@@ -50,14 +50,16 @@ extern struct ksm_gate ksm_gate __attribute__((visibility("hidden")));
 /* Owner of slots that are given up: never dereferenced. */
 #define KSM_SPAN_ABANDONED ((struct ksm_slot *)(uintptr_t)1)
 
-/* Which slot belongs to whom. Synchronization: owners are atomic, the rest is constant after the start. */
+/* Where slots lie. Synchronization: constant after the start. */
 struct ksm_span_map {
 	uintptr_t base;
 	uint32_t slot_shift;
-	_Atomic(struct ksm_slot *) owners[KSM_SPAN_SLOTS];
 };
 
 extern struct ksm_span_map ksm_span_map __attribute__((visibility("hidden")));
+
+/* Which slot belongs to whom. Synchronization: atomic. */
+extern _Atomic(struct ksm_slot *) ksm_span_owners[KSM_SPAN_SLOTS] __attribute__((visibility("hidden")));
 
 /*
  * True if p may lie in a slot: what free() compares. jemalloc's memory
@@ -126,7 +128,7 @@ bool ksm_span_has_peers(void);
 KSM_INLINE struct ksm_slot *ksm_span_slot_at(const void *p)
 {
 	uintptr_t index = ((uintptr_t)p - ksm_span_map.base) >> ksm_span_map.slot_shift;
-	struct ksm_slot *owner = atomic_load_explicit(&ksm_span_map.owners[index], memory_order_acquire);
+	struct ksm_slot *owner = atomic_load_explicit(&ksm_span_owners[index], memory_order_acquire);
 
 	return ksm_unlikely(owner == KSM_SPAN_ABANDONED) ? NULL : owner;
 }

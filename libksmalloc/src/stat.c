@@ -38,7 +38,7 @@ static atomic_bool must_publish;
 
 static bool is_file; /* the mapping is shared with a file. Synchronization: as must_publish. */
 
-static char file_path[4200]; /* of the published file, empty if there is none */
+static char file_path[4200] KSM_SPARSE; /* of the published file, empty if there is none */
 
 static void read_identity(struct ksmalloc_segment_header *header)
 {

@@ -180,7 +180,7 @@ void ksm_unwind_capture(struct ksm_stack *stack, struct ksm_unwind_room *room, u
 
 void ksm_unwind_warm_up(void)
 {
-	static struct ksm_unwind_room room; /* one thread starts the library */
+	static struct ksm_unwind_room room KSM_SPARSE; /* one thread starts the library */
 	void *addresses[4];
 
 	walk(addresses, (int)KSM_COUNT_OF(addresses), &room);
