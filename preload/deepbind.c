@@ -23,19 +23,22 @@ void free_aligned_sized(void *block, size_t alignment, size_t size);
 
 typedef void any_function(void);
 
+/* Short, since the loader writes to each of them. */
 struct name {
 	const char *name;
 	any_function *function;		/* what the name is to lead to */
-	any_function **original;	/* where libc's own is kept, or NULL */
+	uint16_t original;		/* where libc's own is kept: offset in ksm_deepbind_libc, or NOWHERE */
 	bool is_family;			/* malloc's: in other libraries, too */
 };
 
+#define NOWHERE UINT16_MAX
+
 struct ksm_deepbind_libc ksm_deepbind_libc;
 
-#define FAMILY(x)  { #x, (any_function *)(x), NULL, true }
-#define OTHER(x, y) { #x, (any_function *)(y), NULL, true } /* another name of libc's for y */
-#define MEMORY(x)  { #x, (any_function *)(x), NULL, false }
-#define CALLING(x) { #x, (any_function *)ksm_deepbind_##x, (any_function **)&ksm_deepbind_libc.x, false }
+#define FAMILY(x)  { #x, (any_function *)(x), NOWHERE, true }
+#define OTHER(x, y) { #x, (any_function *)(y), NOWHERE, true } /* another name of libc's for y */
+#define MEMORY(x)  { #x, (any_function *)(x), NOWHERE, false }
+#define CALLING(x) { #x, (any_function *)ksm_deepbind_##x, offsetof(struct ksm_deepbind_libc, x), false }
 
 /*
  * All exported names but __register_atfork: its first call of the process, which alone matters, is over.
@@ -130,9 +133,10 @@ static void write_changes(const struct ksm_dynsym *table, const struct changes *
 {
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *change = &changes->list[i];
-		any_function **original = change->name->original;
+		uint16_t offset = change->name->original;
+		any_function **original = (any_function **)((char *)&ksm_deepbind_libc + offset);
 
-		if (original && !*original)
+		if (offset != NOWHERE && !*original)
 			*original = (any_function *)(table->bias + change->symbol->st_value);
 	}
 	for (size_t i = 0; i < changes->count; i++)

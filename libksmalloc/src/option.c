@@ -17,14 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Texts lie in the rows: pointers to them would be written to by the loader in each process. */
 struct option {
-	const char *name;
+	char name[16];
 	enum ksm_option_type type;
 	uint64_t initial;
 	uint64_t least;
 	uint64_t most;
-	const char *unit;
-	const char *help;
+	char unit[32];
+	char help[128];
 	size_t offset; /* of the value in struct ksm_options */
 };
 
