@@ -118,6 +118,7 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 	if (!magazine)
 		return NULL;
 	magazine->site = site;
+	magazine->index = site->index;
 	magazine->held.count = 0;
 	magazine->evicted = false;
 	magazine->limit = KSM_STOCK_RUNS;
@@ -372,6 +373,7 @@ void ksm_magazine_retire(struct ksm_thread *thread)
 		magazine = next;
 	}
 	thread->first = NULL;
+	thread->recent = NULL;
 	return_budget(thread);
 }
 

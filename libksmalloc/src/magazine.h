@@ -49,6 +49,7 @@ struct ksm_magazine {
 	 * is missing to it. Where blocks go from thread to thread, the peak is exact to that share.
 	 */
 	int64_t high_water;
+	uint32_t index;		/* of the site */
 	uint32_t weight;	/* bytes that a page counts as cached: none in a nursery */
 	bool evicted;		/* it gave up runs because others needed the room */
 	uint32_t limit;		/* of its runs */
@@ -159,6 +160,7 @@ KSM_INLINE void *ksm_magazine_take_run(struct ksm_thread *thread, struct ksm_mag
 	size_t dirty = ksm_magazine_dirty_bytes(magazine->held.values[index]);
 	struct ksm_stock_run run = ksm_stock_take(&magazine->held, index);
 
+	thread->recent = magazine;
 	thread->cached_pages -= pages;
 	__atomic_store_n(run.entry, ksm_run_entry_of(pages, size), __ATOMIC_RELAXED);
 	ksm_magazine_count_alloc(magazine, size);
@@ -225,8 +227,8 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 	uint32_t page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
 	uint32_t *entry = ksm_runs_entry(&slot->runs, page);
 	const struct ksm_pool *pool = slot->pool;
-	struct ksm_magazine *magazine;
-	uint32_t value, pages;
+	struct ksm_magazine *magazine = thread->recent;
+	uint32_t value, pages, index;
 
 	if (ksm_unlikely(!entry))
 		return false;
@@ -234,7 +236,10 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 	pages = ksm_run_pages(value);
 	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES) || ksm_slot_is_altered(slot, page, pages))
 		return false;
-	magazine = thread->magazines[pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site];
+	index = pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site;
+	/* A guess that holds, so that the processor need not wait for the index to go on. */
+	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->index != index))
+		magazine = thread->magazines[index];
 	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool) ||
 	    ksm_unlikely(!ksm_magazine_has_room(thread, magazine, pages)))
 		return false;

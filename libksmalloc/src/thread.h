@@ -50,6 +50,7 @@ struct ksm_thread {
 	uint32_t regrets;	/* times that a run was wanted where a magazine had given up some */
 	struct ksm_magazine **magazines; /* by index of the site; NULL: it has none there. Recall leads here. */
 	struct ksm_magazine *first;	 /* of its magazines, in a ring */
+	struct ksm_magazine *recent;	 /* that had a run last: what is freed next is likely to go there */
 	struct ksm_site *label_sites[KSM_LABEL_DEPTH];
 	struct ksm_thread *next_free;
 	struct ksm_recall recall;
