@@ -210,14 +210,11 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	}
 	if (!magazine->placed_pool || !ksm_returned_take(magazine->pool, size, &run, &value))
 		return NULL;
-	if (magazine->held.count == KSM_STOCK_RUNS)
-		ksm_magazine_flush(thread, magazine, KSM_STOCK_RUNS - PART_RUNS);
-	/* It is the newest for a moment, and taken at once. */
+	/* It is in the magazine for a moment. */
 	pages = ksm_run_pages(value);
-	ksm_stock_put(&magazine->held, run, value);
 	thread->cached_pages += pages;
 	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
-	return ksm_magazine_take_run(thread, magazine, magazine->held.count - 1, size);
+	return ksm_magazine_use_run(thread, magazine, run, value, size);
 }
 
 /* Gives the pool what threads have returned and nobody has taken since. */

@@ -124,19 +124,6 @@ KSM_INLINE void ksm_magazine_count_free(struct ksm_magazine *magazine, uint64_t 
 	ksm_stat_add_own(&tally->freed_bytes_total, bytes);
 }
 
-/* A run for size bytes: the one that was put last if it is as long, whatever block it had: it is in the processor's cache. */
-KSM_INLINE uint32_t ksm_magazine_find(const struct ksm_magazine *magazine, size_t size)
-{
-	uint32_t newest = magazine->held.count - 1;
-
-	if (ksm_unlikely(magazine->held.count == 0))
-		return KSM_STOCK_RUNS;
-	if (ksm_likely(ksm_run_pages(magazine->held.values[newest]) ==
-		       (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT))
-		return newest;
-	return ksm_stock_search(&magazine->held, size);
-}
-
 /*
  * How many of its bytes a run's last block may have written to. What is behind them was zero when the
  * program got it, and it has no way to know that it may write there but malloc_usable_size(3).
@@ -152,21 +139,21 @@ KSM_INLINE size_t ksm_magazine_dirty_bytes(uint32_t value)
 /* The program was told how long a block really is. */
 void ksm_magazine_note_usable(void);
 
-/* Takes out the run at an index and makes it a block of size bytes. */
-KSM_INLINE void *ksm_magazine_take_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
-				       uint32_t index, size_t size)
+/* Makes a run that was taken out, which had value, a block of size bytes. */
+KSM_INLINE void *ksm_magazine_use_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
+				      struct ksm_stock_run run, uint32_t value, size_t size)
 {
-	uint32_t pages = ksm_run_pages(magazine->held.values[index]);
-	size_t dirty = ksm_magazine_dirty_bytes(magazine->held.values[index]);
-	struct ksm_stock_run run = ksm_stock_take(&magazine->held, index);
+	struct ksmalloc_segment_tally *tally = magazine->tally;
+	uint32_t pages = ksm_run_pages(value);
+	size_t dirty = ksm_magazine_dirty_bytes(value);
 
 	thread->recent = magazine;
 	thread->cached_pages -= pages;
 	__atomic_store_n(run.entry, ksm_run_entry_of(pages, size), __ATOMIC_RELAXED);
 	ksm_magazine_count_alloc(magazine, size);
-	ksm_stat_add_own(&magazine->tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
+	ksm_stat_add_own(&tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
 	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
-	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
+	    ksm_unlikely(tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
 		ksm_magazine_note(magazine);
 	if (size < dirty)
 		memset((char *)run.block + size, 0, dirty - size);
@@ -186,13 +173,27 @@ KSM_INLINE bool ksm_magazine_is_at_home(const struct ksm_magazine *magazine)
 KSM_INLINE void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				   size_t size)
 {
-	uint32_t index;
+	struct ksm_stock *held = &magazine->held;
+	struct ksm_stock_run run;
+	uint32_t value, index;
 
-	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)))
+	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)) ||
+	    ksm_unlikely(held->count == 0))
 		return NULL;
-	index = ksm_magazine_find(magazine, size);
-	return ksm_likely(index < KSM_STOCK_RUNS) ?
-		       ksm_magazine_take_run(thread, magazine, index, size) : NULL;
+	/* The one that was put last if it is as long, whatever block it had: it is in the processor's cache. */
+	index = held->count - 1;
+	value = held->values[index];
+	if (ksm_likely(ksm_run_pages(value) == (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT)) {
+		run = held->runs[index];
+		held->count = index;
+	} else {
+		index = ksm_stock_search(held, size);
+		if (index == KSM_STOCK_RUNS)
+			return NULL;
+		value = held->values[index];
+		run = ksm_stock_take(held, index);
+	}
+	return ksm_magazine_use_run(thread, magazine, run, value, size);
 }
 
 /*
