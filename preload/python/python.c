@@ -4,7 +4,7 @@
  *
  * CPython's own allocator goes on, in the child of a fork, in memory that it inherited half full. What
  * is half full differs a little from worker to worker, and so does everything after that. Here
- * objects get memory of the stream that the worker is in (heap.h), through the interface that Python
+ * objects get memory of the stream that the worker is in (slabs.h), through the interface that Python
  * has for that: PyMem_SetAllocator(), for the domains of objects and of memory below them.
  *
  * When: before the first object. A Python that is there when the program starts gets it before
@@ -18,8 +18,8 @@
  *
  * Locking: both domains may be used with the interpreter lock held only; that is the heap's lock.
  */
-#include "fork.h"
-#include "heap.h"
+#include "children.h"
+#include "slabs.h"
 
 #include "ksmalloc/stream.h"
 
@@ -60,17 +60,32 @@ static bool registered = true;
 
 /* --- the allocator --------------------------------------------------------------------------- */
 
-static void *new_object(void *context, size_t size)
+/*
+ * Where the heap has nothing at hand; and all that is not the heap's. This comes again and again while
+ * Python starts, and long before the first fork: that is when forks are seen to.
+ */
+__attribute__((noinline)) static void *new_slowly(void *context, size_t size)
 {
 	struct allocator *other = context;
+	void *result = NULL;
+
+	if (ksm_unlikely(!registered))
+		registered = ksp_children_try_to_register();
+	if (ksm_unlikely(ksp_has_moved()))
+		ksp_children_moved();
+	if (size - 1 < KSP_LARGEST)
+		result = ksp_alloc_slowly(ksp_class(size));
+	return result ? result : other->malloc(other->context, size);
+}
+
+static void *new_object(void *context, size_t size)
+{
 	void *result;
 
-	if (ksm_likely(size - 1 < KSP_LARGEST)) {
-		result = ksp_heap_alloc(size);
-		if (ksm_likely(result))
-			return result;
-	}
-	return other->malloc(other->context, size);
+	if (ksm_unlikely(size - 1 >= KSP_FINE))
+		return new_slowly(context, size);
+	result = ksp_try_alloc(size);
+	return ksm_likely(result) ? result : new_slowly(context, size);
 }
 
 static void *new_zeros(void *context, size_t count, size_t size)
@@ -79,20 +94,18 @@ static void *new_zeros(void *context, size_t count, size_t size)
 	size_t bytes;
 	void *result;
 
-	if (!__builtin_mul_overflow(count, size, &bytes) && bytes - 1 < KSP_LARGEST) {
-		result = ksp_heap_alloc(bytes);
-		if (ksm_likely(result))
-			return memset(result, 0, bytes);
-	}
-	return other->calloc(other->context, count, size);
+	if (__builtin_mul_overflow(count, size, &bytes) || bytes - 1 >= KSP_LARGEST)
+		return other->calloc(other->context, count, size);
+	result = new_object(context, bytes);
+	return result ? memset(result, 0, bytes) : NULL;
 }
 
 static void free_object(void *context, void *p)
 {
 	struct allocator *other = context;
 
-	if (ksm_likely(ksp_heap_holds(p)))
-		ksp_heap_free(p);
+	if (ksm_likely(ksp_holds(p)))
+		ksp_free(p);
 	else
 		other->free(other->context, p);
 }
@@ -103,19 +116,19 @@ static void *resize(void *context, void *old, size_t size)
 	size_t room;
 	void *result;
 
-	if (!ksp_heap_holds(old)) {
+	if (!ksp_holds(old)) {
 		struct allocator *other = context;
 
 		return old ? other->realloc(other->context, old, size) : new_object(context, size);
 	}
-	room = ksp_heap_size(old);
+	room = ksp_size(old);
 	if (size <= room && 4 * size > 3 * room)
 		return old;
 	result = new_object(context, size);
 	if (!result)
 		return size <= room ? old : NULL;
 	memcpy(result, old, size < room ? size : room);
-	ksp_heap_free(old);
+	ksp_free(old);
 	return result;
 }
 
@@ -168,31 +181,20 @@ static bool is_usual(allocator_function *get)
 	       before[OBJECTS].malloc != raw.malloc && before[MEMORY].malloc != raw.malloc;
 }
 
-/*
- * The heap asks for memory again and again while Python starts, and long before the first
- * fork: that is when forks are seen to.
- */
-static void *map(unsigned int stream, size_t bytes)
-{
-	if (ksm_unlikely(!registered))
-		registered = ksp_fork_try_to_register();
-	return ksmalloc_stream_map(stream, bytes);
-}
-
 static bool start_heap(void)
 {
 	struct ksp_source source = {
 		.stream = ksmalloc_stream,
-		.map = map,
+		.map = ksmalloc_stream_map,
 		.map_table = map_table,
 		.give_back = give_back,
 	};
 
 	if (!ksmalloc_stream || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
-	    !ksmalloc_stream_range || ksmalloc_stream_follow(ksp_heap_moved))
+	    !ksmalloc_stream_range || ksmalloc_stream_follow(ksp_moved))
 		return false;
 	ksmalloc_stream_range(&source.begin, &source.end);
-	ksp_heap_start(&source);
+	ksp_start(&source);
 	return true;
 }
 
@@ -207,7 +209,7 @@ static void install(void *scope)
 	    !is_usual(get) || !start_heap())
 		return;
 	installed = true;
-	registered = !ksp_fork_find(scope);
+	registered = !ksp_children_find(scope);
 	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
 		struct allocator ours = { &before[domain], new_object, new_zeros, resize,
 					  free_object };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "heap.h"
+#include "slabs.h"
 
 #include <string.h>
 
@@ -7,7 +7,10 @@
 #define CHUNK_BYTES	(CHUNK_SLABS * KSP_SLAB)
 #define FIRST_ROOM	64u	/* slabs that the tables of a heap are made for at first */
 #define TABLE_BYTES	(64 * KSM_KIB)
-#define HEADER_GRAINS	((sizeof(struct ksp_slab) + 15) >> KSP_GRAIN_SHIFT)
+#define GRAIN		(1u << KSP_GRAIN_SHIFT)
+
+/* A class has a slab of its own after so many rows of mixed ones: before, it would leave most of a page unused. */
+#define PIECE_ROWS	4u
 
 /* Freed slabs that are kept as they are: these, and a part of those in use. */
 #define KEPT_SLABS	16u
@@ -32,41 +35,74 @@ struct ksp_heap {
 	uint32_t dirty;
 	struct ksp_slab *mixed;	 /* where pieces are cut from */
 	uint32_t mixed_rows;	 /* of it that were given away */
-	uint64_t pieces;	 /* a bit for each class that has had its piece */
+	uint8_t pieces[KSP_CLASSES]; /* rows of mixed slabs that each class has */
 };
 
-static_assert(SETS <= 64, "a bit for each class in a word");
-static_assert(sizeof(struct ksp_slab) <= 256, "the header leaves room in its row");
+/* The header of a new slab of a class, but for its stream and index; no rows: not made yet. */
 
-__thread struct ksp_cursor *ksp_current;
+static_assert(sizeof(struct ksp_slab) <= 512, "the header leaves room in its row of a mixed slab");
+
+/* Never written to: there are no bits to take. */
+static struct ksp_cursor nowhere[KSP_CLASSES];
+
+__thread struct ksp_cursor *ksp_current = nowhere;
 struct ksp_range ksp_range;
-
-/* Full at all times: what a class's cursor is at before its first slab. */
-static struct ksp_slab nothing;
 
 static struct ksp_source source;
 static struct ksp_heap *heaps[KSP_STREAMS];
+static struct ksp_slab patterns[KSP_CLASSES];
 static char *table_next;
 static char *table_end;
 
-void ksp_heap_start(const struct ksp_source *from)
+void ksp_start(const struct ksp_source *from)
 {
 	source = *from;
 	ksp_range.begin = from->begin;
 	ksp_range.bytes = from->end - from->begin;
 }
 
-void ksp_heap_moved(void)
+void ksp_moved(void)
 {
-	ksp_current = NULL;
+	ksp_current = nowhere;
 }
 
-size_t ksp_heap_class_size(unsigned int class)
+bool ksp_has_moved(void)
+{
+	return ksp_current == nowhere;
+}
+
+bool ksp_is_current(const void *p)
+{
+	return ksp_holds(p) && ksp_slab_of(p)->stream == source.stream();
+}
+
+/* As many as possible in what the header of one row leaves of a slab: there is hardly a rest. */
+static const uint16_t large_sizes[KSP_LARGE_CLASSES] = { 560,  624,  704,  816,	 896,  1008, 1168,
+							  1248, 1360, 1472, 1632, 1808, KSP_LARGEST };
+
+size_t ksp_class_size(unsigned int class)
 {
 	if (class < KSP_FINE_CLASSES)
 		return (class + 1) << KSP_GRAIN_SHIFT;
-	class -= KSP_FINE_CLASSES;
-	return (size_t)(5 + class % 4) << (7 + class / 4);
+	return large_sizes[class - KSP_FINE_CLASSES];
+}
+
+unsigned int ksp_class(size_t size)
+{
+	unsigned int low = 0;
+	unsigned int high = KSP_LARGE_CLASSES - 1;
+
+	if (size <= KSP_FINE)
+		return (unsigned int)((size - 1) >> KSP_GRAIN_SHIFT);
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+
+		if (large_sizes[middle] < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return KSP_FINE_CLASSES + low;
 }
 
 /* --- tables -------------------------------------------------------------------------------- */
@@ -118,8 +154,6 @@ static struct ksp_heap *make_heap(unsigned int stream)
 	if (!heap || !make_room(heap))
 		return NULL;
 	heap->stream = stream;
-	for (unsigned int i = 0; i < KSP_CLASSES; i++)
-		heap->at[i].slab = &nothing;
 	heaps[stream] = heap;
 	return heap;
 }
@@ -180,8 +214,8 @@ static bool map_chunk(struct ksp_heap *heap)
 	return true;
 }
 
-/* A slab without places. */
-static struct ksp_slab *take_empty(struct ksp_heap *heap)
+/* A slab whose header is still to be written; its index is. NULL without memory. */
+static struct ksp_slab *take_empty(struct ksp_heap *heap, const struct ksp_slab *pattern, size_t bytes)
 {
 	uint32_t index = first_of(heap, EMPTY);
 	struct ksp_slab *slab;
@@ -198,50 +232,80 @@ static struct ksp_slab *take_empty(struct ksp_heap *heap)
 	}
 	heap->in_use++;
 	slab = slab_at(heap, index);
-	memset(slab, 0, sizeof(*slab));
-	/* Rows of a mixed slab that were not given away belong to no class. */
-	memset(slab->classes, UINT8_MAX, sizeof(slab->classes));
+	memcpy(slab, pattern, bytes);
 	slab->stream = (uint16_t)heap->stream;
 	slab->index = index;
 	return slab;
 }
 
-/* Makes places of the class in [begin, end) of the slab, in grains. */
-static void make_places(struct ksp_slab *slab, unsigned int class, unsigned int begin,
-			unsigned int end)
+/* Makes the numbers from begin on, step apart, free, of which as many as there are before end. */
+static void make_places(struct ksp_slab *slab, uint32_t begin, uint32_t step, uint32_t end)
 {
-	unsigned int step = (unsigned int)ksp_heap_class_size(class) >> KSP_GRAIN_SHIFT;
-
-	for (unsigned int grain = begin; grain + step <= end; grain += step) {
-		slab->free[grain / 64] |= UINT64_C(1) << grain % 64;
-		slab->rows |= (uint16_t)(1u << grain / 64);
+	for (uint32_t number = begin; number + step <= end; number += step) {
+		slab->free[number / 64] |= UINT64_C(1) << number % 64;
+		slab->rows |= (uint16_t)(1u << number / 64);
 	}
-	for (unsigned int row = begin / 64; row < (end + 63) / 64; row++)
-		slab->classes[row] = (uint8_t)class;
 }
 
+static uint32_t rows_needed(size_t size)
+{
+	return (uint32_t)(KSP_SLAB / size + 63) / 64;
+}
+
+/* Where the first place is: behind the header, in a place that is all the header's or in none. */
+static size_t first_place(size_t size)
+{
+	size_t header = ksm_align_up(offsetof(struct ksp_slab, free) + 8 * rows_needed(size), GRAIN);
+
+	/* A number is found by a product that is exact if less than 3/4 of a unit lie before the places. */
+	return 4 * header < 3 * size ? header : (header + size - 1) / size * size;
+}
+
+static void make_pattern(struct ksp_slab *pattern, unsigned int class)
+{
+	size_t size = ksp_class_size(class);
+	size_t first = first_place(size);
+	uint32_t number = (uint32_t)(first / size);
+
+	pattern->together = KSP_ALL_ROWS;
+	pattern->class = (uint8_t)class;
+	pattern->first = (uint8_t)(first % size / GRAIN);
+	pattern->inverse = (uint16_t)((65536 + size - 1) / size);
+	make_places(pattern, number, 1, number + (uint32_t)((KSP_SLAB - first) / size));
+}
+
+/* Of the header only the rows that the class needs are there; places lie behind. */
 static struct ksp_slab *make_slab(struct ksp_heap *heap, unsigned int class)
 {
-	struct ksp_slab *slab = take_empty(heap);
+	struct ksp_slab *pattern = &patterns[class];
 
-	if (slab) {
-		slab->together = KSP_ALL_ROWS;
-		make_places(slab, class, HEADER_GRAINS, 64 * KSP_ROWS);
-	}
-	return slab;
+	if (!pattern->rows)
+		make_pattern(pattern, class);
+	return take_empty(heap, pattern, offsetof(struct ksp_slab, free) +
+						 8 * rows_needed(ksp_class_size(class)));
+}
+
+static struct ksp_slab *make_mixed(struct ksp_heap *heap)
+{
+	struct ksp_slab pattern = { .inverse = 65536 / GRAIN };
+
+	/* Rows that were not given away belong to no class. */
+	memset(pattern.classes, UINT8_MAX, sizeof(pattern.classes));
+	return take_empty(heap, &pattern, sizeof(pattern));
 }
 
 /*
- * The piece of a class that has not had one; NULL without memory. The first row of a mixed slab holds
+ * A slab that a piece for the class was cut from; NULL without memory. The first row of a mixed slab holds
  * its header, and the piece that fits the rest of it.
  */
 static struct ksp_slab *make_piece(struct ksp_heap *heap, unsigned int class)
 {
-	uint32_t rows = ksp_heap_class_size(class) <= 256 ? 1 : 2;
+	size_t size = ksp_class_size(class);
+	uint32_t rows = size <= 256 ? 1 : 2;
 	uint32_t row;
 
 	if (!heap->mixed || heap->mixed_rows + rows > KSP_ROWS) {
-		struct ksp_slab *slab = take_empty(heap);
+		struct ksp_slab *slab = make_mixed(heap);
 
 		if (!slab)
 			return NULL;
@@ -250,8 +314,10 @@ static struct ksp_slab *make_piece(struct ksp_heap *heap, unsigned int class)
 	}
 	row = heap->mixed_rows;
 	heap->mixed_rows += rows;
-	heap->pieces |= UINT64_C(1) << class;
-	make_places(heap->mixed, class, row ? row * 64 : HEADER_GRAINS, (row + rows) * 64);
+	heap->pieces[class] = (uint8_t)(heap->pieces[class] + rows);
+	memset(heap->mixed->classes + row, (int)class, rows);
+	make_places(heap->mixed, row ? row * 64 : (sizeof(struct ksp_slab) + GRAIN - 1) / GRAIN,
+		    (uint32_t)size / GRAIN, (row + rows) * 64);
 	return heap->mixed;
 }
 
@@ -301,7 +367,7 @@ static void give_back(struct ksp_heap *heap)
 
 static void release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
-	take(heap, slab->classes[0], slab->index);
+	take(heap, slab->class, slab->index);
 	put(heap, EMPTY, slab->index);
 	put(heap, DIRTY, slab->index);
 	heap->in_use--;
@@ -311,51 +377,41 @@ static void release(struct ksp_heap *heap, struct ksp_slab *slab)
 
 /* --- slow paths ------------------------------------------------------------------------------ */
 
-static void point_at(struct ksp_heap *heap, unsigned int class, struct ksp_slab *slab)
+void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
 {
+	struct ksp_heap *heap = heaps[slab->stream];
+	unsigned int class = slab->together ? slab->class : slab->classes[row];
 	struct ksp_cursor *cursor = &heap->at[class];
-	struct ksp_slab *before = cursor->slab;
+	uint32_t row_bit = 1u << row;
 
-	cursor->slab = slab;
-	cursor->rows = rows_of(slab, class);
-	if (before != slab && before->together && before->used == 0)
-		release(heap, before);
+	if (ksm_likely(cursor->row == &slab->free[row])) {
+		cursor->bits |= bit;
+		return;
+	}
+	slab->free[row] = bit;
+	if (!(slab->rows & (slab->together | row_bit)))
+		put(heap, class, slab->index);
+	slab->rows |= (uint16_t)row_bit;
+	if (--slab->used == 0)
+		ksp_got_empty(slab);
 }
 
-/* A place was freed in a row or slab that had none. */
-void ksp_heap_got_room(struct ksp_slab *slab, unsigned int row)
+/* A mixed slab stays. */
+void ksp_got_empty(struct ksp_slab *slab)
 {
-	struct ksp_heap *heap = heaps[slab->stream];
-	unsigned int class = slab->classes[row];
-	const struct ksp_slab *at = heap->at[class].slab;
-
-	put(heap, class, slab->index);
-	if (at == &nothing || slab->index < at->index)
-		point_at(heap, class, slab);
-}
-
-/* The slab that is allocated from stays, and so does a mixed one. */
-void ksp_heap_got_empty(struct ksp_slab *slab)
-{
-	struct ksp_heap *heap = heaps[slab->stream];
-
-	if (slab->together && heap->at[slab->classes[0]].slab != slab)
-		release(heap, slab);
+	if (slab->together)
+		release(heaps[slab->stream], slab);
 }
 
 /* The lowest slab with room for the class, made if need be. */
 static struct ksp_slab *find_slab(struct ksp_heap *heap, unsigned int class)
 {
-	struct ksp_slab *slab = NULL;
-	uint32_t index;
+	uint32_t index = first_of(heap, class);
+	struct ksp_slab *slab;
 
-	while ((index = first_of(heap, class)) != UINT32_MAX) {
-		slab = slab_at(heap, index);
-		if (slab->rows & rows_of(slab, class))
-			return slab;
-		take(heap, class, index);
-	}
-	if (class < KSP_FINE_CLASSES && !(heap->pieces >> class & 1))
+	if (index != UINT32_MAX)
+		return slab_at(heap, index);
+	if (class < KSP_FINE_CLASSES && heap->pieces[class] < PIECE_ROWS)
 		slab = make_piece(heap, class);
 	else
 		slab = make_slab(heap, class);
@@ -364,13 +420,47 @@ static struct ksp_slab *find_slab(struct ksp_heap *heap, unsigned int class)
 	return slab;
 }
 
-void *ksp_heap_alloc_slowly(unsigned int class)
+/* How many bits are set, for processors that cannot tell. */
+static unsigned int count_bits(uint64_t bits)
 {
-	struct ksp_cursor *cursor = ksp_current;
-	struct ksp_heap *heap = (struct ksp_heap *)cursor; /* which begins with its cursors */
-	struct ksp_slab *slab;
+	bits -= bits >> 1 & 0x5555555555555555;
+	bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (unsigned int)(bits * 0x0101010101010101 >> 56);
+}
 
-	if (!heap) {
+/* Takes a row's places for the class. False without memory. */
+static bool take_row(struct ksp_heap *heap, unsigned int class)
+{
+	struct ksp_slab *slab = find_slab(heap, class);
+	struct ksp_cursor *cursor = &heap->at[class];
+	uint32_t rows;
+	uint32_t row;
+
+	if (!slab)
+		return false;
+	rows = slab->rows & rows_of(slab, class);
+	row = (uint32_t)__builtin_ctz(rows);
+	cursor->bits = slab->free[row];
+	cursor->unit = slab->together ? ksp_class_size(class) : GRAIN;
+	cursor->begin = (char *)slab + slab->first * GRAIN + 64 * row * cursor->unit;
+	cursor->row = &slab->free[row];
+	slab->free[row] = 0;
+	slab->used = (uint16_t)(slab->used + count_bits(cursor->bits));
+	slab->rows ^= (uint16_t)(1u << row);
+	if (rows == 1u << row)
+		take(heap, class, slab->index);
+	return true;
+}
+
+void *ksp_alloc_slowly(unsigned int class)
+{
+	/* A heap begins with its cursors. The thread may be moved at any time, by a signal handler. */
+	struct ksp_heap *heap = (struct ksp_heap *)ksp_current;
+	struct ksp_cursor *cursor;
+	uint64_t bits;
+
+	if (heap->at == nowhere) {
 		unsigned int stream = source.stream();
 
 		heap = heaps[stream] ? heaps[stream] : make_heap(stream);
@@ -379,17 +469,14 @@ void *ksp_heap_alloc_slowly(unsigned int class)
 		ksp_current = heap->at;
 	}
 	cursor = &heap->at[class];
-	if (!(cursor->slab->rows & cursor->rows)) {
-		slab = find_slab(heap, class);
-		if (!slab)
-			return NULL;
-		point_at(heap, class, slab);
-	}
-	/* A signal handler may move the thread at any time; then the object comes from where it was. */
-	return ksp_heap_alloc_from(cursor);
+	if (!cursor->bits && !take_row(heap, class))
+		return NULL;
+	bits = cursor->bits;
+	cursor->bits = bits & (bits - 1);
+	return cursor->begin + (uintptr_t)__builtin_ctzl(bits) * cursor->unit;
 }
 
-void ksp_heap_count(struct ksp_heap_counts *counts)
+void ksp_count(struct ksp_counts *counts)
 {
 	memset(counts, 0, sizeof(*counts));
 	for (unsigned int i = 0; i < KSP_STREAMS; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fork: makes the interpreter's own state equal in children of one master.
+ * children: makes the interpreter's own state equal in children of one master.
  *
  * What it is: what Python keeps besides objects, and what objects of a child depend on: the number
  * that it gives to each change of a dictionary, the free lists of its types, and how far the collector
@@ -12,18 +12,21 @@
  *
  * Locking: the interpreter lock.
  */
-#ifndef KSP_FORK_H
-#define KSP_FORK_H
+#ifndef KSP_CHILDREN_H
+#define KSP_CHILDREN_H
 
 #include "base.h"
 
 /* Looks up what it needs of Python in scope. False if something is missing; then nothing else is to be called. */
-bool ksp_fork_find(void *scope);
+bool ksp_children_find(void *scope);
 
 /*
  * To be called now and then by a thread that may be anywhere inside of Python, until it
  * returns true: has the function registered as soon as Python is ready for it.
  */
-bool ksp_fork_try_to_register(void);
+bool ksp_children_try_to_register(void);
+
+/* To be called by a thread whose stream has changed; it may be anywhere inside of Python. */
+void ksp_children_moved(void);
 
 #endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "children.h"
+
+#include "slabs.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct object;
+typedef struct object object;
+
+typedef object *method_function(object *self, object *arguments);
+
+/* As in Python's headers, which need not be there when this is built. */
+struct method {
+	const char *name;
+	method_function *call;
+	int flags;
+	const char *doc;
+};
+
+#define METHOD_WITHOUT_ARGUMENTS 4 /* METH_NOARGS */
+
+/* What every version has in its stable interface. */
+static struct {
+	int (*is_initialized)(void);
+	int (*add_pending_call)(int (*call)(void *argument), void *argument);
+	object *(*import)(const char *name);
+	object *(*attribute)(object *of, const char *name);
+	object *(*call)(object *function, object *arguments, object *names);
+	object *(*make_function)(struct method *method, object *self, object *module);
+	object *(*make_tuple)(ssize_t items);
+	object *(*make_list)(ssize_t items);
+	object *(*make_float)(double value);
+	object *(*make_dictionary)(void);
+	int (*set_item)(object *dictionary, const char *name, object *value);
+	object *(*call_with)(object *function, const char *format, ...);
+	int (*is_true)(object *o);
+	void (*untrack)(void *o);
+	void (*delete_tracked)(void *o);
+	void (*delete)(void *o);
+	void (*release)(object *o);
+	void (*keep)(object *o);
+	void (*clear_error)(void);
+	object *dictionary_type;
+	object *none;
+} python;
+
+static const struct {
+	void *where;
+	const char *name;
+} names[] = {
+	{ &python.is_initialized, "Py_IsInitialized" },
+	{ &python.add_pending_call, "Py_AddPendingCall" },
+	{ &python.import, "PyImport_ImportModule" },
+	{ &python.attribute, "PyObject_GetAttrString" },
+	{ &python.call, "PyObject_Call" },
+	{ &python.make_function, "PyCFunction_NewEx" },
+	{ &python.make_tuple, "PyTuple_New" },
+	{ &python.make_list, "PyList_New" },
+	{ &python.make_float, "PyFloat_FromDouble" },
+	{ &python.make_dictionary, "PyDict_New" },
+	{ &python.set_item, "PyDict_SetItemString" },
+	{ &python.call_with, "PyObject_CallFunction" },
+	{ &python.is_true, "PyObject_IsTrue" },
+	{ &python.untrack, "PyObject_GC_UnTrack" },
+	{ &python.delete_tracked, "PyObject_GC_Del" },
+	{ &python.delete, "PyObject_Free" },
+	{ &python.release, "Py_DecRef" },
+	{ &python.keep, "Py_IncRef" },
+	{ &python.clear_error, "PyErr_Clear" },
+	{ &python.dictionary_type, "PyDict_Type" },
+	{ &python.none, "_Py_NoneStruct" },
+};
+
+bool ksp_children_find(void *scope)
+{
+	for (size_t i = 0; i < KSM_COUNT_OF(names); i++) {
+		void *found = dlsym(scope, names[i].name);
+
+		if (!found)
+			return false;
+		memcpy(names[i].where, &found, sizeof(found));
+	}
+	return true;
+}
+
+/* --- versions of dictionaries ------------------------------------------------------------------ */
+
+/*
+ * Up to 3.11 each change of a dictionary takes a number from a counter, and the dictionary keeps it
+ * (PEP 509): one change more in the master, and no dictionary of the child has the numbers that it has in
+ * other children. The counter has no name outside of Python. It is found by what it does: it
+ * is the word of Python's data that is, after each change, what the dictionary shows.
+ */
+static uint64_t *counter;
+
+#define VERSION_AT 3 /* a dictionary's words: count of references, type, items, version */
+#define LOOKS	   8 /* at a candidate, before it is believed */
+
+/* Children begin at the next multiple: no program makes so many changes. */
+#define FIRST_OF_CHILD (UINT64_C(1) << 40)
+
+/* The version that a change gives now. */
+static uint64_t new_version(void)
+{
+	object *dictionary = python.make_dictionary();
+	uint64_t version = 0;
+
+	if (dictionary) {
+		version = ((const uint64_t *)(const void *)dictionary)[VERSION_AT];
+		python.release(dictionary);
+	}
+	return version;
+}
+
+/* Believes a word that has followed the versions several times, and that they follow when it is set. */
+static bool is_counter(uint64_t *word)
+{
+	uint64_t was;
+	bool follows;
+
+	for (int i = 0; i < LOOKS; i++) {
+		uint64_t version = new_version();
+
+		if (!version || *word != version)
+			return false;
+	}
+	was = *word;
+	*word = was + LOOKS;
+	follows = new_version() == was + LOOKS + 1 && *word == was + LOOKS + 1;
+	if (!follows)
+		*word = was;
+	return follows;
+}
+
+/* Looks through the writable data of the file that Python is. */
+static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
+{
+	uintptr_t type = (uintptr_t)python.dictionary_type;
+
+	(void)size;
+	(void)argument;
+	for (int i = 0; i < file->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &file->dlpi_phdr[i];
+		uintptr_t begin = file->dlpi_addr + part->p_vaddr;
+		uint64_t version;
+
+		if (part->p_type != PT_LOAD || !(part->p_flags & PF_W) ||
+		    type - begin >= part->p_memsz)
+			continue;
+		version = new_version();
+		for (uint64_t *word = (uint64_t *)ksm_align_up(begin, sizeof(*word));
+		     (uintptr_t)(word + 1) <= begin + part->p_memsz; word++) {
+			if (*word == version && is_counter(word)) {
+				counter = word;
+				return 1;
+			}
+			if (*word == version)
+				version = new_version();
+		}
+		return 1;
+	}
+	return 0;
+}
+
+/* --- free lists ---------------------------------------------------------------------------------- */
+
+/*
+ * Types keep some of their dead objects for the next one. What a child takes from there lies in memory
+ * of its master's, and another child's lists are a little longer or shorter: what comes after that is
+ * shifted. So the lists are emptied, by making objects until one is new, and their memory goes
+ * back to the heap. None of these objects was ever seen by anybody.
+ */
+#define MOST_FREE  4096 /* no list is longer */
+#define KEPT_TUPLE 20	/* longer ones have no list */
+
+/* Where the objects of the lists come from: any memory but the child's own. */
+static bool is_inherited(const void *p)
+{
+	return !ksp_is_current(p);
+}
+
+/* Returns true if there may be more. */
+static bool drop_tracked(object *o)
+{
+	bool more = o && is_inherited(o);
+
+	if (o) {
+		python.untrack(o);
+		python.delete_tracked(o);
+	}
+	return more;
+}
+
+static bool drop_float(void)
+{
+	object *o = python.make_float(0.5);
+	bool more = o && is_inherited(o);
+
+	python.delete(o);
+	return more;
+}
+
+/* The table of a dictionary has a list of its own. A dictionary's words: ..., version, table. */
+static bool drop_table(void)
+{
+	object *o = python.make_dictionary();
+	void *of;
+	bool more = false;
+
+	if (o && python.set_item(o, "x", python.none) == 0) {
+		of = ((void **)(void *)o)[VERSION_AT + 1];
+		more = is_inherited(of);
+		python.delete(of);
+	}
+	drop_tracked(o);
+	return more;
+}
+
+static void empty_lists(void)
+{
+	for (ssize_t items = 1; items <= KEPT_TUPLE; items++) {
+		for (int i = 0; i < MOST_FREE && drop_tracked(python.make_tuple(items)); i++)
+			;
+	}
+	for (int i = 0; i < MOST_FREE && drop_tracked(python.make_list(0)); i++)
+		;
+	for (int i = 0; i < MOST_FREE && drop_float(); i++)
+		;
+	for (int i = 0; i < MOST_FREE && drop_tracked(python.make_dictionary()); i++)
+		;
+	for (int i = 0; i < MOST_FREE && drop_table(); i++)
+		;
+}
+
+/* --- the collector ------------------------------------------------------------------------------- */
+
+/* gc.isenabled and gc.collect, looked up at the start so that nothing is imported in a child. */
+static object *is_enabled;
+static object *collect;
+
+static object *function_of(const char *module_name, const char *name)
+{
+	object *module = python.import(module_name);
+	object *function = module ? python.attribute(module, name) : NULL;
+
+	python.release(module);
+	python.clear_error();
+	return function;
+}
+
+/*
+ * When cycles are looked for next depends on how many objects were made since the last time. The two
+ * young generations are collected, which are small, and begin to count anew. A program that has
+ * switched the collector off does not count.
+ */
+static void collect_young(void)
+{
+	object *enabled = is_enabled && collect ? python.call_with(is_enabled, NULL) : NULL;
+
+	if (enabled && python.is_true(enabled) == 1)
+		python.release(python.call_with(collect, "i", 1));
+	python.release(enabled);
+	python.clear_error();
+}
+
+/* The process is one that os.fork() made. */
+static bool is_child;
+
+static int empty_lists_now(void *argument)
+{
+	(void)argument;
+	empty_lists();
+	return 0;
+}
+
+/* What comes from the lists afterwards is of the old stream, and of another length in each child. */
+void ksp_children_moved(void)
+{
+	if (is_child)
+		python.add_pending_call(empty_lists_now, NULL);
+}
+
+static object *after_fork(object *self, object *arguments)
+{
+	(void)self;
+	(void)arguments;
+	is_child = true;
+	collect_young();
+	empty_lists();
+	if (counter)
+		*counter = ksm_align_up(*counter + 1, FIRST_OF_CHILD);
+	python.keep(python.none);
+	return python.none;
+}
+
+/* --- in the parent ------------------------------------------------------------------------------- */
+
+/* What children need is looked for before the first of them is made. */
+static object *before_fork(object *self, object *arguments)
+{
+	static bool looked;
+
+	(void)self;
+	(void)arguments;
+	if (!looked)
+		dl_iterate_phdr(find_counter, NULL);
+	looked = true;
+	python.keep(python.none);
+	return python.none;
+}
+
+/* --- registration -------------------------------------------------------------------------------- */
+
+static struct method before_method = { "ksmalloc_before_fork", before_fork,
+				       METHOD_WITHOUT_ARGUMENTS, NULL };
+static struct method after_method = { "ksmalloc_after_fork", after_fork, METHOD_WITHOUT_ARGUMENTS,
+				      NULL };
+
+static bool add_function(object *by_name, const char *name, struct method *method)
+{
+	object *function = python.make_function(method, NULL, NULL);
+	bool added = function && python.set_item(by_name, name, function) == 0;
+
+	python.release(function);
+	return added;
+}
+
+/*
+ * posix.register_at_fork(before=before_fork, after_in_child=after_fork). Called by Python's main thread
+ * between two instructions of a program.
+ */
+static int register_functions(void *argument)
+{
+	object *function = function_of("posix", "register_at_fork");
+	object *arguments = python.make_tuple(0);
+	object *by_name = python.make_dictionary();
+
+	(void)argument;
+	is_enabled = function_of("gc", "isenabled");
+	collect = function_of("gc", "collect");
+	if (function && arguments && by_name && add_function(by_name, "before", &before_method) &&
+	    add_function(by_name, "after_in_child", &after_method))
+		python.release(python.call(function, arguments, by_name));
+	python.clear_error();
+	python.release(by_name);
+	python.release(arguments);
+	python.release(function);
+	return 0;
+}
+
+bool ksp_children_try_to_register(void)
+{
+	return python.is_initialized() && python.add_pending_call(register_functions, NULL) == 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slabs: an allocator of small objects whose memory is equal in equal workers.
+ *
+ * What it is: slabs of 16 KiB with objects of one size class each, a heap of slabs for each stream
+ * (ksmalloc/stream.h), and the rule which place a new object gets. It knows nothing of Python.
+ * What it is not: safe for several threads at once: the caller has a lock that all allocate and free
+ * under (Python's interpreter lock). Only `current` is the thread's own.
+ *
+ * The rule: of the calling thread's stream, the lowest slab of the class that has room, and in it the lowest row
+ * with room. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
+ * class, and go from there to objects, the lowest first; those of the row that are freed meanwhile come back to
+ * the cursor. So places depend on which objects live, and not on the order in which others were
+ * freed: workers that differed for a while and then hold the same objects again go on equal after a row.
+ * In the child of a fork the stream is another one than the parent's was, and slabs that were
+ * inherited half full stay as they are.
+ *
+ * What is in a slab: a header with a bit for each place, and objects. The header follows
+ * from the slab's own content: nothing in it points to another slab. A free object is
+ * not written to. Which slabs have room is kept in tables elsewhere.
+ *
+ * A class's first objects in a stream lie in pieces of 1 or 2 KiB of slabs that classes share (mixed
+ * slabs), since there are many streams with few objects each.
+ *
+ * Failure: NULL where the stream has no memory, and for sizes beyond KSP_LARGEST; the caller has
+ * another allocator for those.
+ */
+#ifndef KSP_SLABS_H
+#define KSP_SLABS_H
+
+#include "base.h"
+
+#define KSP_STREAMS	512u	/* ksmalloc/stream.h */
+#define KSP_SLAB_SHIFT	14
+#define KSP_SLAB	(UINT64_C(1) << KSP_SLAB_SHIFT)
+#define KSP_GRAIN_SHIFT 4	/* a grain: sizes are multiples of it */
+#define KSP_ROWS	16u	/* of 64 places each, a word of the header; at most, and in a mixed slab */
+#define KSP_ALL_ROWS	0xffffu
+
+#define KSP_FINE	512u	/* up to here a class is 16 bytes wider than the one before */
+#define KSP_FINE_CLASSES 32u
+/* Larger ones are as large as 29, 26, 23, 20, 18, 16, 14, 13, 12, 11, 10, 9 and 8 in a slab can be. */
+#define KSP_LARGE_CLASSES 13u
+#define KSP_LARGEST	2032u
+#define KSP_CLASSES	(KSP_FINE_CLASSES + KSP_LARGE_CLASSES)
+
+/*
+ * The begin of a slab. Places are a unit apart, which is the class's size, and 16 bytes in a mixed slab; a
+ * place's number is how many whole units lie before it in the slab. Row by row there is a bit for each free
+ * place. A slab of one class has as many rows as it needs, and its first place lies behind those; a
+ * mixed slab gives each row, which is 1 KiB, to a class. Synchronization: the caller's lock, as all of this.
+ */
+struct ksp_slab {
+	uint16_t rows;		/* those that have free places */
+	uint16_t used;		/* places that are not free, those that a cursor has included */
+	uint16_t together;	/* KSP_ALL_ROWS in a slab of one class, 0 in a mixed one */
+	uint16_t inverse;	/* 65536 / unit, rounded up */
+	uint32_t index;		/* among the slabs of its stream */
+	uint16_t stream;
+	uint8_t class;		/* of a slab of one class */
+	uint8_t first;		/* where place 0 is or would be, in grains; less than a unit */
+	uint64_t free[KSP_ROWS];
+	uint8_t classes[KSP_ROWS]; /* of the rows of a mixed slab */
+};
+
+/* Where a class's next object comes from: what is left of a row that was taken. */
+struct ksp_cursor {
+	uint64_t bits;	/* the places, as in the slab's header, where they are not free any more */
+	char *begin;	/* where the place of the lowest bit is, or would be */
+	uint64_t unit;
+	const uint64_t *row; /* of the slab's header */
+};
+
+struct ksp_heap;
+
+/* What the heap takes its memory from. */
+struct ksp_source {
+	unsigned int (*stream)(void);	/* of the calling thread */
+	void *(*map)(unsigned int stream, size_t bytes);
+	void *(*map_table)(size_t bytes); /* zeros, for what is not to be equal; never given back */
+	void (*give_back)(void *pages, size_t bytes); /* they read as zeros then */
+	uintptr_t begin;		/* all that map() returns lies in [begin, end) */
+	uintptr_t end;
+};
+
+/*
+ * The cursors of the calling thread's heap; ksp_nowhere, which have nothing, from a change of its stream
+ * until the next allocation. Initial-exec, as ksp_moved() must not allocate.
+ */
+extern __thread struct ksp_cursor *ksp_current
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Where objects lie. Synchronization: written once, before the first allocation. */
+extern struct ksp_range {
+	uintptr_t begin;
+	uintptr_t bytes;
+} ksp_range __attribute__((visibility("hidden")));
+
+/* To be called once before all others. */
+void ksp_start(const struct ksp_source *source);
+
+/* To be called in a thread whose stream has changed; also in a signal handler, and after fork. */
+void ksp_moved(void);
+
+/* True from then on until the thread's next object. */
+bool ksp_has_moved(void);
+
+/* True if p lies in memory of the calling thread's stream. */
+bool ksp_is_current(const void *p);
+
+__attribute__((noinline)) void *ksp_alloc_slowly(unsigned int class);
+
+/* Frees a place, whose bit is given, of a row that has no free one. */
+__attribute__((noinline)) void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit);
+KSM_COLD void ksp_got_empty(struct ksp_slab *slab);
+
+/* The size of places of the class. */
+size_t ksp_class_size(unsigned int class);
+
+/* What there is, for tests and benchmarks. */
+struct ksp_counts {
+	size_t heaps;
+	size_t slabs;	/* that have objects, or had some and are still as they were */
+	size_t dirty;	/* of those without objects that were not given back */
+};
+
+void ksp_count(struct ksp_counts *counts);
+
+/* size is 1 to KSP_LARGEST. */
+unsigned int ksp_class(size_t size);
+
+KSM_INLINE bool ksp_holds(const void *p)
+{
+	return (uintptr_t)p - ksp_range.begin < ksp_range.bytes;
+}
+
+KSM_INLINE struct ksp_slab *ksp_slab_of(const void *p)
+{
+	return (struct ksp_slab *)((uintptr_t)p & ~(KSP_SLAB - 1));
+}
+
+/* size is 1 to KSP_FINE. NULL where ksp_alloc_slowly() is to be called. */
+KSM_INLINE void *ksp_try_alloc(size_t size)
+{
+	struct ksp_cursor *cursor = &ksp_current[(size - 1) >> KSP_GRAIN_SHIFT];
+	uint64_t bits = cursor->bits;
+
+	if (ksm_unlikely(!bits))
+		return NULL;
+	cursor->bits = bits & (bits - 1);
+	return cursor->begin + (uintptr_t)__builtin_ctzl(bits) * cursor->unit;
+}
+
+/* The number of a place in its slab. */
+KSM_INLINE uint32_t ksp_number(const struct ksp_slab *slab, const void *p)
+{
+	return ((uint32_t)(uintptr_t)p & (KSP_SLAB - 1)) * slab->inverse >> 16;
+}
+
+/* p is held. */
+KSM_INLINE void ksp_free(void *p)
+{
+	struct ksp_slab *slab = ksp_slab_of(p);
+	uint32_t number = ksp_number(slab, p);
+	uint32_t row = number / 64;
+	uint64_t bit = UINT64_C(1) << number % 64;
+	uint64_t before = slab->free[row];
+
+	if (ksm_unlikely(!before)) {
+		ksp_free_slowly(slab, row, bit);
+		return;
+	}
+	slab->free[row] = before | bit;
+	if (ksm_unlikely(--slab->used == 0))
+		ksp_got_empty(slab);
+}
+
+/* The bytes that p, which is held, has room for. */
+KSM_INLINE size_t ksp_size(const void *p)
+{
+	const struct ksp_slab *slab = ksp_slab_of(p);
+
+	return ksp_class_size(ksm_likely(slab->together) ?
+					   slab->class :
+					   slab->classes[ksp_number(slab, p) / 64]);
+}
+
+#endif

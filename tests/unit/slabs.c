@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The heap of libksmalloc-python.so: places, streams, what children have in common, what is given back. */
+#include "slabs.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STRIDE	(256 * KSM_MIB)
+#define STREAMS 8u
+#define LIVE	4000u
+
+static char *memory;
+static size_t taken[STREAMS];
+static size_t given_back;
+static unsigned int stream;
+static bool is_full;
+
+static unsigned int current(void)
+{
+	return stream;
+}
+
+static void *map(unsigned int of, size_t bytes)
+{
+	char *result = memory + of * STRIDE + taken[of];
+
+	if (is_full)
+		return NULL;
+	taken[of] += bytes;
+	return result;
+}
+
+static void *map_table(size_t bytes)
+{
+	void *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return result == MAP_FAILED ? NULL : result;
+}
+
+static void give_back(void *pages, size_t bytes)
+{
+	given_back += bytes;
+	cr_assert_eq(madvise(pages, bytes, MADV_DONTNEED), 0);
+}
+
+static void start(void)
+{
+	struct ksp_source source = { current, map, map_table, give_back, 0, 0 };
+
+	memory = mmap(NULL, (STREAMS + 1) * STRIDE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	cr_assert_neq(memory, MAP_FAILED);
+	memory = (char *)ksm_align_up((uintptr_t)memory, STRIDE);
+	source.begin = (uintptr_t)memory;
+	source.end = source.begin + STREAMS * STRIDE;
+	ksp_start(&source);
+}
+
+TestSuite(slabs, .init = start, .timeout = 60);
+
+static void *make(size_t size)
+{
+	void *p = size <= KSP_FINE ? ksp_try_alloc(size) : NULL;
+
+	return p ? p : ksp_alloc_slowly(ksp_class(size));
+}
+
+static void move(unsigned int to)
+{
+	stream = to;
+	ksp_moved();
+}
+
+/* Makes objects until one has the place of another, which is after what is left of a row. */
+static void make_until(size_t size, const void *place)
+{
+	unsigned int count = 0;
+
+	while (make(size) != place)
+		cr_assert_leq(++count, 64, "the place that is next is not used");
+}
+
+static unsigned int stream_of(const void *p)
+{
+	return (unsigned int)((uintptr_t)((const char *)p - memory) / STRIDE);
+}
+
+static uint64_t state = 7;
+
+static uint32_t draw(uint32_t below)
+{
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((state >> 33) % below);
+}
+
+static size_t any_size(void)
+{
+	return 1 + draw(draw(4) ? 200 : KSP_LARGEST);
+}
+
+Test(slabs, classes_hold_their_sizes)
+{
+	for (size_t size = 1; size <= KSP_LARGEST; size++) {
+		unsigned int class = ksp_class(size);
+
+		cr_assert_lt(class, KSP_CLASSES);
+		cr_assert_geq(ksp_class_size(class), size);
+		cr_assert(class == 0 || ksp_class_size(class - 1) < size);
+		cr_assert_eq(ksp_class_size(class) % 16, 0);
+	}
+}
+
+/* Every place of every class, of pieces and of slabs: apart, as large as said, and found again when freed. */
+Test(slabs, places_do_not_overlap)
+{
+	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
+		size_t size = ksp_class_size(class);
+		size_t count = 3 * KSP_SLAB / size;
+		unsigned char *all[3 * KSP_SLAB / 16];
+
+		for (size_t i = 0; i < count; i++) {
+			all[i] = make(size);
+			cr_assert(all[i] && (uintptr_t)all[i] % 16 == 0 && ksp_holds(all[i]));
+			cr_assert_eq(ksp_size(all[i]), size);
+			memset(all[i], (int)i, size);
+		}
+		for (size_t i = 0; i < count; i++) {
+			for (size_t b = 0; b < size; b++)
+				cr_assert_eq(all[i][b], (unsigned char)i, "class %u, object %zu", class, i);
+			ksp_free(all[i]);
+		}
+	}
+}
+
+Test(slabs, random_use_keeps_contents)
+{
+	static struct {
+		unsigned char *p;
+		size_t size;
+		unsigned char byte;
+	} live[LIVE];
+
+	for (unsigned int step = 0; step < 400000; step++) {
+		uint32_t i = draw(LIVE);
+
+		if (step % 1000 == 0)
+			move(draw(STREAMS));
+		if (live[i].p) {
+			for (size_t b = 0; b < live[i].size; b++)
+				cr_assert_eq(live[i].p[b], live[i].byte);
+			ksp_free(live[i].p);
+			live[i].p = NULL;
+		} else {
+			live[i].size = any_size();
+			live[i].byte = (unsigned char)draw(256);
+			live[i].p = make(live[i].size);
+			cr_assert(live[i].p && stream_of(live[i].p) == stream);
+			memset(live[i].p, live[i].byte, live[i].size);
+		}
+	}
+}
+
+/* What is free in a slab of another stream is not used. */
+Test(slabs, new_objects_are_of_the_current_stream)
+{
+	void *first[100];
+
+	for (unsigned int i = 0; i < 100; i++)
+		first[i] = make(64);
+	move(3);
+	for (unsigned int i = 0; i < 100; i++)
+		ksp_free(first[i]);
+	for (unsigned int i = 0; i < 1000; i++) {
+		void *p = make(64);
+
+		cr_assert_eq(stream_of(p), 3);
+		cr_assert(ksp_is_current(p));
+	}
+	cr_assert_not(ksp_is_current(first[0]));
+	move(0);
+	make_until(64, first[0]);
+}
+
+/* Of a class's free places the lowest is next, whatever the order in which they were freed. */
+Test(slabs, the_lowest_place_is_next)
+{
+	enum { COUNT = 5000 };
+	static char *all[COUNT];
+
+	for (unsigned int i = 0; i < COUNT; i++)
+		all[i] = make(48);
+	for (unsigned int i = 0; i < COUNT; i++)
+		cr_assert(i == 0 || all[i] > all[i - 1]);
+	for (unsigned int i = 1; i < COUNT; i += 2)
+		ksp_free(all[(i * 1237 % COUNT) | 1]);
+	make_until(48, all[1]);
+	for (unsigned int i = 3; i + 128 < COUNT; i += 2)
+		cr_assert_eq(make(48), all[i], "object %u", i);
+}
+
+/* --- children ------------------------------------------------------------------------------- */
+
+#define CHILD_BYTES (8 * KSM_MIB)
+
+struct record {
+	struct record *before;
+	uint64_t number;
+};
+
+/* What a worker does after the fork. Each object names the one before if asked, so that content follows from places. */
+static void work(unsigned int detour, bool linked)
+{
+	static struct record *live[5 * LIVE];
+	struct record *before = NULL;
+	void *extra[40];
+
+	state = 11;
+	for (uint64_t step = 0; step < 200000; step++) {
+		uint32_t i = draw(5 * LIVE);
+
+		if (step == 150000) {
+			for (unsigned int k = 0; k < detour; k++)
+				extra[k] = make(64);
+			for (unsigned int k = 0; k < detour; k++)
+				ksp_free(extra[k]);
+		}
+		if (live[i] && live[i] != before) {
+			memset(live[i], 0, sizeof(**live));
+			ksp_free(live[i]);
+			live[i] = NULL;
+		} else if (!live[i]) {
+			live[i] = make(sizeof(struct record) + draw(400));
+			cr_assert(live[i]);
+			*live[i] = (struct record){ linked ? before : NULL, step };
+			before = live[i];
+		}
+	}
+}
+
+/*
+ * Percent of the pages of stream 1 that differ between two children, of masters that had made more or
+ * fewer objects.
+ */
+static size_t differing(unsigned int detour)
+{
+	char *shown = mmap(NULL, 2 * CHILD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	size_t written = 0;
+	size_t differ = 0;
+
+	cr_assert_neq(shown, MAP_FAILED);
+	for (unsigned int child = 0; child < 2; child++) {
+		int status = 1;
+		pid_t pid;
+
+		for (unsigned int i = 0; i < 777 * child; i++)
+			make(any_size());
+		pid = fork();
+		if (pid == 0) {
+			move(1);
+			work(child * detour, detour == 0);
+			memcpy(shown + child * CHILD_BYTES, memory + STRIDE, CHILD_BYTES);
+			_exit(0);
+		}
+		cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	for (size_t at = 0; at < CHILD_BYTES; at += 4096) {
+		written += shown[at] || memcmp(shown + at, shown + at + 1, 4095) != 0;
+		differ += memcmp(shown + at, shown + CHILD_BYTES + at, 4096) != 0;
+	}
+	cr_assert_gt(written, 500);
+	return (100 * differ + written - 1) / written;
+}
+
+Test(slabs, children_are_equal)
+{
+	cr_assert_eq(differing(0), 0);
+}
+
+/* Objects that one child makes for a while move few of the others: those of their class, until these die. */
+Test(slabs, children_stay_alike_after_a_detour)
+{
+	size_t percent = differing(40);
+
+	cr_assert_leq(percent, 5, "%zu %% of the pages differ", percent);
+}
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+Test(slabs, freed_slabs_are_given_back)
+{
+	enum { COUNT = 200000 };
+	static void *all[COUNT];
+	struct ksp_counts counts;
+
+	for (unsigned int round = 0; round < 3; round++) {
+		size_t size = 64 + 16 * round;
+
+		for (unsigned int i = 0; i < COUNT; i++)
+			all[i] = memset(make(size), 1, size);
+		for (unsigned int i = 0; i < COUNT; i++)
+			ksp_free(all[i]);
+		ksp_count(&counts);
+		cr_assert_leq(counts.slabs, 24, "%zu slabs are left", counts.slabs);
+		cr_assert_geq(given_back, (round + 1) * (COUNT * 60));
+	}
+	cr_assert_leq(taken[0], COUNT * 100, "later classes use the memory of earlier ones");
+}
+
+Test(slabs, without_memory_there_is_none)
+{
+	void *p = make(100);
+
+	cr_assert(p);
+	is_full = true;
+	while (make(100))
+		;
+	cr_assert_null(make(2000));
+	ksp_free(p);
+	cr_assert_eq(make(100), p);
+	is_full = false;
+	cr_assert(make(2000) && make(100));
+	is_full = true;
+	move(2);
+	cr_assert_null(make(16));
+	is_full = false;
+	cr_assert_eq(stream_of(make(16)), 2);
+}
