@@ -19,6 +19,8 @@ struct language {
 	const char *flags[5];
 	const char *flags_variable; /* where flags may also stand */
 	const char *library;	    /* mapped where the seed is equal */
+	const char *objects;	    /* mapped where forked workers have equal objects */
+	const char *choice;	    /* variable that keeps it from that */
 	const char *remedy;
 	const char *known; /* where nothing can be told from outside */
 	bool known_bad;
@@ -28,6 +30,8 @@ static const struct language languages[] = {
 	{.name = "Python",
 	 .program = "python",
 	 .seed = "PYTHONHASHSEED",
+	 .objects = "libksmalloc-python.so",
+	 .choice = "PYTHONMALLOC",
 	 .remedy = "use 'ksmalloc run --profile=python', which gives the group a secret seed"},
 	{.name = "Perl",
 	 .program = "perl",
@@ -212,6 +216,34 @@ static void check_library(const struct language *language, const struct ksr_memb
 			 "%s has the same hash seed in all processes", language->name);
 }
 
+/* Whether children of one master can have their objects at equal addresses. */
+static void check_objects(const struct language *language, const struct ksr_members *members,
+			  struct ksr_findings *findings)
+{
+	size_t without = 0;
+	size_t chosen = 0;
+
+	for (size_t i = 0; i < members->count; i++) {
+		const char *choice = ksr_member_variable(&members->list[i], language->choice);
+
+		without += !maps_file(&members->list[i], language->objects);
+		chosen += choice && choice[0];
+	}
+	if (without)
+		ksr_find(findings, KSR_LEVEL_WARN, "objects", language->remedy,
+			 "%zu of %zu processes run without %s: workers that one master forked have "
+			 "their objects at different addresses",
+			 without, members->count, language->objects);
+	else if (chosen)
+		ksr_find(findings, KSR_LEVEL_WARN, "objects", "leave it unset",
+			 "%s is set in %zu of %zu processes, which keeps %s from its work",
+			 language->choice, chosen, members->count, language->objects);
+	else
+		ksr_find(findings, KSR_LEVEL_OK, "objects", "",
+			 "%s places the objects of forked workers (%s 3.8 to 3.11)",
+			 language->objects, language->name);
+}
+
 static void check_language(const struct language *language, const struct ksr_members *members,
 			   struct ksr_findings *findings)
 {
@@ -221,6 +253,8 @@ static void check_language(const struct language *language, const struct ksr_mem
 		check_flags(language, members, findings);
 	if (language->library)
 		check_library(language, members, findings);
+	if (language->objects)
+		check_objects(language, members, findings);
 	if (language->known)
 		ksr_find(findings, language->known_bad ? KSR_LEVEL_WARN : KSR_LEVEL_OK, "hash_seed",
 			 language->known_bad ? "nothing helps; fork the workers after loading" : "",

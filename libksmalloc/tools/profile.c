@@ -54,8 +54,7 @@ static const struct ksr_profile profiles[] = {
 	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""},
 	  {HELPER, AS_IT_IS, "libksmalloc-python.so", ""}},
 	 "the hashes of str and bytes are equal in the group: who finds colliding keys in one "
-	 "worker "
-	 "has them for all"},
+	 "worker has them for all; children of os.fork() collect their young garbage first"},
 	{"lua",
 	 {"lua", NULL},
 	 {{HELPER, AS_IT_IS, "libksmalloc-lua.so", ""}, {SAME_STACK, AS_IT_IS, NULL, ""}},
