@@ -17,6 +17,9 @@ class Thing:
 def places():
     """Of objects of all kinds that are made now; and the number of the last change of a dictionary."""
     made = [Thing(i) for i in range(3000)]
+    for i in range(3000):  # Garbage that only the collector frees, whenever it comes.
+        ring = [i]
+        ring.append(ring)
     made += [{"a": i, "b": [i, (i, i * .5)]} for i in range(3000)]
     made += [b"x" * (i % 1500) for i in range(3000)]
     places = [id(o) for o in made]
