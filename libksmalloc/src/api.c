@@ -112,6 +112,11 @@ unsigned int ksmalloc_stream(void)
 	return ksm_stream_now();
 }
 
+unsigned int ksmalloc_stream_among(unsigned int stream, unsigned int count)
+{
+	return ksm_stream_among(stream, count);
+}
+
 int ksmalloc_stream_follow(void (*moved)(void))
 {
 	/* The follower's constructor may come before ours. */

@@ -31,9 +31,7 @@ const char *ksm_je_malloc_conf = JE_CONF;
  * arena 0 is left to jemalloc itself, which takes memory from it when threads come and go.
  */
 #define JE_CONF_SHARED JE_CONF ",narenas:193,dirty_decay_ms:0,muzzy_decay_ms:0"
-#define ANCHORED 32u /* arenas of the first thread of each depth, for its anchored streams */
-#define ARENAS (KSM_PARTS + ANCHORED * KSM_DEPTHS)
-static_assert(ARENAS == 192, "narenas above is one more than these");
+static_assert(KSM_ARENAS == 192, "narenas above is one more than these");
 
 /* More than these are not told apart: each grows by a half, so that they hold all that there is. */
 #define STRETCHES 256u
@@ -90,7 +88,7 @@ void ksm_arena_init(void)
 
 static unsigned int first_anchored(uint32_t depth)
 {
-	return 1 + KSM_PARTS + depth * ANCHORED;
+	return 1 + KSM_PARTS + depth * KSM_ARENAS_ANCHORED;
 }
 
 /* How many arenas a depth's first thread is to use: a power of two. */
@@ -99,9 +97,9 @@ static uint32_t arenas_worth_having(uint32_t depth)
 	size_t pages = ksm_je_arena_pages(1 + depth * KSM_LANES);
 	uint32_t count = 1;
 
-	for (uint32_t i = 0; i < ANCHORED; i++)
+	for (uint32_t i = 0; i < KSM_ARENAS_ANCHORED; i++)
 		pages += ksm_je_arena_pages(first_anchored(depth) + i);
-	while (count < ANCHORED && 2 * count * BYTES_WORTH_AN_ARENA <= pages << KSM_PAGE_SHIFT)
+	while (count < KSM_ARENAS_ANCHORED && 2 * count * BYTES_WORTH_AN_ARENA <= pages << KSM_PAGE_SHIFT)
 		count *= 2;
 	return count;
 }
@@ -117,18 +115,6 @@ static unsigned int arena_of_thread(void)
 		return 1 + stream;
 	number = (stream - KSM_PARTS) % arenas_worth_having(depth);
 	return number ? first_anchored(depth) + number : 1 + depth * KSM_LANES;
-}
-
-/* Jemalloc's arena 0 is its own; the parts' follow, and the anchored ones. */
-static uint32_t stream_of_arena(unsigned int arena)
-{
-	uint32_t anchored = arena - 1 - KSM_PARTS;
-
-	if (arena == 0 || arena > ARENAS)
-		return KSM_REGION_NO_PART;
-	if (arena <= KSM_PARTS)
-		return arena - 1;
-	return KSM_PARTS + anchored / ANCHORED * KSM_ANCHORED + anchored % ANCHORED;
 }
 
 static void bind_thread(unsigned int arena)
@@ -247,20 +233,21 @@ void ksm_heap_map_for_arena(unsigned int arena)
 }
 
 /* Whose stretch memory for mapping_arena lies in: a kept out one is used by threads of its part only. */
-static uint32_t stream_to_map_for(void)
+static uint32_t arena_to_map_for(void)
 {
 	if (is_kept_out(mapping_arena))
 		return ksm_stream_part();
-	return stream_of_arena(mapping_arena);
+	/* Jemalloc's arena 0 is its own; the parts' follow, and the anchored ones. */
+	return mapping_arena > 0 && mapping_arena <= KSM_ARENAS ? mapping_arena - 1 : KSM_REGION_NO_PART;
 }
 
 /* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
 static void *map_in_region(size_t length, int prot, int flags)
 {
-	uint32_t stream = stream_to_map_for();
+	uint32_t arena = arena_to_map_for();
 	uintptr_t at;
 
-	while ((at = ksm_region_next_heap(stream, length)) != 0) {
+	while ((at = ksm_region_next_heap(arena, length)) != 0) {
 		int error = ksm_os_map_place((void *)at, length, prot, flags);
 
 		if (!error)

@@ -22,10 +22,11 @@ static struct {
 	bool merges[KSM_REGIONS];
 	uint64_t hint[KSM_REGIONS];
 	atomic_uint_fast64_t taken;
-	/* What each stream has taken of its stretches. The last one of next is of no part. */
-	atomic_uintptr_t next[KSM_STREAMS + 1];
+	/* What each arena and each stream has taken of its stretches. The last one of next is of no part. */
+	atomic_uintptr_t next[KSM_REGION_NO_PART + 1];
 	atomic_uintptr_t next_first[KSM_STREAMS];
 	atomic_uintptr_t next_objects[KSM_STREAMS];
+	atomic_uintptr_t next_large_objects[KSM_PARTS];
 } regions KSM_SPARSE;
 
 void ksm_region_init(void)
@@ -66,24 +67,24 @@ struct ksm_region_range ksm_region_all(enum ksm_region region)
 #define SHARES 1024u
 #define HEAP_OF_MAIN 112u
 #define HEAP_OF_NO_PART 8u
-#define OTHER 2u /* other parts and anchored streams */
+#define OTHER 2u /* other parts, and arenas of anchored streams */
 
 struct share {
 	uint32_t begin;
 	uint32_t count;
 };
 
-static struct share heap_share(uint32_t stream)
+static struct share heap_share(uint32_t arena)
 {
 	const uint32_t others = KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART;
 
-	static_assert(KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART + OTHER * KSM_STREAMS <= SHARES,
+	static_assert(KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART + OTHER * KSM_ARENAS <= SHARES,
 		      "the shares fit");
-	if (stream == KSM_REGION_NO_PART)
+	if (arena == KSM_REGION_NO_PART)
 		return (struct share){ KSM_DEPTHS * HEAP_OF_MAIN, HEAP_OF_NO_PART };
-	if (stream < KSM_PARTS && stream % KSM_LANES == 0)
-		return (struct share){ stream / KSM_LANES * HEAP_OF_MAIN, HEAP_OF_MAIN };
-	return (struct share){ others + OTHER * stream, OTHER };
+	if (arena < KSM_PARTS && arena % KSM_LANES == 0)
+		return (struct share){ arena / KSM_LANES * HEAP_OF_MAIN, HEAP_OF_MAIN };
+	return (struct share){ others + OTHER * arena, OTHER };
 }
 
 static struct share mapping_share(uint32_t part)
@@ -140,24 +141,24 @@ static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, siz
 	return range.begin + at;
 }
 
-uintptr_t ksm_region_next_heap(uint32_t stream, size_t length)
+uintptr_t ksm_region_next_heap(uint32_t arena, size_t length)
 {
 	uintptr_t at;
 	uint32_t part;
 
 	length = ksm_align_up(length, ALIGNMENT);
-	at = take(stretch(blocks(), heap_share(stream)), &regions.next[stream], length);
-	if (at || stream == KSM_REGION_NO_PART)
+	at = take(stretch(blocks(), heap_share(arena)), &regions.next[arena], length);
+	if (at || arena == KSM_REGION_NO_PART)
 		return at;
-	part = ksm_stream_part_behind(stream);
-	return part == stream ? 0 : take(stretch(blocks(), heap_share(part)), &regions.next[part], length);
+	part = ksm_stream_part_behind_arena(arena);
+	return part == arena ? 0 : take(stretch(blocks(), heap_share(part)), &regions.next[part], length);
 }
 
 /*
  * A stream's first objects lie beside those of other streams, so that a few pages of many streams share their
- * page tables; what comes after has stretches.
+ * page tables; what comes after has stretches of equal size, and behind those of the depth's first part.
  */
-#define FIRST_OBJECTS (512 * KSM_KIB)
+#define FIRST_OBJECTS (256 * KSM_KIB)
 
 uintptr_t ksm_region_next_objects(uint32_t stream, size_t length)
 {
@@ -165,11 +166,20 @@ uintptr_t ksm_region_next_objects(uint32_t stream, size_t length)
 	struct ksm_region_range first = { all.begin + stream * FIRST_OBJECTS,
 					  all.begin + (stream + 1) * FIRST_OBJECTS };
 	uintptr_t at = take(first, &regions.next_first[stream], length);
+	uintptr_t share;
+	uint32_t part = ksm_stream_part_behind(stream);
 
+	if (at)
+		return at;
 	all.begin += ksm_align_up(KSM_STREAMS * FIRST_OBJECTS, ALIGNMENT);
-	if (!at)
-		at = take(stretch(all, heap_share(stream)), &regions.next_objects[stream], length);
-	return at;
+	share = ksm_align_down((all.end - all.begin) / 2 / KSM_STREAMS, ALIGNMENT);
+	first.begin = all.begin + stream * share;
+	first.end = first.begin + share;
+	at = take(first, &regions.next_objects[stream], length);
+	if (at)
+		return at;
+	all.begin += (all.end - all.begin) / 2;
+	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length);
 }
 
 void ksm_region_count_taken(void)

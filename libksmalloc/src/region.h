@@ -8,7 +8,7 @@
  * What it is not: a choice of places in the private layout, where the kernel makes it. There it
  * only keeps out what the filters deny in a process that is mergeable as a whole.
  *
- * What a stream (of the region heap) or a part (of mappings) gets is a stretch of its own, large for the first
+ * What an arena (of the region heap) or a part (of mappings) gets is a stretch of its own, large for the first
  * thread of each depth, and one more is for what belongs to no part. The last quarter of the
  * region heap is for objects of runtimes that follow the streams (ksmalloc/stream.h).
  * Order: addresses of the region heap are given out upwards and never again, for
@@ -30,8 +30,8 @@ enum ksm_region {
 	KSM_REGIONS,
 };
 
-/* In the place of a stream: jemalloc's own tables, for which any thread may map memory. */
-#define KSM_REGION_NO_PART KSM_STREAMS
+/* In the place of an arena: jemalloc's own tables, for which any thread may map memory. */
+#define KSM_REGION_NO_PART KSM_ARENAS
 
 struct ksm_region_range {
 	uintptr_t begin;
@@ -45,8 +45,11 @@ void ksm_region_init(void);
 struct ksm_region_range ksm_region_all(enum ksm_region region);
 struct ksm_region_range ksm_region_of_mappings(uint32_t part);
 
-/* Reserves length bytes of the region heap, aligned to 2 MiB, for jemalloc. 0 if there are no more. */
-uintptr_t ksm_region_next_heap(uint32_t stream, size_t length);
+/*
+ * Reserves length bytes of the region heap, aligned to 2 MiB, for an arena, of which the parts' are the first. 0
+ * if there are no more.
+ */
+uintptr_t ksm_region_next_heap(uint32_t arena, size_t length);
 
 /* The stretch of the region heap that has objects of runtimes, and length bytes of it for a stream's; 0: no more. */
 struct ksm_region_range ksm_region_of_objects(void);

@@ -21,8 +21,11 @@
 #define KSM_LANES 32u  /* threads of one depth that are told apart */
 #define KSM_DEPTHS 3u  /* forks that are told apart: deeper children share the last */
 #define KSM_PARTS (KSM_LANES * KSM_DEPTHS)
-#define KSM_ANCHORED 64u /* streams of a depth's first thread, besides its part's */
+#define KSM_ANCHORED 256u /* streams of a depth's first thread, besides its part's */
 #define KSM_STREAMS (KSM_PARTS + KSM_ANCHORED * KSM_DEPTHS)
+/* An arena of jemalloc takes more than a few objects do, so that anchored streams share fewer of them. */
+#define KSM_ARENAS_ANCHORED 32u
+#define KSM_ARENAS (KSM_PARTS + KSM_ARENAS_ANCHORED * KSM_DEPTHS)
 /* Small: all static TLS of the library has to fit what the loader has left for dlopen. */
 struct ksm_stream_state {
 	uint32_t ordinal; /* of the thread: 0 for the first of a process or child */
@@ -88,10 +91,28 @@ KSM_INLINE uint32_t ksm_stream_of_anchor(uint64_t hash)
 	return KSM_PARTS + ksm_stream_depth() * KSM_ANCHORED + (uint32_t)(hash % KSM_ANCHORED);
 }
 
-/* The part whose memory a stream takes when it has used up its own. */
+/*
+ * The stream that takes a stream's place where a thread has count of them, a power of two: that of a part is
+ * the first of those among which its anchors choose.
+ */
+KSM_INLINE uint32_t ksm_stream_among(uint32_t stream, uint32_t count)
+{
+	uint32_t anchored = stream - KSM_PARTS;
+
+	if (stream < KSM_PARTS)
+		return stream % KSM_LANES ? stream : KSM_PARTS + stream / KSM_LANES * KSM_ANCHORED;
+	return KSM_PARTS + anchored / KSM_ANCHORED * KSM_ANCHORED + anchored % KSM_ANCHORED % count;
+}
+
+/* The part whose memory a stream, or an arena, takes when it has used up its own. */
 KSM_INLINE uint32_t ksm_stream_part_behind(uint32_t stream)
 {
 	return stream < KSM_PARTS ? stream : (stream - KSM_PARTS) / KSM_ANCHORED * KSM_LANES;
+}
+
+KSM_INLINE uint32_t ksm_stream_part_behind_arena(uint32_t arena)
+{
+	return arena < KSM_PARTS ? arena : (arena - KSM_PARTS) / KSM_ARENAS_ANCHORED * KSM_LANES;
 }
 
 /* The next thread's ordinal; for who creates one. */

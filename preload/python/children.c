@@ -101,7 +101,16 @@ static uint64_t *counter;
 #define LOOKS	   8 /* at a candidate, before it is believed */
 
 /* Children begin at the next multiple: no program makes so many changes. */
-#define FIRST_OF_CHILD (UINT64_C(1) << 40)
+#define FIRST_OF_CHILD (UINT64_C(1) << 48)
+
+/*
+ * And at anchors it goes on at the next multiple of one of these. One anchor more in one process would
+ * leave it behind for ever, if all had the same: so the fewer streams anchors lead to, the larger their step.
+ */
+static const struct {
+	unsigned int streams; /* one of so many */
+	unsigned int shift;
+} steps[] = { { 64, 42 }, { 8, 36 }, { 1, 28 } };
 
 /* The version that a change gives now. */
 static uint64_t new_version(void)
@@ -164,6 +173,17 @@ static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 		return 1;
 	}
 	return 0;
+}
+
+void ksp_children_renumber(unsigned int stream)
+{
+	size_t i = 0;
+
+	if (!counter)
+		return;
+	while (stream % steps[i].streams)
+		i++;
+	*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[i].shift);
 }
 
 /* --- free lists ---------------------------------------------------------------------------------- */
@@ -302,13 +322,8 @@ static object *after_fork(object *self, object *arguments)
 /* What children need is looked for before the first of them is made. */
 static object *before_fork(object *self, object *arguments)
 {
-	static bool looked;
-
 	(void)self;
 	(void)arguments;
-	if (!looked)
-		dl_iterate_phdr(find_counter, NULL);
-	looked = true;
 	python.keep(python.none);
 	return python.none;
 }
@@ -342,6 +357,7 @@ static int register_functions(void *argument)
 	(void)argument;
 	is_enabled = function_of("gc", "isenabled");
 	collect = function_of("gc", "collect");
+	dl_iterate_phdr(find_counter, NULL);
 	if (function && arguments && by_name && add_function(by_name, "before", &before_method) &&
 	    add_function(by_name, "after_in_child", &after_method))
 		python.release(python.call(function, arguments, by_name));

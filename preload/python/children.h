@@ -29,4 +29,7 @@ bool ksp_children_try_to_register(void);
 /* To be called by a thread whose stream has changed; it may be anywhere inside of Python. */
 void ksp_children_moved(void);
 
+/* The same, where the stream is known: the versions of dictionaries go on at a number that equal workers share. */
+void ksp_children_renumber(unsigned int stream);
+
 #endif

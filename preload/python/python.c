@@ -34,6 +34,7 @@ static_assert(KSP_STREAMS == KSMALLOC_STREAMS, "one heap for each stream");
 
 #pragma weak ksmalloc_stream
 #pragma weak ksmalloc_stream_follow
+#pragma weak ksmalloc_stream_among
 #pragma weak ksmalloc_stream_map
 #pragma weak ksmalloc_stream_range
 
@@ -185,6 +186,8 @@ static bool start_heap(void)
 {
 	struct ksp_source source = {
 		.stream = ksmalloc_stream,
+		.among = ksmalloc_stream_among,
+		.moved = ksp_children_renumber,
 		.map = ksmalloc_stream_map,
 		.map_table = map_table,
 		.give_back = give_back,

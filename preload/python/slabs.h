@@ -7,11 +7,13 @@
  * What it is not: safe for several threads at once: the caller has a lock that all allocate and free
  * under (Python's interpreter lock). Only `current` is the thread's own.
  *
- * The rule: of the calling thread's stream, the lowest slab of the class that has room, and in it the lowest row
- * with room. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
+ * The rule: after an anchor a class goes on in a new slab of the stream that the anchor has chosen, or, where too much
+ * is left unused already, in the next slab that has room; from then on in the lowest slab of that heap with room, and
+ * there in the lowest row with room. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
  * class, and go from there to objects, the lowest first; those of the row that are freed meanwhile come back to
  * the cursor. So places depend on which objects live, and not on the order in which others were
- * freed: workers that differed for a while and then hold the same objects again go on equal after a row.
+ * freed: workers that differed for a while and then hold the same objects again go on equal after a row. At
+ * an anchor what a cursor has left goes back to its slab.
  * In the child of a fork the stream is another one than the parent's was, and slabs that were
  * inherited half full stay as they are.
  *
@@ -30,7 +32,7 @@
 
 #include "base.h"
 
-#define KSP_STREAMS	512u	/* ksmalloc/stream.h */
+#define KSP_STREAMS	1024u	/* ksmalloc/stream.h */
 #define KSP_SLAB_SHIFT	14
 #define KSP_SLAB	(UINT64_C(1) << KSP_SLAB_SHIFT)
 #define KSP_GRAIN_SHIFT 4	/* a grain: sizes are multiples of it */
@@ -76,6 +78,8 @@ struct ksp_heap;
 /* What the heap takes its memory from. */
 struct ksp_source {
 	unsigned int (*stream)(void);	/* of the calling thread */
+	unsigned int (*among)(unsigned int stream, unsigned int count); /* ksmalloc_stream_among() */
+	void (*moved)(unsigned int stream); /* the calling thread's stream was another one before; may be NULL */
 	void *(*map)(unsigned int stream, size_t bytes);
 	void *(*map_table)(size_t bytes); /* zeros, for what is not to be equal; never given back */
 	void (*give_back)(void *pages, size_t bytes); /* they read as zeros then */
@@ -105,7 +109,7 @@ void ksp_moved(void);
 /* True from then on until the thread's next object. */
 bool ksp_has_moved(void);
 
-/* True if p lies in memory of the calling thread's stream. */
+/* True if p lies where the calling thread's new objects of its class come from. */
 bool ksp_is_current(const void *p);
 
 __attribute__((noinline)) void *ksp_alloc_slowly(unsigned int class);
@@ -175,14 +179,18 @@ KSM_INLINE void ksp_free(void *p)
 		ksp_got_empty(slab);
 }
 
-/* The bytes that p, which is held, has room for. */
-KSM_INLINE size_t ksp_size(const void *p)
+/* The class of p, which is held. */
+KSM_INLINE unsigned int ksp_class_of(const void *p)
 {
 	const struct ksp_slab *slab = ksp_slab_of(p);
 
-	return ksp_class_size(ksm_likely(slab->together) ?
-					   slab->class :
-					   slab->classes[ksp_number(slab, p) / 64]);
+	return ksm_likely(slab->together) ? slab->class : slab->classes[ksp_number(slab, p) / 64];
+}
+
+/* The bytes that p, which is held, has room for. */
+KSM_INLINE size_t ksp_size(const void *p)
+{
+	return ksp_class_size(ksp_class_of(p));
 }
 
 #endif

@@ -10,6 +10,7 @@
 
 #define STRIDE	(256 * KSM_MIB)
 #define STREAMS 8u
+#define ANCHORED 4u
 #define LIVE	4000u
 
 static char *memory;
@@ -21,6 +22,12 @@ static bool is_full;
 static unsigned int current(void)
 {
 	return stream;
+}
+
+/* Each thread of these tests has one stream, but for the last four of them, which one thread has. */
+static unsigned int among(unsigned int of, unsigned int count)
+{
+	return of < STREAMS - ANCHORED ? of : STREAMS - ANCHORED + of % ANCHORED % count;
 }
 
 static void *map(unsigned int of, size_t bytes)
@@ -48,7 +55,8 @@ static void give_back(void *pages, size_t bytes)
 
 static void start(void)
 {
-	struct ksp_source source = { current, map, map_table, give_back, 0, 0 };
+	struct ksp_source source = { .stream = current, .among = among, .map = map, .map_table = map_table,
+				     .give_back = give_back };
 
 	memory = mmap(NULL, (STREAMS + 1) * STRIDE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -157,7 +165,8 @@ Test(slabs, random_use_keeps_contents)
 			live[i].size = any_size();
 			live[i].byte = (unsigned char)draw(256);
 			live[i].p = make(live[i].size);
-			cr_assert(live[i].p && stream_of(live[i].p) == stream);
+			cr_assert(live[i].p);
+			cr_assert_eq(among(stream_of(live[i].p), 1), among(stream, 1), "another thread's");
 			memset(live[i].p, live[i].byte, live[i].size);
 		}
 	}
@@ -285,6 +294,75 @@ Test(slabs, children_stay_alike_after_a_detour)
 	size_t percent = differing(40);
 
 	cr_assert_leq(percent, 5, "%zu %% of the pages differ", percent);
+}
+
+/* --- anchors -------------------------------------------------------------------------------- */
+
+enum { RECORDS = 2000 };
+
+/*
+ * Where a child has its records, after it has made some objects more than others and freed a part of them. to is
+ * the stream that it goes to before it makes them.
+ */
+static void make_records(unsigned int more, unsigned int to, void **records)
+{
+	void *extra[8] = { NULL };
+
+	move(STREAMS - ANCHORED);
+	for (unsigned int i = 0; i < 20000; i++)
+		make(64);
+	for (unsigned int i = 0; i < more; i++)
+		extra[i] = make(64);
+	for (unsigned int i = 0; i < more; i += 2)
+		ksp_free(extra[i]);
+	move(to);
+	for (unsigned int i = 0; i < RECORDS; i++)
+		records[i] = make(64);
+}
+
+/* How many records have equal addresses in two children. */
+static unsigned int equal_records(unsigned int to)
+{
+	void **records = mmap(NULL, 2 * RECORDS * sizeof(*records), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			      -1, 0);
+	unsigned int equal = 0;
+
+	cr_assert_neq(records, MAP_FAILED);
+	for (unsigned int child = 0; child < 2; child++) {
+		int status = 1;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			make_records(child * 7, to, records + child * RECORDS);
+			_exit(0);
+		}
+		cr_assert(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	for (unsigned int i = 0; i < RECORDS; i++)
+		equal += records[i] == records[RECORDS + i];
+	return equal;
+}
+
+Test(slabs, a_difference_before_an_anchor_moves_nothing_behind_it)
+{
+	cr_assert_eq(equal_records(STREAMS - 1), RECORDS);
+	cr_assert_lt(equal_records(STREAMS - ANCHORED), RECORDS / 10, "there is no difference, so the test shows nothing");
+}
+
+/* A few objects after each of many anchors: a part of what there is may be left unused, and no more. */
+Test(slabs, anchors_cost_little_memory)
+{
+	enum { STAYS = 2000, OBJECTS = 40 };
+	struct ksp_counts counts;
+
+	for (unsigned int stay = 0; stay < STAYS; stay++) {
+		move(STREAMS - ANCHORED + draw(ANCHORED));
+		for (unsigned int i = 0; i < OBJECTS; i++)
+			make(16 + 16 * draw(8));
+	}
+	ksp_count(&counts);
+	/* 72 bytes on the average. Slabs that are touched in a part only count whole. */
+	cr_assert_leq(counts.slabs * KSP_SLAB, 140 * STAYS * OBJECTS, "%zu slabs", counts.slabs);
 }
 
 /* --- memory --------------------------------------------------------------------------------- */

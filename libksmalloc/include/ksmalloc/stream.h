@@ -33,13 +33,19 @@ extern "C" {
 #endif
 
 /* Numbers of streams are below this. Different places may share a number. */
-#define KSMALLOC_STREAMS 512
+#define KSMALLOC_STREAMS 1024
 
 /* What ksmalloc_stream_map() takes and gives is a multiple of this. */
 #define KSMALLOC_STREAM_ALIGNMENT 65536
 
 /* The stream that the calling thread's new memory belongs to; equal in equal workers. */
 KSMALLOC_EXPORT unsigned int ksmalloc_stream(void);
+
+/*
+ * The stream to use instead of this one by who has memory for count streams of a thread only, a power of two: anchors
+ * choose among as many then. Streams of one thread, and no others, have the same one among 1.
+ */
+KSMALLOC_EXPORT unsigned int ksmalloc_stream_among(unsigned int stream, unsigned int count);
 
 /*
  * From now on moved() is called in a thread whenever that thread's stream has changed, and in the
