@@ -31,21 +31,27 @@ typedef int checked_open_function(const char *path, int flags);
 typedef int checked_openat_function(int folder, const char *path, int flags);
 typedef FILE *fopen_function(const char *path, const char *mode);
 
+/* Each name has a next one of its own: a library that comes after this one may take over some of them. */
 static struct {
-	open_function *open;
-	openat_function *openat;
-	checked_open_function *checked_open;
-	checked_openat_function *checked_openat;
-	fopen_function *fopen;
+	open_function *open, *open64;
+	openat_function *openat, *openat64;
+	checked_open_function *open_2, *open64_2;
+	checked_openat_function *openat_2, *openat64_2;
+	fopen_function *fopen, *fopen64;
 } next;
 
 __attribute__((constructor(101))) static void find_next(void)
 {
-	next.open = (open_function *)dlsym(RTLD_NEXT, "open64");
-	next.openat = (openat_function *)dlsym(RTLD_NEXT, "openat64");
-	next.checked_open = (checked_open_function *)dlsym(RTLD_NEXT, "__open64_2");
-	next.checked_openat = (checked_openat_function *)dlsym(RTLD_NEXT, "__openat64_2");
-	next.fopen = (fopen_function *)dlsym(RTLD_NEXT, "fopen64");
+	next.open = (open_function *)dlsym(RTLD_NEXT, "open");
+	next.open64 = (open_function *)dlsym(RTLD_NEXT, "open64");
+	next.openat = (openat_function *)dlsym(RTLD_NEXT, "openat");
+	next.openat64 = (openat_function *)dlsym(RTLD_NEXT, "openat64");
+	next.open_2 = (checked_open_function *)dlsym(RTLD_NEXT, "__open_2");
+	next.open64_2 = (checked_open_function *)dlsym(RTLD_NEXT, "__open64_2");
+	next.openat_2 = (checked_openat_function *)dlsym(RTLD_NEXT, "__openat_2");
+	next.openat64_2 = (checked_openat_function *)dlsym(RTLD_NEXT, "__openat64_2");
+	next.fopen = (fopen_function *)dlsym(RTLD_NEXT, "fopen");
+	next.fopen64 = (fopen_function *)dlsym(RTLD_NEXT, "fopen64");
 }
 
 static bool begins(const char *path, const char *folder)
@@ -86,68 +92,73 @@ static mode_t mode_of(int flags, va_list list)
 	return has_mode(flags) ? va_arg(list, mode_t) : 0;
 }
 
-EXPORT int open(const char *path, int flags, ...)
-{
-	va_list list;
-	mode_t mode;
+#define OPEN(name)								\
+	EXPORT int name(const char *path, int flags, ...)			\
+	{									\
+		va_list list;							\
+		mode_t mode;							\
+										\
+		va_start(list, flags);						\
+		mode = mode_of(flags, list);					\
+		va_end(list);							\
+		if (!next.name)							\
+			find_next();						\
+		return told(next.name(path, flags, mode), path, flags);	\
+	}
 
-	va_start(list, flags);
-	mode = mode_of(flags, list);
-	va_end(list);
-	if (!next.open)
-		find_next();
-	return told(next.open(path, flags, mode), path, flags);
-}
-
-EXPORT int openat(int folder, const char *path, int flags, ...)
-{
-	va_list list;
-	mode_t mode;
-
-	va_start(list, flags);
-	mode = mode_of(flags, list);
-	va_end(list);
-	if (!next.openat)
-		find_next();
-	return told(next.openat(folder, path, flags, mode), path, flags);
-}
+#define OPENAT(name)								\
+	EXPORT int name(int folder, const char *path, int flags, ...)		\
+	{									\
+		va_list list;							\
+		mode_t mode;							\
+										\
+		va_start(list, flags);						\
+		mode = mode_of(flags, list);					\
+		va_end(list);							\
+		if (!next.name)							\
+			find_next();						\
+		return told(next.name(folder, path, flags, mode), path, flags); \
+	}
 
 /* What _FORTIFY_SOURCE makes of calls without a mode. */
-EXPORT int __open_2(const char *path, int flags);
-EXPORT int __openat_2(int folder, const char *path, int flags);
+#define CHECKED_OPEN(name)							\
+	EXPORT int __##name(const char *path, int flags);			\
+	EXPORT int __##name(const char *path, int flags)			\
+	{									\
+		if (!next.name)							\
+			find_next();						\
+		return told(next.name(path, flags), path, flags);		\
+	}
 
-EXPORT int __open_2(const char *path, int flags)
-{
-	if (!next.checked_open)
-		find_next();
-	return told(next.checked_open(path, flags), path, flags);
-}
+#define CHECKED_OPENAT(name)							\
+	EXPORT int __##name(int folder, const char *path, int flags);		\
+	EXPORT int __##name(int folder, const char *path, int flags)		\
+	{									\
+		if (!next.name)							\
+			find_next();						\
+		return told(next.name(folder, path, flags), path, flags);	\
+	}
 
-EXPORT int __openat_2(int folder, const char *path, int flags)
-{
-	if (!next.checked_openat)
-		find_next();
-	return told(next.checked_openat(folder, path, flags), path, flags);
-}
+#define FOPEN(name)								\
+	EXPORT FILE *name(const char *path, const char *mode)			\
+	{									\
+		FILE *file;							\
+										\
+		if (!next.name)							\
+			find_next();						\
+		file = next.name(path, mode);					\
+		if (file && mode[0] == 'r' && !strchr(mode, '+'))		\
+			tell(path);						\
+		return file;							\
+	}
 
-EXPORT FILE *fopen(const char *path, const char *mode)
-{
-	FILE *file;
-
-	if (!next.fopen)
-		find_next();
-	file = next.fopen(path, mode);
-	if (file && mode[0] == 'r' && !strchr(mode, '+'))
-		tell(path);
-	return file;
-}
-
-/* With 64 bits an off_t has one size, and the names with 64 in them are the same functions. */
-#define ALSO(name, known) \
-	EXPORT extern __typeof__(known) name __attribute__((alias(#known), nothrow))
-
-ALSO(open64, open);
-ALSO(openat64, openat);
-ALSO(__open64_2, __open_2);
-ALSO(__openat64_2, __openat_2);
-ALSO(fopen64, fopen);
+OPEN(open)
+OPEN(open64)
+OPENAT(openat)
+OPENAT(openat64)
+CHECKED_OPEN(open_2)
+CHECKED_OPEN(open64_2)
+CHECKED_OPENAT(openat_2)
+CHECKED_OPENAT(openat64_2)
+FOPEN(fopen)
+FOPEN(fopen64)

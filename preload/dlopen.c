@@ -4,6 +4,7 @@
  * opened with RTLD_DEEPBIND is not to get libc's malloc (deepbind.h). The next function is
  * reached by a jump, so that it sees its real caller, whose RUNPATH it searches.
  */
+#include "anchor.h"
 #include "base.h"
 #include "deepbind.h"
 #include "site.h"
@@ -12,6 +13,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef void *dlopen_function(const char *file, int mode);
 typedef void *dlmopen_function(Lmid_t name_space, const char *file, int mode);
@@ -37,9 +39,11 @@ static void forget_code(void)
 }
 
 /* What is to be done before a file is opened; returns the mode to open it with. */
-static int prepare(Lmid_t name_space, int mode)
+static int prepare(const char *file, Lmid_t name_space, int mode)
 {
 	forget_code();
+	if (file && !(mode & RTLD_NOLOAD))
+		ksm_anchor_pass(file, strlen(file));
 	if (ksm_unlikely(mode & RTLD_DEEPBIND) && name_space == LM_ID_BASE)
 		return ksm_deepbind_mode(mode);
 	return mode;
@@ -49,7 +53,7 @@ KSM_EXPORT void *dlopen(const char *file, int mode)
 {
 	if (ksm_unlikely(!next_dlopen))
 		find_next();
-	mode = prepare(LM_ID_BASE, mode);
+	mode = prepare(file, LM_ID_BASE, mode);
 	return next_dlopen(file, mode);
 }
 
@@ -57,7 +61,7 @@ KSM_EXPORT void *dlmopen(Lmid_t name_space, const char *file, int mode)
 {
 	if (ksm_unlikely(!next_dlmopen))
 		find_next();
-	mode = prepare(name_space, mode);
+	mode = prepare(file, name_space, mode);
 	return next_dlmopen(name_space, file, mode);
 }
 

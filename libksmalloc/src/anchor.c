@@ -18,7 +18,7 @@
 #define XXH_NO_STREAM
 #include <xxhash.h>
 
-/* Where the last event leads; 0: none has been passed. Of the only thread with the ordinal 0. */
+/* Where the last event leads; 0: none has been passed. Of the first thread. */
 static uint64_t next_anchor;
 
 /* Names that were passed: a set of fingerprints. Synchronization: atomic; 0: free. */
@@ -73,7 +73,7 @@ void ksm_anchor_pass(const void *name, size_t length)
 {
 	uint64_t hash;
 
-	if (!is_used() || !ksm_options.anchors || ksm_stream_ordinal() != 0)
+	if (!is_used() || !ksm_options.anchors || !ksm_stream_is_first())
 		return;
 	hash = XXH3_64bits_withSeed(name, length, ksm_layout_word(KSMALLOC_SEED_ANCHORS)) + ksm_stream_depth();
 	if (!is_new(hash))
@@ -107,6 +107,20 @@ static void enter_child(void)
 	}
 	ksm_stream_enter_child();
 	ksm_nursery_deepen();
+}
+
+/* What others pay for while the thread that is due does not allocate. */
+#define CALLS_OF_OTHERS 4096
+
+void ksm_anchor_pass_by(void)
+{
+	static uint32_t calls;
+	uintptr_t threshold = __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&ksm_gate.entry_threshold, __ATOMIC_RELAXED) == threshold || ksm_late())
+		return;
+	if (__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % CALLS_OF_OTHERS == 0)
+		__atomic_store_n(&ksm_gate.entry_threshold, threshold, __ATOMIC_RELAXED);
 }
 
 bool ksm_anchor_go(void)

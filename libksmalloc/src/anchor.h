@@ -11,7 +11,8 @@
  * one stream each.
  *
  * When: an event may come from a signal handler that has interrupted malloc, so it is only noted, and the gate
- * is closed; the thread's next call that allocates goes to the new stream. Names are hashed
+ * is closed; the thread's next call that allocates goes to the new stream. Where it makes none while others do many, the
+ * gate is opened again, and it goes when it takes the slow path next. Names are hashed
  * with a number of the group's: addresses tell nothing about names that could be guessed.
  * Bounds: a name counts once, and only the first few thousand of them do.
  *
@@ -34,6 +35,9 @@ bool ksm_anchor_pass_fork(void);
  * out of a capture.
  */
 KSM_COLD bool ksm_anchor_go(void);
+
+/* To be called by threads that take the slow path of small blocks and are not due: now and then one opens the gate. */
+KSM_COLD void ksm_anchor_pass_by(void);
 
 /* Calls moved() in a thread each time that it is to go to another stream: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
 int ksm_anchor_follow(void (*moved)(void));

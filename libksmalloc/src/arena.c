@@ -49,7 +49,7 @@ static struct {
 	atomic_uintptr_t end;
 } stretches[STRETCHES] KSM_SPARSE;
 
-/* The arena of the only thread with the ordinal 0 in the shared layout, the one that moves; 0: none yet. */
+/* The arena of the first thread in the shared layout, the one that moves; 0: none yet. */
 static unsigned int first_arena;
 
 size_t ksm_je_arena_pages(unsigned int arena);
@@ -71,6 +71,7 @@ void ksm_arena_init(void)
 
 	if (ksm_layout_is_shared())
 		ksm_je_malloc_conf = JE_CONF_SHARED;
+	ksm_stream_start_thread(0);
 	ksm_arena_bind_thread();
 	if (ksm_arena_merges())
 		ksm_je_mallctl("arenas.narenas", &count, &length, NULL, 0);
@@ -120,7 +121,7 @@ static unsigned int arena_of_thread(void)
 static void bind_thread(unsigned int arena)
 {
 	ksm_je_mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena));
-	if (ksm_stream_ordinal() == 0)
+	if (ksm_stream_is_first())
 		first_arena = arena;
 }
 

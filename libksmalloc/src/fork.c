@@ -147,12 +147,15 @@ void ksm_fork_after_raw_clone(void)
 
 void ksm_fork_go(void)
 {
+	/* A child that no handler has seen may have inherited that its parent's thread was due. */
+	ksm_fork_detect();
 	if (ksm_anchor_go())
 		set_mark(KSM_FORK_SETTLED);
 }
 
 void ksm_fork_go_for_small(void)
 {
+	ksm_fork_detect();
 	if (!ksm_stream_self.is_new_child || ++small_calls > SMALL_CALLS)
 		ksm_fork_go();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heap.h"
 
+#include "anchor.h"
 #include "arena.h"
 #include "aside.h"
 #include "block.h"
@@ -313,6 +314,8 @@ static inline void init_if_need_be(void)
 		ksm_heap_init(environ);
 	if (ksm_stream_is_due())
 		ksm_fork_go_for_small();
+	else if (ksm_unlikely(ksm_layout_is_shared()))
+		ksm_anchor_pass_by();
 }
 
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */

@@ -30,8 +30,9 @@
 struct ksm_stream_state {
 	uint32_t ordinal; /* of the thread: 0 for the first of a process or child */
 	uint16_t stream;
-	bool is_due;	   /* it is to go to another stream: ksm_anchor_go() is to follow */
-	bool is_new_child; /* and to a greater depth */
+	bool is_first : 1; /* the thread that the process or child began with: it passes anchors */
+	bool is_due : 1;   /* it is to go to another stream: ksm_anchor_go() is to follow */
+	bool is_new_child : 1; /* and to a greater depth */
 };
 
 extern __thread struct ksm_stream_state ksm_stream_self
@@ -77,6 +78,12 @@ KSM_INLINE uint32_t ksm_stream_now(void)
 KSM_INLINE bool ksm_stream_is_due(void)
 {
 	return ksm_unlikely(ksm_stream_self.is_due);
+}
+
+/* True for the thread that the process, or the child of a fork, began with. */
+KSM_INLINE bool ksm_stream_is_first(void)
+{
+	return ksm_stream_self.is_first;
 }
 
 /* The number of the current thread among those of its process, in the order in which they were created. */

@@ -28,6 +28,8 @@ static struct {
 	int (*is_initialized)(void);
 	int (*add_pending_call)(int (*call)(void *argument), void *argument);
 	object *(*import)(const char *name);
+	object *(*of_interpreter)(const char *name); /* borrowed */
+	object *(*item)(object *dictionary, const char *name); /* borrowed */
 	object *(*attribute)(object *of, const char *name);
 	object *(*call)(object *function, object *arguments, object *names);
 	object *(*make_function)(struct method *method, object *self, object *module);
@@ -55,6 +57,8 @@ static const struct {
 	{ &python.is_initialized, "Py_IsInitialized" },
 	{ &python.add_pending_call, "Py_AddPendingCall" },
 	{ &python.import, "PyImport_ImportModule" },
+	{ &python.of_interpreter, "PySys_GetObject" },
+	{ &python.item, "PyDict_GetItemString" },
 	{ &python.attribute, "PyObject_GetAttrString" },
 	{ &python.call, "PyObject_Call" },
 	{ &python.make_function, "PyCFunction_NewEx" },
@@ -175,17 +179,6 @@ static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 	return 0;
 }
 
-void ksp_children_renumber(unsigned int stream)
-{
-	size_t i = 0;
-
-	if (!counter)
-		return;
-	while (stream % steps[i].streams)
-		i++;
-	*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[i].shift);
-}
-
 /* --- free lists ---------------------------------------------------------------------------------- */
 
 /*
@@ -258,72 +251,129 @@ static void empty_lists(void)
 
 /* --- the collector ------------------------------------------------------------------------------- */
 
-/* gc.isenabled and gc.collect, looked up at the start so that nothing is imported in a child. */
-static object *is_enabled;
-static object *collect;
+/* gc.isenabled, gc.collect, gc.disable and gc.enable; NULL before the first fork. */
+static struct {
+	object *is_enabled;
+	object *collect;
+	object *disable;
+	object *enable;
+} collector;
 
-static object *function_of(const char *module_name, const char *name)
+static object *function_of(object *module, const char *name)
 {
-	object *module = python.import(module_name);
 	object *function = module ? python.attribute(module, name) : NULL;
 
-	python.release(module);
 	python.clear_error();
 	return function;
 }
 
-/*
- * When cycles are looked for next depends on how many objects were made since the last time. The two
- * young generations are collected, which are small, and begin to count anew. A program that has
- * switched the collector off does not count.
- */
-static void collect_young(void)
+static void find_collector(void)
 {
-	object *enabled = is_enabled && collect ? python.call_with(is_enabled, NULL) : NULL;
+	object *module = python.import("gc");
 
-	if (enabled && python.is_true(enabled) == 1)
-		python.release(python.call_with(collect, "i", 1));
-	python.release(enabled);
+	collector.is_enabled = function_of(module, "isenabled");
+	collector.collect = function_of(module, "collect");
+	collector.disable = function_of(module, "disable");
+	collector.enable = function_of(module, "enable");
+	python.release(module);
 	python.clear_error();
 }
+
+static void call(object *function)
+{
+	object *result = function ? python.call_with(function, NULL) : NULL;
+
+	python.release(result);
+	python.clear_error();
+}
+
+/* A program that has switched the collector off does not count. */
+static bool collects(void)
+{
+	object *enabled = collector.is_enabled ? python.call_with(collector.is_enabled, NULL) : NULL;
+	bool result = enabled && python.is_true(enabled) == 1;
+
+	python.release(enabled);
+	python.clear_error();
+	return result;
+}
+
+/* --- after a change of the stream ------------------------------------------------------------------ */
 
 /* The process is one that os.fork() made. */
 static bool is_child;
 
+/* Synchronization: the interpreter's lock. */
+static bool is_queued;
+
 static int empty_lists_now(void *argument)
 {
 	(void)argument;
+	is_queued = false;
 	empty_lists();
+	python.clear_error();
 	return 0;
 }
 
-/* What comes from the lists afterwards is of the old stream, and of another length in each child. */
-void ksp_children_moved(void)
+/*
+ * The caller may be anywhere inside of Python. What comes from the lists afterwards is of the old stream, and
+ * of another length in each child.
+ */
+void ksp_children_moved(unsigned int stream)
 {
-	if (is_child)
-		python.add_pending_call(empty_lists_now, NULL);
+	size_t i = 0;
+
+	if (is_child && !is_queued)
+		is_queued = python.add_pending_call(empty_lists_now, NULL) == 0;
+	if (!counter)
+		return;
+	while (stream % steps[i].streams)
+		i++;
+	*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[i].shift);
 }
 
+/* --- in the child -------------------------------------------------------------------------------- */
+
+/*
+ * Other modules have not yet renewed their locks: nothing is collected here, whose finalizers might
+ * wait for one.
+ */
 static object *after_fork(object *self, object *arguments)
 {
+	bool collected = collects();
+
 	(void)self;
 	(void)arguments;
 	is_child = true;
-	collect_young();
+	is_queued = false;
+	if (collected)
+		call(collector.disable);
 	empty_lists();
+	if (collected)
+		call(collector.enable);
 	if (counter)
 		*counter = ksm_align_up(*counter + 1, FIRST_OF_CHILD);
+	python.clear_error();
 	python.keep(python.none);
 	return python.none;
 }
 
 /* --- in the parent ------------------------------------------------------------------------------- */
 
-/* What children need is looked for before the first of them is made. */
+/*
+ * When cycles are looked for next depends on how many objects were made since the last time. The two young
+ * generations are collected here, which are small, so that all children begin to count anew; in the
+ * parent, where it is a collection like any other.
+ */
 static object *before_fork(object *self, object *arguments)
 {
 	(void)self;
 	(void)arguments;
+	if (!collector.collect)
+		find_collector();
+	if (collects() && collector.collect)
+		python.release(python.call_with(collector.collect, "i", 1));
+	python.clear_error();
 	python.keep(python.none);
 	return python.none;
 }
@@ -346,17 +396,16 @@ static bool add_function(object *by_name, const char *name, struct method *metho
 
 /*
  * posix.register_at_fork(before=before_fork, after_in_child=after_fork). Called by Python's main thread
- * between two instructions of a program.
+ * between two instructions of a program, which may be those of an import: nothing is imported here.
  */
 static int register_functions(void *argument)
 {
-	object *function = function_of("posix", "register_at_fork");
+	object *modules = python.of_interpreter("modules");
+	object *function = function_of(modules ? python.item(modules, "posix") : NULL, "register_at_fork");
 	object *arguments = python.make_tuple(0);
 	object *by_name = python.make_dictionary();
 
 	(void)argument;
-	is_enabled = function_of("gc", "isenabled");
-	collect = function_of("gc", "collect");
 	dl_iterate_phdr(find_counter, NULL);
 	if (function && arguments && by_name && add_function(by_name, "before", &before_method) &&
 	    add_function(by_name, "after_in_child", &after_method))

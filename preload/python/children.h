@@ -26,10 +26,10 @@ bool ksp_children_find(void *scope);
  */
 bool ksp_children_try_to_register(void);
 
-/* To be called by a thread whose stream has changed; it may be anywhere inside of Python. */
-void ksp_children_moved(void);
-
-/* The same, where the stream is known: the versions of dictionaries go on at a number that equal workers share. */
-void ksp_children_renumber(unsigned int stream);
+/*
+ * To be called by a thread whose stream has changed; it may be anywhere inside of Python. The versions of
+ * dictionaries go on at a number that equal workers share, and free lists are emptied soon.
+ */
+void ksp_children_moved(unsigned int stream);
 
 #endif

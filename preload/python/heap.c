@@ -12,7 +12,7 @@
 #define PIECE_ROWS	4u
 
 /* Freed slabs that are kept as they are: these, and a part of those in use. */
-#define KEPT_SLABS	16u
+#define KEPT_SLABS	64u
 #define KEPT_PART	8u
 
 static_assert(sizeof(struct ksp_slab) <= 512, "the header leaves room in its row of a mixed slab");
@@ -131,12 +131,11 @@ static bool has(const struct ksp_heap *heap, unsigned int set, uint32_t index)
 }
 
 /*
- * What a slab that has room for a class is taken to leave unused: a page of what was touched, if it is the
- * class's alone.
+ * What a slab that has room for a class is taken to leave unused: a half of it, if it is the class's alone.
  */
 static uint32_t unused_kib(const struct ksp_slab *slab)
 {
-	return slab->together ? 4 : 1;
+	return slab->together ? 8 : 1;
 }
 
 void ksp_heap_put_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab)
@@ -306,6 +305,7 @@ static struct ksp_slab *make_piece(struct ksp_heap *heap, unsigned int class)
 	heap->mixed_rows += rows;
 	heap->pieces[class] = (uint8_t)(heap->pieces[class] + rows);
 	heap->thread->volume[class] += rows;
+	heap->thread->memory += rows;
 	memset(heap->mixed->classes + row, (int)class, rows);
 	make_places(heap->mixed, row ? row * 64 : (sizeof(struct ksp_slab) + KSP_GRAIN - 1) / KSP_GRAIN,
 		    (uint32_t)size / KSP_GRAIN, (row + rows) * 64);
@@ -360,6 +360,7 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
 	ksp_heap_take_roomy(heap, slab->class, slab);
 	heap->thread->volume[slab->class] -= KSP_SLAB / KSM_KIB;
+	heap->thread->memory -= KSP_SLAB / KSM_KIB;
 	put(heap, EMPTY, slab->index);
 	put(heap, DIRTY, slab->index);
 	heap->in_use--;
@@ -376,8 +377,10 @@ struct ksp_slab *ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
 		slab = make_piece(heap, class);
 	} else {
 		slab = make_slab(heap, class);
-		if (slab)
+		if (slab) {
 			heap->thread->volume[class] += KSP_SLAB / KSM_KIB;
+			heap->thread->memory += KSP_SLAB / KSM_KIB;
+		}
 	}
 	if (slab)
 		ksp_heap_put_roomy(heap, class, slab);

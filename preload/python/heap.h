@@ -51,6 +51,9 @@ struct ksp_thread {
 	uint32_t partial[KSP_CLASSES];	 /* and what is not used of that at most, in slabs that have room */
 	struct ksp_heap *first;		 /* of its heaps */
 	uint32_t stream;		 /* that it is in; UINT32_MAX: none yet */
+	uint32_t home;			 /* that new slabs are of: the last one that was worth following */
+	uint32_t anchors;		 /* that it has passed */
+	uint32_t memory;		 /* the sum of volume */
 };
 
 extern struct ksp_heap *ksp_heaps[KSP_STREAMS] __attribute__((visibility("hidden")));

@@ -24,6 +24,7 @@
 #include "ksmalloc/stream.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,6 @@ __attribute__((noinline)) static void *new_slowly(void *context, size_t size)
 
 	if (ksm_unlikely(!registered))
 		registered = ksp_children_try_to_register();
-	if (ksm_unlikely(ksp_has_moved()))
-		ksp_children_moved();
 	if (size - 1 < KSP_LARGEST)
 		result = ksp_alloc_slowly(ksp_class(size));
 	return result ? result : other->malloc(other->context, size);
@@ -187,7 +186,7 @@ static bool start_heap(void)
 	struct ksp_source source = {
 		.stream = ksmalloc_stream,
 		.among = ksmalloc_stream_among,
-		.moved = ksp_children_renumber,
+		.moved = ksp_children_moved,
 		.map = ksmalloc_stream_map,
 		.map_table = map_table,
 		.give_back = give_back,
@@ -221,9 +220,20 @@ static void install(void *scope)
 	}
 }
 
+typedef int set_clock_function(pthread_condattr_t *attributes, clockid_t clock);
+static set_clock_function *next_set_clock;
+
 __attribute__((constructor)) static void start(void)
 {
+	next_set_clock = (set_clock_function *)dlsym(RTLD_NEXT, "pthread_condattr_setclock");
 	install(RTLD_DEFAULT);
+}
+
+static bool is_python(const struct link_map *file)
+{
+	const char *slash = strrchr(file->l_name, '/');
+
+	return strstr(slash ? slash : file->l_name, "python") != NULL;
 }
 
 /*
@@ -234,19 +244,18 @@ __attribute__((constructor)) static void start(void)
 __attribute__((visibility("default"))) int pthread_condattr_setclock(pthread_condattr_t *attributes,
 								     clockid_t clock)
 {
-	typedef int set_function(pthread_condattr_t *attributes, clockid_t clock);
-	static set_function *next;
-	Dl_info info;
+	struct dl_find_object found;
 	void *caller;
 
-	if (!next)
-		next = (set_function *)dlsym(RTLD_NEXT, "pthread_condattr_setclock");
-	if (!installed && dladdr(__builtin_return_address(0), &info) && info.dli_fname) {
-		caller = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	if (!next_set_clock)
+		start();
+	/* Everybody else is let through without the loader's lock, which a thread may wait for that started this one. */
+	if (!installed && _dl_find_object(__builtin_return_address(0), &found) == 0 && is_python(found.dlfo_link_map)) {
+		caller = dlopen(found.dlfo_link_map->l_name, RTLD_LAZY | RTLD_NOLOAD);
 		if (caller) {
 			install(caller);
 			dlclose(caller);
 		}
 	}
-	return next(attributes, clock);
+	return next_set_clock(attributes, clock);
 }

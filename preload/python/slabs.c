@@ -26,11 +26,6 @@ void ksp_moved(void)
 	ksp_current = nowhere;
 }
 
-bool ksp_has_moved(void)
-{
-	return ksp_current == nowhere;
-}
-
 /* As many as possible in what the header of one row leaves of a slab: there is hardly a rest. */
 static const uint16_t large_sizes[KSP_LARGE_CLASSES] = { 560,  624,  704,  816,	 896,  1008, 1168,
 							  1248, 1360, 1472, 1632, 1808, KSP_LARGEST };
@@ -107,22 +102,12 @@ static unsigned int count_bits(uint64_t bits)
 /* --- which slab ------------------------------------------------------------------------------ */
 
 /*
- * A new slab is affordable in every stream while slabs that have room leave a 48th of the class's memory unused, in
- * every second one while it is a 24th, and so on. It is taken where the stream is that the thread is in, however
- * little of it will be used before the next anchor; what is left has its turn when there is too much of it. A
- * threshold for all streams would be what memory stays at, and a difference of one slab would decide
- * each time.
+ * Too much room is left in slabs that no new object comes from. Far above what anchors leave, so that a difference of a
+ * slab does not decide what happens.
  */
-#define AFFORDABLE_PART 24
-
-static bool is_affordable(const struct ksp_thread *thread, unsigned int class)
+static bool is_wasteful(const struct ksp_thread *thread, unsigned int class)
 {
-	uint32_t unused = 2 * AFFORDABLE_PART * thread->partial[class];
-	uint32_t streams = 1;
-
-	while (streams < KSP_STREAMS && streams * thread->volume[class] < unused)
-		streams *= 2;
-	return thread->stream % streams == 0;
+	return 8 * thread->partial[class] > thread->volume[class];
 }
 
 /* The next heap from the thread's stream on, and around, that has a slab with room. NULL: none has. */
@@ -131,9 +116,9 @@ static struct ksp_heap *find_roomy(const struct ksp_thread *thread, unsigned int
 	struct ksp_heap *before = NULL;
 
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next) {
-		if ((before && heap->stream < thread->stream) || ksp_heap_first_from(heap, class, 0) == UINT32_MAX)
+		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, 0) == UINT32_MAX)
 			continue;
-		if (heap->stream >= thread->stream)
+		if (heap->stream >= thread->home)
 			return heap;
 		before = heap;
 	}
@@ -152,7 +137,7 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 		if (index != UINT32_MAX)
 			return ksp_heap_slab_at(heap, index);
 	}
-	if (!is_affordable(thread, class)) {
+	if (is_wasteful(thread, class)) {
 		struct ksp_heap *roomy = find_roomy(thread, class);
 
 		if (roomy) {
@@ -161,7 +146,7 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 			return ksp_heap_slab_at(roomy, ksp_heap_first_from(roomy, class, 0));
 		}
 	}
-	heap = ksp_heap_of(thread->stream);
+	heap = ksp_heap_of(thread->home);
 	slab = heap ? ksp_heap_add_slab(heap, class) : NULL;
 	if (slab && thread->from[class] != heap) {
 		thread->from[class] = heap;
@@ -213,6 +198,41 @@ static void empty_cursor(struct ksp_cursor *cursor, unsigned int class)
 		ksp_got_empty(slab);
 }
 
+/* What an anchor costs that is followed: KiB of slabs that are not filled, and sixteen times that. */
+#define ANCHOR_COST (16u * 32u)
+
+static uint32_t power_of_two(uint32_t value)
+{
+	return value ? 1u << (31 - __builtin_clz(value)) : 1;
+}
+
+/*
+ * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
+ * those that lead to one of so many streams. Only the orders of magnitude count: equal workers agree but for a
+ * moment, however they differ.
+ */
+static bool is_worth_following(const struct ksp_thread *thread, unsigned int stream)
+{
+	uint64_t cost = ANCHOR_COST * (uint64_t)power_of_two(thread->anchors);
+	uint64_t memory = power_of_two(thread->memory);
+	uint32_t one_of = 1;
+
+	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
+		one_of *= 2;
+	return stream % one_of == 0;
+}
+
+/* From now on all classes have new slabs, of this stream. */
+static void follow(struct ksp_thread *thread, unsigned int stream)
+{
+	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
+		if (thread->at[class].row)
+			empty_cursor(&thread->at[class], class);
+	}
+	memset(thread->from, 0, sizeof(thread->from));
+	thread->home = stream;
+}
+
 /*
  * The thread that the caller is in a stream. What lies in the parent's memory is left as it is in a child: it stays
  * shared as long as nobody writes to it.
@@ -226,13 +246,15 @@ static struct ksp_thread *enter(unsigned int stream)
 	ksp_current = thread->at;
 	if (thread->stream == stream)
 		return thread;
-	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
-		if (thread->at[class].row)
-			empty_cursor(&thread->at[class], class);
+	if (thread->stream == UINT32_MAX) {
+		thread->home = stream;
+	} else {
+		thread->anchors++;
+		if (is_worth_following(thread, stream))
+			follow(thread, stream);
+		if (source.moved)
+			source.moved(stream);
 	}
-	memset(thread->from, 0, sizeof(thread->from));
-	if (thread->stream != UINT32_MAX && source.moved)
-		source.moved(stream);
 	thread->stream = stream;
 	return thread;
 }

@@ -7,9 +7,9 @@
  * What it is not: safe for several threads at once: the caller has a lock that all allocate and free
  * under (Python's interpreter lock). Only `current` is the thread's own.
  *
- * The rule: after an anchor a class goes on in a new slab of the stream that the anchor has chosen, or, where too much
- * is left unused already, in the next slab that has room; from then on in the lowest slab of that heap with room, and
- * there in the lowest row with room. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
+ * The rule: after an anchor that is worth following all classes go on in new slabs of the stream that it has chosen;
+ * from then on in the lowest slab of these with room, and there in the lowest row with room. What is left half full
+ * has its turn where it is too much of a class. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
  * class, and go from there to objects, the lowest first; those of the row that are freed meanwhile come back to
  * the cursor. So places depend on which objects live, and not on the order in which others were
  * freed: workers that differed for a while and then hold the same objects again go on equal after a row. At
@@ -105,9 +105,6 @@ void ksp_start(const struct ksp_source *source);
 
 /* To be called in a thread whose stream has changed; also in a signal handler, and after fork. */
 void ksp_moved(void);
-
-/* True from then on until the thread's next object. */
-bool ksp_has_moved(void);
 
 /* True if p lies where the calling thread's new objects of its class come from. */
 bool ksp_is_current(const void *p);
