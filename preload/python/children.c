@@ -306,11 +306,32 @@ static bool is_child;
 /* Synchronization: the interpreter's lock. */
 static bool is_queued;
 
-static int empty_lists_now(void *argument)
+/* The child has collected what its master left. */
+static bool has_collected;
+
+/*
+ * When cycles are looked for next depends on how many objects were made since the last time, and that differs in
+ * children. The two young generations are collected, which are small, and begin to count anew.
+ * Not in a child that only executes something or ends: it would run its master's finalizers.
+ */
+static void collect_young(void)
+{
+	if (!has_collected && collects() && collector.collect)
+		python.release(python.call_with(collector.collect, "i", 1));
+	has_collected = true;
+	python.clear_error();
+}
+
+/* Called between two instructions of the program, after a child's first anchor and each one that follows. */
+static int settle(void *argument)
 {
 	(void)argument;
 	is_queued = false;
+	collect_young();
 	empty_lists();
+	/* As many dictionaries were made as the list was long. */
+	if (counter)
+		*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[KSM_COUNT_OF(steps) - 1].shift);
 	python.clear_error();
 	return 0;
 }
@@ -324,7 +345,7 @@ void ksp_children_moved(unsigned int stream)
 	size_t i = 0;
 
 	if (is_child && !is_queued)
-		is_queued = python.add_pending_call(empty_lists_now, NULL) == 0;
+		is_queued = python.add_pending_call(settle, NULL) == 0;
 	if (!counter)
 		return;
 	while (stream % steps[i].streams)
@@ -346,6 +367,7 @@ static object *after_fork(object *self, object *arguments)
 	(void)arguments;
 	is_child = true;
 	is_queued = false;
+	has_collected = false;
 	if (collected)
 		call(collector.disable);
 	empty_lists();
@@ -360,20 +382,13 @@ static object *after_fork(object *self, object *arguments)
 
 /* --- in the parent ------------------------------------------------------------------------------- */
 
-/*
- * When cycles are looked for next depends on how many objects were made since the last time. The two young
- * generations are collected here, which are small, so that all children begin to count anew; in the
- * parent, where it is a collection like any other.
- */
+/* What children need is looked for before the first of them is made. */
 static object *before_fork(object *self, object *arguments)
 {
 	(void)self;
 	(void)arguments;
 	if (!collector.collect)
 		find_collector();
-	if (collects() && collector.collect)
-		python.release(python.call_with(collector.collect, "i", 1));
-	python.clear_error();
 	python.keep(python.none);
 	return python.none;
 }

@@ -40,6 +40,9 @@ def main():
         del garbage
         pid = os.fork()
         if pid == 0:
+            # A child that does nothing but end is not to run its master's finalizers: one that opens a file is.
+            with open(sys.executable or "/bin/sh", "rb"):
+                pass
             print(hash(tuple(places())), flush=True)
             os._exit(0)
         if os.waitpid(pid, 0)[1] != 0:
