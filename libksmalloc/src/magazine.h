@@ -173,13 +173,14 @@ KSM_INLINE bool ksm_magazine_is_at_home(const struct ksm_magazine *magazine)
 KSM_INLINE void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				   size_t size)
 {
-	struct ksm_stock *held = &magazine->held;
 	struct ksm_stock_run run;
+	struct ksm_stock *held;
 	uint32_t value, index;
 
 	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)) ||
-	    ksm_unlikely(held->count == 0))
+	    ksm_unlikely(magazine->held.count == 0))
 		return NULL;
+	held = &magazine->held;
 	/* The one that was put last if it is as long, whatever block it had: it is in the processor's cache. */
 	index = held->count - 1;
 	value = held->values[index];
