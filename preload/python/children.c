@@ -105,7 +105,7 @@ static uint64_t *counter;
 #define LOOKS	   8 /* at a candidate, before it is believed */
 
 /* Children begin at the next multiple: no program makes so many changes. */
-#define FIRST_OF_CHILD (UINT64_C(1) << 48)
+#define SHIFT_OF_CHILD 48
 
 /*
  * And at anchors it goes on at the next multiple of one of these. One anchor more in one process would
@@ -115,6 +115,13 @@ static const struct {
 	unsigned int streams; /* one of so many */
 	unsigned int shift;
 } steps[] = { { 64, 42 }, { 8, 36 }, { 1, 28 } };
+
+/* Versions go on at the next multiple of 2 to the shift. */
+static void go_on_at(unsigned int shift)
+{
+	if (counter)
+		*counter = ksm_align_up(*counter + 1, UINT64_C(1) << shift);
+}
 
 /* The version that a change gives now. */
 static uint64_t new_version(void)
@@ -330,8 +337,7 @@ static int settle(void *argument)
 	collect_young();
 	empty_lists();
 	/* As many dictionaries were made as the list was long. */
-	if (counter)
-		*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[KSM_COUNT_OF(steps) - 1].shift);
+	go_on_at(steps[KSM_COUNT_OF(steps) - 1].shift);
 	python.clear_error();
 	return 0;
 }
@@ -346,11 +352,9 @@ void ksp_children_moved(unsigned int stream)
 
 	if (is_child && !is_queued)
 		is_queued = python.add_pending_call(settle, NULL) == 0;
-	if (!counter)
-		return;
 	while (stream % steps[i].streams)
 		i++;
-	*counter = ksm_align_up(*counter + 1, UINT64_C(1) << steps[i].shift);
+	go_on_at(steps[i].shift);
 }
 
 /* --- in the child -------------------------------------------------------------------------------- */
@@ -373,8 +377,7 @@ static object *after_fork(object *self, object *arguments)
 	empty_lists();
 	if (collected)
 		call(collector.enable);
-	if (counter)
-		*counter = ksm_align_up(*counter + 1, FIRST_OF_CHILD);
+	go_on_at(SHIFT_OF_CHILD);
 	python.clear_error();
 	python.keep(python.none);
 	return python.none;

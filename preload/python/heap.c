@@ -305,23 +305,10 @@ static struct ksp_slab *make_piece(struct ksp_heap *heap, unsigned int class)
 	heap->mixed_rows += rows;
 	heap->pieces[class] = (uint8_t)(heap->pieces[class] + rows);
 	heap->thread->volume[class] += rows;
-	heap->thread->memory += rows;
 	memset(heap->mixed->classes + row, (int)class, rows);
 	make_places(heap->mixed, row ? row * 64 : (sizeof(struct ksp_slab) + KSP_GRAIN - 1) / KSP_GRAIN,
 		    (uint32_t)size / KSP_GRAIN, (row + rows) * 64);
 	return heap->mixed;
-}
-
-/* The rows of a slab that belong to the class. */
-uint32_t ksp_heap_rows_of(const struct ksp_slab *slab, unsigned int class)
-{
-	uint32_t rows = 0;
-
-	if (slab->together)
-		return KSP_ALL_ROWS;
-	for (unsigned int row = 0; row < KSP_ROWS; row++)
-		rows |= (uint32_t)(slab->classes[row] == class) << row;
-	return rows;
 }
 
 /* --- giving back ----------------------------------------------------------------------------- */
@@ -360,7 +347,6 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
 	ksp_heap_take_roomy(heap, slab->class, slab);
 	heap->thread->volume[slab->class] -= KSP_SLAB / KSM_KIB;
-	heap->thread->memory -= KSP_SLAB / KSM_KIB;
 	put(heap, EMPTY, slab->index);
 	put(heap, DIRTY, slab->index);
 	heap->in_use--;
@@ -377,10 +363,8 @@ struct ksp_slab *ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
 		slab = make_piece(heap, class);
 	} else {
 		slab = make_slab(heap, class);
-		if (slab) {
+		if (slab)
 			heap->thread->volume[class] += KSP_SLAB / KSM_KIB;
-			heap->thread->memory += KSP_SLAB / KSM_KIB;
-		}
 	}
 	if (slab)
 		ksp_heap_put_roomy(heap, class, slab);

@@ -53,7 +53,6 @@ struct ksp_thread {
 	uint32_t stream;		 /* that it is in; UINT32_MAX: none yet */
 	uint32_t home;			 /* that new slabs are of: the last one that was worth following */
 	uint32_t anchors;		 /* that it has passed */
-	uint32_t memory;		 /* the sum of volume */
 };
 
 extern struct ksp_heap *ksp_heaps[KSP_STREAMS] __attribute__((visibility("hidden")));
@@ -71,9 +70,6 @@ struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, uint32_t index);
 /* The slab has room for the class, or has none any more. */
 void ksp_heap_put_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
 void ksp_heap_take_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
-
-/* The rows of a slab that belong to the class. */
-uint32_t ksp_heap_rows_of(const struct ksp_slab *slab, unsigned int class);
 
 /* A slab with room for the class that had none. NULL without memory. */
 struct ksp_slab *ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class);

@@ -192,7 +192,7 @@ static bool start_heap(void)
 		.give_back = give_back,
 	};
 
-	if (!ksmalloc_stream || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
+	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
 	    !ksmalloc_stream_range || ksmalloc_stream_follow(ksp_moved))
 		return false;
 	ksmalloc_stream_range(&source.begin, &source.end);

@@ -71,7 +71,7 @@ static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab 
 void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
 {
 	struct ksp_heap *heap = ksp_heaps[slab->stream];
-	unsigned int class = slab->together ? slab->class : slab->classes[row];
+	unsigned int class = ksp_class_of_row(slab, row);
 	struct ksp_cursor *cursor = &heap->thread->at[class];
 
 	if (ksm_likely(cursor->row == &slab->free[row])) {
@@ -157,6 +157,18 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
+/* The rows of a slab that belong to the class. */
+static uint32_t rows_of(const struct ksp_slab *slab, unsigned int class)
+{
+	uint32_t rows = 0;
+
+	if (slab->together)
+		return KSP_ALL_ROWS;
+	for (unsigned int row = 0; row < KSP_ROWS; row++)
+		rows |= (uint32_t)(slab->classes[row] == class) << row;
+	return rows;
+}
+
 /* Takes a row's places for the class. False without memory. */
 static bool take_row(struct ksp_thread *thread, unsigned int class)
 {
@@ -167,7 +179,7 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 
 	if (!slab)
 		return false;
-	rows = slab->rows & ksp_heap_rows_of(slab, class);
+	rows = slab->rows & rows_of(slab, class);
 	row = (uint32_t)__builtin_ctz(rows);
 	cursor->bits = slab->free[row];
 	cursor->unit = slab->together ? ksp_class_size(class) : KSP_GRAIN;
@@ -206,6 +218,16 @@ static uint32_t power_of_two(uint32_t value)
 	return value ? 1u << (31 - __builtin_clz(value)) : 1;
 }
 
+/* KiB of all that the thread has. */
+static uint32_t memory_of(const struct ksp_thread *thread)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int class = 0; class < KSP_CLASSES; class++)
+		sum += thread->volume[class];
+	return sum;
+}
+
 /*
  * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
  * those that lead to one of so many streams. Only the orders of magnitude count: equal workers agree but for a
@@ -214,7 +236,7 @@ static uint32_t power_of_two(uint32_t value)
 static bool is_worth_following(const struct ksp_thread *thread, unsigned int stream)
 {
 	uint64_t cost = ANCHOR_COST * (uint64_t)power_of_two(thread->anchors);
-	uint64_t memory = power_of_two(thread->memory);
+	uint64_t memory = power_of_two(memory_of(thread));
 	uint32_t one_of = 1;
 
 	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)

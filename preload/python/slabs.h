@@ -176,12 +176,18 @@ KSM_INLINE void ksp_free(void *p)
 		ksp_got_empty(slab);
 }
 
+/* The class that a row of a slab has. */
+KSM_INLINE unsigned int ksp_class_of_row(const struct ksp_slab *slab, uint32_t row)
+{
+	return ksm_likely(slab->together) ? slab->class : slab->classes[row];
+}
+
 /* The class of p, which is held. */
 KSM_INLINE unsigned int ksp_class_of(const void *p)
 {
 	const struct ksp_slab *slab = ksp_slab_of(p);
 
-	return ksm_likely(slab->together) ? slab->class : slab->classes[ksp_number(slab, p) / 64];
+	return ksp_class_of_row(slab, ksp_number(slab, p) / 64);
 }
 
 /* The bytes that p, which is held, has room for. */
