@@ -92,8 +92,9 @@ static mode_t mode_of(int flags, va_list list)
 	return has_mode(flags) ? va_arg(list, mode_t) : 0;
 }
 
-#define OPEN(name)								\
-	EXPORT int name(const char *path, int flags, ...)			\
+/* A function that may have a mode behind its flags; the arguments are those of the next one. */
+#define OPEN(name, PARAMETERS, ARGUMENTS)					\
+	EXPORT int name PARAMETERS						\
 	{									\
 		va_list list;							\
 		mode_t mode;							\
@@ -103,40 +104,17 @@ static mode_t mode_of(int flags, va_list list)
 		va_end(list);							\
 		if (!next.name)							\
 			find_next();						\
-		return told(next.name(path, flags, mode), path, flags);	\
-	}
-
-#define OPENAT(name)								\
-	EXPORT int name(int folder, const char *path, int flags, ...)		\
-	{									\
-		va_list list;							\
-		mode_t mode;							\
-										\
-		va_start(list, flags);						\
-		mode = mode_of(flags, list);					\
-		va_end(list);							\
-		if (!next.name)							\
-			find_next();						\
-		return told(next.name(folder, path, flags, mode), path, flags); \
+		return told(next.name ARGUMENTS, path, flags);			\
 	}
 
 /* What _FORTIFY_SOURCE makes of calls without a mode. */
-#define CHECKED_OPEN(name)							\
-	EXPORT int __##name(const char *path, int flags);			\
-	EXPORT int __##name(const char *path, int flags)			\
+#define CHECKED_OPEN(name, PARAMETERS, ARGUMENTS)				\
+	EXPORT int __##name PARAMETERS;						\
+	EXPORT int __##name PARAMETERS						\
 	{									\
 		if (!next.name)							\
 			find_next();						\
-		return told(next.name(path, flags), path, flags);		\
-	}
-
-#define CHECKED_OPENAT(name)							\
-	EXPORT int __##name(int folder, const char *path, int flags);		\
-	EXPORT int __##name(int folder, const char *path, int flags)		\
-	{									\
-		if (!next.name)							\
-			find_next();						\
-		return told(next.name(folder, path, flags), path, flags);	\
+		return told(next.name ARGUMENTS, path, flags);			\
 	}
 
 #define FOPEN(name)								\
@@ -152,13 +130,13 @@ static mode_t mode_of(int flags, va_list list)
 		return file;							\
 	}
 
-OPEN(open)
-OPEN(open64)
-OPENAT(openat)
-OPENAT(openat64)
-CHECKED_OPEN(open_2)
-CHECKED_OPEN(open64_2)
-CHECKED_OPENAT(openat_2)
-CHECKED_OPENAT(openat64_2)
+OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
+OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
+OPEN(openat, (int folder, const char *path, int flags, ...), (folder, path, flags, mode))
+OPEN(openat64, (int folder, const char *path, int flags, ...), (folder, path, flags, mode))
+CHECKED_OPEN(open_2, (const char *path, int flags), (path, flags))
+CHECKED_OPEN(open64_2, (const char *path, int flags), (path, flags))
+CHECKED_OPEN(openat_2, (int folder, const char *path, int flags), (folder, path, flags))
+CHECKED_OPEN(openat64_2, (int folder, const char *path, int flags), (folder, path, flags))
 FOPEN(fopen)
 FOPEN(fopen64)

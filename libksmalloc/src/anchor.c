@@ -35,16 +35,18 @@ static bool is_used(void)
 	return ksm_layout_is_shared() && !ksm_aside() && !ksm_late();
 }
 
-/* All that allocate take the slow path until a thread that is due has come by. */
-static void close_gate(void)
+/* The thread is to go where anchor leads. All that allocate take the slow path until it has come by. */
+static void become_due(uint64_t anchor)
 {
+	next_anchor = anchor;
 	ksm_stream_self.is_due = true;
 	__atomic_store_n(&ksm_gate.entry_threshold, 0, __ATOMIC_RELAXED);
+	if (follower)
+		follower();
 }
 
 static void open_gate(void)
 {
-	ksm_stream_self.is_due = false;
 	__atomic_store_n(&ksm_gate.entry_threshold,
 			 __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
@@ -76,12 +78,8 @@ void ksm_anchor_pass(const void *name, size_t length)
 	if (!is_used() || !ksm_options.anchors || !ksm_stream_is_first())
 		return;
 	hash = XXH3_64bits_withSeed(name, length, ksm_layout_word(KSMALLOC_SEED_ANCHORS)) + ksm_stream_depth();
-	if (!is_new(hash))
-		return;
-	next_anchor = hash | 1;
-	close_gate();
-	if (follower)
-		follower();
+	if (is_new(hash))
+		become_due(hash | 1);
 }
 
 bool ksm_anchor_pass_fork(void)
@@ -89,10 +87,7 @@ bool ksm_anchor_pass_fork(void)
 	if (!is_used())
 		return false;
 	ksm_stream_self.is_new_child = true;
-	next_anchor = 0;
-	close_gate();
-	if (follower)
-		follower();
+	become_due(0);
 	return true;
 }
 
@@ -115,12 +110,12 @@ static void enter_child(void)
 void ksm_anchor_pass_by(void)
 {
 	static uint32_t calls;
-	uintptr_t threshold = __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&ksm_gate.entry_threshold, __ATOMIC_RELAXED) == threshold || ksm_late())
+	if (__atomic_load_n(&ksm_gate.entry_threshold, __ATOMIC_RELAXED) ==
+		    __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED) || ksm_late())
 		return;
 	if (__atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % CALLS_OF_OTHERS == 0)
-		__atomic_store_n(&ksm_gate.entry_threshold, threshold, __ATOMIC_RELAXED);
+		open_gate();
 }
 
 bool ksm_anchor_go(void)
@@ -130,6 +125,7 @@ bool ksm_anchor_go(void)
 	if (ksm_thread_self && ksm_thread_self->capturing)
 		return false;
 	/* Before anything that allocates. */
+	ksm_stream_self.is_due = false;
 	open_gate();
 	if (ksm_stream_self.is_new_child)
 		enter_child();

@@ -242,24 +242,6 @@ static uint32_t arena_to_map_for(void)
 	return mapping_arena > 0 && mapping_arena <= KSM_ARENAS ? mapping_arena - 1 : KSM_REGION_NO_PART;
 }
 
-/* Maps memory for jemalloc in the region heap. MAP_FAILED if the kernel is to choose. */
-static void *map_in_region(size_t length, int prot, int flags)
-{
-	uint32_t arena = arena_to_map_for();
-	uintptr_t at;
-
-	while ((at = ksm_region_next_heap(arena, length)) != 0) {
-		int error = ksm_os_map_place((void *)at, length, prot, flags);
-
-		if (!error)
-			return (void *)at;
-		if (error != -EEXIST)
-			break;
-		ksm_region_count_taken();
-	}
-	return MAP_FAILED;
-}
-
 static void note_stretch(void *memory, size_t length)
 {
 	unsigned int i = atomic_fetch_add_explicit(&arenas.stretch_count, 1, memory_order_relaxed);
@@ -312,11 +294,11 @@ static bool reaches_into_slots(const void *memory, size_t length)
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	int saved_errno = errno;
-	void *memory = MAP_FAILED;
+	void *memory = NULL;
 
 	if (ksm_layout_is_shared() && !addr)
-		memory = map_in_region(length, prot, flags);
-	if (memory == MAP_FAILED)
+		memory = ksm_region_map_heap(arena_to_map_for(), length, prot, flags);
+	if (!memory)
 		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;

@@ -308,7 +308,7 @@ KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame
 }
 
 /* What every slow path does first. */
-static inline void init_if_need_be(void)
+static inline void begin_slow_call(void)
 {
 	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
 		ksm_heap_init(environ);
@@ -323,7 +323,7 @@ KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame
 {
 	if (ksm_aside())
 		return __interceptor_malloc(size);
-	init_if_need_be();
+	begin_slow_call();
 	return take_any(size, ANY_ALIGNMENT, false, caller, frame);
 }
 
@@ -341,7 +341,7 @@ __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
 
 	if (ksm_aside())
 		return __interceptor_calloc(count, size);
-	init_if_need_be();
+	begin_slow_call();
 	if (__builtin_mul_overflow(count, size, &bytes))
 		return ksm_je_calloc(count, size);
 	block = take_again(bytes, HERE());
@@ -354,7 +354,7 @@ __attribute__((noinline)) void *ksm_heap_aligned_slow(size_t alignment, size_t s
 {
 	if (ksm_aside())
 		return __interceptor_aligned_alloc(alignment, size);
-	init_if_need_be();
+	begin_slow_call();
 	return take_any(size, alignment, false, HERE());
 }
 
@@ -480,7 +480,7 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 
 	if (ksm_aside())
 		return __interceptor_realloc(block, size);
-	init_if_need_be();
+	begin_slow_call();
 	if (ksm_span_holds(block))
 		return realloc_placed(block, size, HERE());
 	if (!block)

@@ -2,10 +2,12 @@
 #include "region.h"
 
 #include "hint.h"
+#include "os.h"
 #include "policy.h"
 #include "span.h"
 #include "stream.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -141,7 +143,7 @@ static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, siz
 	return range.begin + at;
 }
 
-uintptr_t ksm_region_next_heap(uint32_t arena, size_t length)
+static uintptr_t next_heap(uint32_t arena, size_t length)
 {
 	uintptr_t at;
 	uint32_t part;
@@ -150,7 +152,7 @@ uintptr_t ksm_region_next_heap(uint32_t arena, size_t length)
 	at = take(stretch(blocks(), heap_share(arena)), &regions.next[arena], length);
 	if (at || arena == KSM_REGION_NO_PART)
 		return at;
-	part = ksm_stream_part_behind_arena(arena);
+	part = ksm_stream_part_behind(arena, KSM_ARENAS_ANCHORED);
 	return part == arena ? 0 : take(stretch(blocks(), heap_share(part)), &regions.next[part], length);
 }
 
@@ -160,14 +162,14 @@ uintptr_t ksm_region_next_heap(uint32_t arena, size_t length)
  */
 #define FIRST_OBJECTS (256 * KSM_KIB)
 
-uintptr_t ksm_region_next_objects(uint32_t stream, size_t length)
+static uintptr_t next_objects(uint32_t stream, size_t length)
 {
 	struct ksm_region_range all = ksm_region_of_objects();
 	struct ksm_region_range first = { all.begin + stream * FIRST_OBJECTS,
 					  all.begin + (stream + 1) * FIRST_OBJECTS };
 	uintptr_t at = take(first, &regions.next_first[stream], length);
 	uintptr_t share;
-	uint32_t part = ksm_stream_part_behind(stream);
+	uint32_t part = ksm_stream_part_behind(stream, KSM_ANCHORED);
 
 	if (at)
 		return at;
@@ -180,6 +182,34 @@ uintptr_t ksm_region_next_objects(uint32_t stream, size_t length)
 		return at;
 	all.begin += (all.end - all.begin) / 2;
 	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length);
+}
+
+/* Maps at the next place of a stretch that nothing else lies at. NULL if there is none. */
+static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint32_t number, size_t length,
+			 int prot, int flags)
+{
+	uintptr_t at;
+
+	while ((at = next(number, length)) != 0) {
+		int error = ksm_os_map_place((void *)at, length, prot, flags);
+
+		if (!error)
+			return (void *)at;
+		if (error != -EEXIST)
+			break;
+		ksm_region_count_taken();
+	}
+	return NULL;
+}
+
+void *ksm_region_map_heap(uint32_t arena, size_t length, int prot, int flags)
+{
+	return map_at_next(next_heap, arena, length, prot, flags);
+}
+
+void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags)
+{
+	return map_at_next(next_objects, stream, length, prot, flags);
 }
 
 void ksm_region_count_taken(void)

@@ -46,14 +46,14 @@ struct ksm_region_range ksm_region_all(enum ksm_region region);
 struct ksm_region_range ksm_region_of_mappings(uint32_t part);
 
 /*
- * Reserves length bytes of the region heap, aligned to 2 MiB, for an arena, of which the parts' are the first. 0
- * if there are no more.
+ * Maps length bytes of the region heap, aligned to 2 MiB, for an arena, of which the parts' are the first. NULL if
+ * there are no more: the kernel is to choose.
  */
-uintptr_t ksm_region_next_heap(uint32_t arena, size_t length);
+void *ksm_region_map_heap(uint32_t arena, size_t length, int prot, int flags);
 
-/* The stretch of the region heap that has objects of runtimes, and length bytes of it for a stream's; 0: no more. */
+/* The stretch of the region heap that has objects of runtimes, and the same for a stream's. */
 struct ksm_region_range ksm_region_of_objects(void);
-uintptr_t ksm_region_next_objects(uint32_t stream, size_t length);
+void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags);
 
 /* Counts a place where something else lay. */
 void ksm_region_count_taken(void);

@@ -21,9 +21,7 @@ void ksm_stream_start_thread(uint32_t ordinal)
 
 void ksm_stream_enter_child(void)
 {
-	uint32_t depth = (uint32_t)ksm_min(ksm_stream_depth() + 1, KSM_DEPTHS - 1);
-
-	__atomic_store_n(&ksm_stream_depth_now, depth, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_stream_depth_now, ksm_stream_depth_of_child(), __ATOMIC_RELAXED);
 	__atomic_store_n(&last_ordinal, 0, __ATOMIC_RELAXED);
 	ksm_stream_self.is_new_child = false;
 	ksm_stream_start_thread(0);

@@ -26,6 +26,7 @@
 /* An arena of jemalloc takes more than a few objects do, so that anchored streams share fewer of them. */
 #define KSM_ARENAS_ANCHORED 32u
 #define KSM_ARENAS (KSM_PARTS + KSM_ARENAS_ANCHORED * KSM_DEPTHS)
+
 /* Small: all static TLS of the library has to fit what the loader has left for dlopen. */
 struct ksm_stream_state {
 	uint32_t ordinal; /* of the thread: 0 for the first of a process or child */
@@ -58,13 +59,17 @@ KSM_INLINE uint32_t ksm_stream_part(void)
 	return ksm_stream_part_of(ksm_stream_self.ordinal);
 }
 
-/* The same for what is mapped: a new child may map memory where it may not enter yet. */
+/* The depth of a child of this process. */
+KSM_INLINE uint32_t ksm_stream_depth_of_child(void)
+{
+	return (uint32_t)ksm_min(ksm_stream_depth() + 1, KSM_DEPTHS - 1);
+}
+
+/* The same as a thread's part for what is mapped: a new child may map memory where it may not enter yet. */
 KSM_INLINE uint32_t ksm_stream_part_to_map(void)
 {
-	uint32_t depth = (uint32_t)ksm_min(ksm_stream_depth() + 1, KSM_DEPTHS - 1);
-
 	if (ksm_unlikely(ksm_stream_self.is_new_child) && ksm_layout_is_shared())
-		return depth * KSM_LANES;
+		return ksm_stream_depth_of_child() * KSM_LANES;
 	return ksm_stream_part();
 }
 
@@ -111,15 +116,13 @@ KSM_INLINE uint32_t ksm_stream_among(uint32_t stream, uint32_t count)
 	return KSM_PARTS + anchored / KSM_ANCHORED * KSM_ANCHORED + anchored % KSM_ANCHORED % count;
 }
 
-/* The part whose memory a stream, or an arena, takes when it has used up its own. */
-KSM_INLINE uint32_t ksm_stream_part_behind(uint32_t stream)
+/*
+ * The part whose memory a stream, or an arena, takes when it has used up its own; a depth has so many that are
+ * anchored.
+ */
+KSM_INLINE uint32_t ksm_stream_part_behind(uint32_t number, uint32_t anchored)
 {
-	return stream < KSM_PARTS ? stream : (stream - KSM_PARTS) / KSM_ANCHORED * KSM_LANES;
-}
-
-KSM_INLINE uint32_t ksm_stream_part_behind_arena(uint32_t arena)
-{
-	return arena < KSM_PARTS ? arena : (arena - KSM_PARTS) / KSM_ARENAS_ANCHORED * KSM_LANES;
+	return number < KSM_PARTS ? number : (number - KSM_PARTS) / anchored * KSM_LANES;
 }
 
 /* The next thread's ordinal; for who creates one. */
