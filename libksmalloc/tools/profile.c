@@ -61,9 +61,9 @@ static const struct ksr_profile profiles[] = {
 	 "the hashes of strings are equal in the group; time(2) takes one comparison more"},
 	{"php",
 	 {"php", NULL},
-	 {{0}},
-	 "nothing is set: PHP 8.2 has no seeds in its tables, and its heap needs equal addresses "
-	 "only"},
+	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}},
+	 "workers of php-fpm give back what their last request left after a second without a "
+	 "connection, and get it anew with the next one"},
 	{"node",
 	 {"node", "nodejs", NULL},
 	 {{ARGUMENT, AS_IT_IS, "--predictable", ""},
