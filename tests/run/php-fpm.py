@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""php-fpm.py SOCKET SCRIPT QUERY: one request to a FastCGI server, and the body of its answer."""
+"""php-fpm.py SOCKET SCRIPT QUERY [COUNT]: requests to a FastCGI server, one by one, and the bodies of its answers."""
 
 import socket
 import struct
@@ -16,21 +16,26 @@ def parameter(name, value):
     return struct.pack(">BI", len(name), len(value) | 1 << 31) + name.encode() + value.encode()
 
 
-path, script, query = sys.argv[1:]
-given = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SCRIPT_FILENAME": script,
-         "SCRIPT_NAME": "/", "QUERY_STRING": query}
-connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(60)
-connection.connect(path)
-connection.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) +
-                   record(PARAMS, b"".join(parameter(*pair) for pair in given.items())) +
-                   record(PARAMS) + record(STDIN))
-stream, output = connection.makefile("rb"), b""
-while header := stream.read(8):
-    _, kind, _, size, padding, _ = struct.unpack(">BBHHBB", header)
-    content = stream.read(size + padding)[:size]
-    if kind == STDOUT:
-        output += content
-    if kind == END:
-        break
-sys.stdout.write(output.partition(b"\r\n\r\n")[2].decode())
+def body(path, script, query):
+    given = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SCRIPT_FILENAME": script,
+             "SCRIPT_NAME": "/", "QUERY_STRING": query}
+    output = b""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(path)
+        connection.sendall(record(BEGIN, struct.pack(">HB5x", 1, 0)) +
+                           record(PARAMS, b"".join(parameter(*pair) for pair in given.items())) +
+                           record(PARAMS) + record(STDIN))
+        stream = connection.makefile("rb")
+        while header := stream.read(8):
+            _, kind, _, size, padding, _ = struct.unpack(">BBHHBB", header)
+            content = stream.read(size + padding)[:size]
+            if kind == STDOUT:
+                output += content
+            if kind == END:
+                break
+    return output.partition(b"\r\n\r\n")[2].decode()
+
+
+for _ in range(int(sys.argv[4]) if len(sys.argv) > 4 else 1):
+    sys.stdout.write(body(*sys.argv[1:4]))
