@@ -20,6 +20,7 @@ POSSIBLE_PAGES = (WORKERS - 1) * BLOCKS * PAGES_PER_BLOCK
 # More pages merged elsewhere than this (2 % of what is possible here) spoil a measurement.
 FOREIGN_PAGES = POSSIBLE_PAGES // 50
 ATTEMPTS = 4
+SERIES_STEP_SECONDS = 0.25
 
 ARGUMENTS = [
     (["--pages-to-scan"], {"type": int, "default": 5000, "metavar": "N",
@@ -114,3 +115,14 @@ def start_workers(bench, group, case, data, unique, folder=None):
                             str(unique)] for index in range(WORKERS)]
     group.start_all(commands, case.variables(bench, folder), bench.options.apart)
     group.check_alive()
+
+
+def thin_out(points):
+    """Enough points for a plot: seconds, MiB saved."""
+    series, due = [], 0.0
+    for point in points:
+        if point["seconds"] >= due:
+            saved = point["sharing_pages"] * PAGE / MIB
+            series.append([round(point["seconds"], 2), round(saved, 1)])
+            due += SERIES_STEP_SECONDS
+    return series

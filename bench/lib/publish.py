@@ -4,7 +4,7 @@
 import json
 import re
 
-from lib import merging, plot
+from lib import heapmap, merging, pages, plot
 from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, format_spread, goal_rows,
                          table_of)
 
@@ -29,6 +29,25 @@ def draw_merge(document, path):
     highest = max([limit] + [point[1] for points in series.values() for point in points])
     chart.save(path, plot.linear_axis(longest, *plot.x_span()),
                plot.linear_axis(highest, *plot.y_span()))
+
+
+# The lines of the chart of heaps full of pointers: the column of each, and its name.
+SHARED_LINES = {"glibc, all mergeable": "glibc, all mergeable",
+                "ksmalloc, shared": "ksmalloc, --layout=shared --profile=python"}
+
+
+def draw_shared(document, path):
+    """What is left of python's heaps over time; nothing of it is known from before there was the line of glibc."""
+    chart = plot.Chart("Memory of 8 python3 workers with equal records, after KSM is started", "seconds", "MiB")
+    series = {name: document.get("series", {}).get(f"python: {column}")
+              for column, name in SHARED_LINES.items()}
+    lines = {name: points for name, points in series.items() if points}
+    for name, points in lines.items():
+        chart.add_line(name, points)
+    if lines:
+        chart.save(path, plot.linear_axis(max(points[-1][0] for points in lines.values()), *plot.x_span()),
+                   plot.linear_axis(max(points[0][1] for points in lines.values()), *plot.y_span()))
+    return bool(lines)
 
 
 def bytes_of(case):
@@ -75,7 +94,13 @@ def draw_kernel(document, path):
                plot.linear_axis(100, *plot.y_span()))
 
 
-CHARTS = {"kernel": draw_kernel, "merge": draw_merge, "merge-huge-pages": draw_merge, "sizes": draw_sizes}
+def draw_heaps(document, path):
+    heapmap.save(path, "Memory of one forked python worker, page by page, beside its sibling's",
+                 {name: pages.lengthen(runs) for name, runs in document["pages"].items()})
+
+
+CHARTS = {"heaps": draw_heaps, "kernel": draw_kernel, "merge": draw_merge,
+          "merge-huge-pages": draw_merge, "shared": draw_shared, "sizes": draw_sizes}
 
 
 def section(document):
@@ -87,8 +112,8 @@ def section(document):
              f"load {machine['load_average_at_start']} at the start.", ""]
     if document["benchmark"] in CHARTS:
         chart = RESULTS / f"{document['benchmark']}.svg"
-        CHARTS[document["benchmark"]](document, chart)
-        parts += [f"![{document['title']}](results/{chart.name})", ""]
+        if CHARTS[document["benchmark"]](document, chart) is not False:
+            parts += [f"![{document['title']}](results/{chart.name})", ""]
     parts += [markdown_table(*table_of(document)), ""]
     parts += [f"Without {name}: {reason}.\n" for name, reason in document["missing"].items()]
     return "\n".join(parts)

@@ -105,10 +105,11 @@ def workplace(bench):
 class Way:
     """A way to start a program: with an allocator preloaded, or through ksmalloc run."""
 
-    def __init__(self, column, allocator, baseline=False, run=None, profile=False, only=()):
+    def __init__(self, column, allocator, baseline=False, mergeable=False, run=None, profile=False, only=()):
         self.column = column
         self.allocator = allocator
         self.baseline = baseline  # setarch -R, and all memory mergeable
+        self.mergeable = mergeable  # all memory, at addresses as Linux gives them
         self.run = run  # the options of ksmalloc run
         self.profile = profile
         self.only = only  # the workloads it is for; none: all
@@ -119,6 +120,8 @@ class Way:
     def prefix(self, bench, workload, group):
         if self.baseline:
             return ["setarch", "-R", bench.program("mergeable")]
+        if self.mergeable:
+            return [bench.program("mergeable")]
         if self.run is None:
             return []
         words = merging.group_prefix(bench, group, self.run)
