@@ -184,10 +184,14 @@ static uintptr_t next_objects(uint32_t stream, size_t length)
 	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length);
 }
 
-/* Maps at the next place of a stretch that nothing else lies at. NULL if there is none. */
+/*
+ * Maps at the next place of a stretch that nothing else lies at. NULL if there is none. What lies there may be a page
+ * or, where the program has used up its address space, all of the stretch: ever longer steps go over it.
+ */
 static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint32_t number, size_t length,
 			 int prot, int flags)
 {
+	size_t step = 0;
 	uintptr_t at;
 
 	while ((at = next(number, length)) != 0) {
@@ -198,6 +202,9 @@ static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint
 		if (error != -EEXIST)
 			break;
 		ksm_region_count_taken();
+		if (step && !next(number, step))
+			break;
+		step = step ? 2 * step : length;
 	}
 	return NULL;
 }

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * abuse WHAT [FOLDER]: what forks and anchors bear. Prints "ok" if all memory kept its content, and what was asked
+ * for was bounded.
+ *
+ *   deep      children of children, twelve deep, each with memory of its own
+ *   storm     hundreds of short-lived children, which leave nothing behind in their parent
+ *   threads   forks by a thread while others allocate and free
+ *   vfork     vfork and exec, between calls of malloc
+ *   idle      four children of a master that has allocated nothing: they print where their first memory lies
+ *   names     a million files opened by as many names: memory stays, and calls stay quick
+ *   full      the region of mappings is used up: everything goes on, elsewhere
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BLOCKS 400
+
+static const size_t sizes[] = { 24, 100, 700, 5000, 40000, 300000 };
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+struct held {
+	unsigned char *blocks[BLOCKS];
+	unsigned char mark;
+};
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "%s\n", what);
+	_exit(1);
+}
+
+static size_t size_of(int number)
+{
+	/* Few of the large ones. */
+	return sizes[number % 40 < 36 ? number % 4 : 4 + number % 2];
+}
+
+/* Takes memory and fills it. Sixty-four small calls lead a child to memory of its own: these are more. */
+static void take(struct held *held, unsigned char mark)
+{
+	held->mark = mark;
+	for (int i = 0; i < BLOCKS; i++) {
+		held->blocks[i] = malloc(size_of(i));
+		if (!held->blocks[i])
+			fail("no memory");
+		memset(held->blocks[i], mark + i, size_of(i));
+	}
+}
+
+static void check(const struct held *held)
+{
+	for (int i = 0; i < BLOCKS; i++) {
+		for (size_t at = 0; at < size_of(i); at++) {
+			if (held->blocks[i][at] != (unsigned char)(held->mark + i))
+				fail("a block has lost its content");
+		}
+	}
+}
+
+static void give_back(struct held *held)
+{
+	check(held);
+	for (int i = 0; i < BLOCKS; i++)
+		free(held->blocks[i]);
+}
+
+static void wait_for(pid_t child)
+{
+	int status;
+
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+		fail("a child failed");
+}
+
+static void deep(int depth)
+{
+	struct held before, after;
+	pid_t child;
+
+	take(&before, (unsigned char)(depth * 16));
+	child = fork();
+	if (child == 0) {
+		take(&after, (unsigned char)(depth * 16 + 8));
+		check(&before);
+		if (depth < 12)
+			deep(depth + 1);
+		give_back(&after);
+		give_back(&before);
+		_exit(0);
+	}
+	wait_for(child);
+	give_back(&before);
+}
+
+static long field(const char *path, const char *format)
+{
+	char line[256];
+	long value = -1;
+	FILE *file = fopen(path, "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, format, &value) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static long resident_kib(void)
+{
+	return field("/proc/self/status", "VmRSS: %ld");
+}
+
+static long mapping_count(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	long count = 0;
+
+	for (int letter; (letter = fgetc(file)) != EOF;)
+		count += letter == '\n';
+	fclose(file);
+	return count;
+}
+
+static void storm(void)
+{
+	struct held held;
+	long resident = 0, count = 0;
+
+	for (int i = 0; i < 600; i++) {
+		pid_t child;
+
+		if (i == 100) {
+			resident = resident_kib();
+			count = mapping_count();
+		}
+		child = fork();
+		if (child == 0) {
+			if (i % 2) {
+				take(&held, (unsigned char)i);
+				give_back(&held);
+			}
+			_exit(0);
+		}
+		wait_for(child);
+		free(malloc(100));
+	}
+	if (resident_kib() > resident + 1024 || mapping_count() > count + 4)
+		fail("children leave something behind in their parent");
+}
+
+static atomic_bool ended;
+
+static void *churn(void *mark)
+{
+	struct held held;
+
+	while (!atomic_load(&ended)) {
+		take(&held, (unsigned char)(uintptr_t)mark);
+		give_back(&held);
+	}
+	return NULL;
+}
+
+static void *fork_often(void *ignored)
+{
+	struct held held;
+
+	(void)ignored;
+	for (int i = 0; i < 50; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			take(&held, (unsigned char)i);
+			give_back(&held);
+			_exit(0);
+		}
+		wait_for(child);
+	}
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t churners[3], forker;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (pthread_create(&churners[i], NULL, churn, (void *)(i + 1)))
+			fail("no thread");
+	}
+	if (pthread_create(&forker, NULL, fork_often, NULL))
+		fail("no thread");
+	pthread_join(forker, NULL);
+	atomic_store(&ended, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(churners[i], NULL);
+}
+
+/* Of its own, since a vfork may lose what the registers of its caller hold. */
+static __attribute__((noinline)) pid_t execute_true(void)
+{
+	pid_t child = vfork();
+
+	if (child == 0) {
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+static void vforks(void)
+{
+	struct held held;
+
+	for (int i = 0; i < 100; i++) {
+		pid_t child;
+
+		take(&held, (unsigned char)i);
+		child = execute_true();
+		give_back(&held);
+		wait_for(child);
+	}
+}
+
+static void idle(void)
+{
+	for (int i = 0; i < 4; i++) {
+		pid_t child = fork();
+		char line[64];
+
+		if (child == 0) {
+			uintptr_t sum = 0;
+			int length;
+
+			for (int number = 0; number < 200; number++)
+				sum = sum * 31 + (uintptr_t)malloc(size_of(number));
+			length = snprintf(line, sizeof(line), "%zx\n", sum);
+			if (write(STDOUT_FILENO, line, (size_t)length) != length)
+				_exit(1);
+			_exit(0);
+		}
+		wait_for(child);
+	}
+}
+
+/* One file by a million names: a number's bits stand in the path as "/./" and as "//". */
+static void spell(char *path, const char *folder, int number)
+{
+	char *end = stpcpy(path, folder);
+
+	for (int bit = 0; bit < 20; bit++)
+		end = stpcpy(end, number >> bit & 1 ? "/./" : "//");
+	strcpy(end, "file");
+}
+
+static void names(const char *folder)
+{
+	char path[4096];
+	long resident = 0;
+
+	for (int i = 0; i < 1000000; i++) {
+		int file;
+
+		if (i == 20000)
+			resident = resident_kib();
+		spell(path, folder, i);
+		file = open(path, O_RDONLY);
+		if (file < 0)
+			fail(path);
+		close(file);
+		free(malloc(100));
+	}
+	if (resident_kib() > resident + 4096)
+		fail("names take memory without a bound");
+}
+
+static void full(void)
+{
+	size_t length = (size_t)1 << 44;
+	struct held held;
+
+	/* Address space is what is used up, and no memory: from large pieces to small ones, until the kernel has none. */
+	for (int i = 0; i < 2000 && length >= (size_t)1 << 32; i++) {
+		if (mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+			length >>= 1;
+	}
+	take(&held, 5);
+	fork_often(NULL);
+	give_back(&held);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "deep") == 0)
+		deep(1);
+	else if (strcmp(what, "storm") == 0)
+		storm();
+	else if (strcmp(what, "threads") == 0)
+		threads();
+	else if (strcmp(what, "vfork") == 0)
+		vforks();
+	else if (strcmp(what, "idle") == 0)
+		idle();
+	else if (strcmp(what, "names") == 0 && argc > 2)
+		names(argv[2]);
+	else if (strcmp(what, "full") == 0)
+		full();
+	else
+		return 2;
+	if (strcmp(what, "idle") != 0)
+		puts("ok");
+	return 0;
+}
