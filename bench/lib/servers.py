@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The servers of bench/services: how each is started, with what data, and how it is warmed up."""
 
+import json
 import pathlib
 import shutil
 import signal
@@ -158,6 +159,63 @@ class NodeCluster(Server):
         make_records(folder, scale)
 
 
+class CeleryPool(Server):
+    """celery forks its pool when it has imported the tasks; what a task loads is the child's.
+
+    Its queue is a redis that is no part of the service.
+    """
+
+    needs = (("/usr/bin/celery", "celery"), ("/usr/lib/python3/dist-packages/redis", "python3-redis"),
+             ("/usr/bin/redis-server", "redis-server"))
+    has_single = False  # All that are started share one queue, so that some would get no task.
+
+    def command(self, folder, port, workers, preload):
+        return ["/usr/bin/env", *(["SERVICE_PRELOAD=1"] if preload else []), "/usr/bin/celery",
+                "--app", "jobs", "worker", "--pool", "prefork",
+                "--concurrency", str(workers), "--loglevel", "WARNING", "-O", "fair",
+                "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+    def environment(self, folder):
+        return super().environment(folder) | {"SERVICE_QUEUE": str(folder / "queue"), "C_FORCE_ROOT": "1",
+                                            "PYTHONPATH": str(folder / "apps")}
+
+    def prepare(self, folder, scale):
+        make_records(folder, scale)
+
+    def lay_out(self, folder):
+        self.queue = subprocess.Popen(["/usr/bin/redis-server", "--port", "0", "--unixsocket", str(folder / "queue"),
+                                       "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL)
+
+    def hang_up(self, running):
+        self.queue.terminate()
+        self.queue.wait()
+
+    def send(self, running, count):
+        extra = self.environment(running.folder)
+        done = subprocess.run([PYTHON, str(running.folder / "apps" / "jobs.py"), str(count)],
+                              capture_output=True, text=True, check=False, timeout=services.START_SECONDS,
+                              env=services.environment(running.folder, extra))
+        if done.returncode:
+            raise BenchError(f"{self.name}: {done.stderr.strip()[-300:]}" + running.last_words())
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def warm_up(self, running):
+        """Tasks go to whichever worker is free: more of them until each has had some."""
+        answers = []
+        for _ in range(10):
+            answers += self.send(running, running.bench.options.requests * running.wanted)
+            if len({answer["pid"] for answer in answers}) >= running.wanted:
+                break
+        running.accept(answers)
+
+    def speed(self, running, seconds):
+        """Tasks a second, sender and queue included."""
+        begin, count = time.monotonic(), 0
+        while time.monotonic() - begin < seconds:
+            count += len(self.send(running, 100))
+        return count / (time.monotonic() - begin)
+
+
 SERVERS = {server.name: server for server in (
     Gunicorn("gunicorn", "large:application",
              imports=(("pandas", "python3-pandas"), ("sklearn", "python3-sklearn"))),
@@ -166,6 +224,7 @@ SERVERS = {server.name: server for server in (
     Gunicorn("gthread", "small:application", ["--worker-class", "gthread", "--threads", "4"]),
     Uvicorn("uvicorn"),
     Uwsgi("uwsgi"),
+    CeleryPool("celery"),
     PhpFpm("php-fpm"),
     Puma("puma"),
     NodeCluster("node"),
