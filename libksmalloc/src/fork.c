@@ -10,6 +10,7 @@
 #include "nursery.h"
 #include "os.h"
 #include "policy.h"
+#include "returned.h"
 #include "site.h"
 #include "stat.h"
 #include "stream.h"
@@ -113,6 +114,7 @@ static void renew_locks(void)
 	ksm_keep_postfork_child();
 	ksm_nursery_postfork_child();
 	ksm_site_postfork_child();
+	ksm_keep_each_pool(ksm_returned_postfork_child);
 	ksm_unwind_postfork_child();
 }
 

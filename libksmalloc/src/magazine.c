@@ -123,6 +123,7 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 	magazine->evicted = false;
 	magazine->limit = KSM_STOCK_RUNS;
 	magazine->calls_when_given = 0;
+	magazine->frees_when_taken = 0;
 	magazine->high_water = 0;
 	settle_at(magazine, home);
 	__atomic_store_n(&magazine->tally->site, site->index, __ATOMIC_RELAXED);
@@ -185,6 +186,42 @@ static bool has_company(const struct ksm_magazine *magazine)
 	       __atomic_load_n(&magazine->next_of_site, __ATOMIC_RELAXED) != NULL;
 }
 
+/*
+ * A thread that has not freed since it took something last takes more: others free what it allocates, and
+ * what it frees itself fills its magazine otherwise.
+ */
+static bool only_allocates(struct ksm_magazine *magazine)
+{
+	uint64_t frees = magazine->tally->frees_total;
+	bool has_freed = frees != magazine->frees_when_taken;
+
+	magazine->frees_when_taken = frees;
+	return !has_freed;
+}
+
+/* How many more runs of so many pages there is room for; raises the thread's budget if that may be few. */
+static uint32_t room_for(struct ksm_thread *thread, const struct ksm_magazine *magazine, uint32_t pages)
+{
+	uint32_t runs = magazine->limit - (uint32_t)ksm_min(magazine->held.count, magazine->limit);
+
+	if (thread->budget_pages - thread->cached_pages < KSM_RETURNED_FEW * pages)
+		raise_budget(thread);
+	return (uint32_t)ksm_min(runs, (thread->budget_pages - thread->cached_pages) / pages);
+}
+
+/* The one that needs the least clearing for a block of size bytes: whose last block was not longer, if there is one. */
+static uint32_t best_of(const struct ksm_returned_few *few, size_t size)
+{
+	uint32_t value = ksm_run_entry_of(ksm_run_pages(few->values[0]), size);
+	uint32_t best = 0;
+
+	while (best < few->count && few->values[best] < value)
+		best++;
+	return best < few->count ? best : 0;
+}
+
+static_assert(KSM_RETURNED_PAGES >= KSM_MAGAZINE_PAGES, "all that a magazine holds can be returned");
+
 /* Leaves the oldest runs for other threads; false if there is no room or no way. */
 static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 {
@@ -199,8 +236,9 @@ static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
 {
-	struct ksm_stock_run run;
-	uint32_t value, pages;
+	struct ksm_returned_few few;
+	uint32_t most = 1;
+	uint32_t pages, best;
 
 	if (!magazine || !ksm_magazine_is_at_home(magazine))
 		return NULL;
@@ -208,13 +246,22 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 		magazine->evicted = false;
 		thread->regrets++;
 	}
-	if (!magazine->placed_pool || !ksm_returned_take(magazine->pool, size, &run, &value))
+	if (!magazine->placed_pool || !ksm_returned_has(magazine->pool, size))
 		return NULL;
-	/* It is in the magazine for a moment. */
-	pages = ksm_run_pages(value);
-	thread->cached_pages += pages;
-	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
-	return ksm_magazine_use_run(thread, magazine, run, value, size);
+	pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	if (only_allocates(magazine))
+		most += room_for(thread, magazine, pages);
+	if (!ksm_returned_take(magazine->pool, size, most, &few))
+		return NULL;
+	/* The one that is taken is in the magazine for a moment, too. */
+	best = best_of(&few, size);
+	for (uint32_t i = few.count; i > 0; i--) {
+		if (i - 1 != best)
+			ksm_stock_put(&magazine->held, few.runs[i - 1], few.values[i - 1]);
+	}
+	thread->cached_pages += few.count * pages;
+	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)few.count * pages << KSM_PAGE_SHIFT);
+	return ksm_magazine_use_run(thread, magazine, few.runs[best], few.values[best], size);
 }
 
 /* Gives the pool what threads have returned and nobody has taken since. */

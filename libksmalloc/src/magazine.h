@@ -9,7 +9,8 @@
  * What it is not: a source of runs of other sizes, or of pages that were never used.
  *
  * Returns: a thread that frees what others allocate fills its magazine and never empties it. It keeps
- * fewer then, and gives the rest to returned; a thread that finds nothing in its own magazine asks there.
+ * fewer then, and gives the rest to returned; a thread that finds nothing in its own magazine asks there. If it
+ * frees nothing itself it takes a few runs of the length at once: one in four calls asks.
  *
  * Order: the run that was put last is taken first, of those that need no clearing before others. So the choice depends on the thread's own calls
  * alone, as that of the pool does. In the shared layout only runs of the thread's own part
@@ -54,6 +55,7 @@ struct ksm_magazine {
 	bool evicted;		/* it gave up runs because others needed the room */
 	uint32_t limit;		/* of its runs */
 	uint64_t calls_when_given;	/* of the tally, when a part of them was given away */
+	uint64_t frees_when_taken;	/* of the tally, when a returned run was taken */
 	struct ksm_stock held;
 	struct ksm_magazine *next;	   /* of the same thread, in a ring */
 	struct ksm_magazine *next_of_site; /* Synchronization: written under the site's lock. */

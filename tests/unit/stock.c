@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Random use of a stock beside a list that does the same by the plainest means; and returned runs. */
-#include "returned.h"
-#include "site.h"
-#include "stat.h"
+/* Random use of a stock beside a list that does the same by the plainest means. */
 #include "stock.h"
 
 #include <criterion/criterion.h>
@@ -93,48 +90,4 @@ Test(stock, random_use)
 		}
 		check(&stock);
 	}
-}
-
-/* --- returned --------------------------------------------------------------------------------- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ksm_pool pool = { .lock = &lock };
-
-static void fill(struct ksm_stock *stock, uint32_t count, uint32_t pages)
-{
-	memset(stock, 0, sizeof(*stock));
-	for (uint32_t i = 0; i < count; i++)
-		ksm_stock_put(stock, (struct ksm_stock_run){ (void *)(uintptr_t)(i + 1), NULL },
-			      ksm_run_entry_of(pages, (uint64_t)pages << 12));
-}
-
-Test(returned, gives_what_is_wanted_and_no_more_than_may_be)
-{
-	static struct ksm_stock stock;
-	struct ksm_stock_run run;
-	uint32_t value;
-
-	cr_assert_eq(ksm_stat_init(), 0);
-	cr_assert_eq(ksm_site_init(), 0);
-	cr_assert_not(ksm_returned_take(&pool, 5 << 12, &run, &value));
-	fill(&stock, 16, 5);
-	cr_assert_not(ksm_returned_give(&pool, &stock, 16, 16 * 5 - 1), "more than may be");
-	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5));
-	fill(&stock, 16, 300);
-	cr_assert(ksm_returned_give(&pool, &stock, 16, 1 << 20));
-	cr_assert_not(ksm_returned_give(&pool, &stock, 16, 16 * 300), "others' are counted, too");
-	cr_assert_not(ksm_returned_take(&pool, 6 << 12, &run, &value));
-	cr_assert_not(ksm_returned_take(&pool, (5 + 64) << 12, &run, &value));
-	for (int i = 0; i < 16; i++) {
-		cr_assert(ksm_returned_take(&pool, 5 << 12, &run, &value));
-		cr_assert_eq(ksm_run_pages(value), 5);
-		cr_assert_eq((uintptr_t)run.block, 16 - i);
-	}
-	cr_assert_not(ksm_returned_take(&pool, 5 << 12, &run, &value));
-	cr_assert(ksm_returned_drain(&pool, &stock));
-	cr_assert_eq(stock.count, 16);
-	cr_assert_eq(ksm_run_pages(stock.values[0]), 300);
-	cr_assert_not(ksm_returned_drain(&pool, &stock));
-	fill(&stock, 16, 5);
-	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5), "nothing is left of what was drained");
 }
