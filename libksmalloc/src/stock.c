@@ -74,11 +74,3 @@ void ksm_stock_drop_oldest(struct ksm_stock *stock, uint32_t count)
 	memmove(stock->values, stock->values + count, stock->count * sizeof(stock->values[0]));
 	memmove(stock->runs, stock->runs + count, stock->count * sizeof(stock->runs[0]));
 }
-
-void ksm_stock_append_oldest(struct ksm_stock *stock, const struct ksm_stock *from,
-			  uint32_t count)
-{
-	memcpy(stock->values + stock->count, from->values, count * sizeof(stock->values[0]));
-	memcpy(stock->runs + stock->count, from->runs, count * sizeof(stock->runs[0]));
-	stock->count += count;
-}

@@ -44,9 +44,6 @@ uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count);
 /* Takes the oldest runs out. */
 void ksm_stock_drop_oldest(struct ksm_stock *stock, uint32_t count);
 
-/* Adds the oldest runs of another stock; there is room for them. */
-void ksm_stock_append_oldest(struct ksm_stock *stock, const struct ksm_stock *from, uint32_t count);
-
 /* Adds a run as the newest; there is room for it. */
 KSM_INLINE void ksm_stock_put(struct ksm_stock *stock, struct ksm_stock_run run, uint32_t value)
 {
