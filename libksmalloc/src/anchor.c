@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "aside.h"
+#include "history.h"
 #include "late.h"
 #include "layout.h"
 #include "magazine.h"
@@ -78,14 +79,17 @@ void ksm_anchor_pass(const void *name, size_t length)
 	if (!is_used() || !ksm_options.anchors || !ksm_stream_is_first())
 		return;
 	hash = XXH3_64bits_withSeed(name, length, ksm_layout_word(KSMALLOC_SEED_ANCHORS)) + ksm_stream_depth();
-	if (is_new(hash))
-		become_due(hash | 1);
+	if (!is_new(hash))
+		return;
+	ksm_history_add_anchor(hash, ksm_stream_of_anchor(hash >> 1), name, length);
+	become_due(hash | 1);
 }
 
 bool ksm_anchor_pass_fork(void)
 {
 	if (!is_used())
 		return false;
+	ksm_history_add_fork();
 	ksm_stream_self.is_new_child = true;
 	become_due(0);
 	return true;

@@ -9,6 +9,7 @@
 #include "fatal.h"
 #include "fork.h"
 #include "hint.h"
+#include "history.h"
 #include "image.h"
 #include "keep.h"
 #include "late.h"
@@ -101,6 +102,7 @@ static void describe_layout(void)
 	header->heap_bytes = heap.end - heap.begin;
 	header->mapping_base = mappings.begin;
 	header->mapping_bytes = mappings.end - mappings.begin;
+	header->history_address = (uintptr_t)ksm_history();
 	ksm_stat_set(&header->stats.heap_mapped_bytes, ksm_arena_mapped_bytes());
 	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
 	ksm_mapping_publish();
@@ -125,6 +127,7 @@ KSM_COLD static void init_addresses(void)
 {
 	if (ksm_layout_is_shared())
 		ksm_span_init(&ksm_je_malloc_conf);
+	ksm_history_init();
 	ksm_region_init();
 	ksm_arena_init();
 	ksm_denied_init();

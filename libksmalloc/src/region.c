@@ -2,6 +2,7 @@
 #include "region.h"
 
 #include "hint.h"
+#include "history.h"
 #include "os.h"
 #include "policy.h"
 #include "span.h"
@@ -211,12 +212,22 @@ static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint
 
 void *ksm_region_map_heap(uint32_t arena, size_t length, int prot, int flags)
 {
-	return map_at_next(next_heap, arena, length, prot, flags);
+	void *memory = map_at_next(next_heap, arena, length, prot, flags);
+
+	/* Jemalloc's own tables belong to no event. */
+	if (memory && arena != KSM_REGION_NO_PART)
+		ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, arena, (uintptr_t)memory,
+				       ksm_align_up(length, ALIGNMENT));
+	return memory;
 }
 
 void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags)
 {
-	return map_at_next(next_objects, stream, length, prot, flags);
+	void *memory = map_at_next(next_objects, stream, length, prot, flags);
+
+	if (memory)
+		ksm_history_add_memory(KSMALLOC_EVENT_OBJECTS, stream, (uintptr_t)memory, length);
+	return memory;
 }
 
 void ksm_region_count_taken(void)

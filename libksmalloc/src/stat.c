@@ -242,8 +242,8 @@ static int copy_to(int file)
 		error = ksm_os_write(file, &counters, sizeof(counters),
 				    offsetof(struct ksmalloc_segment_header, stats));
 	if (!error)
-		error = ksm_os_write(file, &header->tallies, sizeof(header->tallies),
-				    offsetof(struct ksmalloc_segment_header, tallies));
+		error = write_region(file, &header->tallies,
+				     sizeof(*header) - offsetof(struct ksmalloc_segment_header, tallies));
 	if (!error)
 		error = write_table(file, ksm_stat->sites, header->sites.count,
 				    sizeof(ksm_stat->sites[0]));

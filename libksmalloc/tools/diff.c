@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "diff_events.h"
 #include "diff_first.h"
 #include "diff_render.h"
 #include "diff_stop.h"
@@ -43,7 +44,8 @@ static const struct ksr_option options[] = {
 	 AT(no_symbols), 0},
 };
 
-static const char *const tables[] = {"rows", "first", "reasons", "variables", "totals", "kernel"};
+static const char *const tables[] = {"rows",	  "first",  "events", "reasons",
+				     "variables", "totals", "kernel"};
 
 /* true when a row has the text in its name or is the site of that id. */
 static bool choose_rows(struct ksr_diff *diff, const struct ksr_diff_names *names, const char *text)
@@ -133,6 +135,8 @@ static int scan(const struct ksr_command *command, const struct diff_options *ch
 		return status;
 	diff->few = chosen->few;
 	error = ksr_first_create(fs, diff);
+	if (!error)
+		error = ksr_events_create(fs, diff);
 	if (!error)
 		error = ksr_diff_scan(fs, diff);
 	ksr_first_destroy(diff);

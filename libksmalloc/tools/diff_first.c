@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "atoms.h"
+#include "diff_events.h"
 #include "folders.h"
 
 #define ONE_OBJECT 64
@@ -94,6 +95,7 @@ struct pages {
 	struct ksr_pair *pair;
 	const unsigned char *bytes[2];
 	size_t page_bytes;
+	uint64_t address; /* in the first process */
 	bool has_moved;
 };
 
@@ -124,6 +126,9 @@ static enum ksr_cause cause_of(const struct pages *pages, size_t offset)
 static bool is_known_number(const struct ksr_first *first, const struct pages *pages, size_t offset)
 {
 	enum ksr_cause cause;
+
+	if (ksr_events_is_header(first->diff->events, pages->address + offset))
+		return true;
 
 	/* When a folder or file was changed is nothing that a process has of itself. */
 	if (are_times(first, pages, offset))
@@ -206,15 +211,14 @@ static int compare_places(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* A text tells more than the number beside it, and the name of an entry more than another text. */
-static int telling(const struct ksr_diff_place *place)
+int ksr_first_telling(const struct ksr_diff_place *place)
 {
 	return place->is_entry ? 3 : place->is_text ? 2 : place->is_time;
 }
 
 static void join(struct ksr_diff_place *place, const struct ksr_diff_place *other)
 {
-	if (telling(other) > telling(place))
+	if (ksr_first_telling(other) > ksr_first_telling(place))
 		*place = *other;
 	else if (place->address == other->address) {
 		place->only[0] = place->only[0] || other->only[0];
@@ -259,10 +263,31 @@ static int add_place(struct ksr_diff_row *row, const struct ksr_diff_place *plac
 	return 0;
 }
 
-int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr_pair *pair,
-		   uint64_t address, const unsigned char *a, const unsigned char *b, bool has_moved)
+/* Keeps a place of the page at address where it is wanted. */
+static int keep_place(struct ksr_first *first, struct ksr_diff_row *row, const struct pages *pages,
+		      struct ksr_diff_place *place, uint64_t address)
 {
-	struct pages pages = {.pair = pair, .bytes = {a, b}, .has_moved = has_moved};
+	struct ksr_events *events = first->diff->events;
+	bool is_earliest = ksr_events_want(events, address + place->address, place);
+
+	if (!is_earliest && !has_room(row, place))
+		return 0;
+	place->type = type_of(first, pages, !place->only[0], (size_t)place->address);
+	place->address += address;
+	if (is_earliest)
+		ksr_events_take(events, (uint32_t)(row - first->diff->rows), place);
+	return has_room(row, place) ? add_place(row, place) : 0;
+}
+
+int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr_pair *pair,
+		   uint64_t address, const unsigned char *a, const unsigned char *b,
+		   enum ksr_page_class class)
+{
+	struct pages pages = {.pair = pair,
+			      .bytes = {a, b},
+			      .address = address,
+			      .has_moved = class == KSR_PAGE_SHIFTED};
+	size_t atoms = 0;
 	size_t found = 0;
 	int error = 0;
 
@@ -272,6 +297,7 @@ int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr
 	for (int which = 0; which < 2; which++) {
 		size_t count = ksr_atoms_find(pages.bytes[which], pages.page_bytes, first->atoms);
 
+		atoms += count;
 		for (size_t i = 0; i < count; i++) {
 			if (!is_moved_or_known(first, &pages, which, &first->atoms[i]))
 				first->found[found++] =
@@ -280,15 +306,9 @@ int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr
 	}
 	found = join_places(first->found, found);
 	row->place_total += found;
-	for (size_t i = 0; i < found && !error; i++) {
-		struct ksr_diff_place *place = &first->found[i];
-
-		if (!has_room(row, place))
-			continue;
-		place->type = type_of(first, &pages, !place->only[0], (size_t)place->address);
-		place->address += address;
-		error = add_place(row, place);
-	}
+	row->counts.moved += class == KSR_PAGE_OTHER && atoms && found == 0;
+	for (size_t i = 0; i < found && !error; i++)
+		error = keep_place(first, row, &pages, &first->found[i], address);
 	return error;
 }
 

@@ -34,13 +34,13 @@ void ksr_first_destroy(struct ksr_diff *diff);
 /* Content that a process has. All of it must be noted before places are looked for. */
 void ksr_first_note(struct ksr_first *first, int which, const unsigned char *page);
 /*
- * Adds the places of a pair of pages to the row. Where most of the content has moved, a text at an
- * edge of the page may be cut elsewhere than in the other process, and is left out. first may be
- * NULL in both calls.
+ * Adds the places of a pair of pages to the row, and the page to those that have only moved. Where
+ * most of the content has shifted, a text at an edge of the page may be cut elsewhere than in the
+ * other process, and is left out. first may be NULL in both calls.
  */
 int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr_pair *pair,
 		   uint64_t address, const unsigned char *a, const unsigned char *b,
-		   bool has_moved);
+		   enum ksr_page_class class);
 
 /* A place of a row, for showing. */
 struct ksr_first_place {
@@ -54,6 +54,9 @@ struct ksr_first_place {
  * caller frees.
  */
 struct ksr_first_place *ksr_first_places(const struct ksr_diff *diff, size_t *count);
+/* How much a place tells: a text more than the number beside it, the name of an entry more than
+ * another text. */
+int ksr_first_telling(const struct ksr_diff_place *place);
 /* "text of 12 bytes, in the second only, against one of 6": what a place is. */
 void ksr_first_text(const struct ksr_diff_place *place, char *text, size_t bytes);
 

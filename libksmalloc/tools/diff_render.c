@@ -14,23 +14,12 @@
 /* --- rows ------------------------------------------------------------------------------ */
 
 static const struct ksr_column row_columns[] = {
-	{"both", "BOTH"},
-	{"equal", "EQUAL"},
-	{"equal_percent", "%"},
-	{"merged", "MERGED"},
-	{"forked", NULL},
-	{"zero", NULL},
-	{"elsewhere", "ELSEWHERE"},
-	{"pointers", "POINTERS"},
-	{"words", "WORDS"},
-	{"shifted", "SHIFTED"},
-	{"other", "OTHER"},
-	{"only_first", "ONLY 1"},
-	{"only_second", "ONLY 2"},
-	{"only_elsewhere", NULL},
-	{"swapped", NULL},
-	{"kind", NULL},
-	{"id", NULL},
+	{"both", "BOTH"},	    {"equal", "EQUAL"},	      {"equal_percent", "%"},
+	{"merged", "MERGED"},	    {"forked", NULL},	      {"zero", NULL},
+	{"elsewhere", "ELSEWHERE"}, {"pointers", "POINTERS"}, {"words", "WORDS"},
+	{"shifted", "SHIFTED"},	    {"other", "OTHER"},	      {"only_first", "ONLY 1"},
+	{"only_second", "ONLY 2"},  {"only_elsewhere", NULL}, {"moved", NULL},
+	{"swapped", NULL},	    {"kind", NULL},	      {"id", NULL},
 	{"site", "SITE OR REGION"},
 };
 
@@ -56,6 +45,7 @@ static void emit_row(const struct ksr_diff *diff, const struct ksr_diff_row *row
 		ksr_cell_count(counts->only_first),
 		ksr_cell_count(counts->only_second),
 		ksr_cell_count(counts->elsewhere_single),
+		ksr_cell_count(counts->moved),
 		ksr_cell_count(counts->swapped),
 		ksr_cell_text(ksr_region_kind_name(row->kind)),
 		ksr_cell_text(id),
@@ -308,6 +298,7 @@ static void render_totals(const struct ksr_diff *diff, struct ksr_emitter *emitt
 		{"words", "differ in few words", LINE(words)},
 		{"shifted", "shifted content", LINE(shifted)},
 		{"other", "simply different", LINE(other)},
+		{"moved", "of these only in another order", LINE(moved)},
 		{"only_first", "in the first process only", LINE(only_first)},
 		{"only_second", "in the second process only", LINE(only_second)},
 		{"swapped", "swapped out, not compared", LINE(swapped)},
@@ -381,6 +372,7 @@ void ksr_diff_render(const struct ksr_diff *diff, struct ksr_diff_names *names, 
 		     struct ksr_emitter *emitter)
 {
 	ksr_diff_render_first(diff, names, top, emitter);
+	ksr_diff_render_events(diff, names, top, emitter);
 	render_rows(diff, names, emitter);
 	render_causes(diff, names, top, emitter);
 	ksr_diff_render_named(diff, names, top, emitter);

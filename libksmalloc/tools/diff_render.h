@@ -34,8 +34,16 @@ void ksr_diff_render(const struct ksr_diff *diff, struct ksr_diff_names *names, 
 /* diff_render_places.c: the tables of single places. */
 void ksr_diff_render_first(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
 			   struct ksr_emitter *emitter);
+/* What belongs to a place, in words; true with the variable that is named in them. */
+bool ksr_diff_place_detail(struct ksr_diff_names *names, const struct ksr_diff_row *row,
+			   const struct ksr_diff_place *place, struct ksr_variable *variable,
+			   char *detail, size_t bytes);
 void ksr_diff_render_named(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
 			   struct ksr_emitter *emitter);
+
+/* diff_render_events.c: after which event the processes went apart. */
+void ksr_diff_render_events(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,
+			    struct ksr_emitter *emitter);
 
 /*
  * The causes of all rows, those of most pages first. The caller frees the array; NULL when there

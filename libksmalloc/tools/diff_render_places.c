@@ -25,28 +25,38 @@ static const char *kind_of(const struct ksr_diff_place *place)
 	return place->is_text ? "text" : place->is_time ? "time" : "number";
 }
 
+bool ksr_diff_place_detail(struct ksr_diff_names *names, const struct ksr_diff_row *row,
+			   const struct ksr_diff_place *place, struct ksr_variable *variable,
+			   char *detail, size_t bytes)
+{
+	uint64_t named = row->kind == KSR_REGION_FILE ? place->address : place->type;
+	bool known = named && ksr_data_symbol(names->data, named, variable);
+
+	snprintf(detail, bytes, "%s%s%s%s",
+		 place->is_entry ? "the name of an entry of a folder that it looks into" : "",
+		 place->is_entry && known ? "; " : "",
+		 !known			? ""
+		 : named == place->type ? "beside a pointer to "
+					: "in ",
+		 known ? variable->name : "");
+	return known;
+}
+
 static void emit_first(const struct ksr_diff *diff, struct ksr_diff_names *names,
 		       const struct ksr_first_place *entry, struct ksr_emitter *emitter)
 {
 	const struct ksr_diff_place *place = entry->place;
 	struct ksr_cell none = {.kind = KSR_CELL_NONE};
 	struct ksr_variable variable;
-	uint64_t named = entry->row->kind == KSR_REGION_FILE ? place->address : place->type;
-	bool known = named && ksr_data_symbol(names->data, named, &variable);
 	char address[32];
 	char text[256];
-	char detail[KSR_VARIABLE_BYTES + 96] = "";
+	char detail[KSR_VARIABLE_BYTES + 96];
+	bool known =
+		ksr_diff_place_detail(names, entry->row, place, &variable, detail, sizeof(detail));
 	const char *lines[] = {detail};
 
 	snprintf(address, sizeof(address), "0x%" PRIx64, place->address);
 	ksr_first_text(place, text, sizeof(text));
-	snprintf(detail, sizeof(detail), "%s%s%s%s",
-		 place->is_entry ? "the name of an entry of a folder that it looks into" : "",
-		 place->is_entry && known ? "; " : "",
-		 !known			? ""
-		 : named == place->type ? "beside a pointer to "
-					: "in ",
-		 known ? variable.name : "");
 	struct ksr_cell cells[] = {
 		ksr_cell_text(address),
 		ksr_cell_text(text),

@@ -2,7 +2,7 @@
 /* Which region of which process belongs to which row: a site or a file has one, however many slots
  * or mappings it has. */
 #define _GNU_SOURCE
-#include "diff_scan.h"
+#include "diff_events.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,6 +99,7 @@ int ksr_diff_create(const struct ksr_space *first, const struct ksr_space *secon
 
 void ksr_diff_destroy(struct ksr_diff *diff)
 {
+	ksr_events_destroy(diff);
 	for (size_t i = 0; i < diff->row_count; i++) {
 		for (size_t k = 0; k < diff->rows[i].cause_count; k++)
 			free(diff->rows[i].causes[k].positions);

@@ -6,13 +6,15 @@
  * reads the other pairs once more, with the neighbourhood of the counterpart.
  */
 #define _GNU_SOURCE
-#include "diff_first.h"
+#include "diff_events.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "diff_first.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -106,11 +108,13 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 		scan->diff->has_frames = true;
 	if (frame && frame == (scan->entries[1][i] & KSR_PAGEMAP_FRAME)) {
 		count_shared_frame(scan, frame, a, &row->counts);
+		ksr_events_add_pair(scan->diff->events, first, true);
 		return 0;
 	}
 	if (memcmp(a, b, page_bytes) == 0) {
 		row->counts.equal++;
 		row->counts.zero += is_zero(a, page_bytes);
+		ksr_events_add_pair(scan->diff->events, first, true);
 		return 0;
 	}
 	record.hash[0] = XXH3_64bits(a, page_bytes);
@@ -133,6 +137,7 @@ static int count_single(struct scan *scan, struct ksr_diff_row *row, size_t i, i
 		row->counts.only_first++;
 	else
 		row->counts.only_second++;
+	ksr_events_add_single(scan->diff->events, which, address);
 	return add_record(scan, &record);
 }
 
@@ -280,6 +285,7 @@ static int drop_elsewhere(struct scan *scan)
 		}
 		if (record->address[0] && record->address[1]) {
 			row->elsewhere_pairs += elsewhere;
+			ksr_events_add_pair(scan->diff->events, record->address[0], elsewhere);
 			if (!elsewhere) {
 				scan->diff->rows[record->row].differing++;
 				scan->records[kept++] = *record;
@@ -322,7 +328,8 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 	}
 	if (result->class != KSR_PAGE_EQUAL)
 		error = ksr_first_look(scan->diff->first, row, pair, record->address[0], page,
-				       window->begin, result->class == KSR_PAGE_SHIFTED);
+				       window->begin, result->class);
+	ksr_events_look(scan->diff->events, record->address[0], page, result);
 	return error ? error : ksr_diff_add(scan->diff, row, record->address[0], page, result);
 }
 
@@ -421,8 +428,10 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 		error = drop_elsewhere(&scan);
 	if (!error)
 		error = look_into_all(&scan);
-	if (!error)
+	if (!error) {
 		ksr_diff_scale(diff);
+		ksr_events_finish(diff->events);
+	}
 	for (int i = 0; i < 2; i++) {
 		ksr_reader_close(&scan.readers[i]);
 		free(scan.bytes[i]);

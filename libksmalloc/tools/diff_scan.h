@@ -41,6 +41,7 @@
 	X(words)                                                                                   \
 	X(shifted)                                                                                 \
 	X(other)                                                                                   \
+	X(moved) /* of other: all content that can be told apart is in the other process, too */   \
 	X(only_first) /* there in the first process only */                                        \
 	X(only_second)                                                                             \
 	X(elsewhere_single) /* of these, content that is found elsewhere in the other */           \
@@ -128,12 +129,14 @@ struct ksr_diff_row {
 };
 
 struct ksr_first;
+struct ksr_events;
 
 struct ksr_diff {
 	const struct ksr_space *spaces[2];
-	struct ksr_first *first; /* NULL: places are not looked for */
-	uint32_t *match[2];	 /* region of the one -> of the other */
-	uint32_t *row_of[2];	 /* region -> row */
+	struct ksr_first *first;   /* NULL: places are not looked for */
+	struct ksr_events *events; /* NULL: pages are not counted by event (diff_events.h) */
+	uint32_t *match[2];	   /* region of the one -> of the other */
+	uint32_t *row_of[2];	   /* region -> row */
 	struct ksr_diff_row *rows;
 	size_t row_count;
 	bool has_frames; /* the kernel shows frame numbers: who shares a page is known */

@@ -88,6 +88,13 @@ void ksr_member_free(struct ksr_member *member)
 	ksr_text_free(&member->arguments);
 }
 
+void ksr_members_free(struct ksr_members *members)
+{
+	for (size_t i = 0; i < members->count; i++)
+		ksr_member_free(&members->list[i]);
+	free(members->list);
+}
+
 static void read_members(const struct ksr_fs *fs, const pid_t *pids, size_t count,
 			 struct ksr_members *members, struct ksr_findings *findings)
 {
@@ -130,6 +137,13 @@ static void keep_one_program(struct ksr_members *members, struct ksr_findings *f
 			ksr_member_free(&members->list[i]);
 	}
 	members->count = kept;
+}
+
+void ksr_members_read(const struct ksr_fs *fs, const pid_t *pids, size_t count,
+		      struct ksr_members *members, struct ksr_findings *findings)
+{
+	read_members(fs, pids, count, members, findings);
+	keep_one_program(members, findings);
 }
 
 /* --- layouts ----------------------------------------------------------------------------- */
@@ -313,7 +327,6 @@ static void check_files(const struct ksr_members *members, struct ksr_findings *
 static void check_members(const struct ksr_fs *fs, const char *group, struct ksr_members *members,
 			  struct ksr_findings *findings)
 {
-	keep_one_program(members, findings);
 	ksr_check_huge_pages(fs, members, findings);
 	if (members->count < 2) {
 		ksr_find(findings, KSR_LEVEL_BAD, "members",
@@ -366,10 +379,8 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 		found = group_pids(fs, group, &count, findings);
 		pids = found;
 	}
-	read_members(fs, pids, pids ? count : 0, &members, findings);
+	ksr_members_read(fs, pids, pids ? count : 0, &members, findings);
 	check_members(fs, group, &members, findings);
-	for (size_t i = 0; i < members.count; i++)
-		ksr_member_free(&members.list[i]);
-	free(members.list);
+	ksr_members_free(&members);
 	free(found);
 }

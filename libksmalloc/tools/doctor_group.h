@@ -39,6 +39,8 @@ struct ksr_members {
 	size_t count;
 };
 
+struct ksr_diff;
+
 /* Findings about the group, or where there is no name about the processes. */
 void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
 		     struct ksr_findings *findings);
@@ -46,8 +48,9 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 /*
  * doctor_siblings.c: keeps the members that are of a kind, the largest first: where some have
  * forked others, the most numerous siblings. Says which two will be compared, and whom it left out.
+ * False where there are no two of a kind.
  */
-void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings);
+bool ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_language.c: hash seeds and flags of interpreters. */
 void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings);
 /* doctor_folders.c: folders that changed between the starts. */
@@ -62,6 +65,17 @@ void ksr_check_environments(const struct ksr_members *members, struct ksr_findin
 void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members,
 		      struct ksr_findings *findings);
 
+/* doctor_sample.c: one stretch of how many is enough of the process's memory for a sample? */
+uint64_t ksr_sample_every(const struct ksr_fs *fs, pid_t pid);
+/* doctor_since.c: the event that the two that were compared differ since; both: pages that both
+ * have. */
+void ksr_find_since(const struct ksr_diff *diff, const struct ksr_members *members, uint64_t both,
+		    struct ksr_findings *findings);
+
+/* Those of the processes that run the program which most of them run; the others are findings. */
+void ksr_members_read(const struct ksr_fs *fs, const pid_t *pids, size_t count,
+		      struct ksr_members *members, struct ksr_findings *findings);
+void ksr_members_free(struct ksr_members *members);
 void ksr_member_free(struct ksr_member *member);
 /* The value of a variable of the environment, NULL when it has none. */
 const char *ksr_member_variable(const struct ksr_member *member, const char *name);

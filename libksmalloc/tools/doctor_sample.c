@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diff_events.h"
+#include "diff_first.h"
 #include "diff_render.h"
 
 /* Memory that is looked at in each of the two. */
@@ -121,6 +123,7 @@ static void find_reasons(const struct ksr_diff *diff, const struct ksr_diff_name
 		 "processes %d and %d: %" PRIu64 " of %" PRIu64 " pages%s are equal",
 		 (int)members->list[0].pid, (int)members->list[1].pid, sums.equal, sums.both,
 		 diff->every > 1 ? " of a sample" : "");
+	ksr_find_since(diff, members, sums.both, findings);
 	for (size_t i = 0; i < count && i < MOST_REASONS; i++) {
 		const struct ksr_diff_cause *cause = causes[i];
 		char text[512];
@@ -136,7 +139,7 @@ static void find_reasons(const struct ksr_diff *diff, const struct ksr_diff_name
 	find_race(diff, members, findings);
 }
 
-static uint64_t stretch_count(const struct ksr_fs *fs, pid_t pid)
+uint64_t ksr_sample_every(const struct ksr_fs *fs, pid_t pid)
 {
 	struct ksr_vma total;
 
@@ -156,8 +159,13 @@ void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members
 	/* A recorded tree has no memory. */
 	if (!fs->live || ksr_diff_create(&members->list[0].space, &members->list[1].space, &diff))
 		return;
-	diff.every = stretch_count(fs, members->list[0].pid);
-	error = ksr_diff_scan(fs, &diff);
+	diff.every = ksr_sample_every(fs, members->list[0].pid);
+	error = ksr_first_create(fs, &diff);
+	if (!error)
+		error = ksr_events_create(fs, &diff);
+	if (!error)
+		error = ksr_diff_scan(fs, &diff);
+	ksr_first_destroy(&diff);
 	if (!error)
 		error = ksr_diff_names_create(fs, &diff, true, &names);
 	if (error) {

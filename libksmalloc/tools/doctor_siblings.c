@@ -148,7 +148,7 @@ static void tell(const struct ksr_members *members, size_t kept, const struct fa
 		 (int)members->list[0].pid, (int)members->list[1].pid, kept, kind, left_out);
 }
 
-void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings)
+bool ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings)
 {
 	struct family family = {0};
 	size_t kept = members->count;
@@ -165,12 +165,13 @@ void ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *finding
 			 "start a second worker, so that two of a kind are compared",
 			 "one of the processes has forked the other: what a master has beyond its "
 			 "worker differs by design");
-		return;
+		return false;
 	}
 	if (members->count <= 2)
-		return;
+		return members->count == 2;
 	qsort(members->list, kept, sizeof(*members->list), compare_members);
 	tell(members, kept, &family, findings);
 	while (members->count > kept)
 		ksr_member_free(&members->list[--members->count]);
+	return true;
 }

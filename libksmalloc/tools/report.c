@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "render.h"
+#include "report_shift.h"
 
 struct report_options {
 	struct ksr_render_options render;
 	struct ksr_output output;
 	const char *root;
 	bool no_symbols;
+	bool shifting;
 	struct ksr_selection selection;
 	/* What the selection points to, with room for all words of the command line. */
 	pid_t *pids;
@@ -40,11 +42,14 @@ static const struct ksr_option options[] = {
 	 AT(render.counters), 0},
 	{"empty", NULL, "Show sites that hold no memory now, too.", KSR_OPTION_SWITCH,
 	 AT(render.empty), 0},
+	{"shifting", NULL,
+	 "Compare two workers of each group: what share of pages differs because content moved.",
+	 KSR_OPTION_SWITCH, AT(shifting), 0},
 	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
 	 0},
 };
 
-static const char *const tables[] = {"sites", "regions", "groups", "totals", "kernel"};
+static const char *const tables[] = {"sites", "regions", "groups", "totals", "kernel", "shifting"};
 
 static int check_sort(const struct ksr_command *command, const char *sort)
 {
@@ -101,6 +106,8 @@ static int show(const struct ksr_command *command, const struct ksr_fs *fs,
 	}
 	ksr_render_kernel(fs, &report->kernel, emitter);
 	ksr_render_report(report, symbols, &chosen->render, emitter);
+	if (chosen->shifting)
+		ksr_render_shift(fs, report, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
 	if (ksr_output_end(command, error))

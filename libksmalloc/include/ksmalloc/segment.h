@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	4u	/* 2 has no hints, 3 no tallies */
+#define KSMALLOC_SEGMENT_VERSION	5u	/* 2 has no hints, 3 no tallies, 4 no history */
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -158,6 +158,8 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table strings;	/* stride 1; a string is NUL terminated, 0 is the empty one */
 	struct ksmalloc_process_stats stats;
 	struct ksmalloc_segment_table tallies; /* since version 4 */
+	/* Since version 5: where the history lies (ksmalloc/history.h), in the process's own memory; 0: nowhere. */
+	uint64_t history_address;
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
