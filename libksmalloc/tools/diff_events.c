@@ -251,7 +251,7 @@ void ksr_events_finish(struct ksr_events *events)
 						 : UINT32_MAX;
 }
 
-static uint64_t weight(const struct ksr_event *event)
+uint64_t ksr_events_weight(const struct ksr_event *event)
 {
 	return event->own + event->spread;
 }
@@ -261,8 +261,8 @@ static int compare_weights(const void *left, const void *right, void *user)
 	const struct ksr_events *events = user;
 	uint32_t a = *(const uint32_t *)left;
 	uint32_t b = *(const uint32_t *)right;
-	uint64_t x = weight(&events->list[a]);
-	uint64_t y = weight(&events->list[b]);
+	uint64_t x = ksr_events_weight(&events->list[a]);
+	uint64_t y = ksr_events_weight(&events->list[b]);
 
 	if (x != y)
 		return x > y ? -1 : 1;
@@ -283,7 +283,7 @@ uint32_t *ksr_events_worst(const struct ksr_events *events, size_t most, size_t 
 
 	*count = 0;
 	for (uint32_t i = 0; list && i < none_of(events); i++) {
-		if (weight(&events->list[i]))
+		if (ksr_events_weight(&events->list[i]))
 			list[(*count)++] = i;
 	}
 	if (*count)

@@ -74,6 +74,8 @@ void ksr_events_take(struct ksr_events *events, uint32_t row, const struct ksr_d
 /* After all pages: scales what was found in those that were looked into. */
 void ksr_events_finish(struct ksr_events *events);
 
+/* The pages that would be equal without the event's own difference. */
+uint64_t ksr_events_weight(const struct ksr_event *event);
 /*
  * The events whose memory differs for a reason of its own or has pulled other pages, in the order
  * of time, those with most pages if they are more than most. The caller frees; NULL without memory

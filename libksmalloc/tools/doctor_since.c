@@ -89,12 +89,20 @@ static struct cause cause_of(const struct ksr_members *members, const struct ksr
 		     "run 'ksmalloc diff' on both for what it is");
 }
 
+/* The earliest one of those that nearly as many pages go back to as to the worst. */
 static uint32_t worst_of(const struct ksr_events *events)
 {
 	size_t count;
-	uint32_t *list = ksr_events_worst(events, 1, &count);
-	uint32_t worst = count ? list[0] : UINT32_MAX;
+	uint32_t *list = ksr_events_worst(events, SIZE_MAX, &count);
+	uint32_t worst = UINT32_MAX;
+	uint64_t most = 0;
 
+	for (size_t i = 0; i < count; i++)
+		most = ksm_max(most, ksr_events_weight(&events->list[list[i]]));
+	for (size_t i = count; i-- > 0;) {
+		if (ksr_events_weight(&events->list[list[i]]) * 2 >= most)
+			worst = list[i];
+	}
 	free(list);
 	return worst;
 }
