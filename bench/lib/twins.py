@@ -5,9 +5,11 @@ Forks of one process, workers that differ in what workers differ in, and a proce
 allocate once more than it does, at a random moment: the seed of these moments is fixed.
 """
 
+import pathlib
 import random
 import statistics
 import subprocess
+import tempfile
 
 from lib import equal, processes, services
 from lib.harness import BENCH, PYTHON, BenchError, need
@@ -129,7 +131,15 @@ class Differing(Twin):
         "folder": ({"cwd": "a"}, {"cwd": "a-longer-folder"}),
         "environment": ({"extra": {"PORT": "8001"}}, {"extra": {"PORT": "18002", "NAME": "second"}}),
         "argument": ({"arguments": ["--id=1"]}, {"arguments": ["--id=10"]}),
+        "length": ({"extra": {"PORT": "8001"}}, {"extra": {"PORT": "18002"}}),
         "log": ({"log": "w.log"}, {"log": "worker-two.log"}),
+        # A file appears in a folder that both import from.
+        "entry": ({"imports": True}, {"imports": True, "entry": "worker-two.pid"}),
+        **{kind: ({"extra": {"SERVICE_KEEP": kind}},) * 2 for kind in ("pid", "time", "temporary", "random")},
+        "objects": ({"extra": {"SERVICE_KEEP": "objects"}, "arguments": ["--less"]},
+                    {"extra": {"SERVICE_KEEP": "objects"}, "arguments": ["--more"]}),
+        # The first one compiles what the second one finds compiled.
+        "compiled": ({"compiles": True},) * 2,
     }
 
     def __init__(self, kind):
@@ -139,12 +149,18 @@ class Differing(Twin):
     def measure(self, bench, way, folder):
         with Pair(bench, way, self.name, self.profile, folder) as pair:
             pids = []
+            new = pathlib.Path(tempfile.mkdtemp(dir=folder))
             for variant in self.KINDS[self.kind]:
                 place = folder / variant.get("cwd", "a")
                 place.mkdir(exist_ok=True)
                 extra = dict(variant.get("extra", {}))
                 if way.fixed:
                     extra["PYTHONHASHSEED"] = "1"
+                if "imports" in variant:
+                    extra["PYTHONPATH"] = str(new)
+                    (new / variant.get("entry", "one")).touch()
+                if "compiles" in variant:
+                    extra["PYTHONPYCACHEPREFIX"] = str(new)
                 if "log" in variant:
                     extra["SERVICE_LOG"] = str(place / variant["log"])
                 command = [PYTHON, str(FOLDER / "differing.py"), *variant.get("arguments", [])]

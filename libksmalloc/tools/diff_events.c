@@ -10,6 +10,8 @@
 
 /* An event with fewer of its own pages differing, in percent, counts as healed. */
 #define HEALED_PERCENT 1
+/* And one with fewer pages shows nothing. */
+#define HEALED_LEAST 16
 
 static bool is_same(const struct ksr_moment *a, const struct ksr_moment *b)
 {
@@ -216,7 +218,7 @@ void ksr_events_take(struct ksr_events *events, uint32_t row, const struct ksr_d
 
 static bool is_healed(const struct ksr_event *event)
 {
-	return event->both && event->own * 100 <= event->both * HEALED_PERCENT;
+	return event->both >= HEALED_LEAST && event->own * 100 <= event->both * HEALED_PERCENT;
 }
 
 static uint32_t next_healed(const struct ksr_events *events, uint32_t number)

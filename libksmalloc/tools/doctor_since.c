@@ -46,8 +46,6 @@ static struct cause cause_of_place(const struct ksr_diff_place *place)
 {
 	struct cause cause = {.advice = ""};
 
-	if (place->is_entry)
-		return CAUSE("the list of a folder's entries", ksr_folder_advice);
 	if (place->is_time)
 		return CAUSE("a time, such as that of a changed file or folder",
 			     "keep times out of what is loaded, or load what has them last");
@@ -61,23 +59,45 @@ static struct cause cause_of_place(const struct ksr_diff_place *place)
 	return cause;
 }
 
+/* The event that healed this one; behind all of them if none has. */
+static uint32_t end_of(const struct ksr_events *events, uint32_t number)
+{
+	return (uint32_t)ksm_min(events->list[number].healed, events->count - 1);
+}
+
+/* The name of an entry may lie in memory that was taken a little later. */
+static bool has_entry(const struct ksr_events *events, uint32_t number)
+{
+	for (uint32_t i = number; i < end_of(events, number); i++) {
+		if (events->list[i].has_place && events->list[i].place.is_entry)
+			return true;
+	}
+	return false;
+}
+
+static bool has_other_environment(const struct ksr_members *members)
+{
+	const struct ksr_member *first = &members->list[0];
+	const struct ksr_member *second = &members->list[1];
+
+	return first->environment.size != second->environment.size ||
+	       first->arguments.size != second->arguments.size;
+}
+
 static struct cause cause_of(const struct ksr_members *members, const struct ksr_events *events,
 			     uint32_t number)
 {
 	const struct ksr_moment *moment = ksr_events_moment(events, number);
 	const struct ksr_event *event = &events->list[number];
-	const struct ksr_member *first = &members->list[0];
-	const struct ksr_member *second = &members->list[1];
 	struct cause cause;
 
-	if (event->has_place && event->place.is_entry)
-		return cause_of_place(&event->place);
+	if (has_entry(events, number))
+		return CAUSE("the list of a folder's entries", ksr_folder_advice);
 	if (moment->kind == KSR_MOMENT_THREADS)
 		return CAUSE("threads that take turns in another order",
 			     "let one thread load what is to be shared, before the others start");
-	if (moment->kind == KSR_MOMENT_START &&
-	    (first->environment.size != second->environment.size ||
-	     first->arguments.size != second->arguments.size))
+	if (has_other_environment(members) &&
+	    (moment->kind == KSR_MOMENT_START || events->list[0].own * 20 > events->list[0].both))
 		return CAUSE("an environment or arguments of another length",
 			     "give workers variables and arguments of equal lengths, such as "
 			     "PORT=08001, or keep what differs in a file");
@@ -89,22 +109,37 @@ static struct cause cause_of(const struct ksr_members *members, const struct ksr
 		     "run 'ksmalloc diff' on both for what it is");
 }
 
-/* The earliest one of those that nearly as many pages go back to as to the worst. */
 static uint32_t worst_of(const struct ksr_events *events)
 {
 	size_t count;
-	uint32_t *list = ksr_events_worst(events, SIZE_MAX, &count);
-	uint32_t worst = UINT32_MAX;
-	uint64_t most = 0;
+	uint32_t *list = ksr_events_worst(events, 1, &count);
+	uint32_t worst = count ? list[0] : UINT32_MAX;
 
-	for (size_t i = 0; i < count; i++)
-		most = ksm_max(most, ksr_events_weight(&events->list[list[i]]));
-	for (size_t i = count; i-- > 0;) {
-		if (ksr_events_weight(&events->list[list[i]]) * 2 >= most)
-			worst = list[i];
-	}
 	free(list);
 	return worst;
+}
+
+/* Where the difference of the worst event began: no event between them was equal. */
+static uint32_t beginning_of(const struct ksr_events *events, uint32_t worst)
+{
+	uint32_t number = 0;
+
+	while (number < worst &&
+	       (events->list[number].own == 0 || events->list[number].healed <= worst))
+		number++;
+	return number;
+}
+
+/* The pages that go back to this event, up to the one where it was healed. */
+static struct ksr_event sum_from(const struct ksr_events *events, uint32_t number)
+{
+	struct ksr_event sum = events->list[number];
+
+	for (uint32_t i = number + 1; i < end_of(events, number); i++) {
+		sum.own += events->list[i].own;
+		sum.spread += events->list[i].spread;
+	}
+	return sum;
 }
 
 void ksr_find_since(const struct ksr_diff *diff, const struct ksr_members *members, uint64_t both,
@@ -115,25 +150,26 @@ void ksr_find_since(const struct ksr_diff *diff, const struct ksr_members *membe
 	char name[KSMALLOC_HISTORY_NAME + 32];
 	char healed[KSMALLOC_HISTORY_NAME + 64] = "";
 	char next[KSMALLOC_HISTORY_NAME + 32];
-	const struct ksr_event *event;
+	struct ksr_event event;
 	struct cause cause;
 	uint64_t pages;
 
 	if (number == UINT32_MAX)
 		return;
-	event = &events->list[number];
-	pages = event->own + event->spread;
+	number = beginning_of(events, number);
+	event = sum_from(events, number);
+	pages = ksr_events_weight(&event);
 	if (pages * 100 < both * WORTH_PERCENT)
 		return;
 	cause = cause_of(members, events, number);
 	ksr_events_name(ksr_events_moment(events, number), name, sizeof(name));
-	if (event->healed != UINT32_MAX) {
-		ksr_events_name(ksr_events_moment(events, event->healed), next, sizeof(next));
+	if (event.healed != UINT32_MAX) {
+		ksr_events_name(ksr_events_moment(events, event.healed), next, sizeof(next));
 		snprintf(healed, sizeof(healed), ", until %s", next);
 	}
 	ksr_find(findings, KSR_LEVEL_WARN, "since", cause.advice,
 		 "processes %d and %d differ since %s%s: %.1f %% of their pages, %" PRIu64
 		 " there and %" PRIu64 " by pointers to it; the likely cause: %s",
 		 (int)members->list[0].pid, (int)members->list[1].pid, name, healed,
-		 100.0 * (double)pages / (double)both, event->own, event->spread, cause.what);
+		 100.0 * (double)pages / (double)both, event.own, event.spread, cause.what);
 }
