@@ -156,8 +156,8 @@ static int copy(int fd, uint64_t address, struct ksmalloc_history *data,
 
 	if (pread(fd, data, size, (off_t)address) != (ssize_t)size)
 		return -EIO;
-	size += ksm_min(ksm_min(data->count, data->capacity), KSMALLOC_HISTORY_EVENTS) *
-		ksm_min(data->stride, sizeof(struct ksmalloc_event));
+	size += ksm_min((uint64_t)ksm_min(data->count, data->capacity) * data->stride,
+			sizeof(*data) - size);
 	if (pread(fd, data, size, (off_t)address) != (ssize_t)size)
 		return -EIO;
 	return ksr_history_parse(data, size, history);
