@@ -161,7 +161,7 @@ static uintptr_t next_heap(uint32_t arena, size_t length)
  * A stream's first objects lie beside those of other streams, so that a few pages of many streams share their
  * page tables; what comes after has stretches of equal size, and behind those of the depth's first part.
  */
-#define FIRST_OBJECTS (256 * KSM_KIB)
+#define FIRST_OBJECTS (2560 * KSM_KIB)
 
 static uintptr_t next_objects(uint32_t stream, size_t length)
 {

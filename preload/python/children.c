@@ -107,6 +107,10 @@ static uint64_t *counter;
 /* Children begin at the next multiple: no program makes so many changes. */
 #define SHIFT_OF_CHILD 48
 
+/* The smallest of the steps at anchors; and how far a new slab with dictionaries is from the one before, see below. */
+#define SHIFT_OF_ANCHOR 28
+#define SHIFT_OF_SLAB	16
+
 /*
  * And at anchors it goes on at the next multiple of one of these. One anchor more in one process would
  * leave it behind for ever, if all had the same: so the fewer streams anchors lead to, the larger their step.
@@ -114,7 +118,7 @@ static uint64_t *counter;
 static const struct {
 	unsigned int streams; /* one of so many */
 	unsigned int shift;
-} steps[] = { { 64, 42 }, { 8, 36 }, { 1, 28 } };
+} steps[] = { { 64, 42 }, { 8, 36 }, { 1, SHIFT_OF_ANCHOR } };
 
 /* Versions go on at the next multiple of 2 to the shift. */
 static void go_on_at(unsigned int shift)
@@ -189,24 +193,18 @@ static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 /* --- free lists ---------------------------------------------------------------------------------- */
 
 /*
- * Types keep some of their dead objects for the next one. What a child takes from there lies in memory
- * of its master's, and another child's lists are a little longer or shorter: what comes after that is
- * shifted. So the lists are emptied, by making objects until one is new, and their memory goes
- * back to the heap. None of these objects was ever seen by anybody.
+ * Types keep some of their dead objects for the next one. What a process takes from there lies where it lay before the
+ * last anchor, or in a child in memory of its master's, and another process's lists are a little longer or shorter: what
+ * comes after that is shifted. So the lists are emptied, by making objects until the heap is asked for one, and their
+ * memory goes back to the heap. None of these objects was ever seen by anybody.
  */
 #define MOST_FREE  4096 /* no list is longer */
 #define KEPT_TUPLE 20	/* longer ones have no list */
 
-/* Where the objects of the lists come from: any memory but the child's own. */
-static bool is_inherited(const void *p)
+/* Each returns true if there may be more: the heap was not asked for what was made. */
+static bool drop_tracked(object *o, uint64_t mark)
 {
-	return !ksp_is_current(p);
-}
-
-/* Returns true if there may be more. */
-static bool drop_tracked(object *o)
-{
-	bool more = o && is_inherited(o);
+	bool more = o && ksp_mark() == mark;
 
 	if (o) {
 		python.untrack(o);
@@ -215,10 +213,32 @@ static bool drop_tracked(object *o)
 	return more;
 }
 
+static bool drop_tuple(ssize_t items)
+{
+	uint64_t mark = ksp_mark();
+
+	return drop_tracked(python.make_tuple(items), mark);
+}
+
+static bool drop_list(void)
+{
+	uint64_t mark = ksp_mark();
+
+	return drop_tracked(python.make_list(0), mark);
+}
+
+static bool drop_dictionary(void)
+{
+	uint64_t mark = ksp_mark();
+
+	return drop_tracked(python.make_dictionary(), mark);
+}
+
 static bool drop_float(void)
 {
+	uint64_t mark = ksp_mark();
 	object *o = python.make_float(0.5);
-	bool more = o && is_inherited(o);
+	bool more = o && ksp_mark() == mark;
 
 	python.delete(o);
 	return more;
@@ -228,29 +248,28 @@ static bool drop_float(void)
 static bool drop_table(void)
 {
 	object *o = python.make_dictionary();
-	void *of;
+	uint64_t mark = ksp_mark();
 	bool more = false;
 
 	if (o && python.set_item(o, "x", python.none) == 0) {
-		of = ((void **)(void *)o)[VERSION_AT + 1];
-		more = is_inherited(of);
-		python.delete(of);
+		more = ksp_mark() == mark;
+		python.delete(((void **)(void *)o)[VERSION_AT + 1]);
 	}
-	drop_tracked(o);
+	drop_tracked(o, mark);
 	return more;
 }
 
 static void empty_lists(void)
 {
 	for (ssize_t items = 1; items <= KEPT_TUPLE; items++) {
-		for (int i = 0; i < MOST_FREE && drop_tracked(python.make_tuple(items)); i++)
+		for (int i = 0; i < MOST_FREE && drop_tuple(items); i++)
 			;
 	}
-	for (int i = 0; i < MOST_FREE && drop_tracked(python.make_list(0)); i++)
+	for (int i = 0; i < MOST_FREE && drop_list(); i++)
 		;
 	for (int i = 0; i < MOST_FREE && drop_float(); i++)
 		;
-	for (int i = 0; i < MOST_FREE && drop_tracked(python.make_dictionary()); i++)
+	for (int i = 0; i < MOST_FREE && drop_dictionary(); i++)
 		;
 	for (int i = 0; i < MOST_FREE && drop_table(); i++)
 		;
@@ -307,6 +326,9 @@ static bool collects(void)
 
 /* --- after a change of the stream ------------------------------------------------------------------ */
 
+/* Python is ready for what is done between two instructions. Synchronization: the interpreter's lock. */
+static bool is_ready;
+
 /* The process is one that os.fork() made. */
 static bool is_child;
 
@@ -323,38 +345,62 @@ static bool has_collected;
  */
 static void collect_young(void)
 {
-	if (!has_collected && collects() && collector.collect)
+	if (is_child && !has_collected && collects() && collector.collect)
 		python.release(python.call_with(collector.collect, "i", 1));
 	has_collected = true;
 	python.clear_error();
 }
 
-/* Called between two instructions of the program, after a child's first anchor and each one that follows. */
+/*
+ * Called between two instructions of the program, after an anchor. That is where the objects that follow go to its
+ * stream: those that were made since then may have come from a list, or not.
+ */
 static int settle(void *argument)
 {
 	(void)argument;
 	is_queued = false;
 	collect_young();
-	empty_lists();
-	/* As many dictionaries were made as the list was long. */
-	go_on_at(steps[KSM_COUNT_OF(steps) - 1].shift);
+	if (ksp_go_on() || is_child) {
+		empty_lists();
+		/* As many dictionaries were made as the list was long. */
+		go_on_at(SHIFT_OF_ANCHOR);
+	}
 	python.clear_error();
 	return 0;
 }
 
-/*
- * The caller may be anywhere inside of Python. What comes from the lists afterwards is of the old stream, and
- * of another length in each child.
- */
-void ksp_children_moved(unsigned int stream)
+/* The caller may be anywhere inside of Python. */
+bool ksp_children_moved(unsigned int stream)
 {
 	size_t i = 0;
 
-	if (is_child && !is_queued)
+	if (is_ready && !is_queued)
 		is_queued = python.add_pending_call(settle, NULL) == 0;
 	while (stream % steps[i].streams)
 		i++;
 	go_on_at(steps[i].shift);
+	return is_queued;
+}
+
+/* A dictionary without its table. */
+#define DICTIONARY_BYTES 64
+
+/*
+ * One change more in one process, and all dictionaries that are made afterwards have other versions than in others. So
+ * with each new slab of them versions go on at a number that follows from the slab's; where that is passed already,
+ * because many were changed, at a multiple of the step.
+ */
+void ksp_children_added(size_t size, uint32_t number)
+{
+	uint64_t version;
+
+	if (!counter || size != DICTIONARY_BYTES)
+		return;
+	version = ksm_align_down(*counter, UINT64_C(1) << SHIFT_OF_ANCHOR) + ((uint64_t)number << SHIFT_OF_SLAB);
+	if (version > *counter)
+		*counter = version;
+	else
+		go_on_at(SHIFT_OF_SLAB);
 }
 
 /* --- in the child -------------------------------------------------------------------------------- */
@@ -424,6 +470,7 @@ static int register_functions(void *argument)
 	object *by_name = python.make_dictionary();
 
 	(void)argument;
+	is_ready = true;
 	dl_iterate_phdr(find_counter, NULL);
 	if (function && arguments && by_name && add_function(by_name, "before", &before_method) &&
 	    add_function(by_name, "after_in_child", &after_method))

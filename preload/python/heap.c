@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heap.h"
 
+#include "pieces.h"
+
 #include <string.h>
 
-#define CHUNK_SLABS	16u	/* are mapped at once */
-#define CHUNK_BYTES	(CHUNK_SLABS * KSP_SLAB)
-#define FIRST_ROOM	64u	/* slabs that the tables of a heap are made for at first */
+#define CHUNK_SLABS	64u	/* are mapped at once for a class behind the levels */
+#define FIRST_CHUNKS	8u	/* that the tables of a lane are made for */
 #define TABLE_BYTES	(64 * KSM_KIB)
 
-/* A class has a slab of its own after so many rows of mixed ones: before, it would leave most of a page unused. */
-#define PIECE_ROWS	4u
+/* Lanes of a level, so that each level is a multiple of what a stream's memory is given out in. */
+#define LEVEL_LANES	48u
 
 /* Freed slabs that are kept as they are: these, and a part of those in use. */
-#define KEPT_SLABS	64u
-#define KEPT_PART	8u
+#define KEPT_SLABS	32u
+#define KEPT_PART	32u
 
-static_assert(sizeof(struct ksp_slab) <= 512, "the header leaves room in its row of a mixed slab");
+static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
 
 struct ksp_heap *ksp_heaps[KSP_STREAMS];
 
 static struct ksp_source source;
 static struct ksp_thread *threads[KSP_STREAMS]; /* by the first of their streams */
-/* The header of a new slab of a class, but for its stream and index; no rows: not made yet. */
+/* The header of a new slab of a class, but for its stream and number; no rows: not made yet. */
 static struct ksp_slab patterns[KSP_CLASSES];
 static char *table_next;
 static char *table_end;
@@ -29,6 +30,7 @@ static char *table_end;
 void ksp_heap_start(const struct ksp_source *from)
 {
 	source = *from;
+	ksp_pieces_plan();
 }
 
 /* --- tables -------------------------------------------------------------------------------- */
@@ -51,28 +53,6 @@ static void *table(size_t bytes)
 	return result;
 }
 
-/* What the tables were before is not used again: all of them together are no more than the last. */
-static bool make_room(struct ksp_heap *heap)
-{
-	uint32_t room = heap->room ? 2 * heap->room : FIRST_ROOM;
-	uint64_t *sets = table(SETS * (room / 64) * sizeof(*sets));
-	char **chunks = table(room / CHUNK_SLABS * sizeof(*chunks));
-
-	if (!sets || !chunks)
-		return false;
-	for (unsigned int i = 0; i < SETS; i++) {
-		if (heap->room)
-			memcpy(sets, heap->sets[i], heap->room / 8);
-		heap->sets[i] = sets;
-		sets += room / 64;
-	}
-	if (heap->room)
-		memcpy(chunks, heap->chunks, heap->room / CHUNK_SLABS * sizeof(*chunks));
-	heap->chunks = chunks;
-	heap->room = room;
-	return true;
-}
-
 struct ksp_thread *ksp_heap_thread(unsigned int stream)
 {
 	unsigned int first = source.among(stream, 1);
@@ -84,6 +64,7 @@ struct ksp_thread *ksp_heap_thread(unsigned int stream)
 	if (!thread)
 		return NULL;
 	thread->stream = UINT32_MAX;
+	thread->next = KSP_NONE;
 	threads[first] = thread;
 	return thread;
 }
@@ -94,7 +75,7 @@ static struct ksp_heap *make_heap(unsigned int stream)
 	struct ksp_heap *heap = thread ? table(sizeof(*heap)) : NULL;
 	struct ksp_heap **link;
 
-	if (!heap || !make_room(heap))
+	if (!heap)
 		return NULL;
 	heap->thread = thread;
 	heap->stream = stream;
@@ -111,121 +92,194 @@ struct ksp_heap *ksp_heap_of(unsigned int stream)
 	return ksp_heaps[stream] ? ksp_heaps[stream] : make_heap(stream);
 }
 
-/* --- sets of slabs --------------------------------------------------------------------------- */
+/* --- sets of a lane -------------------------------------------------------------------------- */
 
-static void put(struct ksp_heap *heap, unsigned int set, uint32_t index)
+static struct ksp_lane *make_lane(struct ksp_heap *heap, unsigned int class)
 {
-	heap->sets[set][index / 64] |= UINT64_C(1) << index % 64;
-	if (index / 64 < heap->lowest[set])
-		heap->lowest[set] = index / 64;
+	struct ksp_lane *lane = table(sizeof(*lane));
+
+	if (!lane)
+		return NULL;
+	for (unsigned int i = 0; i < SETS; i++)
+		lane->sets[i] = &lane->words[i];
+	lane->room = 64;
+	heap->lanes[class] = lane;
+	return lane;
 }
 
-static void take(struct ksp_heap *heap, unsigned int set, uint32_t index)
+/* What the tables were before is not used again: all of them together are no more than the last. */
+static bool make_room(struct ksp_lane *lane)
 {
-	heap->sets[set][index / 64] &= ~(UINT64_C(1) << index % 64);
+	uint64_t *words = table(SETS * (lane->room / 32) * sizeof(*words));
+
+	if (!words)
+		return false;
+	for (unsigned int i = 0; i < SETS; i++) {
+		memcpy(words, lane->sets[i], lane->room / 8);
+		lane->sets[i] = words;
+		words += lane->room / 32;
+	}
+	lane->room *= 2;
+	return true;
 }
 
-static bool has(const struct ksp_heap *heap, unsigned int set, uint32_t index)
+static void put(struct ksp_lane *lane, unsigned int set, uint32_t number)
 {
-	return heap->sets[set][index / 64] >> index % 64 & 1;
+	lane->sets[set][number / 64] |= UINT64_C(1) << number % 64;
+	if (number / 64 < lane->lowest[set])
+		lane->lowest[set] = number / 64;
 }
 
-/*
- * What a slab that has room for a class is taken to leave unused: a half of it, if it is the class's alone.
- */
-static uint32_t unused_kib(const struct ksp_slab *slab)
+static void take(struct ksp_lane *lane, unsigned int set, uint32_t number)
 {
-	return slab->together ? 8 : 1;
+	lane->sets[set][number / 64] &= ~(UINT64_C(1) << number % 64);
+}
+
+static bool has(const struct ksp_lane *lane, unsigned int set, uint32_t number)
+{
+	return lane->sets[set][number / 64] >> number % 64 & 1;
+}
+
+/* The lowest of a set from this number on; KSP_NONE if there is none. */
+static uint32_t first_from(struct ksp_lane *lane, unsigned int set, uint32_t number)
+{
+	const uint64_t *words = lane->sets[set];
+	uint32_t count = (lane->count + 63) / 64;
+	uint32_t begin = number / 64;
+	uint32_t word = begin > lane->lowest[set] ? begin : lane->lowest[set];
+	uint64_t bits = word < count ? words[word] : 0;
+
+	if (word == begin)
+		bits &= UINT64_MAX << number % 64;
+	while (!bits && ++word < count)
+		bits = words[word];
+	if (!bits)
+		return KSP_NONE;
+	if (number == 0)
+		lane->lowest[set] = word;
+	return 64 * word + (uint32_t)__builtin_ctzl(bits);
+}
+
+uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, uint32_t number)
+{
+	struct ksp_lane *lane = heap->lanes[class];
+
+	return lane ? first_from(lane, ROOMY, number) : KSP_NONE;
+}
+
+/* --- what has room --------------------------------------------------------------------------- */
+
+/* The number of a slab in the class's lane, or of the piece that the class has in a mixed one. */
+static uint32_t number_of(const struct ksp_slab *slab)
+{
+	return slab->is_mixed ? ksp_piece_of_mixed(slab->number) : slab->number;
+}
+
+/* In rows of a mixed slab. */
+static uint32_t volume_of(unsigned int class, uint32_t number)
+{
+	return number < ksp_pieces_of(class) ? ksp_piece(class, number)->rows : KSP_SLAB / KSP_ROW;
 }
 
 void ksp_heap_put_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab)
 {
-	if (has(heap, class, slab->index))
+	uint32_t number = number_of(slab);
+
+	if (has(heap->lanes[class], ROOMY, number))
 		return;
-	put(heap, class, slab->index);
-	heap->thread->partial[class] += unused_kib(slab);
+	put(heap->lanes[class], ROOMY, number);
+	/* What has room is taken to leave half of itself unused. */
+	heap->thread->partial[class] += (volume_of(class, number) + 1) / 2;
 }
 
 void ksp_heap_take_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab)
 {
-	if (!has(heap, class, slab->index))
+	uint32_t number = number_of(slab);
+
+	if (!has(heap->lanes[class], ROOMY, number))
 		return;
-	take(heap, class, slab->index);
-	heap->thread->partial[class] -= unused_kib(slab);
+	take(heap->lanes[class], ROOMY, number);
+	heap->thread->partial[class] -= (volume_of(class, number) + 1) / 2;
 }
 
-uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int set, uint32_t index)
+uint32_t ksp_heap_first_row(const struct ksp_slab *slab, unsigned int class)
 {
-	const uint64_t *words = heap->sets[set];
-	uint32_t count = (heap->slabs + 63) / 64;
-	uint32_t begin = index / 64;
-	uint32_t word = begin > heap->lowest[set] ? begin : heap->lowest[set];
-	uint64_t bits = word < count ? words[word] : 0;
+	const struct ksp_piece *piece;
 
-	if (word == begin)
-		bits &= UINT64_MAX << index % 64;
-	while (!bits && ++word < count)
-		bits = words[word];
-	if (!bits)
-		return UINT32_MAX;
-	if (index == 0)
-		heap->lowest[set] = word;
-	return 64 * word + (uint32_t)__builtin_ctzl(bits);
+	if (!slab->is_mixed)
+		return slab->rows ? (uint32_t)__builtin_ctz(slab->rows) : KSP_NONE;
+	piece = ksp_piece(class, ksp_piece_of_mixed(slab->number));
+	for (uint32_t row = piece->row; row < (uint32_t)piece->row + piece->rows; row++) {
+		if (slab->free[row])
+			return row;
+	}
+	return KSP_NONE;
 }
 
-/* The lowest of a set; UINT32_MAX if it is empty. */
-static uint32_t first_of(struct ksp_heap *heap, unsigned int set)
+/* --- addresses ------------------------------------------------------------------------------- */
+
+/* The levels have 1, 2, 4, ... slabs of each class: slab k, from 1 on, is in the one of its highest bit. */
+static uint32_t level_of(uint32_t k)
 {
-	return ksp_heap_first_from(heap, set, 0);
+	return 31 - (uint32_t)__builtin_clz(k);
 }
 
-struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, uint32_t index)
+struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, unsigned int class, uint32_t number)
 {
-	return (struct ksp_slab *)(heap->chunks[index / CHUNK_SLABS] +
-				   (size_t)(index % CHUNK_SLABS) * KSP_SLAB);
+	uint32_t pieces = ksp_pieces_of(class);
+	uint32_t k = number - pieces + 1;
+	char *begin;
+
+	if (number < pieces)
+		return (struct ksp_slab *)(heap->mixed + ksp_piece(class, number)->slab * KSP_SLAB);
+	if (level_of(k) < KSP_LEVELS) {
+		begin = heap->levels[level_of(k)];
+		return (struct ksp_slab *)(begin + (((uint64_t)class << level_of(k)) + k - (1u << level_of(k))) * KSP_SLAB);
+	}
+	k -= 1u << KSP_LEVELS;
+	begin = heap->lanes[class]->chunks[k / CHUNK_SLABS];
+	return (struct ksp_slab *)(begin + k % CHUNK_SLABS * KSP_SLAB);
+}
+
+static bool map_chunk(struct ksp_heap *heap, struct ksp_lane *lane)
+{
+	if (lane->chunk_count == lane->chunk_room) {
+		uint32_t room = lane->chunk_room ? 2 * lane->chunk_room : FIRST_CHUNKS;
+		char **chunks = table(room * sizeof(*chunks));
+
+		if (!chunks)
+			return false;
+		if (lane->chunk_room)
+			memcpy(chunks, lane->chunks, lane->chunk_room * sizeof(*chunks));
+		lane->chunks = chunks;
+		lane->chunk_room = room;
+	}
+	lane->chunks[lane->chunk_count] = source.map(heap->stream, CHUNK_SLABS * KSP_SLAB);
+	return lane->chunks[lane->chunk_count] && ++lane->chunk_count;
+}
+
+/* Sees to it that there is memory for the next number of a lane. */
+static bool map_next(struct ksp_heap *heap, unsigned int class, struct ksp_lane *lane)
+{
+	uint32_t pieces = ksp_pieces_of(class);
+	uint32_t k = lane->count - pieces + 1;
+	char **where = &heap->mixed;
+	size_t bytes = KSP_MIXED_SLABS * KSP_SLAB;
+
+	if (lane->count >= pieces && level_of(k) >= KSP_LEVELS) {
+		k -= 1u << KSP_LEVELS;
+		return k < lane->chunk_count * CHUNK_SLABS || map_chunk(heap, lane);
+	}
+	if (lane->count >= pieces) {
+		where = &heap->levels[level_of(k)];
+		bytes = (LEVEL_LANES * KSP_SLAB) << level_of(k);
+	}
+	if (!*where)
+		*where = source.map(heap->stream, bytes);
+	return *where;
 }
 
 /* --- slabs --------------------------------------------------------------------------------- */
-
-static bool map_chunk(struct ksp_heap *heap)
-{
-	char *chunk;
-
-	if (heap->slabs == heap->room && !make_room(heap))
-		return false;
-	chunk = source.map(heap->stream, CHUNK_BYTES);
-	if (!chunk)
-		return false;
-	heap->chunks[heap->slabs / CHUNK_SLABS] = chunk;
-	heap->slabs += CHUNK_SLABS;
-	for (uint32_t i = 1; i <= CHUNK_SLABS; i++)
-		put(heap, EMPTY, heap->slabs - i);
-	return true;
-}
-
-/* A slab whose header is still to be written; its index is. NULL without memory. */
-static struct ksp_slab *take_empty(struct ksp_heap *heap, const struct ksp_slab *pattern, size_t bytes)
-{
-	uint32_t index = first_of(heap, EMPTY);
-	struct ksp_slab *slab;
-
-	if (index == UINT32_MAX) {
-		if (!map_chunk(heap))
-			return NULL;
-		index = first_of(heap, EMPTY);
-	}
-	take(heap, EMPTY, index);
-	if (has(heap, DIRTY, index)) {
-		take(heap, DIRTY, index);
-		heap->dirty--;
-	}
-	heap->in_use++;
-	slab = ksp_heap_slab_at(heap, index);
-	memcpy(slab, pattern, bytes);
-	slab->stream = (uint16_t)heap->stream;
-	slab->index = index;
-	return slab;
-}
 
 /* Makes the numbers from begin on, step apart, free, of which as many as there are before end. */
 static void make_places(struct ksp_slab *slab, uint32_t begin, uint32_t step, uint32_t end)
@@ -256,7 +310,6 @@ static void make_pattern(struct ksp_slab *pattern, unsigned int class)
 	size_t first = first_place(size);
 	uint32_t number = (uint32_t)(first / size);
 
-	pattern->together = KSP_ALL_ROWS;
 	pattern->class = (uint8_t)class;
 	pattern->first = (uint8_t)(first % size / KSP_GRAIN);
 	pattern->inverse = (uint16_t)((65536 + size - 1) / size);
@@ -264,78 +317,95 @@ static void make_pattern(struct ksp_slab *pattern, unsigned int class)
 }
 
 /* Of the header only the rows that the class needs are there; places lie behind. */
-static struct ksp_slab *make_slab(struct ksp_heap *heap, unsigned int class)
+static void make_slab(struct ksp_heap *heap, unsigned int class, uint32_t number)
 {
+	struct ksp_slab *slab = ksp_heap_slab_at(heap, class, number);
 	struct ksp_slab *pattern = &patterns[class];
 
 	if (!pattern->rows)
 		make_pattern(pattern, class);
-	return take_empty(heap, pattern, offsetof(struct ksp_slab, free) +
-						 8 * rows_needed(ksp_class_size(class)));
+	memcpy(slab, pattern, offsetof(struct ksp_slab, free) + 8 * rows_needed(ksp_class_size(class)));
+	slab->stream = (uint16_t)heap->stream;
+	slab->number = number;
+	heap->in_use++;
 }
 
-static struct ksp_slab *make_mixed(struct ksp_heap *heap)
+static void make_piece(struct ksp_heap *heap, unsigned int class, uint32_t number)
 {
-	struct ksp_slab pattern = { .inverse = 65536 / KSP_GRAIN };
+	uint32_t mixed = ksp_piece(class, number)->slab;
+	struct ksp_slab *slab = ksp_heap_slab_at(heap, class, number);
 
-	/* Rows that were not given away belong to no class. */
-	memset(pattern.classes, UINT8_MAX, sizeof(pattern.classes));
-	return take_empty(heap, &pattern, sizeof(pattern));
+	if (heap->mixed_made >> mixed & 1)
+		return;
+	ksp_pieces_make(slab, mixed);
+	slab->stream = (uint16_t)heap->stream;
+	heap->mixed_made |= 1u << mixed;
+	heap->in_use++;
 }
 
-/*
- * A slab that a piece for the class was cut from; NULL without memory. The first row of a mixed slab holds
- * its header, and the piece that fits the rest of it.
- */
-static struct ksp_slab *make_piece(struct ksp_heap *heap, unsigned int class)
+uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
 {
-	size_t size = ksp_class_size(class);
-	uint32_t rows = size <= 256 ? 1 : 2;
-	uint32_t row;
+	struct ksp_lane *lane = heap->lanes[class] ? heap->lanes[class] : make_lane(heap, class);
+	uint32_t number;
 
-	if (!heap->mixed || heap->mixed_rows + rows > KSP_ROWS) {
-		struct ksp_slab *slab = make_mixed(heap);
-
-		if (!slab)
-			return NULL;
-		heap->mixed = slab;
-		heap->mixed_rows = 0;
+	if (!lane)
+		return KSP_NONE;
+	number = first_from(lane, EMPTY, 0);
+	if (number == KSP_NONE) {
+		if (!map_next(heap, class, lane) || (lane->count == lane->room && !make_room(lane)))
+			return KSP_NONE;
+		number = lane->count++;
 	}
-	row = heap->mixed_rows;
-	heap->mixed_rows += rows;
-	heap->pieces[class] = (uint8_t)(heap->pieces[class] + rows);
-	heap->thread->volume[class] += rows;
-	memset(heap->mixed->classes + row, (int)class, rows);
-	make_places(heap->mixed, row ? row * 64 : (sizeof(struct ksp_slab) + KSP_GRAIN - 1) / KSP_GRAIN,
-		    (uint32_t)size / KSP_GRAIN, (row + rows) * 64);
-	return heap->mixed;
+	take(lane, EMPTY, number);
+	if (has(lane, DIRTY, number)) {
+		take(lane, DIRTY, number);
+		heap->dirty--;
+	}
+	if (number < ksp_pieces_of(class))
+		make_piece(heap, class, number);
+	else
+		make_slab(heap, class, number);
+	heap->thread->volume[class] += volume_of(class, number);
+	ksp_heap_put_roomy(heap, class, ksp_heap_slab_at(heap, class, number));
+	return number;
 }
 
 /* --- giving back ----------------------------------------------------------------------------- */
 
+static uint32_t count_dirty(const struct ksp_lane *lane)
+{
+	uint32_t count = 0;
+
+	for (uint32_t word = 0; 64 * word < lane->count; word++) {
+		for (uint64_t bits = lane->sets[DIRTY][word]; bits; bits &= bits - 1)
+			count++;
+	}
+	return count;
+}
+
 /*
- * Gives back the upper half of what is dirty: new slabs come from below. Neighbours
+ * Gives back the upper half of what is dirty in a lane: new slabs come from below. Neighbours
  * go in one call.
  */
-static void give_back(struct ksp_heap *heap)
+static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane *lane)
 {
-	uint32_t wanted = heap->dirty / 2;
+	uint32_t wanted = (count_dirty(lane) + 1) / 2;
 	char *begin = NULL;
 	size_t bytes = 0;
 
-	for (uint32_t index = heap->slabs; wanted > 0 && index-- > 0;) {
+	for (uint32_t number = lane->count; wanted > 0 && number-- > 0;) {
 		char *slab;
 
-		if (!has(heap, DIRTY, index))
+		if (!has(lane, DIRTY, number))
 			continue;
-		slab = (char *)ksp_heap_slab_at(heap, index);
+		slab = (char *)ksp_heap_slab_at(heap, class, number);
 		if (slab + KSP_SLAB != begin && bytes) {
 			source.give_back(begin, bytes);
 			bytes = 0;
 		}
 		begin = slab;
 		bytes += KSP_SLAB;
-		take(heap, DIRTY, index);
+		take(lane, DIRTY, number);
 		heap->dirty--;
 		wanted--;
 	}
@@ -345,28 +415,17 @@ static void give_back(struct ksp_heap *heap)
 
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
+	struct ksp_lane *lane = heap->lanes[slab->class];
+
 	ksp_heap_take_roomy(heap, slab->class, slab);
-	heap->thread->volume[slab->class] -= KSP_SLAB / KSM_KIB;
-	put(heap, EMPTY, slab->index);
-	put(heap, DIRTY, slab->index);
+	heap->thread->volume[slab->class] -= KSP_SLAB / KSP_ROW;
+	put(lane, EMPTY, slab->number);
+	put(lane, DIRTY, slab->number);
 	heap->in_use--;
-	if (++heap->dirty > KEPT_SLABS + heap->in_use / KEPT_PART)
-		give_back(heap);
-}
-
-/* A slab of the heap's with room for the class that has had none. NULL without memory. */
-struct ksp_slab *ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
-{
-	struct ksp_slab *slab;
-
-	if (class < KSP_FINE_CLASSES && heap->pieces[class] < PIECE_ROWS) {
-		slab = make_piece(heap, class);
-	} else {
-		slab = make_slab(heap, class);
-		if (slab)
-			heap->thread->volume[class] += KSP_SLAB / KSM_KIB;
+	if (++heap->dirty <= KEPT_SLABS + heap->in_use / KEPT_PART)
+		return;
+	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
+		if (heap->lanes[class])
+			give_back(heap, class, heap->lanes[class]);
 	}
-	if (slab)
-		ksp_heap_put_roomy(heap, class, slab);
-	return slab;
 }

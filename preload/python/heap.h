@@ -5,6 +5,15 @@
  * What it is: which slabs there are and which have room, how they are made, and given back. What it is
  * not: the choice of a slab for the next object; slabs.c makes it.
  *
+ * What a class has in a stream is its *lane*: its pieces of mixed slabs (pieces.h), and then slabs of its own. They are
+ * numbered, the address follows from stream, class and number, and a slab never becomes another class's. So it does not
+ * matter which of two classes was first to need one: an object more in one class moves nothing in others.
+ *
+ * Addresses: a lane's first slab lies beside the first one of all other classes, the next 2 beside the next 2 of others,
+ * then 4, 8, and so on, so that the page tables of a lane are about as full as the lane is. All that lanes have of one
+ * length is mapped at once; what is not touched takes no memory. Behind the longest are chunks in the order of demand,
+ * which are so long that the order of few of them can differ.
+ *
  * Tables lie in memory of their own, which need not be equal in equal workers.
  * Synchronization: the caller's lock, as in slabs.h.
  */
@@ -13,30 +22,43 @@
 
 #include "slabs.h"
 
-#define KSP_GRAIN (1u << KSP_GRAIN_SHIFT)
+#define KSP_LEVELS 6u /* lengths of stretches of lanes: 1 to 32 slabs */
+#define KSP_NONE   UINT32_MAX
 
-/* Sets of slabs of a heap, one for each class, and these. */
+/* What is there is counted in rows of a mixed slab. */
+#define ROWS_IN_KIB 4u
+
+/* Sets of a lane's numbers. */
 enum {
-	EMPTY = KSP_CLASSES,	/* hold nothing, of any class */
-	DIRTY,			/* of these that were written to since they were mapped or given back */
+	ROOMY, /* may have room */
+	EMPTY, /* slabs that hold nothing */
+	DIRTY, /* empty ones that were written to since they were mapped or given back */
 	SETS,
+};
+
+/* What one class has in a heap. */
+struct ksp_lane {
+	uint64_t *sets[SETS];	/* a bit for each number */
+	uint32_t lowest[SETS];	/* the words of a set below this are 0 */
+	uint32_t count;		/* numbers that were used */
+	uint32_t room;		/* numbers that the sets are made for */
+	char **chunks;
+	uint32_t chunk_count;
+	uint32_t chunk_room;
+	uint64_t words[SETS];	/* the sets as long as they are short */
 };
 
 /* The slabs of one stream. */
 struct ksp_heap {
 	struct ksp_thread *thread;
 	struct ksp_heap *next;	 /* of the same thread, of a higher stream */
-	uint64_t *sets[SETS];	 /* a bit for each slab; of a class: may have room */
-	uint32_t lowest[SETS];	 /* the words of a set below this are 0 */
-	char **chunks;
+	struct ksp_lane *lanes[KSP_CLASSES]; /* NULL: the class has nothing here */
+	char *mixed;		 /* NULL: not mapped */
+	char *levels[KSP_LEVELS];
+	uint32_t mixed_made;	 /* a bit for each mixed slab that has a header */
 	uint32_t stream;
-	uint32_t slabs;		 /* that were mapped */
-	uint32_t room;		 /* slabs that the tables are made for */
 	uint32_t in_use;
 	uint32_t dirty;
-	struct ksp_slab *mixed;	 /* where pieces are cut from */
-	uint32_t mixed_rows;	 /* of it that were given away */
-	uint8_t pieces[KSP_CLASSES]; /* rows of mixed slabs that each class has */
 };
 
 /*
@@ -46,11 +68,12 @@ struct ksp_heap {
 struct ksp_thread {
 	struct ksp_cursor at[KSP_CLASSES];
 	struct ksp_heap *from[KSP_CLASSES]; /* NULL: not chosen in this stream */
-	uint32_t floor[KSP_CLASSES];	 /* slabs of that heap below this are left as they are */
-	uint32_t volume[KSP_CLASSES];	 /* KiB that all heaps have for the class */
-	uint32_t partial[KSP_CLASSES];	 /* and what is not used of that at most, in slabs that have room */
+	uint32_t floor[KSP_CLASSES];	 /* numbers of that lane below this are left as they are */
+	uint32_t volume[KSP_CLASSES];	 /* rows that all heaps have for the class */
+	uint32_t partial[KSP_CLASSES];	 /* and what is not used of that at most, where there is room */
 	struct ksp_heap *first;		 /* of its heaps */
 	uint32_t stream;		 /* that it is in; UINT32_MAX: none yet */
+	uint32_t next;			 /* to be home soon; KSP_NONE: no other is */
 	uint32_t home;			 /* that new slabs are of: the last one that was worth following */
 	uint32_t anchors;		 /* that it has passed */
 };
@@ -63,16 +86,19 @@ void ksp_heap_start(const struct ksp_source *source);
 struct ksp_heap *ksp_heap_of(unsigned int stream);
 struct ksp_thread *ksp_heap_thread(unsigned int stream);
 
-/* The lowest slab of a set from this one on; UINT32_MAX if there is none. */
-uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int set, uint32_t index);
-struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, uint32_t index);
+/* The lowest number of the class with room from this one on; KSP_NONE if there is none. */
+uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, uint32_t number);
+struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, unsigned int class, uint32_t number);
 
-/* The slab has room for the class, or has none any more. */
+/* The lowest row with room of what is the class's in a slab; KSP_NONE if there is none. */
+uint32_t ksp_heap_first_row(const struct ksp_slab *slab, unsigned int class);
+
+/* What is the class's in the slab has room, or has none any more. */
 void ksp_heap_put_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
 void ksp_heap_take_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
 
-/* A slab with room for the class that had none. NULL without memory. */
-struct ksp_slab *ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class);
+/* The number of a slab or piece with room for the class that had none. KSP_NONE without memory. */
+uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class);
 
 /* The slab, which is one class's, holds nothing any more. */
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab);

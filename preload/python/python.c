@@ -141,6 +141,16 @@ static void *map_table(size_t bytes)
 	return result == MAP_FAILED ? NULL : result;
 }
 
+/* What a class has not needed yet is left out of it, and a huge page would fill that. */
+static void *map_objects(unsigned int stream, size_t bytes)
+{
+	void *result = ksmalloc_stream_map(stream, bytes);
+
+	if (result)
+		madvise(result, bytes, MADV_NOHUGEPAGE);
+	return result;
+}
+
 static void give_back(void *pages, size_t bytes)
 {
 	madvise(pages, bytes, MADV_DONTNEED);
@@ -187,7 +197,8 @@ static bool start_heap(void)
 		.stream = ksmalloc_stream,
 		.among = ksmalloc_stream_among,
 		.moved = ksp_children_moved,
-		.map = ksmalloc_stream_map,
+		.added = ksp_children_added,
+		.map = map_objects,
 		.map_table = map_table,
 		.give_back = give_back,
 	};

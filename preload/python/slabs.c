@@ -60,12 +60,10 @@ unsigned int ksp_class(size_t size)
 /* Makes places of a row free. */
 static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab *slab, uint32_t row, uint64_t bits)
 {
-	uint32_t row_bit = 1u << row;
-
 	slab->free[row] |= bits;
-	if (!(slab->rows & (slab->together | row_bit)))
-		ksp_heap_put_roomy(heap, class, slab);
-	slab->rows |= (uint16_t)row_bit;
+	if (!slab->is_mixed)
+		slab->rows |= (uint16_t)(1u << row);
+	ksp_heap_put_roomy(heap, class, slab);
 }
 
 void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
@@ -86,7 +84,7 @@ void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
 /* A mixed slab stays. */
 void ksp_got_empty(struct ksp_slab *slab)
 {
-	if (slab->together)
+	if (!slab->is_mixed)
 		ksp_heap_release(ksp_heaps[slab->stream], slab);
 }
 
@@ -101,13 +99,32 @@ static unsigned int count_bits(uint64_t bits)
 
 /* --- which slab ------------------------------------------------------------------------------ */
 
+/* KiB of all that the thread has. */
+static uint32_t memory_of(const struct ksp_thread *thread)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int class = 0; class < KSP_CLASSES; class++)
+		sum += thread->volume[class];
+	return sum / ROWS_IN_KIB;
+}
+
+/* What may be left unused, in KiB, and an eighth of all memory. */
+#define MOST_UNUSED 4096u
+
 /*
- * Too much room is left in slabs that no new object comes from. Far above what anchors leave, so that a difference of a
- * slab does not decide what happens.
+ * Too much room is left in slabs that no new object comes from. That differs in workers that were shifted, and carries it
+ * on. So this is far above what anchors leave, which are followed as seldom as keeps that low.
  */
 static bool is_wasteful(const struct ksp_thread *thread, unsigned int class)
 {
-	return 8 * thread->partial[class] > thread->volume[class];
+	uint32_t partial = 0;
+
+	if (8 * thread->partial[class] <= thread->volume[class])
+		return false;
+	for (unsigned int each = 0; each < KSP_CLASSES; each++)
+		partial += thread->partial[each];
+	return partial / ROWS_IN_KIB > MOST_UNUSED + memory_of(thread) / 8;
 }
 
 /* The next heap from the thread's stream on, and around, that has a slab with room. NULL: none has. */
@@ -116,7 +133,7 @@ static struct ksp_heap *find_roomy(const struct ksp_thread *thread, unsigned int
 	struct ksp_heap *before = NULL;
 
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next) {
-		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, 0) == UINT32_MAX)
+		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, 0) == KSP_NONE)
 			continue;
 		if (heap->stream >= thread->home)
 			return heap;
@@ -129,13 +146,12 @@ static struct ksp_heap *find_roomy(const struct ksp_thread *thread, unsigned int
 static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int class)
 {
 	struct ksp_heap *heap = thread->from[class];
-	struct ksp_slab *slab;
-	uint32_t index;
+	uint32_t number;
 
 	if (heap) {
-		index = ksp_heap_first_from(heap, class, thread->floor[class]);
-		if (index != UINT32_MAX)
-			return ksp_heap_slab_at(heap, index);
+		number = ksp_heap_first_from(heap, class, thread->floor[class]);
+		if (number != KSP_NONE)
+			return ksp_heap_slab_at(heap, class, number);
 	}
 	if (is_wasteful(thread, class)) {
 		struct ksp_heap *roomy = find_roomy(thread, class);
@@ -143,52 +159,43 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 		if (roomy) {
 			thread->from[class] = roomy;
 			thread->floor[class] = 0;
-			return ksp_heap_slab_at(roomy, ksp_heap_first_from(roomy, class, 0));
+			return ksp_heap_slab_at(roomy, class, ksp_heap_first_from(roomy, class, 0));
 		}
 	}
 	heap = ksp_heap_of(thread->home);
-	slab = heap ? ksp_heap_add_slab(heap, class) : NULL;
-	if (slab && thread->from[class] != heap) {
+	number = heap ? ksp_heap_add_slab(heap, class) : KSP_NONE;
+	if (number == KSP_NONE)
+		return NULL;
+	if (source.added)
+		source.added(ksp_class_size(class), number);
+	if (thread->from[class] != heap) {
 		thread->from[class] = heap;
-		thread->floor[class] = slab->index;
+		thread->floor[class] = number;
 	}
-	return slab;
+	return ksp_heap_slab_at(heap, class, number);
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
-
-/* The rows of a slab that belong to the class. */
-static uint32_t rows_of(const struct ksp_slab *slab, unsigned int class)
-{
-	uint32_t rows = 0;
-
-	if (slab->together)
-		return KSP_ALL_ROWS;
-	for (unsigned int row = 0; row < KSP_ROWS; row++)
-		rows |= (uint32_t)(slab->classes[row] == class) << row;
-	return rows;
-}
 
 /* Takes a row's places for the class. False without memory. */
 static bool take_row(struct ksp_thread *thread, unsigned int class)
 {
 	struct ksp_slab *slab = choose_slab(thread, class);
 	struct ksp_cursor *cursor = &thread->at[class];
-	uint32_t rows;
 	uint32_t row;
 
 	if (!slab)
 		return false;
-	rows = slab->rows & rows_of(slab, class);
-	row = (uint32_t)__builtin_ctz(rows);
+	row = ksp_heap_first_row(slab, class);
 	cursor->bits = slab->free[row];
-	cursor->unit = slab->together ? ksp_class_size(class) : KSP_GRAIN;
+	cursor->unit = slab->is_mixed ? KSP_MIXED_UNIT : ksp_class_size(class);
 	cursor->begin = (char *)slab + slab->first * KSP_GRAIN + 64 * row * cursor->unit;
 	cursor->row = &slab->free[row];
 	slab->free[row] = 0;
 	slab->used = (uint16_t)(slab->used + count_bits(cursor->bits));
-	slab->rows ^= (uint16_t)(1u << row);
-	if (rows == 1u << row)
+	if (!slab->is_mixed)
+		slab->rows ^= (uint16_t)(1u << row);
+	if (ksp_heap_first_row(slab, class) == KSP_NONE)
 		ksp_heap_take_roomy(ksp_heaps[slab->stream], class, slab);
 	return true;
 }
@@ -210,26 +217,20 @@ static void empty_cursor(struct ksp_cursor *cursor, unsigned int class)
 		ksp_got_empty(slab);
 }
 
-/* What an anchor costs that is followed: KiB of slabs that are not filled, and sixteen times that. */
-#define ANCHOR_COST (16u * 32u)
+/*
+ * What an anchor costs that is followed, in KiB, and sixteen times that. It is less by half, for pages that are touched
+ * only; the rest is for those that would follow an anchor for a few objects only.
+ */
+#define ANCHOR_COST (16u * 256u)
 
 static uint32_t power_of_two(uint32_t value)
 {
 	return value ? 1u << (31 - __builtin_clz(value)) : 1;
 }
 
-/* KiB of all that the thread has. */
-static uint32_t memory_of(const struct ksp_thread *thread)
-{
-	uint32_t sum = 0;
-
-	for (unsigned int class = 0; class < KSP_CLASSES; class++)
-		sum += thread->volume[class];
-	return sum;
-}
-
 /*
- * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
+ * True if the thread is to follow an anchor: the first one, for what comes before it differs most, by environment
+ * and arguments; then as many of them as cost a sixteenth of its memory, at most, which are
  * those that lead to one of so many streams. Only the orders of magnitude count: equal workers agree but for a
  * moment, however they differ.
  */
@@ -239,6 +240,8 @@ static bool is_worth_following(const struct ksp_thread *thread, unsigned int str
 	uint64_t memory = power_of_two(memory_of(thread));
 	uint32_t one_of = 1;
 
+	if (thread->anchors == 1)
+		return true;
 	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
 		one_of *= 2;
 	return stream % one_of == 0;
@@ -253,6 +256,23 @@ static void follow(struct ksp_thread *thread, unsigned int stream)
 	}
 	memset(thread->from, 0, sizeof(thread->from));
 	thread->home = stream;
+}
+
+/* Goes where the last anchor leads that was worth following, if that has not been done. */
+static bool go_on(struct ksp_thread *thread)
+{
+	if (thread->next == KSP_NONE)
+		return false;
+	follow(thread, thread->next);
+	thread->next = KSP_NONE;
+	return true;
+}
+
+bool ksp_go_on(void)
+{
+	struct ksp_thread *thread = ksp_heap_thread(source.stream());
+
+	return thread && go_on(thread);
 }
 
 /*
@@ -273,22 +293,21 @@ static struct ksp_thread *enter(unsigned int stream)
 	} else {
 		thread->anchors++;
 		if (is_worth_following(thread, stream))
-			follow(thread, stream);
-		if (source.moved)
-			source.moved(stream);
+			thread->next = stream;
+		if (!source.moved || !source.moved(stream))
+			go_on(thread);
 	}
 	thread->stream = stream;
 	return thread;
 }
 
-bool ksp_is_current(const void *p)
+uint64_t ksp_mark(void)
 {
-	const struct ksp_heap *heap;
+	uint64_t sum = 0;
 
-	if (!ksp_holds(p))
-		return false;
-	heap = ksp_heaps[ksp_slab_of(p)->stream];
-	return ksp_current == heap->thread->at && heap->thread->from[ksp_class_of(p)] == heap;
+	for (unsigned int class = 0; class < KSP_CLASSES; class++)
+		sum += (ksp_current[class].bits + (uintptr_t)ksp_current[class].row) * (2 * class + 1);
+	return sum;
 }
 
 void *ksp_alloc_slowly(unsigned int class)

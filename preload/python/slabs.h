@@ -7,13 +7,15 @@
  * What it is not: safe for several threads at once: the caller has a lock that all allocate and free
  * under (Python's interpreter lock). Only `current` is the thread's own.
  *
- * The rule: after an anchor that is worth following all classes go on in new slabs of the stream that it has chosen;
- * from then on in the lowest slab of these with room, and there in the lowest row with room. What is left half full
- * has its turn where it is too much of a class. A row's free places, 64 at most, are taken all at once by the heap's cursor of the
- * class, and go from there to objects, the lowest first; those of the row that are freed meanwhile come back to
- * the cursor. So places depend on which objects live, and not on the order in which others were
- * freed: workers that differed for a while and then hold the same objects again go on equal after a row. At
- * an anchor what a cursor has left goes back to its slab.
+ * The rule: after an anchor that is worth following all classes go on in new slabs of the stream that it has chosen, at once
+ * or when ksp_go_on() is called; from then on in the lowest slab of these with room, and there in the lowest row with
+ * room. What is left half full has its turn where it is too much of all memory. A row's free places, 64 at most, are
+ * taken all at once by the heap's cursor of the class, and go from there to objects, the lowest first; those of the row
+ * that are freed meanwhile come back to the cursor. So places depend on which objects live, and not on the order in
+ * which others were freed: workers that differed for a while and then hold the same objects again go on equal after a
+ * row. At an anchor what a cursor has left goes back to its slab.
+ * Where a slab lies follows from its stream, its class, and how many of this class were needed before (heap.h): objects
+ * of one class move none of another one.
  * In the child of a fork the stream is another one than the parent's was, and slabs that were
  * inherited half full stay as they are.
  *
@@ -21,8 +23,8 @@
  * from the slab's own content: nothing in it points to another slab. A free object is
  * not written to. Which slabs have room is kept in tables elsewhere.
  *
- * A class's first objects in a stream lie in pieces of 1 or 2 KiB of slabs that classes share (mixed
- * slabs), since there are many streams with few objects each.
+ * A class's first objects in a stream lie in pieces of 256 bytes and more of slabs that classes share (mixed
+ * slabs, pieces.h), since there are many streams with few objects each.
  *
  * Failure: NULL where the stream has no memory, and for sizes beyond KSP_LARGEST; the caller has
  * another allocator for those.
@@ -36,8 +38,10 @@
 #define KSP_SLAB_SHIFT	14
 #define KSP_SLAB	(UINT64_C(1) << KSP_SLAB_SHIFT)
 #define KSP_GRAIN_SHIFT 4	/* a grain: sizes are multiples of it */
-#define KSP_ROWS	16u	/* of 64 places each, a word of the header; at most, and in a mixed slab */
-#define KSP_ALL_ROWS	0xffffu
+#define KSP_GRAIN	(1u << KSP_GRAIN_SHIFT)
+#define KSP_ROWS	16u	/* of 64 places each, a word of the header; at most, in a slab of one class */
+#define KSP_MIXED_ROWS	64u /* in a mixed slab: of 256 bytes each, that is 64 places of 4 bytes */
+#define KSP_MIXED_UNIT	4u
 
 #define KSP_FINE	512u	/* up to here a class is 16 bytes wider than the one before */
 #define KSP_FINE_CLASSES 32u
@@ -47,22 +51,21 @@
 #define KSP_CLASSES	(KSP_FINE_CLASSES + KSP_LARGE_CLASSES)
 
 /*
- * The begin of a slab. Places are a unit apart, which is the class's size, and 16 bytes in a mixed slab; a
+ * The begin of a slab. Places are a unit apart, which is the class's size, and 4 bytes in a mixed slab; a
  * place's number is how many whole units lie before it in the slab. Row by row there is a bit for each free
  * place. A slab of one class has as many rows as it needs, and its first place lies behind those; a
- * mixed slab gives each row, which is 1 KiB, to a class. Synchronization: the caller's lock, as all of this.
+ * mixed slab gives each row, which is 256 bytes, to a class. Synchronization: the caller's lock, as all of this.
  */
 struct ksp_slab {
-	uint16_t rows;		/* those that have free places */
+	uint16_t rows;		/* those that have free places, in a slab of one class */
 	uint16_t used;		/* places that are not free, those that a cursor has included */
-	uint16_t together;	/* KSP_ALL_ROWS in a slab of one class, 0 in a mixed one */
 	uint16_t inverse;	/* 65536 / unit, rounded up */
-	uint32_t index;		/* among the slabs of its stream */
-	uint16_t stream;
 	uint8_t class;		/* of a slab of one class */
 	uint8_t first;		/* where place 0 is or would be, in grains; less than a unit */
-	uint64_t free[KSP_ROWS];
-	uint8_t classes[KSP_ROWS]; /* of the rows of a mixed slab */
+	uint32_t number;	/* among what its class has in its stream; of a mixed slab among these */
+	uint16_t stream;
+	bool is_mixed;
+	uint64_t free[KSP_MIXED_ROWS];
 };
 
 /* Where a class's next object comes from: what is left of a row that was taken. */
@@ -79,7 +82,9 @@ struct ksp_heap;
 struct ksp_source {
 	unsigned int (*stream)(void);	/* of the calling thread */
 	unsigned int (*among)(unsigned int stream, unsigned int count); /* ksmalloc_stream_among() */
-	void (*moved)(unsigned int stream); /* the calling thread's stream was another one before; may be NULL */
+	/* The calling thread's stream was another one before. True if ksp_go_on() will be called soon; may be NULL. */
+	bool (*moved)(unsigned int stream);
+	void (*added)(size_t size, uint32_t number); /* a slab or piece of places of this size; may be NULL */
 	void *(*map)(unsigned int stream, size_t bytes);
 	void *(*map_table)(size_t bytes); /* zeros, for what is not to be equal; never given back */
 	void (*give_back)(void *pages, size_t bytes); /* they read as zeros then */
@@ -100,14 +105,20 @@ extern struct ksp_range {
 	uintptr_t bytes;
 } ksp_range __attribute__((visibility("hidden")));
 
+/* Whose the rows of mixed slabs are (pieces.h). */
+extern uint8_t ksp_mixed_classes[][KSP_MIXED_ROWS] __attribute__((visibility("hidden")));
+
 /* To be called once before all others. */
 void ksp_start(const struct ksp_source *source);
 
 /* To be called in a thread whose stream has changed; also in a signal handler, and after fork. */
 void ksp_moved(void);
 
-/* True if p lies where the calling thread's new objects of its class come from. */
-bool ksp_is_current(const void *p);
+/* Has the calling thread's next objects come from where its last anchor leads. True if that is another place. */
+bool ksp_go_on(void);
+
+/* Another number than before, in the calling thread, if it has been given a place since, and not if it has not. */
+uint64_t ksp_mark(void);
 
 __attribute__((noinline)) void *ksp_alloc_slowly(unsigned int class);
 
@@ -179,7 +190,7 @@ KSM_INLINE void ksp_free(void *p)
 /* The class that a row of a slab has. */
 KSM_INLINE unsigned int ksp_class_of_row(const struct ksp_slab *slab, uint32_t row)
 {
-	return ksm_likely(slab->together) ? slab->class : slab->classes[row];
+	return ksm_likely(!slab->is_mixed) ? slab->class : ksp_mixed_classes[slab->number][row];
 }
 
 /* The class of p, which is held. */
