@@ -158,8 +158,8 @@ static uintptr_t next_heap(uint32_t arena, size_t length)
 }
 
 /*
- * A stream's first objects lie beside those of other streams, so that a few pages of many streams share their
- * page tables; what comes after has stretches of equal size, and behind those of the depth's first part.
+ * A stream's first objects, as many as libksmalloc-python.so maps for a few of each size, lie beside those of other
+ * streams, so that a few pages of many streams share their page tables; what comes after has stretches of equal size, and behind those of the depth's first part.
  */
 #define FIRST_OBJECTS (2560 * KSM_KIB)
 

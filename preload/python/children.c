@@ -351,16 +351,40 @@ static void collect_young(void)
 	python.clear_error();
 }
 
+/* The program runs, and an anchor of its own was followed. Synchronization: the interpreter's lock. */
+static bool has_begun;
+
+/*
+ * True when Python's own start is over. What it did depends on environment and arguments more than anything else
+ * does. Its last step is the module site, which is being initialized meanwhile.
+ */
+static bool has_started(void)
+{
+	object *modules = python.of_interpreter("modules");
+	object *site = modules ? python.item(modules, "site") : NULL;
+	object *spec = site ? python.attribute(site, "__spec__") : NULL;
+	object *initializing = spec ? python.attribute(spec, "_initializing") : NULL;
+	bool result = !initializing || python.is_true(initializing) != 1;
+
+	python.release(initializing);
+	python.release(spec);
+	python.clear_error();
+	return result;
+}
+
 /*
  * Called between two instructions of the program, after an anchor. That is where the objects that follow go to its
  * stream: those that were made since then may have come from a list, or not.
  */
 static int settle(void *argument)
 {
+	bool begins = !has_begun && has_started();
+
 	(void)argument;
 	is_queued = false;
+	has_begun |= begins;
 	collect_young();
-	if (ksp_go_on() || is_child) {
+	if (ksp_go_on(begins) || is_child) {
 		empty_lists();
 		/* As many dictionaries were made as the list was long. */
 		go_on_at(SHIFT_OF_ANCHOR);

@@ -218,8 +218,8 @@ static void empty_cursor(struct ksp_cursor *cursor, unsigned int class)
 }
 
 /*
- * What an anchor costs that is followed, in KiB, and sixteen times that. It is less by half, for pages that are touched
- * only; the rest is for those that would follow an anchor for a few objects only.
+ * What an anchor is taken to cost that is followed, in KiB, and sixteen times that. Of pages that are touched it is half of
+ * this or less; more of them would be followed in vain.
  */
 #define ANCHOR_COST (16u * 256u)
 
@@ -229,8 +229,7 @@ static uint32_t power_of_two(uint32_t value)
 }
 
 /*
- * True if the thread is to follow an anchor: the first one, for what comes before it differs most, by environment
- * and arguments; then as many of them as cost a sixteenth of its memory, at most, which are
+ * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
  * those that lead to one of so many streams. Only the orders of magnitude count: equal workers agree but for a
  * moment, however they differ.
  */
@@ -240,8 +239,6 @@ static bool is_worth_following(const struct ksp_thread *thread, unsigned int str
 	uint64_t memory = power_of_two(memory_of(thread));
 	uint32_t one_of = 1;
 
-	if (thread->anchors == 1)
-		return true;
 	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
 		one_of *= 2;
 	return stream % one_of == 0;
@@ -268,11 +265,15 @@ static bool go_on(struct ksp_thread *thread)
 	return true;
 }
 
-bool ksp_go_on(void)
+bool ksp_go_on(bool always)
 {
 	struct ksp_thread *thread = ksp_heap_thread(source.stream());
 
-	return thread && go_on(thread);
+	if (!thread || thread->stream == KSP_NONE)
+		return false;
+	if (always && thread->next == KSP_NONE)
+		thread->next = thread->stream;
+	return go_on(thread);
 }
 
 /*

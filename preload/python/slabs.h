@@ -114,8 +114,11 @@ void ksp_start(const struct ksp_source *source);
 /* To be called in a thread whose stream has changed; also in a signal handler, and after fork. */
 void ksp_moved(void);
 
-/* Has the calling thread's next objects come from where its last anchor leads. True if that is another place. */
-bool ksp_go_on(void);
+/*
+ * Has the calling thread's next objects come from new slabs of the stream that its last anchor leads to, of those that
+ * were worth following or of all. False if there was none.
+ */
+bool ksp_go_on(bool always);
 
 /* Another number than before, in the calling thread, if it has been given a place since, and not if it has not. */
 uint64_t ksp_mark(void);
