@@ -170,14 +170,14 @@ static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 	for (int i = 0; i < file->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &file->dlpi_phdr[i];
 		uintptr_t begin = file->dlpi_addr + part->p_vaddr;
+		uint64_t *end = (uint64_t *)ksm_align_down(begin + part->p_memsz, sizeof(*end));
 		uint64_t version;
 
 		if (part->p_type != PT_LOAD || !(part->p_flags & PF_W) ||
 		    type - begin >= part->p_memsz)
 			continue;
 		version = new_version();
-		for (uint64_t *word = (uint64_t *)ksm_align_up(begin, sizeof(*word));
-		     (uintptr_t)(word + 1) <= begin + part->p_memsz; word++) {
+		for (uint64_t *word = (uint64_t *)ksm_align_up(begin, sizeof(*word)); word < end; word++) {
 			if (*word == version && is_counter(word)) {
 				counter = word;
 				return 1;

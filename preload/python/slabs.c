@@ -61,9 +61,10 @@ unsigned int ksp_class(size_t size)
 static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab *slab, uint32_t row, uint64_t bits)
 {
 	slab->free[row] |= bits;
+	if (ksm_unlikely(slab->is_mixed || !slab->rows))
+		ksp_heap_put_roomy(heap, class, slab);
 	if (!slab->is_mixed)
 		slab->rows |= (uint16_t)(1u << row);
-	ksp_heap_put_roomy(heap, class, slab);
 }
 
 void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
@@ -195,7 +196,7 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 	slab->used = (uint16_t)(slab->used + count_bits(cursor->bits));
 	if (!slab->is_mixed)
 		slab->rows ^= (uint16_t)(1u << row);
-	if (ksp_heap_first_row(slab, class) == KSP_NONE)
+	if (slab->is_mixed ? ksp_heap_first_row(slab, class) == KSP_NONE : !slab->rows)
 		ksp_heap_take_roomy(ksp_heaps[slab->stream], class, slab);
 	return true;
 }
