@@ -222,7 +222,7 @@ static void empty_cursor(struct ksp_cursor *cursor, unsigned int class)
  * What an anchor is taken to cost that is followed, in KiB, and sixteen times that. Of pages that are touched it is half of
  * this or less; more of them would be followed in vain.
  */
-#define ANCHOR_COST (16u * 256u)
+#define ANCHOR_COST (16u * 128u)
 
 static uint32_t power_of_two(uint32_t value)
 {
