@@ -4,6 +4,7 @@
 #include "aside.h"
 #include "fatal.h"
 #include "layout.h"
+#include "option.h"
 #include "os.h"
 #include "region.h"
 #include "span.h"
@@ -52,6 +53,10 @@ static struct {
 /* The arena of the first thread in the shared layout, the one that moves; 0: none yet. */
 static unsigned int first_arena;
 
+/* jemalloc asks for shelves. Synchronization: written at load. */
+extern bool ksm_heap_has_shelves;
+bool ksm_heap_has_shelves;
+
 size_t ksm_je_arena_pages(unsigned int arena);
 
 bool ksm_arena_merges(void)
@@ -69,8 +74,10 @@ void ksm_arena_init(void)
 	unsigned int count = 0;
 	size_t length = sizeof(count);
 
-	if (ksm_layout_is_shared())
+	if (ksm_layout_is_shared()) {
 		ksm_je_malloc_conf = JE_CONF_SHARED;
+		ksm_heap_has_shelves = ksm_options.anchors;
+	}
 	ksm_stream_start_thread(0);
 	ksm_arena_bind_thread();
 	if (ksm_arena_merges())
@@ -313,6 +320,32 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 	if (!(flags & MAP_FIXED))
 		count_mapped((int64_t)length);
 	return memory;
+}
+
+bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned int shard, unsigned int number,
+			 size_t slab_bytes, void **slab, void **record);
+
+/* A place on a shelf for the slab of this number. jemalloc holds a lock of the arena's meanwhile. */
+bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned int shard, unsigned int number,
+			 size_t slab_bytes, void **slab, void **record)
+{
+	int saved_errno = errno;
+	struct ksm_shelf_place place;
+	uintptr_t base;
+
+	/* Arena 0 has none, those that are kept out of merging have none. */
+	if (arena == 0 || arena > KSM_ARENAS || size_class >= KSM_SHELF_CLASSES || shard > 0 ||
+	    slab_bytes > KSM_SHELF_SLAB)
+		return false;
+	ksm_shelf_describe(size_class, number, slab_bytes, &place);
+	base = ksm_region_map_shelf(arena - 1, &place);
+	errno = saved_errno;
+	if (!base)
+		return false;
+	count_mapped((int64_t)slab_bytes);
+	*slab = (void *)(base + place.slab);
+	*record = (void *)(base + place.record);
+	return true;
 }
 
 int ksm_heap_munmap(void *addr, size_t length)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT (2 * KSM_MIB)
 
@@ -27,6 +28,7 @@ static struct {
 	atomic_uint_fast64_t taken;
 	/* What each arena and each stream has taken of its stretches. The last one of next is of no part. */
 	atomic_uintptr_t next[KSM_REGION_NO_PART + 1];
+	atomic_bool has_shelves[KSM_ARENAS]; /* what all classes have in common is mapped */
 	atomic_uintptr_t next_first[KSM_STREAMS];
 	atomic_uintptr_t next_objects[KSM_STREAMS];
 	atomic_uintptr_t next_large_objects[KSM_PARTS];
@@ -144,17 +146,35 @@ static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, siz
 	return range.begin + at;
 }
 
+/* The stretch of an arena: its upper half is for shelves. */
+static struct ksm_region_range lower_half(uint32_t arena)
+{
+	struct ksm_region_range range = stretch(blocks(), heap_share(arena));
+
+	if (arena != KSM_REGION_NO_PART)
+		range.end -= (range.end - range.begin) / 2;
+	return range;
+}
+
+static struct ksm_region_range shelves(uint32_t arena)
+{
+	struct ksm_region_range range = stretch(blocks(), heap_share(arena));
+
+	range.begin = ksm_align_up(lower_half(arena).end, ALIGNMENT);
+	return range;
+}
+
 static uintptr_t next_heap(uint32_t arena, size_t length)
 {
 	uintptr_t at;
 	uint32_t part;
 
 	length = ksm_align_up(length, ALIGNMENT);
-	at = take(stretch(blocks(), heap_share(arena)), &regions.next[arena], length);
+	at = take(lower_half(arena), &regions.next[arena], length);
 	if (at || arena == KSM_REGION_NO_PART)
 		return at;
 	part = ksm_stream_part_behind(arena, KSM_ARENAS_ANCHORED);
-	return part == arena ? 0 : take(stretch(blocks(), heap_share(part)), &regions.next[part], length);
+	return part == arena ? 0 : take(lower_half(part), &regions.next[part], length);
 }
 
 /*
@@ -219,6 +239,29 @@ void *ksm_region_map_heap(uint32_t arena, size_t length, int prot, int flags)
 		ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, arena, (uintptr_t)memory,
 				       ksm_align_up(length, ALIGNMENT));
 	return memory;
+}
+
+uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *place)
+{
+	struct ksm_region_range range = shelves(arena);
+	size_t length = place->map_end - place->map_begin;
+	void *begin = (void *)(range.begin + place->map_begin);
+	bool is_common = place->map_begin == 0;
+
+	if (range.end < range.begin || place->map_end > range.end - range.begin)
+		return 0;
+	if (!place->is_first_of_piece ||
+	    (is_common && atomic_load_explicit(&regions.has_shelves[arena], memory_order_relaxed)))
+		return range.begin;
+	if (ksm_os_map_place(begin, length, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0) {
+		ksm_region_count_taken();
+		return 0;
+	}
+	if (is_common)
+		atomic_store_explicit(&regions.has_shelves[arena], true, memory_order_relaxed);
+	ksm_region_introduce(KSM_REGION_HEAP, begin, length);
+	return range.begin;
 }
 
 void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags)

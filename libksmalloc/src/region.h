@@ -9,7 +9,7 @@
  * only keeps out what the filters deny in a process that is mergeable as a whole.
  *
  * What an arena (of the region heap) or a part (of mappings) gets is a stretch of its own, large for the first
- * thread of each depth, and one more is for what belongs to no part. The last quarter of the
+ * thread of each depth, and one more is for what belongs to no part. The upper half of an arena's has its shelves. The last quarter of the
  * region heap is for objects of runtimes that follow the streams (ksmalloc/stream.h).
  * Order: addresses of the region heap are given out upwards and never again, for
  * jemalloc keeps what it has. Where something else lies the next place is taken.
@@ -22,6 +22,7 @@
 
 #include "base.h"
 #include "layout.h"
+#include "shelf.h"
 #include "stream.h"
 
 enum ksm_region {
@@ -50,6 +51,12 @@ struct ksm_region_range ksm_region_of_mappings(uint32_t part);
  * there are no more: the kernel is to choose.
  */
 void *ksm_region_map_heap(uint32_t arena, size_t length, int prot, int flags);
+
+/*
+ * Maps what a place on an arena's shelves (shelf.h) needs, unless that was done, and returns where the shelves begin;
+ * 0 if there is no room. Not for two threads at once for one arena.
+ */
+uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *place);
 
 /* The stretch of the region heap that has objects of runtimes, and the same for a stream's. */
 struct ksm_region_range ksm_region_of_objects(void);
