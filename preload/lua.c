@@ -14,38 +14,15 @@
  */
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
 #include <link.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "ksmalloc/seed.h"
+#include "group.h"
 
 /* Where lua_newstate's code lies, and what it gets. Synchronization: written before main. */
 static uintptr_t first_byte;
 static uintptr_t end_byte;
 static time_t group_time;
-
-static bool read_seed(struct ksmalloc_seed *seed)
-{
-	const char *layout = secure_getenv("KSMALLOC_LAYOUT");
-	const char *path = secure_getenv("KSMALLOC_SEED");
-	struct stat status;
-	ssize_t got;
-	int fd;
-
-	if (!layout || strcmp(layout, "shared") != 0 || !path)
-		return false;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	got = fstat(fd, &status) ? -1 : pread(fd, seed, sizeof(*seed), 0);
-	close(fd);
-	return got >= 0 && !ksmalloc_seed_problem(seed, (size_t)got, &status, geteuid());
-}
 
 __attribute__((constructor)) static void start(void)
 {
@@ -56,7 +33,7 @@ __attribute__((constructor)) static void start(void)
 	Dl_info info;
 
 	if (!function || !dladdr1(function, &info, &entry, RTLD_DL_SYMENT) || !entry ||
-	    !read_seed(&seed))
+	    !ksh_group_seed(&seed))
 		return;
 	symbol = entry;
 	/* A middle part of the word; the whole is nobody's business. */

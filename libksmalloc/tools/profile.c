@@ -86,10 +86,9 @@ static const struct ksr_profile profiles[] = {
 	 "allocate share one buffer; jps and jstat do not see the process"},
 	{"ruby",
 	 {"ruby", NULL},
-	 {{0}},
-	 "nothing is set: ruby draws the seed of its hashes from the kernel and offers no way to "
-	 "give "
-	 "one; hashes of more than 8 entries will differ"},
+	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}},
+	 "the hashes of all objects are equal in the group: who finds colliding keys in one worker has "
+	 "them for all; random numbers are as always"},
 	{"perl",
 	 {"perl", NULL},
 	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
@@ -149,15 +148,9 @@ static const struct ksr_profile *of_program(const char *path)
 
 /* --- values ------------------------------------------------------------------------------ */
 
-/* SplitMix64: values of different settings tell nothing of each other. */
 static uint64_t secret(const struct ksmalloc_seed *seed, uint64_t number)
 {
-	uint64_t value =
-		seed->words[KSMALLOC_SEED_HASHES] + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-	value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
-	return value ^ value >> 31;
+	return ksmalloc_seed_derive(seed, KSMALLOC_SEED_HASHES, number);
 }
 
 /* Seeds of 0 mean "none" to all of them. */

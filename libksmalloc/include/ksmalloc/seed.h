@@ -83,6 +83,20 @@ static inline const char *ksmalloc_seed_problem(const struct ksmalloc_seed *seed
 }
 
 /*
+ * A number made from one of the seed's words, by SplitMix64: those of different numbers tell nothing of each other,
+ * nor of the word.
+ */
+static inline uint64_t ksmalloc_seed_derive(const struct ksmalloc_seed *seed, enum ksmalloc_seed_word word,
+					    uint64_t number)
+{
+	uint64_t value = seed->words[word] + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+	return value ^ value >> 31;
+}
+
+/*
  * The soft stack limit, in bytes, under which a process of the group has to be executed.
  * here is any address on the stack: it tells how large the address space is. 33 bits of it
  * are random where user addresses have 47 bits or more, 24 where they have 39.
