@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../group.h"
+#include "children.h"
 
 #define WORDS_OF_SALT 3 /* a start for each hash, and a key of 128 bits for SipHash */
 
@@ -82,6 +83,7 @@ __attribute__((visibility("default"))) int getentropy(void *buffer, size_t lengt
 	file = file_of(__builtin_return_address(0));
 	if (!is_ruby(file) || __atomic_exchange_n(&has_drawn, true, __ATOMIC_RELAXED))
 		return next_getentropy(buffer, length);
+	krb_children_start();
 	if (length == WORDS_OF_SALT * sizeof(uint64_t) && file_of(buffer) == file && answer(buffer))
 		return 0;
 	return next_getentropy(buffer, length);

@@ -50,7 +50,7 @@ KSMALLOC_EXPORT unsigned int ksmalloc_stream_among(unsigned int stream, unsigned
 /*
  * From now on moved() is called in a thread whenever that thread's stream has changed, and in the
  * child of a fork in its only thread. It may be called inside of a signal handler, or between fork and exec:
- * it may write variables of its thread (of the initial-exec model), and nothing else.
+ * it may write variables of its thread (of the initial-exec model), and call what is safe in a handler.
  *
  * There is one follower in a process. Returns 0; -ENOTSUP where there are no streams, as in the
  * private layout; -EBUSY if there is a follower already.
