@@ -23,7 +23,6 @@ struct language {
 	const char *choice;	    /* variable that keeps it from that */
 	const char *remedy;
 	const char *known; /* where nothing can be told from outside */
-	bool known_bad;
 };
 
 static const struct language languages[] = {
@@ -57,8 +56,8 @@ static const struct language languages[] = {
 	 .known = "PHP has no seeds in its hash tables: nothing to set"},
 	{.name = "Ruby",
 	 .program = "ruby",
-	 .known_bad = true,
-	 .known = "Ruby draws the seed of its hashes from the kernel, and no option sets it"},
+	 .library = "libksmalloc-ruby.so",
+	 .remedy = "use 'ksmalloc run --profile=ruby'; else Ruby draws the seed of its hashes from the kernel"},
 };
 
 static const char *base_name(const char *path)
@@ -256,8 +255,8 @@ static void check_language(const struct language *language, const struct ksr_mem
 	if (language->objects)
 		check_objects(language, members, findings);
 	if (language->known)
-		ksr_find(findings, language->known_bad ? KSR_LEVEL_WARN : KSR_LEVEL_OK, "hash_seed",
-			 language->known_bad ? "nothing helps; fork the workers after loading" : "",
+		ksr_find(findings, KSR_LEVEL_OK, "hash_seed",
+			 "",
 			 "%s", language->known);
 }
 

@@ -87,8 +87,8 @@ static const struct ksr_profile profiles[] = {
 	{"ruby",
 	 {"ruby", NULL},
 	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}},
-	 "the hashes of all objects are equal in the group: who finds colliding keys in one worker has "
-	 "them for all; random numbers are as always"},
+	 "the hashes of objects are equal in the group: who finds colliding keys in one worker has "
+	 "them for all; children of fork collect garbage first, which takes some 20 ms"},
 	{"perl",
 	 {"perl", NULL},
 	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
