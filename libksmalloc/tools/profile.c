@@ -19,6 +19,7 @@
 
 enum where {
 	VARIABLE,   /* of the environment, unless the user has set it */
+	LUA_CODE,   /* the same, and unless the user has set LUA_INIT, which Lua would not look at then */
 	WORDS,	    /* put behind what a variable of the environment holds */
 	ARGUMENT,   /* put behind the program's name */
 	HELPER,	    /* a library beside ours, to be loaded too */
@@ -57,8 +58,13 @@ static const struct ksr_profile profiles[] = {
 	 "worker has them for all; children of os.fork() collect their young garbage first"},
 	{"lua",
 	 {"lua", NULL},
-	 {{HELPER, AS_IT_IS, "libksmalloc-lua.so", ""}, {SAME_STACK, AS_IT_IS, NULL, ""}},
-	 "the hashes of strings are equal in the group; time(2) takes one comparison more"},
+	 /* Where the helper was not loaded, or is another one, nothing happens. */
+	 {{HELPER, AS_IT_IS, "libksmalloc-lua.so", ""},
+	  {LUA_CODE, AS_IT_IS, "LUA_INIT_5_4",
+	   "pcall(package.loadlib('libksmalloc-lua.so','ksmalloc_lua_follow'))"},
+	  {SAME_STACK, AS_IT_IS, NULL, ""}},
+	 "the hashes of strings are equal in the group; time(2) takes one comparison more; a "
+	 "script sees LUA_INIT_5_4"},
 	{"php",
 	 {"php", NULL},
 	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}},
@@ -180,7 +186,7 @@ static void write_value(char *text, size_t bytes, const struct setting *setting,
 
 static int set_variable(const struct setting *setting, const char *value, const char **note)
 {
-	if (getenv(setting->name)) {
+	if (getenv(setting->name) || (setting->where == LUA_CODE && getenv("LUA_INIT"))) {
 		*note = " (left as it was set)";
 		return 0;
 	}
@@ -210,6 +216,7 @@ static int set_one(const struct ksr_command *command, const struct setting *sett
 {
 	switch (setting->where) {
 	case VARIABLE:
+	case LUA_CODE:
 		return set_variable(setting, value, note);
 	case WORDS:
 		return add_words(setting, value);
