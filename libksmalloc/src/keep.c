@@ -19,12 +19,14 @@
 #define MADV_DONTNEED_LOCKED 24
 #endif
 
-#define EPOCH_LIVE    4	 /* an epoch ends when so many times what is live was taken, */
-#define EPOCH_PAGES   ((int64_t)(64 * KSM_MIB >> KSM_PAGE_SHIFT)) /* or this, if that is more */
+#define EPOCH_LIVE    32
+#define EPOCH_PAGES   ((int64_t)(512 * KSM_MIB >> KSM_PAGE_SHIFT))
 #define LONG_RUN      64u /* pages; shorter runs are given back if these are not enough */
 #define PIECE	      64u /* pages that are tried at once where the kernel refuses more */
 #define ALLOWANCE_MS  1000
 #define SOON_MS	      50  /* what is taken again later was rightly given back */
+#define YOUNG_MS      100 /* a window; what was taken from the kernel in this and the last one is young */
+#define IN_VAIN	      8   /* waiting ends when such a part of what is kept was taken from the kernel */
 #define LEAST_ALLOWED ((int64_t)(4 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
 /* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
@@ -37,6 +39,12 @@ static struct {
 	_Atomic int64_t at_hand; /* what threads may have in magazines; counts as kept */
 	_Atomic uint64_t given_ms;  /* when memory was last given back */
 	_Atomic uint64_t earned_ms; /* when the allowance was last earned or halved */
+	/* What is waited for, see "patience". */
+	_Atomic int64_t fresh;	      /* pages that were taken from the kernel in this window, */
+	_Atomic int64_t fresh_before; /* and in the one before */
+	_Atomic uint64_t window_ms;   /* when this window began */
+	_Atomic int64_t high;	      /* the most that was kept while waiting; 0: nothing is waited for */
+	_Atomic int64_t elsewhere;    /* taken from the kernel meanwhile */
 } total = { .least = INT64_MAX };
 
 static _Atomic(struct ksm_pool *) pools;
@@ -141,6 +149,72 @@ int64_t ksm_keep_earned(void)
 	return allowance < LEAST_ALLOWED ? 0 : allowance;
 }
 
+/* --- patience ----------------------------------------------------------------------------- */
+
+/*
+ * What was taken from the kernel only just now, and is freed, is kept for a moment: who needs memory shortly
+ * is likely to need it shortly again, and without this each page of a burst would be faulted in twice before
+ * the program has earned an allowance. The program's next calls show whether that holds. If it
+ * takes what was kept it has earned that much (used_again()). If it takes new memory instead, or nothing
+ * until the moment is over, all goes back with the next call that comes by here. If no call
+ * comes any more, it stays, as an allowance would that was earned just before.
+ */
+
+/* Begins a new window if it is time. */
+static void turn_window(uint64_t now)
+{
+	uint64_t age = now - GET(window_ms);
+
+	if (age < YOUNG_MS)
+		return;
+	SET(fresh_before, age < 2 * YOUNG_MS ? GET(fresh) : 0);
+	SET(fresh, 0);
+	SET(window_ms, now);
+}
+
+/* Pages that may be kept beyond the base and the allowance. The layout that must not know of time has none. */
+KSM_COLD static int64_t patience_of(int64_t live, int64_t allowance)
+{
+	int64_t most = most_allowed(live) - allowance;
+	int64_t young;
+
+	if (ksm_layout_is_shared())
+		return 0;
+	turn_window(ksm_os_now_ms());
+	young = GET(fresh) + GET(fresh_before);
+	if (young > most)
+		young = most > 0 ? most : 0;
+	return young;
+}
+
+static void stop_waiting(void)
+{
+	SET(high, 0);
+	SET(elsewhere, 0);
+}
+
+/* Pages were taken from the kernel. */
+KSM_COLD static void note_fresh(int64_t pages)
+{
+	turn_window(ksm_os_now_ms());
+	SET(fresh, GET(fresh) + pages);
+	if (GET(high) > 0)
+		SET(elsewhere, GET(elsewhere) + pages);
+}
+
+/* Of what was kept for a while only left is: all that was taken of it was worth keeping. */
+KSM_COLD static void used_again(int64_t left, int64_t live)
+{
+	int64_t most = most_allowed(live);
+	/* As of the moment when all of it is free again. */
+	int64_t used = GET(high) - left - base_of(0);
+
+	if (used <= GET(allowance) || patience_of(live, GET(allowance)) == 0)
+		return;
+	SET(allowance, used < most ? used : most);
+	SET(earned_ms, ksm_os_now_ms());
+}
+
 /* Pages of a run that were a block's before and are not kept. */
 static int64_t given_back_of(const struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept)
 {
@@ -163,12 +237,16 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 
 		if (left < GET(least))
 			SET(least, left);
+		if (ksm_unlikely(GET(high) > 0))
+			used_again(left, live);
 		if (!pool->has_owners)
 			ksm_stat_sub_locked(&stats_of(pool)->kept_bytes,
 					    (uint64_t)kept << KSM_PAGE_SHIFT);
 	}
 	if (ksm_unlikely(given_back > 0))
 		earn(given_back, live);
+	if (ksm_unlikely(kept < pages) && !ksm_layout_is_shared())
+		note_fresh((int64_t)pages - kept);
 	if (ksm_unlikely(taken > EPOCH_PAGES) && taken > EPOCH_LIVE * live)
 		end_epoch(live);
 }
@@ -273,50 +351,99 @@ static int64_t purge_pool(struct ksm_pool *pool, int64_t pages, uint32_t shortes
 }
 
 /* The same of other pools: those that are not in use at this moment. */
-static int64_t purge_others(const struct ksm_pool *mine, int64_t pages, uint32_t shortest)
+static int64_t purge_others(const struct ksm_pool *mine, int64_t pages, uint32_t shortest, bool unlock)
 {
 	int64_t done = 0;
 
 	for (struct ksm_pool *pool = atomic_load(&pools); pool && done < pages; pool = pool->next) {
 		if (pool == mine || pthread_mutex_trylock(pool->lock) != 0)
 			continue;
-		done += purge_pool(pool, pages - done, shortest, false);
+		done += purge_pool(pool, pages - done, shortest, unlock);
 		pthread_mutex_unlock(pool->lock);
 	}
 	return done;
 }
 
-/* kept pages are more than the rule allows: gives back some more than that. */
+/*
+ * kept pages are more than the rule allows: gives back some more than that, of the pool whose lock is
+ * held first. It is NULL if the caller holds none.
+ */
 KSM_COLD static void give_back(struct ksm_pool *pool, int64_t kept, int64_t limit)
 {
 	int64_t excess = kept - (limit - limit / 4);
+	bool unlock = !ksm_layout_is_shared();
 	uint32_t shortest = LONG_RUN;
 
 	if (!ksm_layout_is_shared())
 		SET(given_ms, ksm_os_now_ms());
+	stop_waiting();
 	for (;;) {
-		excess -= purge_pool(pool, excess, shortest, !ksm_layout_is_shared());
+		if (pool)
+			excess -= purge_pool(pool, excess, shortest, unlock);
 		if (excess > limit / 4)
-			excess -= purge_others(pool, excess, shortest);
+			excess -= purge_others(pool, excess, shortest, unlock && !pool);
 		if (shortest == 1 || excess <= limit / 4)
 			return;
 		shortest = 1;
 	}
 }
 
+/* True if the program took other memory while this was kept for it. */
+static bool waited_in_vain(void)
+{
+	return GET(elsewhere) > GET(high) / IN_VAIN;
+}
+
+/* kept pages are more than limit: they are young, and the program may want them again, or they go. */
+KSM_COLD static void wait_or_give_back(struct ksm_pool *pool, int64_t kept, int64_t live, int64_t limit)
+{
+	int64_t patience = 0;
+
+	if (waited_in_vain()) {
+		/* What it took meanwhile is all that is young. */
+		SET(fresh, GET(elsewhere));
+		SET(fresh_before, 0);
+	} else {
+		patience = patience_of(live, ksm_keep_earned());
+	}
+	if (kept > limit + patience)
+		give_back(pool, kept, limit + patience);
+	else if (kept > GET(high))
+		SET(high, kept);
+}
+
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 {
-	int64_t base = base_of(add_live(-(int64_t)pages));
+	int64_t live = add_live(-(int64_t)pages);
+	int64_t base = base_of(live);
 	int64_t kept = add_kept(pages);
-	int64_t allowance;
+	int64_t limit;
 
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->kept_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
 	if (ksm_likely(kept <= base))
 		return;
-	allowance = ksm_keep_earned();
-	if (ksm_unlikely(kept > base + allowance))
-		give_back(pool, kept, base + allowance);
+	limit = base + ksm_keep_earned();
+	if (ksm_unlikely(kept > limit))
+		wait_or_give_back(pool, kept, live, limit);
+}
+
+void ksm_keep_settle(void)
+{
+	int64_t live = GET(live);
+	int64_t allowance = ksm_keep_earned();
+	int64_t limit = base_of(live) + allowance;
+	int64_t kept = GET(kept);
+
+	if (kept > limit)
+		wait_or_give_back(NULL, kept, live, limit);
+	else if (waited_in_vain() || patience_of(live, allowance) == 0)
+		stop_waiting();
+}
+
+bool ksm_keep_waits(void)
+{
+	return GET(high) > 0;
 }
 
 void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)
@@ -349,7 +476,7 @@ void ksm_keep_each_pool(void (*visit)(struct ksm_pool *pool))
 
 bool ksm_keep_trim(void)
 {
-	return purge_others(NULL, GET(kept), 1) > 0;
+	return purge_others(NULL, GET(kept), 1, false) > 0;
 }
 
 void ksm_keep_postfork_child(void)

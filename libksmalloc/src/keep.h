@@ -6,14 +6,19 @@
  * follow from it.
  * What it is not: a choice of runs for allocation, which never depends on it.
  *
- * The rule: a base, max(keep_bytes, keep_percent of what is live) less what threads may have in magazines, and an allowance that the program
- * earns by what it does. Pages that it takes again after they were given back add to the allowance, since
- * keeping them would have spared a page fault each. Pages that lay unused for a whole epoch,
- * the least that was kept at any time in it, take away from it: half of what is beyond
- * the base. An epoch ends when four times what is live was taken. The allowance is at most
- * cycle_bytes, or cycle_percent of what is live if that is more, and counts from 4 MiB on. It depends on nothing but the program's
- * own calls; in the private layout it is also halved for each second without such evidence, so that
- * what a burst has earned does not stay for ever.
+ * The rule: a base, max(keep_bytes, keep_percent of what is live) less what threads may have in magazines, and
+ * an allowance that the program earns by what it does. Pages that it takes again after they were given back
+ * add to the allowance, since keeping them would have spared a page fault each. Pages that lay unused for a
+ * whole epoch, the least that was kept at any time in it, take away from it: half of what is
+ * beyond the base. An epoch ends when 32 times what is live was taken, and 512 MiB at least. The allowance is
+ * at most cycle_bytes, or cycle_percent of what is live if that is more, and counts from 4 MiB on. It
+ * depends on nothing but the program's own calls; in the private layout it is also halved for
+ * each second without such evidence, so that what a burst has earned does not stay for ever.
+ *
+ * Patience, in the private layout only, since it is a matter of time: pages beyond that are kept for a
+ * moment if as many were taken from the kernel in the last one or two tenths of a second. They are
+ * earned when the program takes them again, and are given back when it takes an eighth of them anew
+ * elsewhere or when the moment is over. They have the allowance's limit, together with it.
  *
  * Giving back takes long runs first, from the highest addresses down, and somewhat more than needed, so
  * that calls are few. The pool's lock is let go meanwhile: other threads go on.
@@ -34,6 +39,12 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 
 /* pages of the pool were freed and are kept now; gives back what is too much. */
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);
+
+/* True if more is kept than the rule allows, since it may be wanted again in a moment. */
+bool ksm_keep_waits(void);
+
+/* Gives that back if the moment is over. No lock is held. */
+KSM_COLD void ksm_keep_settle(void);
 
 /* pages of the pool were freed and replaced by new ones. */
 void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages);

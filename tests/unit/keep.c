@@ -77,14 +77,85 @@ Test(keep, little_is_kept_as_it_is)
 	cr_assert_eq(resident(), 60);
 }
 
+/* What was taken from the kernel is not young any more. */
+static void grow_old(void)
+{
+	now_ms += 300; /* less than what halves an allowance */
+}
+
 Test(keep, more_than_the_rule_is_given_back)
 {
 	take(0, 1000);
+	grow_old();
 	release(0, 1000);
 	cr_assert_leq(slot->runs.kept_pages, 64);
 	cr_assert_eq(resident(), slot->runs.kept_pages);
 	cr_assert_eq(ksm_stat->header.stats.kept_bytes, (uint64_t)slot->runs.kept_pages << 12);
 	cr_assert(ksm_runs_check(&slot->runs));
+}
+
+Test(keep, what_was_taken_from_the_kernel_a_moment_ago_is_kept_for_a_moment)
+{
+	take(0, 1000);
+	release(0, 1000);
+	cr_assert_eq(slot->runs.kept_pages, 1000, "it may be wanted again at once");
+	cr_assert(ksm_keep_waits());
+	ksm_keep_settle();
+	cr_assert_eq(slot->runs.kept_pages, 1000, "the moment is not over");
+	grow_old();
+	ksm_keep_settle();
+	cr_assert_leq(slot->runs.kept_pages, 64);
+	cr_assert_eq(resident(), slot->runs.kept_pages);
+	cr_assert_not(ksm_keep_waits());
+	cr_assert(ksm_runs_check(&slot->runs));
+}
+
+Test(keep, what_is_taken_again_within_a_moment_is_kept_from_then_on)
+{
+	take(0, 3000);
+	release(0, 3000);
+	take(0, 3000);
+	cr_assert_geq(ksm_keep_earned(), 3000 - 100);
+	grow_old();
+	release(0, 3000);
+	cr_assert_eq(slot->runs.kept_pages, 3000, "not because it is young, which it is not");
+	ksm_keep_settle();
+	cr_assert_not(ksm_keep_waits());
+}
+
+Test(keep, a_small_part_that_is_used_again_and_again_earns_no_more_than_itself)
+{
+	take(0, 3000);
+	release(0, 3000);
+	for (int i = 0; i < 100; i++) {
+		take(0, 200);
+		release(0, 200);
+	}
+	cr_assert_eq(ksm_keep_earned(), 0);
+	grow_old();
+	ksm_keep_settle();
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+Test(keep, waiting_ends_when_the_program_takes_new_memory_instead)
+{
+	take(0, 1000);
+	release(0, 1000);
+	take(1000, 100);
+	ksm_keep_settle();
+	cr_assert_eq(slot->runs.kept_pages, 1000, "a little says nothing");
+	take(1100, 100);
+	ksm_keep_settle();
+	cr_assert_leq(slot->runs.kept_pages, 200, "no more than what it took meanwhile is young");
+	cr_assert(ksm_runs_check(&slot->runs));
+}
+
+Test(keep, waiting_has_the_limit_of_a_cycle)
+{
+	ksm_options.cycle_bytes = 500 << 12;
+	take(0, 1000);
+	release(0, 1000);
+	cr_assert_leq(slot->runs.kept_pages, 64 + 500);
 }
 
 Test(keep, a_share_of_what_is_live_may_be_kept)
@@ -96,6 +167,7 @@ Test(keep, a_share_of_what_is_live_may_be_kept)
 	release(1000, 90);
 	cr_assert_eq(slot->runs.kept_pages, 90);
 	take(1000, 200);
+	grow_old();
 	release(1000, 200);
 	cr_assert_leq(slot->runs.kept_pages, 100);
 }
@@ -124,7 +196,7 @@ Test(keep, a_cycle_has_a_limit)
 /* Takes and frees small runs until far more was taken than an epoch lasts. */
 static void go_on_without(uint32_t page)
 {
-	for (uint32_t i = 0; i < 3 * (64 << 20 >> 12) / 10; i++) {
+	for (uint32_t i = 0; i < 3 * (512 << 20 >> 12) / 10; i++) {
 		take(page, 10);
 		release(page, 10);
 	}
@@ -137,6 +209,7 @@ Test(keep, what_lies_unused_while_the_program_goes_on_is_given_back)
 		release(0, 1000);
 	}
 	cr_assert_eq(slot->runs.kept_pages, 1000);
+	grow_old();
 	for (int i = 0; i < 4; i++)
 		go_on_without(2000);
 	cr_assert_leq(slot->runs.kept_pages, 64 + 1000 / 8);
@@ -160,8 +233,10 @@ Test(keep, what_is_taken_again_later_was_rightly_given_back)
 	for (int round = 0; round < 4; round++) {
 		take(0, 1000);
 		release(0, 1000);
-		now_ms += 100;
+		now_ms += 500;
 	}
+	take(1000, 1);
+	release(1000, 1);
 	cr_assert_leq(slot->runs.kept_pages, 64);
 }
 
@@ -178,6 +253,7 @@ Test(keep, trim_gives_all_back)
 Test(keep, locked_memory_is_given_back_or_stays)
 {
 	take(0, 1000);
+	grow_old();
 	if (syscall(SYS_mlock, ksm_slot_address(slot, 0), 1000 << 12) != 0)
 		cr_skip("mlock is not allowed here");
 	release(0, 1000);
@@ -192,6 +268,7 @@ Test(keep, locked_memory_is_given_back_or_stays)
 Test(keep, what_lies_beside_a_refused_page_is_given_back)
 {
 	take(0, 1000);
+	grow_old();
 	cr_assert_eq(munmap(ksm_slot_address(slot, 500), 1 << 12), 0);
 	release(0, 1000);
 	/* The piece of 64 pages around the hole, besides what the rule allows. */
