@@ -4,59 +4,75 @@
 #include "os.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-/* Four values, which the processor compares at once. */
-typedef uint32_t lanes __attribute__((vector_size(16), may_alias));
-#define NO_LENGTH (KSM_RUN_MAX_PAGES + 1) /* pages that no run has */
-#define GROUP 16u /* values that are looked at together */
-static_assert(KSM_STOCK_RUNS % GROUP == 0, "values are searched in whole groups");
+static_assert(KSM_STOCK_RUNS == 64, "a word has a bit for each run");
 
-/* True if a value of the group has so many pages; also one that is not in use any more. */
-static bool has_pages(const uint32_t *group, lanes pages)
+/* A word with a bit for each of the lengths that is this one, the first lowest; also for those not in use any more. */
+#ifdef __SSE2__
+static uint64_t match(const uint8_t *lengths, uint8_t length)
 {
-	typedef uint64_t halves __attribute__((vector_size(16)));
-	const lanes *four = (const lanes *)group;
-	halves found = (halves)((lanes)(four[0] >> KSM_RUN_SLACK_BITS == pages) |
-				(lanes)(four[1] >> KSM_RUN_SLACK_BITS == pages) |
-				(lanes)(four[2] >> KSM_RUN_SLACK_BITS == pages) |
-				(lanes)(four[3] >> KSM_RUN_SLACK_BITS == pages));
+	const __m128i all = _mm_set1_epi8((char)length);
+	uint64_t found = 0;
 
-	return (found[0] | found[1]) != 0;
+	for (uint32_t i = 0; i < KSM_STOCK_RUNS; i += 16) {
+		__m128i same = _mm_cmpeq_epi8(_mm_load_si128((const __m128i *)(lengths + i)), all);
+
+		found |= (uint64_t)(uint32_t)_mm_movemask_epi8(same) << i;
+	}
+	return found;
 }
+#else
+static uint64_t match(const uint8_t *lengths, uint8_t length)
+{
+	uint64_t found = 0;
+
+	for (uint32_t i = 0; i < KSM_STOCK_RUNS; i++)
+		found |= (uint64_t)(lengths[i] == length) << i;
+	return found;
+}
+#endif
 
 uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size)
 {
-	uint64_t whole = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
-	uint32_t pages = (uint32_t)ksm_min(whole, NO_LENGTH);
-	const lanes all = { pages, pages, pages, pages };
-	uint32_t value = ksm_run_entry_of(pages, size);
+	uint64_t pages = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
+	uint64_t found = match(stock->lengths, (uint8_t)pages);
 	uint32_t any = KSM_STOCK_RUNS;
-	uint32_t end = stock->count;
+	uint32_t value;
 
-	while (end > 0) {
-		uint32_t begin = (end - 1) / GROUP * GROUP;
+	if (stock->count < KSM_STOCK_RUNS)
+		found &= (UINT64_C(1) << stock->count) - 1;
+	if (!found || pages > KSM_RUN_MAX_PAGES)
+		return KSM_STOCK_RUNS;
+	value = ksm_run_entry_of((uint32_t)pages, size);
+	while (found) {
+		uint32_t i = 63u - (uint32_t)__builtin_clzll(found);
 
-		if (has_pages(stock->values + begin, all)) {
-			for (uint32_t i = end; i > begin; i--) {
-				if (ksm_run_pages(stock->values[i - 1]) != pages)
-					continue;
-				/* More of its pages are unused: its last block was not longer. */
-				if (stock->values[i - 1] >= value)
-					return i - 1;
-				any = any == KSM_STOCK_RUNS ? i - 1 : any;
-			}
-		}
-		end = begin;
+		found ^= UINT64_C(1) << i;
+		/* The length is its lowest bits only. */
+		if (ksm_run_pages(stock->values[i]) != pages)
+			continue;
+		/* More of its pages are unused: its last block was not longer. */
+		if (stock->values[i] >= value)
+			return i;
+		any = any == KSM_STOCK_RUNS ? i : any;
 	}
 	return any;
 }
 
+/* Moves all runs from one index on to another one, and with them what is known of them. */
+static void move_down(struct ksm_stock *stock, uint32_t to, uint32_t from, uint32_t count)
+{
+	memmove(stock->lengths + to, stock->lengths + from, count * sizeof(stock->lengths[0]));
+	memmove(stock->values + to, stock->values + from, count * sizeof(stock->values[0]));
+	memmove(stock->runs + to, stock->runs + from, count * sizeof(stock->runs[0]));
+}
+
 void ksm_stock_close_gap(struct ksm_stock *stock, uint32_t index)
 {
-	uint32_t behind = stock->count - index;
-
-	memmove(&stock->values[index], &stock->values[index + 1], behind * sizeof(stock->values[0]));
-	memmove(&stock->runs[index], &stock->runs[index + 1], behind * sizeof(stock->runs[0]));
+	move_down(stock, index, index + 1, stock->count - index);
 }
 
 uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count)
@@ -71,6 +87,5 @@ uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count)
 void ksm_stock_drop_oldest(struct ksm_stock *stock, uint32_t count)
 {
 	stock->count -= count;
-	memmove(stock->values, stock->values + count, stock->count * sizeof(stock->values[0]));
-	memmove(stock->runs, stock->runs + count, stock->count * sizeof(stock->runs[0]));
+	move_down(stock, 0, count, stock->count);
 }

@@ -23,8 +23,10 @@ struct ksm_stock_run {
 
 /* The oldest stands first; what is searched for stands apart. */
 struct ksm_stock {
+	/* The lowest bits of their numbers of pages, which the processor compares sixteen at once. */
+	_Alignas(16) uint8_t lengths[KSM_STOCK_RUNS];
 	/* What their entries were when they were blocks. */
-	_Alignas(16) uint32_t values[KSM_STOCK_RUNS];
+	uint32_t values[KSM_STOCK_RUNS];
 	uint32_t count;
 	struct ksm_stock_run runs[KSM_STOCK_RUNS];
 };
@@ -49,6 +51,7 @@ KSM_INLINE void ksm_stock_put(struct ksm_stock *stock, struct ksm_stock_run run,
 {
 	stock->runs[stock->count] = run;
 	stock->values[stock->count] = value;
+	stock->lengths[stock->count] = (uint8_t)ksm_run_pages(value);
 	stock->count++;
 }
 
