@@ -26,6 +26,8 @@
 #define ALLOWANCE_MS  1000
 #define SOON_MS	      50  /* what is taken again later was rightly given back */
 #define YOUNG_MS      100 /* a window; what was taken from the kernel in this and the last one is young */
+#define LONG_BLOCK    ((uint32_t)(KSM_MIB >> KSM_PAGE_SHIFT)) /* longer blocks are not waited for */
+#define LEAST_BURST   ((int64_t)(16 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is faulted in twice before it is kept */
 #define IN_VAIN	      8   /* waiting ends when such a part of what is kept was taken from the kernel */
 #define LEAST_ALLOWED ((int64_t)(4 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
@@ -183,8 +185,8 @@ KSM_COLD static int64_t patience_of(int64_t live, int64_t allowance)
 	turn_window(ksm_os_now_ms());
 	young = GET(fresh) + GET(fresh_before);
 	if (young > most)
-		young = most > 0 ? most : 0;
-	return young;
+		young = most;
+	return young >= LEAST_BURST ? young : 0;
 }
 
 static void stop_waiting(void)
@@ -193,11 +195,13 @@ static void stop_waiting(void)
 	SET(elsewhere, 0);
 }
 
-/* Pages were taken from the kernel. */
-KSM_COLD static void note_fresh(int64_t pages)
+/* Of a block of so many pages some were taken from the kernel. */
+KSM_COLD static void note_fresh(uint32_t block_pages, int64_t pages)
 {
 	turn_window(ksm_os_now_ms());
-	SET(fresh, GET(fresh) + pages);
+	/* What is larger is rather the one buffer with all of a program's input than one of a burst. */
+	if (block_pages <= LONG_BLOCK)
+		SET(fresh, GET(fresh) + pages);
 	if (GET(high) > 0)
 		SET(elsewhere, GET(elsewhere) + pages);
 }
@@ -209,7 +213,7 @@ KSM_COLD static void used_again(int64_t left, int64_t live)
 	/* As of the moment when all of it is free again. */
 	int64_t used = GET(high) - left - base_of(0);
 
-	if (used <= GET(allowance) || patience_of(live, GET(allowance)) == 0)
+	if (used < LEAST_BURST || used <= GET(allowance) || patience_of(live, GET(allowance)) == 0)
 		return;
 	SET(allowance, used < most ? used : most);
 	SET(earned_ms, ksm_os_now_ms());
@@ -223,7 +227,7 @@ static int64_t given_back_of(const struct ksm_slot *slot, uint32_t page, uint32_
 	return (before < pages ? before : pages) - (int64_t)kept;
 }
 
-void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept)
+void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept, uint32_t block_pages)
 {
 	struct ksm_pool *pool = slot->pool;
 	int64_t live = add_live(pages);
@@ -246,7 +250,7 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 	if (ksm_unlikely(given_back > 0))
 		earn(given_back, live);
 	if (ksm_unlikely(kept < pages) && !ksm_layout_is_shared())
-		note_fresh((int64_t)pages - kept);
+		note_fresh(block_pages, (int64_t)pages - kept);
 	if (ksm_unlikely(taken > EPOCH_PAGES) && taken > EPOCH_LIVE * live)
 		end_epoch(live);
 }

@@ -16,9 +16,10 @@
  * each second without such evidence, so that what a burst has earned does not stay for ever.
  *
  * Patience, in the private layout only, since it is a matter of time: pages beyond that are kept for a
- * moment if as many were taken from the kernel in the last one or two tenths of a second. They are
- * earned when the program takes them again, and are given back when it takes an eighth of them anew
- * elsewhere or when the moment is over. They have the allowance's limit, together with it.
+ * moment if as many, and 16 MiB at least, were taken from the kernel in the last one or two tenths of a
+ * second, for blocks of up to a MiB. They are earned when the program takes them again, and are given back
+ * when it takes an eighth of them anew elsewhere or when the moment is over. They have the
+ * allowance's limit, together with it.
  *
  * Giving back takes long runs first, from the highest addresses down, and somewhat more than needed, so
  * that calls are few. The pool's lock is let go meanwhile: other threads go on.
@@ -34,8 +35,8 @@
 /* Makes a pool known, once, when it gets its first slot. */
 void ksm_keep_add_pool(struct ksm_pool *pool);
 
-/* Pages of the slot became live; kept of them had been kept. */
-void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept);
+/* Pages of the slot became live, as all or the rest of a block of block_pages; kept of them had been kept. */
+void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t kept, uint32_t block_pages);
 
 /* pages of the pool were freed and are kept now; gives back what is too much. */
 void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);

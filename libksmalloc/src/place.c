@@ -67,7 +67,7 @@ bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *w
 		slot = take_anywhere(pool, wish, place);
 	if (!slot && (ksm_slot_create(pool, &slot) != 0 || !take_in_slot(slot, wish, place)))
 		return false;
-	ksm_keep_taken(slot, place->page, place->pages, place->kept);
+	ksm_keep_taken(slot, place->page, place->pages, place->kept, place->pages);
 	return true;
 }
 

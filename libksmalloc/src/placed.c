@@ -450,7 +450,7 @@ static bool resize_locked(struct ksm_slot *slot, struct ksm_block *found, uint32
 	    ksm_runs_resize(&slot->runs, found->page, pages, size, &kept) != 0)
 		return false;
 	if (pages > found->pages)
-		ksm_keep_taken(slot, found->page + found->pages, pages - found->pages, kept);
+		ksm_keep_taken(slot, found->page + found->pages, pages - found->pages, kept, pages);
 	else if (pages < found->pages)
 		ksm_keep_freed(slot->pool, found->pages - pages);
 	return true;

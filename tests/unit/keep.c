@@ -35,19 +35,26 @@ static void setup(void)
 	ksm_keep_add_pool(&pool);
 	cr_assert_eq(ksm_slot_create(&pool, &slot), 0);
 	/* One page of what is mapped is no block's. */
-	cr_assert_eq(ksm_slot_reserve(slot, 4095), 0);
-	cr_assert_eq(slot->mapped_pages, 4096);
+	cr_assert_eq(ksm_slot_reserve(slot, 8191), 0);
+	cr_assert_eq(slot->mapped_pages, 8192);
 }
 
 TestSuite(keep, .init = setup);
 
-static void take(uint32_t page, uint32_t pages)
+/* Pages of a longer block. */
+static void take_part(uint32_t page, uint32_t pages, uint32_t block_pages)
 {
 	uint32_t kept;
 
 	cr_assert_eq(ksm_runs_take(&slot->runs, page, pages, (uint64_t)pages << 12, 0, &kept), 0);
-	ksm_keep_taken(slot, page, pages, kept);
+	ksm_keep_taken(slot, page, pages, kept, block_pages);
 	memset(ksm_slot_address(slot, page), 1, (size_t)pages << 12);
+}
+
+/* As many pages as blocks of some length that is waited for. */
+static void take(uint32_t page, uint32_t pages)
+{
+	take_part(page, pages, 16);
 }
 
 static void release(uint32_t page, uint32_t pages)
@@ -60,7 +67,7 @@ static void release(uint32_t page, uint32_t pages)
 
 static uint32_t resident(void)
 {
-	static unsigned char present[4096];
+	static unsigned char present[8192];
 	uint32_t count = 0;
 
 	cr_assert_eq(mincore(ksm_slot_address(slot, 0), (size_t)slot->mapped_pages << 12, present), 0);
@@ -96,12 +103,12 @@ Test(keep, more_than_the_rule_is_given_back)
 
 Test(keep, what_was_taken_from_the_kernel_a_moment_ago_is_kept_for_a_moment)
 {
-	take(0, 1000);
-	release(0, 1000);
-	cr_assert_eq(slot->runs.kept_pages, 1000, "it may be wanted again at once");
+	take(0, 6000);
+	release(0, 6000);
+	cr_assert_eq(slot->runs.kept_pages, 6000, "it may be wanted again at once");
 	cr_assert(ksm_keep_waits());
 	ksm_keep_settle();
-	cr_assert_eq(slot->runs.kept_pages, 1000, "the moment is not over");
+	cr_assert_eq(slot->runs.kept_pages, 6000, "the moment is not over");
 	grow_old();
 	ksm_keep_settle();
 	cr_assert_leq(slot->runs.kept_pages, 64);
@@ -110,23 +117,38 @@ Test(keep, what_was_taken_from_the_kernel_a_moment_ago_is_kept_for_a_moment)
 	cr_assert(ksm_runs_check(&slot->runs));
 }
 
-Test(keep, what_is_taken_again_within_a_moment_is_kept_from_then_on)
+Test(keep, little_is_not_waited_for)
 {
 	take(0, 3000);
 	release(0, 3000);
-	take(0, 3000);
-	cr_assert_geq(ksm_keep_earned(), 3000 - 100);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+/* It is rather one buffer with all of a program's input than one of a burst. */
+Test(keep, a_long_block_is_not_waited_for)
+{
+	take_part(0, 6000, 6000);
+	release(0, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+Test(keep, what_is_taken_again_within_a_moment_is_kept_from_then_on)
+{
+	take(0, 6000);
+	release(0, 6000);
+	take(0, 6000);
+	cr_assert_geq(ksm_keep_earned(), 6000 - 64);
 	grow_old();
-	release(0, 3000);
-	cr_assert_eq(slot->runs.kept_pages, 3000, "not because it is young, which it is not");
+	release(0, 6000);
+	cr_assert_eq(slot->runs.kept_pages, 6000, "not because it is young, which it is not");
 	ksm_keep_settle();
 	cr_assert_not(ksm_keep_waits());
 }
 
 Test(keep, a_small_part_that_is_used_again_and_again_earns_no_more_than_itself)
 {
-	take(0, 3000);
-	release(0, 3000);
+	take(0, 6000);
+	release(0, 6000);
 	for (int i = 0; i < 100; i++) {
 		take(0, 200);
 		release(0, 200);
@@ -139,23 +161,24 @@ Test(keep, a_small_part_that_is_used_again_and_again_earns_no_more_than_itself)
 
 Test(keep, waiting_ends_when_the_program_takes_new_memory_instead)
 {
-	take(0, 1000);
-	release(0, 1000);
-	take(1000, 100);
+	take(0, 6000);
+	release(0, 6000);
+	take(6000, 300);
 	ksm_keep_settle();
-	cr_assert_eq(slot->runs.kept_pages, 1000, "a little says nothing");
-	take(1100, 100);
+	cr_assert_eq(slot->runs.kept_pages, 6000, "a little says nothing");
+	take(6300, 500);
 	ksm_keep_settle();
-	cr_assert_leq(slot->runs.kept_pages, 200, "no more than what it took meanwhile is young");
+	cr_assert_leq(slot->runs.kept_pages, 64);
 	cr_assert(ksm_runs_check(&slot->runs));
 }
 
 Test(keep, waiting_has_the_limit_of_a_cycle)
 {
-	ksm_options.cycle_bytes = 500 << 12;
-	take(0, 1000);
-	release(0, 1000);
-	cr_assert_leq(slot->runs.kept_pages, 64 + 500);
+	ksm_options.cycle_bytes = 5000 << 12;
+	take(0, 6000);
+	release(0, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64 + 5000);
+	cr_assert_gt(slot->runs.kept_pages, 64);
 }
 
 Test(keep, a_share_of_what_is_live_may_be_kept)
