@@ -37,7 +37,7 @@ enum {
 	KSM_FORK_SETTLED,
 	KSM_FORK_NOTICED, /* the child's thread has not yet gone to streams of its own */
 };
-extern const volatile uint32_t *ksm_fork_mark;
+extern const volatile uint32_t *ksm_fork_mark __attribute__((visibility("hidden")));
 
 KSM_COLD void ksm_fork_after_raw_clone(void);
 

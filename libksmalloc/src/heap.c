@@ -294,20 +294,22 @@ static void *take_any(size_t size, size_t alignment, bool zero, uintptr_t caller
 	return take_large(size, alignment, zero, KSM_PLACED_USUAL, caller, frame);
 }
 
-/*
- * The usual case: this thread has seen the stack, and has a run at hand that it freed at this site. NULL
- * if not. It has a record only once all is set up; a child that no fork handler has seen has to be noticed.
- */
+/* True if the thread has a record, which it has only once all is set up, and this is no child that no handler has seen. */
+static inline bool may_recall(const struct ksm_thread *thread, size_t size)
+{
+	return ksm_likely(thread) && ksm_likely(size >= ksm_options.threshold) &&
+	       ksm_likely(*ksm_fork_mark == KSM_FORK_SETTLED);
+}
+
+/* The usual case: this thread has seen the stack, and has a run at hand that it freed at this site. NULL if not. */
 KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_thread *thread = ksm_thread_self;
-	struct ksm_magazine **magazine;
+	struct ksm_magazine **magazine = NULL;
 
-	if (ksm_unlikely(!thread) || ksm_unlikely(size < ksm_options.threshold) ||
-	    ksm_unlikely(*ksm_fork_mark != KSM_FORK_SETTLED))
-		return NULL;
-	magazine = ksm_site_recall(thread, caller, frame);
-	return ksm_likely(magazine) ? ksm_magazine_take(thread, *magazine, size) : NULL;
+	if (may_recall(thread, size))
+		magazine = ksm_site_recall(thread, caller, frame);
+	return magazine ? ksm_magazine_take(thread, *magazine, size) : NULL;
 }
 
 /* What every slow path does first. */
@@ -330,11 +332,28 @@ KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame
 	return take_any(size, ANY_ALIGNMENT, false, caller, frame);
 }
 
+/* The stack is not the one that was seen last, or the run that was put last into its magazine does not fit. */
+__attribute__((noinline)) static void *malloc_other(struct ksm_magazine **magazine, size_t size,
+						    uintptr_t caller, uintptr_t frame)
+{
+	void *block = magazine ? ksm_magazine_take(ksm_thread_self, *magazine, size) :
+				 take_again(size, caller, frame);
+
+	return ksm_likely(block) ? block : malloc_anew(size, caller, frame);
+}
+
+/* Each call is the last thing that it does, so that it saves no registers in the most usual case. */
 __attribute__((noinline)) void *ksm_heap_malloc_slow(size_t size)
 {
-	void *block = take_again(size, HERE());
+	struct ksm_thread *thread = ksm_thread_self;
+	struct ksm_magazine **magazine = NULL;
 
-	return ksm_likely(block) ? block : malloc_anew(size, HERE());
+	if (may_recall(thread, size))
+		magazine = ksm_site_recall_last(thread, HERE());
+	if (ksm_unlikely(!magazine) || ksm_unlikely(!*magazine) ||
+	    ksm_unlikely(!ksm_magazine_newest_fits(*magazine, size)))
+		return malloc_other(magazine, size, HERE());
+	return ksm_magazine_take_newest(thread, *magazine, size);
 }
 
 __attribute__((noinline)) void *ksm_heap_calloc_slow(size_t count, size_t size)
@@ -393,8 +412,9 @@ void ksm_heap_free_slow(void *block)
 	struct ksm_thread *thread = ksm_thread_self;
 	struct ksm_slot *slot;
 
-	if (ksm_likely(thread) && ksm_likely(*ksm_fork_mark != KSM_FORK_UNNOTICED) && ksm_span_holds(block)) {
-		slot = ksm_span_slot_at(block);
+	/* Who has a record has slots, too. */
+	if (ksm_likely(thread) && ksm_likely(*ksm_fork_mark != KSM_FORK_UNNOTICED)) {
+		slot = ksm_span_slot_of_any(block);
 		if (ksm_likely(slot) && ksm_likely(((uintptr_t)block & (KSM_PAGE - 1)) == 0) &&
 		    ksm_likely(ksm_magazine_put(thread, slot, block)))
 			return;

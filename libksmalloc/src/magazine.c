@@ -234,6 +234,37 @@ static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 	return ksm_returned_give(magazine->pool, &magazine->held, count, most);
 }
 
+/* --- taking ------------------------------------------------------------------------------ */
+
+void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t value, size_t size)
+{
+	size_t dirty = ksm_magazine_dirty_bytes(value);
+
+	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
+	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
+		ksm_magazine_note(magazine);
+	if (size < dirty)
+		memset((char *)block + size, 0, dirty - size);
+	return block;
+}
+
+void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
+{
+	struct ksm_stock *held;
+	uint32_t value, index;
+
+	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)))
+		return NULL;
+	if (ksm_magazine_newest_fits(magazine, size))
+		return ksm_magazine_take_newest(thread, magazine, size);
+	held = &magazine->held;
+	index = ksm_stock_search(held, size);
+	if (index == KSM_STOCK_RUNS)
+		return NULL;
+	value = held->values[index];
+	return ksm_magazine_use_run(thread, magazine, ksm_stock_take(held, index), value, size);
+}
+
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
 {
 	struct ksm_returned_few few;

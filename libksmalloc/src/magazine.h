@@ -141,24 +141,38 @@ KSM_INLINE size_t ksm_magazine_dirty_bytes(uint32_t value)
 /* The program was told how long a block really is. */
 void ksm_magazine_note_usable(void);
 
-/* Makes a run that was taken out, which had value, a block of size bytes. */
+/*
+ * What remains to be done for a block of size bytes in a run that had value: looks at the counters if it is time,
+ * and clears the block's tail. Returns the block.
+ */
+void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t value, size_t size);
+
+/*
+ * Makes a run that was taken out, which had value and has as many pages as size bytes take, a block. What is not
+ * always to be done stands at the end and apart, so that malloc saves no registers for it.
+ */
 KSM_INLINE void *ksm_magazine_use_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				      struct ksm_stock_run run, uint32_t value, size_t size)
 {
+	extern bool ksm_magazine_tails_are_used __attribute__((visibility("hidden")));
 	struct ksmalloc_segment_tally *tally = magazine->tally;
 	uint32_t pages = ksm_run_pages(value);
-	size_t dirty = ksm_magazine_dirty_bytes(value);
+	uint32_t entry = ksm_run_entry_of_exact(pages, size);
+	uint64_t calls, allocated;
 
 	thread->recent = magazine;
 	thread->cached_pages -= pages;
-	__atomic_store_n(run.entry, ksm_run_entry_of(pages, size), __ATOMIC_RELAXED);
-	ksm_magazine_count_alloc(magazine, size);
+	__atomic_store_n(run.entry, entry, __ATOMIC_RELAXED);
 	ksm_stat_add_own(&tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
-	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
-	    ksm_unlikely(tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
-		ksm_magazine_note(magazine);
-	if (size < dirty)
-		memset((char *)run.block + size, 0, dirty - size);
+	calls = tally->calls_total + 1;
+	ksm_stat_set(&tally->calls_total, calls);
+	allocated = tally->allocated_bytes_total + size;
+	ksm_stat_set(&tally->allocated_bytes_total, allocated);
+	/* A smaller entry says that less of the last page is unused: the new block is not shorter. */
+	if (ksm_unlikely((int64_t)(allocated - tally->freed_bytes_total) > magazine->high_water) || ksm_unlikely(calls % KSM_MAGAZINE_NOTE_CALLS == 0) ||
+	    ksm_unlikely(entry > value) ||
+	    ksm_unlikely(__atomic_load_n(&ksm_magazine_tails_are_used, __ATOMIC_RELAXED)))
+		return ksm_magazine_finish(magazine, run.block, value, size);
 	return run.block;
 }
 
@@ -169,35 +183,32 @@ KSM_INLINE bool ksm_magazine_is_at_home(const struct ksm_magazine *magazine)
 }
 
 /*
+ * True if the run that was put last has as many pages as size bytes take. Whatever block it had, it is taken before
+ * others: it is in the processor's cache.
+ */
+KSM_INLINE bool ksm_magazine_newest_fits(const struct ksm_magazine *magazine, size_t size)
+{
+	const struct ksm_stock *held = &magazine->held;
+
+	return ksm_likely(ksm_magazine_is_at_home(magazine)) && ksm_likely(held->count > 0) &&
+	       ksm_likely(ksm_run_pages(held->values[held->count - 1]) == (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+}
+
+/* A block of size bytes in that run. */
+KSM_INLINE void *ksm_magazine_take_newest(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
+{
+	struct ksm_stock *held = &magazine->held;
+	uint32_t index = held->count - 1;
+
+	held->count = index;
+	return ksm_magazine_use_run(thread, magazine, held->runs[index], held->values[index], size);
+}
+
+/*
  * A block of size bytes from the thread's magazine, or NULL if it has no run of as
  * many pages. Its tail is zero, what lies before is not.
  */
-KSM_INLINE void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine,
-				   size_t size)
-{
-	struct ksm_stock_run run;
-	struct ksm_stock *held;
-	uint32_t value, index;
-
-	if (ksm_unlikely(!magazine) || ksm_unlikely(!ksm_magazine_is_at_home(magazine)) ||
-	    ksm_unlikely(magazine->held.count == 0))
-		return NULL;
-	held = &magazine->held;
-	/* The one that was put last if it is as long, whatever block it had: it is in the processor's cache. */
-	index = held->count - 1;
-	value = held->values[index];
-	if (ksm_likely(ksm_run_pages(value) == (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT)) {
-		run = held->runs[index];
-		held->count = index;
-	} else {
-		index = ksm_stock_search(held, size);
-		if (index == KSM_STOCK_RUNS)
-			return NULL;
-		value = held->values[index];
-		run = ksm_stock_take(held, index);
-	}
-	return ksm_magazine_use_run(thread, magazine, run, value, size);
-}
+void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size);
 
 /*
  * The same after other threads have given back what they had no room for: looks whether that is of use.
@@ -232,7 +243,7 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 	uint32_t *entry = ksm_runs_entry(&slot->runs, page);
 	const struct ksm_pool *pool = slot->pool;
 	struct ksm_magazine *magazine = thread->recent;
-	uint32_t value, pages, index;
+	uint32_t value, pages;
 
 	if (ksm_unlikely(!entry))
 		return false;
@@ -240,12 +251,16 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 	pages = ksm_run_pages(value);
 	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES) || ksm_slot_is_altered(slot, page, pages))
 		return false;
-	index = pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site;
-	/* A guess that holds, so that the processor need not wait for the index to go on. */
-	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->index != index))
-		magazine = thread->magazines[index];
+	/* A guess that holds, so that the processor need not wait for the index to go on. A pool without owners has one site. */
 	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool) ||
-	    ksm_unlikely(!ksm_magazine_has_room(thread, magazine, pages)))
+	    (pool->has_owners && ksm_unlikely(magazine->index != ksm_runs_owner(&slot->runs, page)))) {
+		uint32_t index = pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site;
+
+		magazine = thread->magazines[index];
+		if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool))
+			return false;
+	}
+	if (ksm_unlikely(!ksm_magazine_has_room(thread, magazine, pages)))
 		return false;
 	ksm_magazine_put_run(thread, magazine, block, entry, value);
 	return true;

@@ -120,7 +120,7 @@ struct ksm_options {
 };
 
 /* The values in force. Synchronization: written once before there are threads. */
-extern struct ksm_options ksm_options;
+extern struct ksm_options ksm_options __attribute__((visibility("hidden")));
 
 /*
  * Reads the environment. With dump_options set it prints the table to standard

@@ -114,18 +114,22 @@ KSM_READS_FRAMES void *ksm_recall_search(struct ksm_recall *recall, uintptr_t ca
 	return NULL;
 }
 
-/* What is known of the current stack, NULL if nothing is. frame is on the thread's stack. */
-KSM_READS_FRAMES void *ksm_recall_find(struct ksm_recall *recall, uintptr_t caller, uintptr_t frame)
+/* What is known of the current stack if it fits the shape that fitted last, else NULL. frame is on the thread's stack. */
+KSM_READS_FRAMES void *ksm_recall_find_last(struct ksm_recall *recall, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_recall_shape *last = recall->last;
 
-	if (ksm_likely(last && last->caller == caller && last->frame == frame)) {
-		void *what = ksm_recall_look_up(recall, last);
+	if (ksm_likely(last) && ksm_likely(last->caller == caller) && ksm_likely(last->frame == frame))
+		return ksm_recall_look_up(recall, last);
+	return NULL;
+}
 
-		if (ksm_likely(what))
-			return what;
-	}
-	return ksm_recall_search(recall, caller, frame);
+/* What is known of the current stack, NULL if nothing is. */
+KSM_READS_FRAMES void *ksm_recall_find(struct ksm_recall *recall, uintptr_t caller, uintptr_t frame)
+{
+	void *what = ksm_recall_find_last(recall, caller, frame);
+
+	return ksm_likely(what) ? what : ksm_recall_search(recall, caller, frame);
 }
 
 /* Remembers what belongs to a stack that was captured just now, if it can be recognised. */

@@ -112,6 +112,12 @@ KSM_INLINE uint32_t ksm_run_entry_of(uint32_t pages, uint64_t bytes)
 	return pages << KSM_RUN_SLACK_BITS | (uint32_t)slack;
 }
 
+/* The same of a block whose last byte lies in the last one of its pages. */
+KSM_INLINE uint32_t ksm_run_entry_of_exact(uint32_t pages, uint64_t bytes)
+{
+	return (pages << (KSM_RUN_SLACK_BITS + 1)) - (uint32_t)bytes;
+}
+
 void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners);
 
 /* The lowest free run of pages whose first page is a multiple of align, or -1. */

@@ -72,6 +72,15 @@ KSM_READS_FRAMES struct ksm_magazine **ksm_site_recall(struct ksm_thread *thread
 	return ksm_recall_find(&thread->recall, caller, frame);
 }
 
+/* The same if the stack fits the shape that fitted last, which costs least; NULL otherwise, too. */
+KSM_READS_FRAMES struct ksm_magazine **ksm_site_recall_last(struct ksm_thread *thread, uintptr_t caller,
+							    uintptr_t frame)
+{
+	if (ksm_unlikely(!thread->is_plain || thread->generation != ksm_module_generation()))
+		return NULL;
+	return ksm_recall_find_last(&thread->recall, caller, frame);
+}
+
 /*
  * The site of a call that returns to caller with frame address frame: that of
  * the innermost label of this thread, else that of the call stack. Never NULL;

@@ -133,6 +133,14 @@ KSM_INLINE struct ksm_slot *ksm_span_slot_at(const void *p)
 	return ksm_unlikely(owner == KSM_SPAN_ABANDONED) ? NULL : owner;
 }
 
+/* The same of any pointer, once there are slots: one comparison says whether it lies in the half that holds them. */
+KSM_INLINE struct ksm_slot *ksm_span_slot_of_any(const void *p)
+{
+	uintptr_t index = ((uintptr_t)p - ksm_span_map.base) >> ksm_span_map.slot_shift;
+
+	return ksm_likely(index < KSM_SPAN_SLOTS) ? ksm_span_slot_at(p) : NULL;
+}
+
 /*
  * Takes a free slot for owner. seed and part (of the process) select the order of candidates, probe is
  * the number of candidates to skip and is advanced past the one taken.
