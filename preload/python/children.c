@@ -79,8 +79,16 @@ static const struct {
 	{ &python.none, "_Py_NoneStruct" },
 };
 
+/*
+ * 3.8 refuses pending calls from the moment on when it begins to end, before atexit's functions, and says so on
+ * stderr. Nothing tells from outside whether it has begun.
+ */
+static bool refuses_aloud;
+
 bool ksp_children_find(void *scope)
 {
+	const char *(*version)(void);
+
 	for (size_t i = 0; i < KSM_COUNT_OF(names); i++) {
 		void *found = dlsym(scope, names[i].name);
 
@@ -88,6 +96,8 @@ bool ksp_children_find(void *scope)
 			return false;
 		memcpy(names[i].where, &found, sizeof(found));
 	}
+	version = (const char *(*)(void))dlsym(scope, "Py_GetVersion");
+	refuses_aloud = version && strncmp(version(), "3.8.", 4) == 0;
 	return true;
 }
 
@@ -329,6 +339,9 @@ static bool collects(void)
 /* Python is ready for what is done between two instructions. Synchronization: the interpreter's lock. */
 static bool is_ready;
 
+/* The Python that the functions were registered in has ended; there may be another one later. */
+static bool has_ended;
+
 /* The process is one that os.fork() made. */
 static bool is_child;
 
@@ -393,12 +406,29 @@ static int settle(void *argument)
 	return 0;
 }
 
-/* The caller may be anywhere inside of Python. */
+/*
+ * A program may end Python and go on to use its memory, or start it once more. Meanwhile there is no interpreter that a
+ * call could be left with, and what an ended one had is gone.
+ */
+static void follow_life(void)
+{
+	if (!python.is_initialized()) {
+		has_ended |= is_ready;
+		is_ready = false;
+		is_queued = false;
+		memset(&collector, 0, sizeof(collector));
+	} else if (has_ended) {
+		has_ended = !ksp_children_try_to_register();
+	}
+}
+
+/* The caller may be anywhere inside of Python, or after its end. */
 bool ksp_children_moved(unsigned int stream)
 {
 	size_t i = 0;
 
-	if (is_ready && !is_queued)
+	follow_life();
+	if (is_ready && !is_queued && !refuses_aloud)
 		is_queued = python.add_pending_call(settle, NULL) == 0;
 	while (stream % steps[i].streams)
 		i++;
@@ -495,7 +525,8 @@ static int register_functions(void *argument)
 
 	(void)argument;
 	is_ready = true;
-	dl_iterate_phdr(find_counter, NULL);
+	if (!counter)
+		dl_iterate_phdr(find_counter, NULL);
 	if (function && arguments && by_name && add_function(by_name, "before", &before_method) &&
 	    add_function(by_name, "after_in_child", &after_method))
 		python.release(python.call(function, arguments, by_name));
