@@ -21,6 +21,7 @@ typedef uintptr_t value;
 #define TRUE_VALUE 20 /* Qtrue */
 #define TYPES 0x1f /* RUBY_T_MASK */
 #define NO_OBJECT 0 /* RUBY_T_NONE */
+#define LAST_SEEN 0x0f /* no more types from here on that a program sees: RUBY_T_COMPLEX */
 #define DEAD_OBJECT 0x1d /* RUBY_T_ZOMBIE: its finalizer is to run */
 #define FREE_AT_ONCE 1 /* RUBY_TYPED_FREE_IMMEDIATELY */
 #define WRITES_ARE_TOLD (1 << 5) /* RUBY_TYPED_WB_PROTECTED */
@@ -44,6 +45,7 @@ typedef int slots_function(void *begin, void *end, size_t stride, void *argument
 
 static struct {
 	const int *version;
+	void *const *machine; /* the virtual machine, NULL where ruby has ended */
 	const value *object_class;
 	const value *process_module;
 	int (*call_later)(unsigned int flags, void (*job)(void *argument), void *argument);
@@ -54,6 +56,7 @@ static struct {
 	value (*new_object)(value class);
 	value (*wrap)(value class, void *data, const struct data_type *type);
 	void (*mark)(value maybe);
+	size_t (*size)(value object);
 	void (*keep)(value *variable);
 	value (*intern)(const char *name);
 	int (*responds)(value object, value name);
@@ -69,6 +72,7 @@ static const struct {
 	const char *name;
 } names[] = {
 	{ &ruby.version, "ruby_api_version" },
+	{ &ruby.machine, "ruby_current_vm_ptr" },
 	{ &ruby.object_class, "rb_cObject" },
 	{ &ruby.process_module, "rb_mProcess" },
 	{ &ruby.call_later, "rb_postponed_job_register_one" },
@@ -79,6 +83,7 @@ static const struct {
 	{ &ruby.new_object, "rb_obj_alloc" },
 	{ &ruby.wrap, "rb_data_typed_object_wrap" },
 	{ &ruby.mark, "rb_gc_mark_maybe" },
+	{ &ruby.size, "rb_obj_memsize_of" },
 	{ &ruby.keep, "rb_gc_register_address" },
 	{ &ruby.intern, "rb_intern" },
 	{ &ruby.responds, "rb_respond_to" },
@@ -105,6 +110,12 @@ static bool find_ruby(void)
 
 /* A larger heap is left as it is: 5 MiB of objects, which are marked in some ms. */
 #define MOST_SLOTS 131072
+
+/* And so is one whose objects have more memory outside of it: it is not to be kept longer than the program keeps it. */
+#define MOST_BYTES ((size_t)64 << 20)
+
+/* What a child may have more than when it began, where all that it has is to be kept once more. */
+#define MOST_BYTES_OF_CHILD ((size_t)4 << 20)
 
 #define SLOTS_OF_PAGE 448 /* there are 408 or 409 */
 
@@ -224,6 +235,25 @@ static uintptr_t slot_of(const struct page *page, size_t number)
 	return slot < page->end ? slot : 0;
 }
 
+/* The memory of all objects that a program can have, beyond their slots. */
+static size_t count_bytes(const struct pages *pages)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < pages->count; i++) {
+		const struct page *page = &pages->page[i];
+		uintptr_t slot;
+
+		for (size_t number = 0; number < SLOTS_OF_PAGE && (slot = slot_of(page, number)); number++) {
+			value type = *(const value *)slot & TYPES;
+			size_t size = type != NO_OBJECT && type <= LAST_SEEN ? ruby.size(slot) : 0;
+
+			bytes += size > page->stride ? size - page->stride : 0;
+		}
+	}
+	return bytes;
+}
+
 /* What is in use now is kept: a slot's first word has the object's type, 0 if it is free. */
 static void choose_all(struct pages *pages)
 {
@@ -277,10 +307,26 @@ static void fill(const struct pages *pages)
 		;
 }
 
-static void keep_inherited(void)
+/* Those that the child had when it began. Synchronization: ruby's lock. */
+static size_t bytes_at_fork;
+
+static void keep_all(struct pages *pages)
 {
 	static bool is_known;
+
+	fill(pages);
+	choose_all(pages);
+	if (!is_known)
+		ruby.keep(&inherited);
+	is_known = true;
+	inherited = ruby.wrap(NOTHING, pages, &inherited_type);
+}
+
+/* False where nothing is kept. */
+static bool keep_inherited(bool begins)
+{
 	struct pages *pages;
+	size_t bytes;
 
 	ruby.enable_collector();
 	ruby.collect();
@@ -288,13 +334,16 @@ static void keep_inherited(void)
 	/* The collector has given pages back; from now on it keeps them. */
 	pages = look();
 	if (!pages)
-		return;
-	fill(pages);
-	choose_all(pages);
-	if (!is_known)
-		ruby.keep(&inherited);
-	is_known = true;
-	inherited = ruby.wrap(NOTHING, pages, &inherited_type);
+		return false;
+	bytes = count_bytes(pages);
+	if (begins)
+		bytes_at_fork = bytes;
+	if (bytes > (begins ? MOST_BYTES : bytes_at_fork + MOST_BYTES_OF_CHILD)) {
+		unmap_pages(pages);
+		return false;
+	}
+	keep_all(pages);
+	return true;
 }
 
 /* --- when ---------------------------------------------------------------------------------------- */
@@ -308,13 +357,16 @@ static void keep_inherited(void)
 /* How many are to come; 0 in a process that is no child. Synchronization: written with ruby's lock; others only look. */
 static volatile int anchors_to_come;
 
-static void settle(void)
+/* False where all is as it was. */
+static bool settle(bool begins)
 {
+	bool kept;
+
 	if (ruby.disable_collector() == TRUE_VALUE)
-		return;
-	if (count_slots() <= MOST_SLOTS)
-		keep_inherited();
+		return false;
+	kept = count_slots() <= MOST_SLOTS && keep_inherited(begins);
 	ruby.enable_collector();
+	return kept;
 }
 
 /*
@@ -327,8 +379,8 @@ static value fork_and_settle(value self)
 
 	(void)self;
 	if (pid == ZERO) {
-		settle();
-		anchors_to_come = ANCHORS_OF_CHILD;
+		anchors_to_come = 0;
+		anchors_to_come = settle(true) ? ANCHORS_OF_CHILD : 0;
 	}
 	return pid;
 }
@@ -356,13 +408,15 @@ static void pass_anchor(void *argument)
 		install();
 	} else if (anchors_to_come) {
 		anchors_to_come--;
-		settle();
+		settle(false);
 	}
 }
 
-/* A file was opened, or a library loaded. This may be a signal handler. */
+/* A file was opened, or a library loaded. This may be a signal handler, or a function of exit(3), when ruby has ended. */
 static void moved(void)
 {
+	if (!*ruby.machine)
+		return;
 	if (!is_installed || anchors_to_come)
 		ruby.call_later(0, pass_anchor, NULL);
 }

@@ -9,7 +9,8 @@
  * the child's own, which have equal addresses in equal children, and the collector counts anew. It is done
  * when the child begins, and again at its first few anchors (ksmalloc/stream.h).
  *
- * What it is not: for children of a master with a large heap, which was loaded to be shared by forks; for a ruby that is not
+ * What it is not: for children of a master with a large heap, which was loaded to be shared by forks, or whose objects have
+ * much memory, which would be kept with them; for a ruby that is not
  * 3.1, the one whose slots and collector were looked at; where the program has switched the collector off; in
  * children that were not made by Process._fork.
  *
