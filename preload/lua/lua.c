@@ -45,6 +45,9 @@
 
 /* --- the seed -------------------------------------------------------------------------------- */
 
+/* Beyond those of the launcher's settings and of ruby. */
+#define NUMBER_OF_TIME (UINT64_C(2) << 32)
+
 /* Where lua_newstate's code lies, and what it gets. Synchronization: written before main. */
 static uintptr_t first_byte;
 static uintptr_t end_byte;
@@ -62,8 +65,8 @@ __attribute__((constructor)) static void start(void)
 	    !ksh_group_seed(&seed))
 		return;
 	symbol = entry;
-	/* A middle part of the word; the whole is nobody's business. */
-	group_time = (time_t)((seed.words[KSMALLOC_SEED_HASHES] >> 13) & INT32_MAX);
+	group_time = (time_t)(ksmalloc_seed_derive(&seed, KSMALLOC_SEED_HASHES, NUMBER_OF_TIME) & INT32_MAX);
+	explicit_bzero(&seed, sizeof(seed));
 	first_byte = (uintptr_t)function;
 	end_byte = first_byte + symbol->st_size;
 }

@@ -176,3 +176,14 @@ Test(seed_file, names_of_groups)
 	cr_assert(!ksr_seed_group_is_good("a b"));
 	cr_assert(!ksr_seed_group_is_good("\xc3\xa4"));
 }
+
+/* The hash's authors' own example: the key's bytes are 0 to 15, the message's 0 to 7. */
+Test(seed_file, derived_numbers_are_those_of_siphash)
+{
+	struct ksmalloc_seed seed = {.words = {0}};
+
+	seed.words[KSMALLOC_SEED_HASHES] = UINT64_C(0x0706050403020100);
+	seed.words[KSMALLOC_SEED_KEY] = UINT64_C(0x0f0e0d0c0b0a0908);
+	cr_assert(ksmalloc_seed_derive(&seed, KSMALLOC_SEED_HASHES, UINT64_C(0x0706050403020100)) ==
+		  UINT64_C(0x93f5f5799a932462));
+}

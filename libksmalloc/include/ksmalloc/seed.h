@@ -35,6 +35,7 @@ enum ksmalloc_seed_word {
 	KSMALLOC_SEED_SLOTS,		/* which slot a site takes */
 	KSMALLOC_SEED_HASHES,		/* hash seeds that a profile gives to an interpreter */
 	KSMALLOC_SEED_ANCHORS,		/* which stream an anchor leads to */
+	KSMALLOC_SEED_KEY,		/* no use of its own: half of the key of derived numbers */
 	KSMALLOC_SEED_WORDS = 8,
 };
 
@@ -82,18 +83,43 @@ static inline const char *ksmalloc_seed_problem(const struct ksmalloc_seed *seed
 	return NULL;
 }
 
+static inline void ksmalloc_seed_mix(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = (v[1] << 13 | v[1] >> 51) ^ v[0];
+	v[3] = (v[3] << 16 | v[3] >> 48) ^ v[2];
+	v[0] = v[0] << 32 | v[0] >> 32;
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = (v[1] << 17 | v[1] >> 47) ^ v[2];
+	v[3] = (v[3] << 21 | v[3] >> 43) ^ v[0];
+	v[2] = v[2] << 32 | v[2] >> 32;
+}
+
 /*
- * A number made from one of the seed's words, by SplitMix64: those of different numbers tell nothing of each other,
- * nor of the word.
+ * A number made from one of the seed's words, by SipHash-2-4 of its number, 8 bytes: those of different numbers tell
+ * nothing of each other, nor of the seed. Interpreters show to their programs what they are given.
  */
 static inline uint64_t ksmalloc_seed_derive(const struct ksmalloc_seed *seed, enum ksmalloc_seed_word word,
 					    uint64_t number)
 {
-	uint64_t value = seed->words[word] + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t key = seed->words[word];
+	uint64_t other = seed->words[KSMALLOC_SEED_KEY];
+	uint64_t v[4] = { key ^ UINT64_C(0x736f6d6570736575), other ^ UINT64_C(0x646f72616e646f6d),
+			  key ^ UINT64_C(0x6c7967656e657261), other ^ UINT64_C(0x7465646279746573) };
+	const uint64_t blocks[] = { number, UINT64_C(8) << 56 };
 
-	value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
-	return value ^ value >> 31;
+	for (int i = 0; i < 2; i++) {
+		v[3] ^= blocks[i];
+		ksmalloc_seed_mix(v);
+		ksmalloc_seed_mix(v);
+		v[0] ^= blocks[i];
+	}
+	v[2] ^= 0xff;
+	for (int i = 0; i < 4; i++)
+		ksmalloc_seed_mix(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 /*
