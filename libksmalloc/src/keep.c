@@ -480,6 +480,8 @@ void ksm_keep_each_pool(void (*visit)(struct ksm_pool *pool))
 
 bool ksm_keep_trim(void)
 {
+	/* The program wants none of it again, and what it takes next must not count as taken of that. */
+	stop_waiting();
 	return purge_others(NULL, GET(kept), 1, false) > 0;
 }
 

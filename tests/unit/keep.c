@@ -273,6 +273,24 @@ Test(keep, trim_gives_all_back)
 	cr_assert_not(ksm_keep_trim());
 }
 
+Test(keep, what_was_waited_for_and_trimmed_earns_nothing)
+{
+	take(0, 6000);
+	release(0, 6000);
+	cr_assert(ksm_keep_waits());
+	cr_assert(ksm_keep_trim());
+	cr_assert_not(ksm_keep_waits());
+	take(0, 20);
+	release(0, 20);
+	take(0, 20);
+	cr_assert_eq(ksm_keep_earned(), 0, "none of the 6000 pages was taken again");
+	release(0, 20);
+	take(0, 3000);
+	grow_old();
+	release(0, 3000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
 Test(keep, locked_memory_is_given_back_or_stays)
 {
 	take(0, 1000);
