@@ -260,6 +260,7 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 	}
 	if (is_common)
 		atomic_store_explicit(&regions.has_shelves[arena], true, memory_order_relaxed);
+	ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, arena, (uintptr_t)begin, length);
 	ksm_region_introduce(KSM_REGION_HEAP, begin, length);
 	return range.begin;
 }

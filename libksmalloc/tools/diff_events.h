@@ -7,8 +7,9 @@
  * not, and how many others differ only because they point to what has moved there. An event whose
  * memory is equal again, after one where it is not, is where the difference was healed.
  *
- * What it is not: exact. Memory is taken in pieces, of 2 MiB or more for small blocks: what lies
- * in a piece may have come about after a later event that took none.
+ * What it is not: exact. Memory is taken in pieces, of half a MiB or more for small blocks, and the
+ * first one of an arena has places of all size classes: what lies in a piece may have come about
+ * after a later event that took none.
  *
  * Invariants: of each event differing = own + pulled, after ksr_events_finish(). A page that is
  * pulled is counted once, at the earliest event that its pointers lead to. The last event of the
