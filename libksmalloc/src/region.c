@@ -130,8 +130,14 @@ struct ksm_region_range ksm_region_of_objects(void)
 	return (struct ksm_region_range){ blocks().end, regions.all[KSM_REGION_HEAP].end };
 }
 
+/* Where something was taken: what is known of a stretch when it turns out that something else lies there. */
+struct source {
+	atomic_uintptr_t *next;
+	uintptr_t room; /* of the stretch, taken or not */
+};
+
 /* Takes length bytes of the range, of which *next were taken before. 0 if they are not there. */
-static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, size_t length)
+static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, size_t length, struct source *source)
 {
 	uintptr_t room = range.end - range.begin;
 	uintptr_t at;
@@ -143,7 +149,14 @@ static uintptr_t take(struct ksm_region_range range, atomic_uintptr_t *next, siz
 		atomic_fetch_sub_explicit(next, length, memory_order_relaxed);
 		return 0;
 	}
+	*source = (struct source){ next, room };
 	return range.begin + at;
+}
+
+/* Leaves out length bytes of the stretch, or the rest of it: more than its room counts as all of it. */
+static void leave_out(const struct source *source, size_t length)
+{
+	atomic_fetch_add_explicit(source->next, ksm_min(length, source->room), memory_order_relaxed);
 }
 
 /* The stretch of an arena: its upper half is for shelves. */
@@ -164,17 +177,17 @@ static struct ksm_region_range shelves(uint32_t arena)
 	return range;
 }
 
-static uintptr_t next_heap(uint32_t arena, size_t length)
+static uintptr_t next_heap(uint32_t arena, size_t length, struct source *source)
 {
 	uintptr_t at;
 	uint32_t part;
 
 	length = ksm_align_up(length, ALIGNMENT);
-	at = take(lower_half(arena), &regions.next[arena], length);
+	at = take(lower_half(arena), &regions.next[arena], length, source);
 	if (at || arena == KSM_REGION_NO_PART)
 		return at;
 	part = ksm_stream_part_behind(arena, KSM_ARENAS_ANCHORED);
-	return part == arena ? 0 : take(lower_half(part), &regions.next[part], length);
+	return part == arena ? 0 : take(lower_half(part), &regions.next[part], length, source);
 }
 
 /*
@@ -183,12 +196,12 @@ static uintptr_t next_heap(uint32_t arena, size_t length)
  */
 #define FIRST_OBJECTS (2560 * KSM_KIB)
 
-static uintptr_t next_objects(uint32_t stream, size_t length)
+static uintptr_t next_objects(uint32_t stream, size_t length, struct source *source)
 {
 	struct ksm_region_range all = ksm_region_of_objects();
 	struct ksm_region_range first = { all.begin + stream * FIRST_OBJECTS,
 					  all.begin + (stream + 1) * FIRST_OBJECTS };
-	uintptr_t at = take(first, &regions.next_first[stream], length);
+	uintptr_t at = take(first, &regions.next_first[stream], length, source);
 	uintptr_t share;
 	uint32_t part = ksm_stream_part_behind(stream, KSM_ANCHORED);
 
@@ -198,24 +211,27 @@ static uintptr_t next_objects(uint32_t stream, size_t length)
 	share = ksm_align_down((all.end - all.begin) / 2 / KSM_STREAMS, ALIGNMENT);
 	first.begin = all.begin + stream * share;
 	first.end = first.begin + share;
-	at = take(first, &regions.next_objects[stream], length);
+	at = take(first, &regions.next_objects[stream], length, source);
 	if (at)
 		return at;
 	all.begin += (all.end - all.begin) / 2;
-	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length);
+	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length, source);
 }
 
 /*
  * Maps at the next place of a stretch that nothing else lies at. NULL if there is none. What lies there may be a page
- * or, where the program has used up its address space, all of the stretch: ever longer steps go over it.
+ * or, where the program has used up its address space, all of the stretch: ever longer steps go over it. They stay
+ * in the stretch: what comes after it, which others use, too, may be free.
  */
-static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint32_t number, size_t length,
-			 int prot, int flags)
+static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length, struct source *source), uint32_t number,
+			 size_t length, int prot, int flags)
 {
+	atomic_uintptr_t *filled = NULL;
+	struct source source;
 	size_t step = 0;
 	uintptr_t at;
 
-	while ((at = next(number, length)) != 0) {
+	while ((at = next(number, length, &source)) != 0) {
 		int error = ksm_os_map_place((void *)at, length, prot, flags);
 
 		if (!error)
@@ -223,9 +239,11 @@ static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length), uint
 		if (error != -EEXIST)
 			break;
 		ksm_region_count_taken();
-		if (step && !next(number, step))
-			break;
-		step = step ? 2 * step : length;
+		/* One place may be a page of somebody's; after the second one it is more. */
+		if (source.next == filled)
+			leave_out(&source, step);
+		step = source.next == filled ? 2 * step : ksm_align_up(length, ALIGNMENT);
+		filled = source.next;
 	}
 	return NULL;
 }

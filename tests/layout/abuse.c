@@ -10,6 +10,7 @@
  *   idle      four children of a master that has allocated nothing: they print where their first memory lies
  *   names     a million files opened by as many names: memory stays, and calls stay quick
  *   full      the region of mappings is used up: everything goes on, elsewhere
+ *   filled    something else lies where an anchored arena's blocks are to come: they come right behind the first arena's
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -300,6 +301,69 @@ static void full(void)
 	give_back(&held);
 }
 
+/* Too long for a slab, and too short for a slot. */
+#define MIDDLE 15000
+
+static uintptr_t middle_block(void)
+{
+	unsigned char *block = NULL;
+
+	for (int i = 0; i < 400; i++) {
+		block = malloc(MIDDLE);
+		if (!block)
+			fail("no memory");
+		memset(block, i, MIDDLE);
+	}
+	return (uintptr_t)block;
+}
+
+static uintptr_t distance(uintptr_t a, uintptr_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* Passes anchors until blocks come from another arena; its newest block. */
+static uintptr_t go_to_other_arena(const char *folder, uintptr_t first)
+{
+	char path[4096];
+
+	for (int i = 0; i < 100; i++) {
+		uintptr_t block;
+
+		spell(path, folder, i);
+		close(open(path, O_RDONLY));
+		block = middle_block();
+		if (distance(block, first) > (uintptr_t)1 << 30)
+			return block;
+	}
+	fail("anchors lead to no other arena");
+}
+
+static void filled(const char *folder)
+{
+	const uintptr_t piece = (uintptr_t)2 << 20;
+	uintptr_t first = middle_block();
+	uintptr_t other = go_to_other_arena(folder, first);
+	int behind = 0;
+
+	/* The stretch of such an arena is a GiB or two. */
+	for (uintptr_t i = 1; i < 2048; i++) {
+		mmap((void *)((other & ~(piece - 1)) + i * piece), piece, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		uintptr_t block = middle_block();
+
+		if (distance(block, other) < (uintptr_t)64 << 20)
+			continue;
+		if (distance(block, first) > (uintptr_t)1 << 30)
+			fail("the first arena's stretch was used up, too");
+		behind++;
+	}
+	if (behind < 10)
+		fail("nothing was in the way");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -318,6 +382,8 @@ int main(int argc, char **argv)
 		names(argv[2]);
 	else if (strcmp(what, "full") == 0)
 		full();
+	else if (strcmp(what, "filled") == 0 && argc > 2)
+		filled(argv[2]);
 	else
 		return 2;
 	if (strcmp(what, "idle") != 0)
