@@ -268,7 +268,7 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 
 	if (range.end < range.begin || place->map_end > range.end - range.begin)
 		return 0;
-	if (!place->is_first_of_piece ||
+	if (!place->is_first_of_step ||
 	    (is_common && atomic_load_explicit(&regions.has_shelves[arena], memory_order_relaxed)))
 		return range.begin;
 	if (ksm_os_map_place(begin, length, PROT_READ | PROT_WRITE,

@@ -6,6 +6,9 @@
 /* The lengths of the first two pieces. */
 #define FIRST KSM_SHELF_SLAB
 #define SECOND (4 * KSM_SHELF_SLAB)
+/* A piece is mapped in so many steps, but in none that is shorter than this. */
+#define STEPS 8u
+#define SHORTEST_STEP (16 * KSM_SHELF_SLAB)
 #define EARLY_SLABS ((FIRST + SECOND) / KSM_PAGE) /* a slab takes a page at least */
 
 /*
@@ -45,7 +48,22 @@ static void describe_early(uint32_t size_class, uint32_t number, uint32_t fit, s
 	place->record = early_record(size_class, number);
 	place->map_begin = 0;
 	place->map_end = COMMON;
-	place->is_first_of_piece = number == 0;
+	place->is_first_of_step = number == 0;
+}
+
+/* A slab of the piece that begins there, which has room for fit of them in length bytes. */
+static void describe_late(size_t begin, size_t length, uint32_t number, uint32_t fit, size_t slab_bytes,
+			  struct ksm_shelf_place *place)
+{
+	size_t slabs = begin + length / KSM_PAGE * KSM_SHELF_RECORD;
+	uint32_t step = (uint32_t)(ksm_max(length / STEPS, SHORTEST_STEP) / slab_bytes);
+	uint32_t first = number / step * step;
+
+	place->slab = slabs + number * slab_bytes;
+	place->record = begin + (size_t)number * KSM_SHELF_RECORD;
+	place->map_begin = first ? slabs + first * slab_bytes : begin;
+	place->map_end = slabs + ksm_min(first + step, fit) * slab_bytes;
+	place->is_first_of_step = number == first;
 }
 
 void ksm_shelf_describe(uint32_t size_class, uint32_t number, size_t slab_bytes,
@@ -70,9 +88,5 @@ void ksm_shelf_describe(uint32_t size_class, uint32_t number, size_t slab_bytes,
 		number -= fit;
 		begin += KSM_SHELF_CLASSES * unit;
 	}
-	place->map_begin = begin + size_class * unit;
-	place->map_end = place->map_begin + unit;
-	place->slab = place->map_begin + number * slab_bytes;
-	place->record = place->map_begin + length + number * KSM_SHELF_RECORD;
-	place->is_first_of_piece = number == 0;
+	describe_late(begin + size_class * unit, length, number, fit, slab_bytes, place);
 }

@@ -9,6 +9,10 @@
  * long as the one before. What it is not: memory; region maps it. Which slab is used next is
  * jemalloc's choice (third_party, patch 18).
  *
+ * A piece begins with the records of its slabs, and is mapped in steps: where memory is charged before it is
+ * used (vm.overcommit_memory is 2, RLIMIT_AS), a shelf costs about half as much again as what
+ * lies on it, at most.
+ *
  * The first two pieces of all classes, and the records of the slabs there, lie together and are
  * mapped together: a program that has few slabs of each class touches few pages of records and of
  * page tables more than one whose slabs lie in the order in which they came. Locking: none.
@@ -27,10 +31,10 @@
 struct ksm_shelf_place {
 	size_t slab;
 	size_t record;
-	/* What has to be mapped before the first slab of a piece is used. */
+	/* What has to be mapped before the first slab of a step is used. */
 	size_t map_begin;
 	size_t map_end;
-	bool is_first_of_piece;
+	bool is_first_of_step;
 };
 
 /* The place of the slab of this number of a class, whose slabs take so many bytes: whole pages. */

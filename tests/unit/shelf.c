@@ -32,9 +32,8 @@ static size_t slab_bytes(uint32_t size_class)
 	return slab_pages[size_class % KINDS] << KSM_PAGE_SHIFT;
 }
 
-static void add(size_t *count, size_t begin, size_t length, const struct ksm_shelf_place *place)
+static void add(size_t *count, size_t begin, size_t length)
 {
-	cr_assert(begin >= place->map_begin && begin + length <= place->map_end);
 	extents[(*count)++] = (struct extent){begin, begin + length};
 }
 
@@ -48,8 +47,8 @@ Test(shelf, places_do_not_overlap)
 			ksm_shelf_describe(class, number, slab_bytes(class), &place);
 			cr_assert_eq(place.slab % KSM_PAGE, 0);
 			cr_assert_eq(place.record % KSM_SHELF_RECORD, 0);
-			add(&count, place.slab, slab_bytes(class), &place);
-			add(&count, place.record, KSM_SHELF_RECORD, &place);
+			add(&count, place.slab, slab_bytes(class));
+			add(&count, place.record, KSM_SHELF_RECORD);
 		}
 	}
 	qsort(extents, count, sizeof(extents[0]), compare);
@@ -58,11 +57,20 @@ Test(shelf, places_do_not_overlap)
 			  extents[i - 1].begin, extents[i].begin);
 }
 
+static bool is_in(const struct extent *mapped, size_t count, size_t begin, size_t length)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (begin >= mapped[i].begin && begin + length <= mapped[i].end)
+			return true;
+	}
+	return false;
+}
+
 /* What is mapped at once is mapped by its first slab: later ones lie in it, and other mappings lie
  * apart. */
 Test(shelf, first_slabs_map_what_others_need)
 {
-	struct extent mapped[16];
+	static struct extent mapped[SLABS];
 
 	for (uint32_t class = 0; class < KSM_SHELF_CLASSES; class ++) {
 		size_t count = 0;
@@ -71,14 +79,39 @@ Test(shelf, first_slabs_map_what_others_need)
 			struct ksm_shelf_place place;
 
 			ksm_shelf_describe(class, number, slab_bytes(class), &place);
-			if (place.is_first_of_piece)
+			if (place.is_first_of_step)
 				mapped[count++] = (struct extent){place.map_begin, place.map_end};
 			cr_assert_gt(count, 0);
 			cr_assert_eq(place.map_begin, mapped[count - 1].begin);
 			cr_assert_eq(place.map_end, mapped[count - 1].end);
 			cr_assert(count < 2 || mapped[count - 2].end <= mapped[count - 1].begin);
+			cr_assert(is_in(&mapped[count - 1], 1, place.slab, slab_bytes(class)));
+			cr_assert(is_in(mapped, count, place.record, KSM_SHELF_RECORD));
 		}
 		cr_assert_eq(mapped[0].begin, 0);
+	}
+}
+
+/* Besides what all classes have in common, about half as much again is mapped at most, and in few steps. */
+Test(shelf, a_long_shelf_is_mapped_little_by_little)
+{
+	for (uint32_t class = 0; class < KINDS; class ++) {
+		size_t used = 0, mapped = 0, common = 0;
+		unsigned steps = 0;
+
+		while (used < (size_t)1 << 30) {
+			struct ksm_shelf_place place;
+
+			ksm_shelf_describe(class, (uint32_t)(used / slab_bytes(class)), slab_bytes(class), &place);
+			used += slab_bytes(class);
+			if (!place.is_first_of_step)
+				continue;
+			steps++;
+			mapped += place.map_end - place.map_begin;
+			common = common ? common : mapped;
+			cr_assert_leq(mapped, common + used + used * 9 / 16 + (1 << 20), "%zu for %zu", mapped, used);
+		}
+		cr_assert_leq(steps, 50);
 	}
 }
 
