@@ -4,14 +4,19 @@
  * in an arena, or a 32nd of what is in use, are kept for the next blocks, and more goes back to
  * the kernel at once.
  *
- * Usage: layout-freed return | reuse
+ * A block that is freed twice is noticed when its slab has been given back, before anything is allocated again.
+ *
+ * Usage: layout-freed return | reuse | twice
  */
 #include "test.h"
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #define BLOCK 1000
 #define LARGE (100 * 1000)
@@ -79,6 +84,40 @@ static int check_reuse(void)
 	return 0;
 }
 
+/* True if a child that frees the block ends by SIGABRT. */
+static bool is_refused(char *block)
+{
+	struct rlimit no_core = { 0, 0 };
+	pid_t child = fork();
+	int status;
+
+	CHECK(child >= 0);
+	if (child == 0) {
+		setrlimit(RLIMIT_CORE, &no_core);
+		close(STDERR_FILENO);
+		free(block);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static int check_twice(void)
+{
+	static const size_t sizes[] = { 48, 1000, 5000, 8192, 14000 };
+	const size_t count = 4000;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (size_t j = 0; j < count; j++)
+			CHECK((blocks[j] = malloc(sizes[i])) != NULL);
+		drop(count);
+		/* The thread's cache has of the last ones only. */
+		for (size_t j = 0; j < count / 2; j += 97)
+			CHECK_MSG(is_refused(blocks[j]), "%zu bytes, block %zu", sizes[i], j);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc == 2 ? argv[1] : "";
@@ -87,6 +126,8 @@ int main(int argc, char **argv)
 		return check_return();
 	if (strcmp(what, "reuse") == 0)
 		return check_reuse();
-	fprintf(stderr, "usage: layout-freed return | reuse\n");
+	if (strcmp(what, "twice") == 0)
+		return check_twice();
+	fprintf(stderr, "usage: layout-freed return | reuse | twice\n");
 	return 2;
 }
