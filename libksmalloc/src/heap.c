@@ -336,8 +336,7 @@ KSM_COLD static void *malloc_anew(size_t size, uintptr_t caller, uintptr_t frame
 __attribute__((noinline)) static void *malloc_other(struct ksm_magazine **magazine, size_t size,
 						    uintptr_t caller, uintptr_t frame)
 {
-	void *block = magazine ? ksm_magazine_take(ksm_thread_self, *magazine, size) :
-				 take_again(size, caller, frame);
+	void *block = magazine ? ksm_magazine_take(ksm_thread_self, *magazine, size) : take_again(size, caller, frame);
 
 	return ksm_likely(block) ? block : malloc_anew(size, caller, frame);
 }
@@ -461,8 +460,7 @@ static void *realloc_placed(void *block, size_t size, uintptr_t caller, uintptr_
 			return block;
 		ksm_placed_count_move(old.site);
 		/* The block stays its site's: it is the same data, only longer. */
-		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false,
-				      size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
+		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false, size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
 	}
 	if (!to)
 		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);
