@@ -49,7 +49,7 @@ struct ksr_history {
 	uint32_t moment_count;
 	struct ksr_taken *taken;
 	size_t taken_count;
-	uint64_t lost; /* events that had no room */
+	uint64_t lost; /* not 0: some events had no room, this many or more */
 };
 
 int ksr_history_read(const struct ksr_fs *fs, const struct ksr_snapshot *snapshot,

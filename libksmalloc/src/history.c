@@ -46,8 +46,8 @@ static struct ksmalloc_event *begin_event(uint32_t number, uint32_t depth)
 	struct ksmalloc_event *event;
 	uint32_t index;
 
-	/* The count stays near the capacity, however many come after. */
-	if (!history || count_events() == KSMALLOC_HISTORY_EVENTS)
+	/* The count stays near the capacity, however many come after, but goes beyond it. */
+	if (!history || __atomic_load_n(&history->count, __ATOMIC_RELAXED) > KSMALLOC_HISTORY_EVENTS)
 		return NULL;
 	index = __atomic_fetch_add(&history->count, 1, __ATOMIC_RELAXED);
 	if (index >= KSMALLOC_HISTORY_EVENTS)

@@ -177,7 +177,7 @@ void ksr_events_look(struct ksr_events *events, uint64_t address, const unsigned
  * which look like hashes and are a consequence of what differs, not its beginning.
  */
 #define SLAB_BYTES 16384
-#define SLAB_HEADER_BYTES 160
+#define SLAB_HEADER_BYTES 528
 
 bool ksr_events_is_header(const struct ksr_events *events, uint64_t address)
 {
@@ -317,4 +317,27 @@ void ksr_events_name(const struct ksr_moment *moment, char *text, size_t bytes)
 	else
 		snprintf(text, bytes, "%s",
 			 moment->name[0] ? moment->name : "(a name that is no text)");
+}
+
+static const struct ksr_moment *next_of(const struct ksr_history *history, uint32_t common)
+{
+	bool has = common < history->moment_count &&
+		   history->moments[common].kind != KSR_MOMENT_THREADS;
+
+	return has ? &history->moments[common] : NULL;
+}
+
+bool ksr_events_parted(const struct ksr_events *events, char names[2][KSR_EVENT_NAME_BYTES])
+{
+	const struct ksr_moment *next[2];
+
+	for (int i = 0; i < 2; i++) {
+		next[i] = next_of(&events->histories[i], events->common);
+		snprintf(names[i], KSR_EVENT_NAME_BYTES, "nothing more");
+		if (next[i])
+			ksr_events_name(next[i], names[i], KSR_EVENT_NAME_BYTES);
+	}
+	if (!next[0] || !next[1])
+		return next[0] || next[1];
+	return events->common > 1 || strcmp(names[0], names[1]) != 0;
 }

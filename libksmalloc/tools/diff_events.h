@@ -88,5 +88,12 @@ const struct ksr_moment *ksr_events_moment(const struct ksr_events *events, uint
 /* "start", "fork", "json/decoder.py": what has happened. Names may have any bytes; the emitter
  * cleans them. */
 void ksr_events_name(const struct ksr_moment *moment, char *text, size_t bytes);
+#define KSR_EVENT_NAME_BYTES (KSMALLOC_HISTORY_NAME + 32)
+/*
+ * What each of the two passed first after all that both passed: "nothing more", or a name. False where neither passed
+ * anything more; and where they differ in all they passed but by no name, as in groups or seeds that are not the same,
+ * whose hashes tell nothing of each other.
+ */
+bool ksr_events_parted(const struct ksr_events *events, char names[2][KSR_EVENT_NAME_BYTES]);
 
 #endif

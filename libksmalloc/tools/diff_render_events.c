@@ -85,8 +85,8 @@ static void emit(const struct ksr_diff *diff, struct ksr_diff_names *names, uint
 	uint64_t first = event->has_place ? event->place.address : event->first_page;
 	bool has_healed = event->healed != UINT32_MAX;
 	struct ksr_cell none = {.kind = KSR_CELL_NONE};
-	char name[KSMALLOC_HISTORY_NAME + 32];
-	char healed[KSMALLOC_HISTORY_NAME + 32];
+	char name[KSR_EVENT_NAME_BYTES];
+	char healed[KSR_EVENT_NAME_BYTES];
 	char address[32];
 	char text[1024];
 
@@ -171,21 +171,9 @@ static void emit_others(const struct ksr_events *events, const uint32_t *shown, 
 /* What each of the processes passed where the other one passed something else. */
 static void note_parted(const struct ksr_events *events, struct ksr_emitter *emitter)
 {
-	char names[2][KSMALLOC_HISTORY_NAME + 32];
-	bool any = false;
+	char names[2][KSR_EVENT_NAME_BYTES];
 
-	for (int i = 0; i < 2; i++) {
-		const struct ksr_history *history = &events->histories[i];
-		bool has = events->common < history->moment_count &&
-			   history->moments[events->common].kind != KSR_MOMENT_THREADS;
-
-		any = any || has;
-		snprintf(names[i], sizeof(names[i]), "nothing more");
-		if (has)
-			ksr_events_name(&history->moments[events->common], names[i],
-					sizeof(names[i]));
-	}
-	if (any)
+	if (ksr_events_parted(events, names))
 		ksr_emitter_note(emitter,
 				 "Both passed the same %u events; then the first passed %s, the "
 				 "second %s.",
@@ -193,7 +181,7 @@ static void note_parted(const struct ksr_events *events, struct ksr_emitter *emi
 	if (events->histories[0].lost || events->histories[1].lost)
 		ksr_emitter_note(emitter,
 				 "There were more events than a process keeps: memory that "
-				 "was taken later counts as that of the last one.");
+				 "was taken later counts for an earlier one, or for none.");
 }
 
 void ksr_diff_render_events(const struct ksr_diff *diff, struct ksr_diff_names *names, uint64_t top,

@@ -26,15 +26,10 @@ struct cause {
 /* What the two passed instead of the same event; false where they have passed the same so far. */
 static bool find_other_events(const struct ksr_events *events, uint32_t number, struct cause *cause)
 {
-	char names[2][KSMALLOC_HISTORY_NAME + 32] = {"nothing more", "nothing more"};
+	char names[2][KSR_EVENT_NAME_BYTES];
 
-	if (number < events->common)
+	if (number < events->common || !ksr_events_parted(events, names))
 		return false;
-	for (int i = 0; i < 2; i++) {
-		if (events->common < events->histories[i].moment_count)
-			ksr_events_name(&events->histories[i].moments[events->common], names[i],
-					sizeof(names[i]));
-	}
 	snprintf(cause->what, sizeof(cause->what),
 		 "after %u equal events the first passed %s, the second %s", events->common - 1,
 		 names[0], names[1]);
@@ -147,9 +142,9 @@ void ksr_find_since(const struct ksr_diff *diff, const struct ksr_members *membe
 {
 	const struct ksr_events *events = diff->events;
 	uint32_t number = events ? worst_of(events) : UINT32_MAX;
-	char name[KSMALLOC_HISTORY_NAME + 32];
+	char name[KSR_EVENT_NAME_BYTES];
 	char healed[KSMALLOC_HISTORY_NAME + 64] = "";
-	char next[KSMALLOC_HISTORY_NAME + 32];
+	char next[KSR_EVENT_NAME_BYTES];
 	struct ksr_event event;
 	struct cause cause;
 	uint64_t pages;

@@ -17,6 +17,7 @@
 #define KEPT_PART	32u
 
 static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
+static_assert(KSP_SLAB == 16384 && sizeof(struct ksp_slab) == 528, "libksmalloc/tools/diff_events.c leaves headers out");
 
 struct ksp_heap *ksp_heaps[KSP_STREAMS];
 

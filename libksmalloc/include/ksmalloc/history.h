@@ -15,7 +15,7 @@
  * Invariants: an event is complete when its kind is not 0; afterwards only the end of what was
  * taken changes, and only upwards. A forked child has its parent's events before its own.
  *
- * Failure: what does not fit is counted and not kept. The reader must treat each byte as hostile.
+ * Failure: what does not fit is not kept, and the count says that there was more. The reader must treat each byte as hostile.
  */
 #ifndef KSMALLOC_HISTORY_H
 #define KSMALLOC_HISTORY_H
@@ -56,7 +56,8 @@ struct ksmalloc_history {
 	char magic[8];
 	uint32_t stride;   /* bytes of an event */
 	uint32_t capacity; /* events there is room for */
-	uint32_t count; /* events so far, those without room included. Synchronization: atomic. */
+	uint32_t count; /* events so far; more than capacity where some had no room. Synchronization:
+			   atomic. */
 	uint32_t reserved[11];
 	struct ksmalloc_event events[KSMALLOC_HISTORY_EVENTS];
 };
