@@ -118,9 +118,14 @@ static long field(const char *path, const char *format)
 	return value;
 }
 
+/* Exact, which the counters of /proc/self/status are not on machines with many processors. */
 static long resident_kib(void)
 {
-	return field("/proc/self/status", "VmRSS: %ld");
+	long resident = field("/proc/self/smaps_rollup", "Rss: %ld");
+
+	if (resident < 0)
+		fail("resident memory is not known");
+	return resident;
 }
 
 static long mapping_count(void)
@@ -128,6 +133,8 @@ static long mapping_count(void)
 	FILE *file = fopen("/proc/self/maps", "r");
 	long count = 0;
 
+	if (!file)
+		fail("mappings are not known");
 	for (int letter; (letter = fgetc(file)) != EOF;)
 		count += letter == '\n';
 	fclose(file);
