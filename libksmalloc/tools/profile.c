@@ -2,7 +2,7 @@
 /*
  * What differs between two workers of an interpreter that run the same program was
  * found by comparing their memory page by page at equal addresses; the table
- * says what of it can be told from the outside. docs/shared-layout.md has the
+ * says what of it can be told from the outside. docs/profiles.md has the
  * measurements.
  */
 #define _GNU_SOURCE
