@@ -37,17 +37,13 @@ SHARED_LINES = {"glibc, all mergeable": "glibc, all mergeable",
 
 
 def draw_shared(document, path):
-    """What is left of python's heaps over time; nothing of it is known from before there was the line of glibc."""
+    """What is left of python's heaps over time."""
     chart = plot.Chart("Memory of 8 python3 workers with equal records, after KSM is started", "seconds", "MiB")
-    series = {name: document.get("series", {}).get(f"python: {column}")
-              for column, name in SHARED_LINES.items()}
-    lines = {name: points for name, points in series.items() if points}
+    lines = {name: document["series"][f"python: {column}"] for column, name in SHARED_LINES.items()}
     for name, points in lines.items():
         chart.add_line(name, points)
-    if lines:
-        chart.save(path, plot.linear_axis(max(points[-1][0] for points in lines.values()), *plot.x_span()),
-                   plot.linear_axis(max(points[0][1] for points in lines.values()), *plot.y_span()))
-    return bool(lines)
+    chart.save(path, plot.linear_axis(max(points[-1][0] for points in lines.values()), *plot.x_span()),
+               plot.linear_axis(max(points[0][1] for points in lines.values()), *plot.y_span()))
 
 
 def bytes_of(case):
@@ -100,7 +96,7 @@ def draw_heaps(document, path):
 
 
 CHARTS = {"heaps": draw_heaps, "kernel": draw_kernel, "merge": draw_merge,
-          "merge-huge-pages": draw_merge, "shared": draw_shared, "sizes": draw_sizes}
+          "merge-huge-pages": draw_merge, "shared-stock": draw_shared, "sizes": draw_sizes}
 
 
 def section(document):
@@ -112,8 +108,8 @@ def section(document):
              f"load {machine['load_average_at_start']} at the start.", ""]
     if document["benchmark"] in CHARTS:
         chart = RESULTS / f"{document['benchmark']}.svg"
-        if CHARTS[document["benchmark"]](document, chart) is not False:
-            parts += [f"![{document['title']}](results/{chart.name})", ""]
+        CHARTS[document["benchmark"]](document, chart)
+        parts += [f"![{document['title']}](results/{chart.name})", ""]
     parts += [markdown_table(*table_of(document)), ""]
     parts += [f"Without {name}: {reason}.\n" for name, reason in document["missing"].items()]
     return "\n".join(parts)
