@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "places.h"
 
+#include "../tables.h"
+
 #include <string.h>
 
 #define STREAMS 1024u	/* ksmalloc/stream.h */
 #define HEADER 16u	/* bytes before a slab's first place */
 #define FIRST_SLABS 4u	/* are mapped one by one */
 #define MOST_MAPPED 32u /* slabs that are mapped at once */
-#define TABLE_BYTES (64 * KSM_KIB)
 
 /* A part of its class's slabs that an epoch uses, and the least. */
 #define EPOCH_PART 16u
@@ -71,12 +72,12 @@ static const char
 	*owner; /* the thread that has called ksl_start(); it has the same address in a child */
 static struct ksl_source source;
 static struct heap *heaps[STREAMS]; /* by their stream */
-static char *table_next;
-static char *table_end;
+static struct ksh_tables tables;
 
 void ksl_start(const struct ksl_source *from)
 {
 	source = *from;
+	tables.map = source.map_table;
 	ksl_range.begin = from->begin;
 	ksl_range.bytes = from->end - from->begin;
 	owner = &self;
@@ -90,19 +91,7 @@ void ksl_moved(void)
 /* Zeros; NULL without memory. */
 static void *table(size_t bytes)
 {
-	char *result = table_next;
-
-	bytes = ksm_align_up(bytes, 16);
-	if (bytes > TABLE_BYTES / 4)
-		return source.map_table(ksm_align_up(bytes, 4 * KSM_KIB));
-	if (bytes > (size_t)(table_end - table_next)) {
-		result = source.map_table(TABLE_BYTES);
-		if (!result)
-			return NULL;
-		table_end = result + TABLE_BYTES;
-	}
-	table_next = result + bytes;
-	return result;
+	return ksh_table(&tables, bytes);
 }
 
 static size_t class_size(unsigned int class)

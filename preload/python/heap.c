@@ -3,11 +3,12 @@
 
 #include "pieces.h"
 
+#include "../tables.h"
+
 #include <string.h>
 
 #define CHUNK_SLABS	64u	/* are mapped at once for a class behind the levels */
 #define FIRST_CHUNKS	8u	/* that the tables of a lane are made for */
-#define TABLE_BYTES	(64 * KSM_KIB)
 
 /* Lanes of a level, so that each level is a multiple of what a stream's memory is given out in. */
 #define LEVEL_LANES	48u
@@ -25,12 +26,12 @@ static struct ksp_source source;
 static struct ksp_thread *threads[KSP_STREAMS]; /* by the first of their streams */
 /* The header of a new slab of a class, but for its stream and number; no rows: not made yet. */
 static struct ksp_slab patterns[KSP_CLASSES];
-static char *table_next;
-static char *table_end;
+static struct ksh_tables tables;
 
 void ksp_heap_start(const struct ksp_source *from)
 {
 	source = *from;
+	tables.map = source.map_table;
 	ksp_pieces_plan();
 }
 
@@ -39,19 +40,7 @@ void ksp_heap_start(const struct ksp_source *from)
 /* Zeros; NULL without memory. */
 static void *table(size_t bytes)
 {
-	char *result = table_next;
-
-	bytes = ksm_align_up(bytes, 16);
-	if (bytes > TABLE_BYTES / 4)
-		return source.map_table(ksm_align_up(bytes, 4 * KSM_KIB));
-	if (bytes > (size_t)(table_end - table_next)) {
-		result = source.map_table(TABLE_BYTES);
-		if (!result)
-			return NULL;
-		table_end = result + TABLE_BYTES;
-	}
-	table_next = result + bytes;
-	return result;
+	return ksh_table(&tables, bytes);
 }
 
 struct ksp_thread *ksp_heap_thread(unsigned int stream)
