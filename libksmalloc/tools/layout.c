@@ -67,6 +67,9 @@ static const char *refused_limit(const struct rlimit *stack, uint64_t wanted)
 
 	if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
 		return "the size of its address space is limited (ulimit -v)";
+	/* Memory that one kind of objects has used and freed stays theirs, and counts. */
+	if (getrlimit(RLIMIT_DATA, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+		return "the size of its data is limited (ulimit -d)";
 	if (stack->rlim_max != RLIM_INFINITY && stack->rlim_max < wanted)
 		return "the hard limit of the stack is too low for the group's layout; set it to "
 		       "unlimited (ulimit -Hs unlimited, or LimitSTACK=8M:infinity in a unit)";
