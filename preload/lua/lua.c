@@ -26,22 +26,11 @@
 
 #include "../group.h"
 
-#include "ksmalloc/stream.h"
-
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#pragma weak ksmalloc_stream
-#pragma weak ksmalloc_stream_follow
-#pragma weak ksmalloc_stream_among
-#pragma weak ksmalloc_stream_map
-#pragma weak ksmalloc_stream_range
 
 /* --- the seed -------------------------------------------------------------------------------- */
 
@@ -145,33 +134,12 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size)
 	return NULL;
 }
 
-static void *map_table(size_t bytes)
-{
-	void *result =
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return result == MAP_FAILED ? NULL : result;
-}
-
-static void give_back(void *pages, size_t bytes)
-{
-	madvise(pages, bytes, MADV_DONTNEED);
-}
-
 static bool start_places(void)
 {
-	struct ksl_source source = {
-		.stream = ksmalloc_stream,
-		.among = ksmalloc_stream_among,
-		.map = ksmalloc_stream_map,
-		.map_table = map_table,
-		.give_back = give_back,
-	};
+	struct ksh_source source;
 
-	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_follow ||
-	    !ksmalloc_stream_map || !ksmalloc_stream_range || ksmalloc_stream_follow(ksl_moved))
+	if (!ksh_source_follow(&source, ksl_moved))
 		return false;
-	ksmalloc_stream_range(&source.begin, &source.end);
 	ksl_start(&source);
 	return true;
 }

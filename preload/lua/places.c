@@ -70,11 +70,11 @@ struct ksl_range ksl_range;
 static __thread char self __attribute__((tls_model("initial-exec")));
 static const char
 	*owner; /* the thread that has called ksl_start(); it has the same address in a child */
-static struct ksl_source source;
+static struct ksh_source source;
 static struct heap *heaps[STREAMS]; /* by their stream */
 static struct ksh_tables tables;
 
-void ksl_start(const struct ksl_source *from)
+void ksl_start(const struct ksh_source *from)
 {
 	source = *from;
 	tables.map = source.map_table;

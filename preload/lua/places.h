@@ -26,6 +26,8 @@
 #ifndef KSL_PLACES_H
 #define KSL_PLACES_H
 
+#include "../source.h"
+
 #include "base.h"
 
 #define KSL_SLAB UINT64_C(65536)
@@ -60,19 +62,8 @@ extern struct ksl_range {
 	uintptr_t bytes;
 } ksl_range __attribute__((visibility("hidden")));
 
-/* What memory is taken from. */
-struct ksl_source {
-	unsigned int (*stream)(void);
-	unsigned int (*among)(unsigned int stream, unsigned int count);
-	void *(*map)(unsigned int stream, size_t bytes); /* aligned to a slab */
-	void *(*map_table)(size_t bytes);		 /* zeros, for what is not to be equal */
-	void (*give_back)(void *pages, size_t bytes);	 /* they read as zeros then */
-	uintptr_t begin; /* all that map() returns lies in [begin, end) */
-	uintptr_t end;
-};
-
-/* The calling thread has it from now on. To be called once. */
-void ksl_start(const struct ksl_source *source);
+/* The calling thread has it from now on. To be called once. map() gives memory that is aligned to a slab. */
+void ksl_start(const struct ksh_source *source);
 
 /* To be called when a thread's stream has changed, and in the child of a fork; also in a signal
  * handler. */

@@ -31,7 +31,7 @@ static struct ksh_tables tables;
 void ksp_heap_start(const struct ksp_source *from)
 {
 	source = *from;
-	tables.map = source.map_table;
+	tables.map = source.memory.map_table;
 	ksp_pieces_plan();
 }
 
@@ -45,7 +45,7 @@ static void *table(size_t bytes)
 
 struct ksp_thread *ksp_heap_thread(unsigned int stream)
 {
-	unsigned int first = source.among(stream, 1);
+	unsigned int first = source.memory.among(stream, 1);
 	struct ksp_thread *thread = threads[first];
 
 	if (thread)
@@ -244,7 +244,7 @@ static bool map_chunk(struct ksp_heap *heap, struct ksp_lane *lane)
 		lane->chunks = chunks;
 		lane->chunk_room = room;
 	}
-	lane->chunks[lane->chunk_count] = source.map(heap->stream, CHUNK_SLABS * KSP_SLAB);
+	lane->chunks[lane->chunk_count] = source.memory.map(heap->stream, CHUNK_SLABS * KSP_SLAB);
 	return lane->chunks[lane->chunk_count] && ++lane->chunk_count;
 }
 
@@ -265,7 +265,7 @@ static bool map_next(struct ksp_heap *heap, unsigned int class, struct ksp_lane 
 		bytes = (LEVEL_LANES * KSP_SLAB) << level_of(k);
 	}
 	if (!*where)
-		*where = source.map(heap->stream, bytes);
+		*where = source.memory.map(heap->stream, bytes);
 	return *where;
 }
 
@@ -390,7 +390,7 @@ static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane
 			continue;
 		slab = (char *)ksp_heap_slab_at(heap, class, number);
 		if (slab + KSP_SLAB != begin && bytes) {
-			source.give_back(begin, bytes);
+			source.memory.give_back(begin, bytes);
 			bytes = 0;
 		}
 		begin = slab;
@@ -400,7 +400,7 @@ static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane
 		wanted--;
 	}
 	if (bytes)
-		source.give_back(begin, bytes);
+		source.memory.give_back(begin, bytes);
 }
 
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)

@@ -33,12 +33,6 @@
 
 static_assert(KSP_STREAMS == KSMALLOC_STREAMS, "one heap for each stream");
 
-#pragma weak ksmalloc_stream
-#pragma weak ksmalloc_stream_follow
-#pragma weak ksmalloc_stream_among
-#pragma weak ksmalloc_stream_map
-#pragma weak ksmalloc_stream_range
-
 /* As in Python's own headers, which need not be there when this is built; equal since 3.5. */
 struct allocator {
 	void *context;
@@ -134,26 +128,16 @@ static void *resize(void *context, void *old, size_t size)
 
 /* --- installation ---------------------------------------------------------------------------- */
 
-static void *map_table(size_t bytes)
-{
-	void *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return result == MAP_FAILED ? NULL : result;
-}
+static void *(*map_stream)(unsigned int stream, size_t bytes); /* Written once. */
 
 /* What a class has not needed yet is left out of it, and a huge page would fill that. */
 static void *map_objects(unsigned int stream, size_t bytes)
 {
-	void *result = ksmalloc_stream_map(stream, bytes);
+	void *result = map_stream(stream, bytes);
 
 	if (result)
 		madvise(result, bytes, MADV_NOHUGEPAGE);
 	return result;
-}
-
-static void give_back(void *pages, size_t bytes)
-{
-	madvise(pages, bytes, MADV_DONTNEED);
 }
 
 /* True for 3.8 to 3.11. */
@@ -193,20 +177,12 @@ static bool is_usual(allocator_function *get)
 
 static bool start_heap(void)
 {
-	struct ksp_source source = {
-		.stream = ksmalloc_stream,
-		.among = ksmalloc_stream_among,
-		.moved = ksp_children_moved,
-		.added = ksp_children_added,
-		.map = map_objects,
-		.map_table = map_table,
-		.give_back = give_back,
-	};
+	struct ksp_source source = { .moved = ksp_children_moved, .added = ksp_children_added };
 
-	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
-	    !ksmalloc_stream_range || ksmalloc_stream_follow(ksp_moved))
+	if (!ksh_source_follow(&source.memory, ksp_moved))
 		return false;
-	ksmalloc_stream_range(&source.begin, &source.end);
+	map_stream = source.memory.map;
+	source.memory.map = map_objects;
 	ksp_start(&source);
 	return true;
 }

@@ -16,8 +16,8 @@ static struct ksp_source source;
 void ksp_start(const struct ksp_source *from)
 {
 	source = *from;
-	ksp_range.begin = from->begin;
-	ksp_range.bytes = from->end - from->begin;
+	ksp_range.begin = from->memory.begin;
+	ksp_range.bytes = from->memory.end - from->memory.begin;
 	ksp_heap_start(from);
 }
 
@@ -268,7 +268,7 @@ static bool go_on(struct ksp_thread *thread)
 
 bool ksp_go_on(bool always)
 {
-	struct ksp_thread *thread = ksp_heap_thread(source.stream());
+	struct ksp_thread *thread = ksp_heap_thread(source.memory.stream());
 
 	if (!thread || thread->stream == KSP_NONE)
 		return false;
@@ -320,7 +320,7 @@ void *ksp_alloc_slowly(unsigned int class)
 	uint64_t bits;
 
 	if (thread->at == nowhere) {
-		thread = enter(source.stream());
+		thread = enter(source.memory.stream());
 		if (!thread)
 			return NULL;
 	}

@@ -32,6 +32,8 @@
 #ifndef KSP_SLABS_H
 #define KSP_SLABS_H
 
+#include "../source.h"
+
 #include "base.h"
 
 #define KSP_STREAMS	1024u	/* ksmalloc/stream.h */
@@ -78,18 +80,12 @@ struct ksp_cursor {
 
 struct ksp_heap;
 
-/* What the heap takes its memory from. */
+/* What the heap takes its memory from, and whom it tells. */
 struct ksp_source {
-	unsigned int (*stream)(void);	/* of the calling thread */
-	unsigned int (*among)(unsigned int stream, unsigned int count); /* ksmalloc_stream_among() */
+	struct ksh_source memory;
 	/* The calling thread's stream was another one before. True if ksp_go_on() will be called soon; may be NULL. */
 	bool (*moved)(unsigned int stream);
 	void (*added)(size_t size, uint32_t number); /* a slab or piece of places of this size; may be NULL */
-	void *(*map)(unsigned int stream, size_t bytes);
-	void *(*map_table)(size_t bytes); /* zeros, for what is not to be equal; never given back */
-	void (*give_back)(void *pages, size_t bytes); /* they read as zeros then */
-	uintptr_t begin;		/* all that map() returns lies in [begin, end) */
-	uintptr_t end;
 };
 
 /*

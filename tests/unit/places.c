@@ -13,61 +13,17 @@
 #define SIZE 48u
 #define EPOCH (16u * 1024 / SIZE) /* the shortest */
 
-static char *memory;
-static size_t taken[STREAMS];
-static size_t given_back;
-static unsigned int stream;
-static bool is_full;
-
-static unsigned int current(void)
-{
-	return stream;
-}
+#include "source.h"
 
 static unsigned int among(unsigned int of, unsigned int count)
 {
 	return of / DEPTH * DEPTH + of % DEPTH % count;
 }
 
-static void *map(unsigned int of, size_t bytes)
-{
-	char *result = memory + of * STRIDE + taken[of];
-
-	if (is_full)
-		return NULL;
-	taken[of] += bytes;
-	cr_assert_leq(taken[of], STRIDE);
-	return result;
-}
-
-static void *map_table(size_t bytes)
-{
-	void *result =
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return result == MAP_FAILED ? NULL : result;
-}
-
-static void give_back(void *pages, size_t bytes)
-{
-	given_back += bytes;
-	cr_assert_eq(madvise(pages, bytes, MADV_DONTNEED), 0);
-}
-
 static void start(void)
 {
-	struct ksl_source source = {.stream = current,
-				    .among = among,
-				    .map = map,
-				    .map_table = map_table,
-				    .give_back = give_back};
+	struct ksh_source source = make_source();
 
-	memory = mmap(NULL, (STREAMS + 1) * STRIDE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	cr_assert_neq(memory, MAP_FAILED);
-	memory = (char *)ksm_align_up((uintptr_t)memory, STRIDE);
-	source.begin = (uintptr_t)memory;
-	source.end = source.begin + STREAMS * STRIDE;
 	ksl_start(&source);
 }
 

@@ -15,11 +15,8 @@
 #define ANCHORED 4u
 #define LIVE	4000u
 
-static char *memory;
-static size_t taken[STREAMS];
-static size_t given_back;
-static unsigned int stream;
-static bool is_full;
+#include "source.h"
+
 static bool goes_on_later;
 static uint32_t added; /* of 64 bytes */
 
@@ -35,51 +32,16 @@ static void note_added(size_t size, uint32_t number)
 		added = number;
 }
 
-static unsigned int current(void)
-{
-	return stream;
-}
-
 /* Each thread of these tests has one stream, but for the last four of them, which one thread has. */
 static unsigned int among(unsigned int of, unsigned int count)
 {
 	return of < STREAMS - ANCHORED ? of : STREAMS - ANCHORED + of % ANCHORED % count;
 }
 
-static void *map(unsigned int of, size_t bytes)
-{
-	char *result = memory + of * STRIDE + taken[of];
-
-	if (is_full)
-		return NULL;
-	taken[of] += bytes;
-	return result;
-}
-
-static void *map_table(size_t bytes)
-{
-	void *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return result == MAP_FAILED ? NULL : result;
-}
-
-static void give_back(void *pages, size_t bytes)
-{
-	given_back += bytes;
-	cr_assert_eq(madvise(pages, bytes, MADV_DONTNEED), 0);
-}
-
 static void start(void)
 {
-	struct ksp_source source = { .stream = current, .among = among, .map = map, .map_table = map_table,
-				     .give_back = give_back, .moved = moved, .added = note_added };
+	struct ksp_source source = { .memory = make_source(), .moved = moved, .added = note_added };
 
-	memory = mmap(NULL, (STREAMS + 1) * STRIDE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	cr_assert_neq(memory, MAP_FAILED);
-	memory = (char *)ksm_align_up((uintptr_t)memory, STRIDE);
-	source.begin = (uintptr_t)memory;
-	source.end = source.begin + STREAMS * STRIDE;
 	ksp_start(&source);
 }
 
