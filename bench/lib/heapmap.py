@@ -48,11 +48,7 @@ def save(path, title, heaps):
     width = 2 * MARGIN + len(heaps) * (COLUMNS * CELL + GAP) - GAP
     rows = max(-(-len(letters) // COLUMNS) for letters in heaps.values())
     height = TOP + rows * CELL + MARGIN
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-             f'height="{height}" role="img" aria-label="{escape(title)}">',
-             f"<style>{plot.STYLE_SHEET}</style>",
-             f'<rect class="ground" width="{width}" height="{height}" rx="6"/>',
-             f'<text class="title" x="{MARGIN}" y="26">{escape(title)}</text>', *legend()]
+    parts = legend()
     for number, (name, letters) in enumerate(heaps.items()):
         parts += panel(letters, name, MARGIN + number * (COLUMNS * CELL + GAP))
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n")
+    plot.write(path, width, height, title, parts)

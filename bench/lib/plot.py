@@ -41,6 +41,17 @@ text { fill: #e6edf3; }
 """
 
 
+def write(path, width, height, title, parts):
+    """A picture with its title, on a ground that suits the reader."""
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}" role="img" '
+            f'aria-label="{escape(title)}">',
+            f"<style>{STYLE_SHEET}</style>",
+            f'<rect class="ground" width="{width}" height="{height}" rx="6"/>',
+            f'<text class="title" x="12" y="26">{escape(title)}</text>']
+    path.write_text("\n".join([*head, *parts, "</svg>"]) + "\n")
+
+
 class Axis:
     """Maps values to a stretch of pixels, linearly or by logarithm."""
 
@@ -134,18 +145,12 @@ class Chart:
         return parts
 
     def save(self, path, x_axis, y_axis):
-        parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-                 f'width="{WIDTH}" height="{HEIGHT}" role="img" '
-                 f'aria-label="{escape(self.title)}">',
-                 f"<style>{STYLE_SHEET}</style>",
-                 f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="6"/>',
-                 f'<text class="title" x="12" y="26">{escape(self.title)}</text>']
-        parts += self.legend() + self.grid(x_axis, y_axis)
+        parts = self.legend() + self.grid(x_axis, y_axis)
         if self.limit:
             parts += self.draw_limit(y_axis)
         # The last line is on top, so ksmalloc's is drawn last.
-        parts += self.draw_lines(x_axis, y_axis) + ["</svg>"]
-        path.write_text("\n".join(parts) + "\n")
+        parts += self.draw_lines(x_axis, y_axis)
+        write(path, WIDTH, HEIGHT, self.title, parts)
 
 
 def x_span():

@@ -190,7 +190,10 @@ class CeleryPool(Server):
         self.queue.terminate()
         self.queue.wait()
 
-    def send(self, running, count):
+    def wait(self, running):
+        """Tasks wait in the queue until somebody takes them."""
+
+    def ask(self, running, count):
         extra = self.environment(running.folder)
         done = subprocess.run([PYTHON, str(running.folder / "apps" / "jobs.py"), str(count)],
                               capture_output=True, text=True, check=False, timeout=services.START_SECONDS,
@@ -199,21 +202,9 @@ class CeleryPool(Server):
             raise BenchError(f"{self.name}: {done.stderr.strip()[-300:]}" + running.last_words())
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def warm_up(self, running):
-        """Tasks go to whichever worker is free: more of them until each has had some."""
-        answers = []
-        for _ in range(10):
-            answers += self.send(running, running.bench.options.requests * running.wanted)
-            if len({answer["pid"] for answer in answers}) >= running.wanted:
-                break
-        running.accept(answers)
-
     def speed(self, running, seconds):
         """Tasks a second, sender and queue included."""
-        begin, count = time.monotonic(), 0
-        while time.monotonic() - begin < seconds:
-            count += len(self.send(running, 100))
-        return count / (time.monotonic() - begin)
+        return services.count_requests(running, seconds, 100)
 
 
 SERVERS = {server.name: server for server in (

@@ -139,6 +139,14 @@ class Server:
         """One request; what the worker says about itself."""
         return get(port, number)
 
+    def wait(self, running):
+        """Waits until it takes requests."""
+        running.wait_listening()
+
+    def ask(self, running, count):
+        """So many requests, distributed by the service; all answers."""
+        return ask(running, count)
+
     def warm_up(self, running):
         warm_up(running)
 
@@ -318,21 +326,21 @@ def ask(running, count):
 
 def warm_up(running):
     """A fixed number of requests, distributed by the service; more only if a worker got none."""
-    running.wait_listening()
+    running.server.wait(running)
     answers = []
     for _ in range(10):
-        answers += ask(running, running.bench.options.requests * running.wanted)
+        answers += running.server.ask(running, running.bench.options.requests * running.wanted)
         if len({answer["pid"] for answer in answers}) >= running.wanted:
             break
         time.sleep(1)
     running.accept(answers)
 
 
-def count_requests(running, seconds):
+def count_requests(running, seconds, at_once=None):
     """Requests a second, sent from here: for servers that speak something else than HTTP."""
     begin, count = time.monotonic(), 0
     while time.monotonic() - begin < seconds:
-        count += len(ask(running, 10 * running.wanted))
+        count += len(running.server.ask(running, at_once or 10 * running.wanted))
     return count / (time.monotonic() - begin)
 
 
