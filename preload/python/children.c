@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "children.h"
 
+#include "../symbols.h"
 #include "slabs.h"
 
 #include <dlfcn.h>
@@ -25,6 +26,7 @@ struct method {
 
 /* What every version has in its stable interface. */
 static struct {
+	const char *(*version)(void);
 	int (*is_initialized)(void);
 	int (*add_pending_call)(int (*call)(void *argument), void *argument);
 	object *(*import)(const char *name);
@@ -50,10 +52,8 @@ static struct {
 	object *none;
 } python;
 
-static const struct {
-	void *where;
-	const char *name;
-} names[] = {
+static const struct ksh_symbol symbols[] = {
+	{ &python.version, "Py_GetVersion" },
 	{ &python.is_initialized, "Py_IsInitialized" },
 	{ &python.add_pending_call, "Py_AddPendingCall" },
 	{ &python.import, "PyImport_ImportModule" },
@@ -87,17 +87,9 @@ static bool refuses_aloud;
 
 bool ksp_children_find(void *scope)
 {
-	const char *(*version)(void);
-
-	for (size_t i = 0; i < KSM_COUNT_OF(names); i++) {
-		void *found = dlsym(scope, names[i].name);
-
-		if (!found)
-			return false;
-		memcpy(names[i].where, &found, sizeof(found));
-	}
-	version = (const char *(*)(void))dlsym(scope, "Py_GetVersion");
-	refuses_aloud = version && strncmp(version(), "3.8.", 4) == 0;
+	if (!ksh_find_symbols(scope, symbols, KSM_COUNT_OF(symbols)))
+		return false;
+	refuses_aloud = strncmp(python.version(), "3.8.", 4) == 0;
 	return true;
 }
 

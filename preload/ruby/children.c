@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "children.h"
 
+#include "../symbols.h"
+
 #include "ksmalloc/stream.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #pragma weak ksmalloc_stream_follow
@@ -67,10 +68,7 @@ static struct {
 	value (*call_super)(int count, const value *arguments);
 } ruby;
 
-static const struct {
-	void *where;
-	const char *name;
-} names[] = {
+static const struct ksh_symbol symbols[] = {
 	{ &ruby.version, "ruby_api_version" },
 	{ &ruby.machine, "ruby_current_vm_ptr" },
 	{ &ruby.object_class, "rb_cObject" },
@@ -96,14 +94,8 @@ static const struct {
 
 static bool find_ruby(void)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		void *found = dlsym(RTLD_DEFAULT, names[i].name);
-
-		if (!found)
-			return false;
-		memcpy(names[i].where, &found, sizeof(found));
-	}
-	return ruby.version[0] == 3 && ruby.version[1] == 1;
+	return ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])) &&
+	       ruby.version[0] == 3 && ruby.version[1] == 1;
 }
 
 /* --- inherited pages ------------------------------------------------------------------------------- */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "symbols.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+bool ksh_find_symbols(void *scope, const struct ksh_symbol *symbols, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		void *found = dlsym(scope, symbols[i].name);
+
+		if (!found)
+			return false;
+		/* It points to a function or to data: a pointer of either kind is as large. */
+		memcpy(symbols[i].where, &found, sizeof(found));
+	}
+	return true;
+}
