@@ -127,7 +127,10 @@ const char *ksr_cause_text(enum ksr_cause cause);
 struct ksr_word ksr_word_classify(struct ksr_pair *pair, uint64_t a, uint64_t b);
 /* words_value.c: are both seconds since 1970 within the lives of their processes? */
 bool ksr_are_seconds(const struct ksr_pair *pair, uint64_t a, uint64_t b);
-/* words_value.c: does an id stand as text around this byte of both pages? Its bytes, or 0. */
+/*
+ * words_value.c: does an id stand as text around this byte of both pages? Its bytes, or 0. The byte
+ * is one of them, so that who goes on behind them has gone on.
+ */
 size_t ksr_id_text(const struct ksr_pair *pair, const unsigned char *a, const unsigned char *b,
 		   size_t page_bytes, size_t at, size_t *begin);
 /*

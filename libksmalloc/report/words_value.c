@@ -270,5 +270,8 @@ size_t ksr_id_text(const struct ksr_pair *pair, const unsigned char *a, const un
 		(*begin)--;
 	while (end < page_bytes && isdigit(a[end]) && isdigit(b[end]))
 		end++;
+	/* An id that ends right before the byte is not what differs there, whatever follows it. */
+	if (end == at)
+		return 0;
 	return is_known_text(pair, a + *begin, b + *begin, end - *begin) ? end - *begin : 0;
 }

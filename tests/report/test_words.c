@@ -342,6 +342,31 @@ Test(words, test_compare_id_as_text_at_the_ends)
 	cr_assert_eq(fixture.result.words[1].cause, KSR_CAUSE_ID_TEXT);
 }
 
+/* An id that ends where a word that differs begins is none of it, which was looked at for ever. */
+Test(words, test_compare_id_as_text_before_a_word)
+{
+	static struct fixture fixture;
+	const unsigned char *other = fixture.around + MARGIN;
+	size_t begin;
+
+	setup(&fixture, 0);
+	memcpy(fixture.first + 59, "=3000a", 6);
+	memcpy(fixture.around + MARGIN + 59, "=3000b", 6);
+	cr_assert_eq(ksr_id_text(&fixture.pair, fixture.first, other, PAGE, 60, &begin), 4);
+	cr_assert_eq(ksr_id_text(&fixture.pair, fixture.first, other, PAGE, 63, &begin), 4);
+	cr_assert_eq(ksr_id_text(&fixture.pair, fixture.first, other, PAGE, 64, &begin), 0);
+	compare(&fixture, KSR_SEARCH_ALL);
+	cr_assert_eq(fixture.result.count, 1);
+	cr_assert_neq(fixture.result.words[0].cause, KSR_CAUSE_ID_TEXT);
+	/* The same of ids that differ, whose own word is looked at before. */
+	memcpy(fixture.first + 59, "=4000a", 6);
+	memcpy(fixture.around + MARGIN + 59, "=4077b", 6);
+	compare(&fixture, KSR_SEARCH_ALL);
+	cr_assert_eq(fixture.result.count, 2);
+	cr_assert_eq(fixture.result.words[0].cause, KSR_CAUSE_ID_TEXT);
+	cr_assert_neq(fixture.result.words[1].cause, KSR_CAUSE_ID_TEXT);
+}
+
 static int64_t shift(struct fixture *fixture, int64_t bytes, enum ksr_search search)
 {
 	setup(fixture, 0);
