@@ -148,17 +148,24 @@ static int count_batch(struct scan *scan, struct ksr_diff_row *row, int which, u
 	uint64_t page_bytes = scan->diff->spaces[0]->page_bytes;
 	uint64_t *own = scan->entries[which];
 	uint64_t *others = scan->entries[!which];
+	bool any = false;
 	int error = 0;
 
 	ksr_reader_entries(&scan->readers[which], mine, count, own);
+	for (size_t i = 0; i < count; i++) {
+		row->counts.swapped += (own[i] & KSR_PAGEMAP_SWAPPED) != 0;
+		any = any || ksr_is_private(own[i]);
+	}
+	/* Most of a large reservation: the rest, a MiB of zeros, costs many times as much. */
+	if (!any)
+		return 0;
 	if (theirs)
 		ksr_reader_entries(&scan->readers[!which], theirs, count, others);
 	else
 		memset(others, 0, count * sizeof(*others));
-	for (size_t i = 0; i < count; i++) {
-		row->counts.swapped += (own[i] & KSR_PAGEMAP_SWAPPED) != 0;
-		/* What need not be read is not. */
-		if (which && ksr_is_private(others[i]))
+	/* What need not be read is not. */
+	for (size_t i = 0; which && i < count; i++) {
+		if (ksr_is_private(others[i]))
 			own[i] = 0;
 	}
 	ksr_reader_pages(&scan->readers[which], mine, count, own, scan->bytes[which]);
