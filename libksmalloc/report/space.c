@@ -518,9 +518,11 @@ uint32_t *ksr_space_match(const struct ksr_space *first, const struct ksr_space 
 			     match[i] == KSR_REGION_NONE && k < second->region_count; k++) {
 				const struct ksr_region *other = &second->regions[k];
 
-				if (taken[k] || !is_counterpart(region, other) ||
+				/* Names last: thousands of mappings of one file have the same. */
+				if (taken[k] ||
 				    (round == 0 ? region->base != other->base
-						: region->ordinal != other->ordinal))
+						: region->ordinal != other->ordinal) ||
+				    !is_counterpart(region, other))
 					continue;
 				match[i] = k;
 				taken[k] = true;
