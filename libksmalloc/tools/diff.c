@@ -134,12 +134,9 @@ static int scan(const struct ksr_command *command, const struct diff_options *ch
 	if (status)
 		return status;
 	diff->few = chosen->few;
-	error = ksr_first_create(fs, diff);
+	error = ksr_events_create(fs, diff);
 	if (!error)
-		error = ksr_events_create(fs, diff);
-	if (!error)
-		error = ksr_diff_scan(fs, diff);
-	ksr_first_destroy(diff);
+		error = ksr_first_scan(fs, diff);
 	/* Symbols and types take longer than the memory: nobody stands still for them. */
 	ksr_continue_processes();
 	if (error)

@@ -32,7 +32,7 @@ struct ksr_first {
 	double now;
 };
 
-int ksr_first_create(const struct ksr_fs *fs, struct ksr_diff *diff)
+static int create(const struct ksr_fs *fs, struct ksr_diff *diff)
 {
 	struct ksr_first *first = calloc(1, sizeof(*first));
 	size_t most = ksr_atoms_most(diff->spaces[0]->page_bytes);
@@ -50,15 +50,13 @@ int ksr_first_create(const struct ksr_fs *fs, struct ksr_diff *diff)
 		if (!error)
 			error = ksr_atom_set_init(&first->numbers[i]);
 	}
-	if (!first->atoms || !first->found || error) {
-		ksr_first_destroy(diff);
+	if (!first->atoms || !first->found || error)
 		return -ENOMEM;
-	}
 	ksr_folder_names_read(fs, diff->spaces, 2, &first->names);
 	return 0;
 }
 
-void ksr_first_destroy(struct ksr_diff *diff)
+static void destroy(struct ksr_diff *diff)
 {
 	struct ksr_first *first = diff->first;
 
@@ -73,6 +71,16 @@ void ksr_first_destroy(struct ksr_diff *diff)
 	free(first->found);
 	free(first);
 	diff->first = NULL;
+}
+
+int ksr_first_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
+{
+	int error = create(fs, diff);
+
+	if (!error)
+		error = ksr_diff_scan(fs, diff);
+	destroy(diff);
+	return error;
 }
 
 static struct ksr_atom_set *set_of(struct ksr_first *first, int which, const struct ksr_atom *atom)

@@ -27,9 +27,8 @@
 /* Places of a row that are kept beside those with the name of an entry. */
 #define KSR_DIFF_PLACES_MOST 256
 
-/* For the scan of this comparison, which must outlive it; diff->first is set and cleared. */
-int ksr_first_create(const struct ksr_fs *fs, struct ksr_diff *diff);
-void ksr_first_destroy(struct ksr_diff *diff);
+/* ksr_diff_scan() with places; diff->first is set meanwhile. */
+int ksr_first_scan(const struct ksr_fs *fs, struct ksr_diff *diff);
 
 /* Content that a process has. All of it must be noted before places are looked for. */
 void ksr_first_note(struct ksr_first *first, int which, const unsigned char *page);

@@ -160,12 +160,9 @@ void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members
 	if (!fs->live || ksr_diff_create(&members->list[0].space, &members->list[1].space, &diff))
 		return;
 	diff.every = ksr_sample_every(fs, members->list[0].pid);
-	error = ksr_first_create(fs, &diff);
+	error = ksr_events_create(fs, &diff);
 	if (!error)
-		error = ksr_events_create(fs, &diff);
-	if (!error)
-		error = ksr_diff_scan(fs, &diff);
-	ksr_first_destroy(&diff);
+		error = ksr_first_scan(fs, &diff);
 	if (!error)
 		error = ksr_diff_names_create(fs, &diff, true, &names);
 	if (error) {

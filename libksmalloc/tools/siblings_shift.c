@@ -29,10 +29,7 @@ static int compare(const struct ksr_fs *fs, const struct ksr_members *members,
 		shift->pids[i] = members->list[i].pid;
 	diff.every = ksr_sample_every(fs, members->list[0].pid);
 	shift->is_sampled = diff.every > 1;
-	error = ksr_first_create(fs, &diff);
-	if (!error)
-		error = ksr_diff_scan(fs, &diff);
-	ksr_first_destroy(&diff);
+	error = ksr_first_scan(fs, &diff);
 	if (!error)
 		sum(&diff, shift);
 	ksr_diff_destroy(&diff);
