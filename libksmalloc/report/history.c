@@ -205,13 +205,15 @@ const struct ksr_taken *ksr_history_find(const struct ksr_history *history, uint
 	return &history->taken[low - 1];
 }
 
+bool ksr_moment_is_same(const struct ksr_moment *a, const struct ksr_moment *b)
+{
+	return a->kind == b->kind && a->depth == b->depth && a->hash == b->hash;
+}
+
 uint32_t ksr_history_match(const struct ksr_history *history, const struct ksr_moment *moment)
 {
 	for (uint32_t i = 0; i < history->moment_count; i++) {
-		const struct ksr_moment *other = &history->moments[i];
-
-		if (other->kind == moment->kind && other->depth == moment->depth &&
-		    other->hash == moment->hash)
+		if (ksr_moment_is_same(&history->moments[i], moment))
 			return i;
 	}
 	return UINT32_MAX;

@@ -58,6 +58,8 @@ void ksr_history_free(struct ksr_history *history);
 
 /* What an address belongs to; NULL where no event has taken it. */
 const struct ksr_taken *ksr_history_find(const struct ksr_history *history, uint64_t address);
+/* Are these of two processes the same moment? */
+bool ksr_moment_is_same(const struct ksr_moment *a, const struct ksr_moment *b);
 /* The moment that is the same one in another process; UINT32_MAX if that has none. */
 uint32_t ksr_history_match(const struct ksr_history *history, const struct ksr_moment *moment);
 

@@ -13,18 +13,13 @@
 /* And one with fewer pages shows nothing. */
 #define HEALED_LEAST 16
 
-static bool is_same(const struct ksr_moment *a, const struct ksr_moment *b)
-{
-	return a->kind == b->kind && a->depth == b->depth && a->hash == b->hash;
-}
-
 static uint32_t count_common(const struct ksr_history *first, const struct ksr_history *second)
 {
 	uint32_t count = 0;
 
 	while (count < first->moment_count && count < second->moment_count &&
 	       first->moments[count].kind != KSR_MOMENT_THREADS &&
-	       is_same(&first->moments[count], &second->moments[count]))
+	       ksr_moment_is_same(&first->moments[count], &second->moments[count]))
 		count++;
 	return count;
 }
@@ -296,8 +291,7 @@ uint32_t *ksr_events_worst(const struct ksr_events *events, size_t most, size_t 
 	return list;
 }
 
-/* --- words -------------------------------------------------------------------------------------
- */
+/* --- words ----------------------------------------------------------------------------------- */
 
 const struct ksr_moment *ksr_events_moment(const struct ksr_events *events, uint32_t event)
 {

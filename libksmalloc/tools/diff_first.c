@@ -137,7 +137,6 @@ static bool is_known_number(const struct ksr_first *first, const struct pages *p
 
 	if (ksr_events_is_header(first->diff->events, pages->address + offset))
 		return true;
-
 	/* When a folder or file was changed is nothing that a process has of itself. */
 	if (are_times(first, pages, offset))
 		return false;
