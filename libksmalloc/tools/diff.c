@@ -224,6 +224,11 @@ static int diff_main(const struct ksr_command *command, int argc, char **argv)
 		if (!ksr_parse_pid(argv[first + i], &pids[i]))
 			return ksr_usage_error(command, "'%s' is not a process id; give numbers",
 					       argv[first + i]);
+		/* With --stop nobody would let it go on. */
+		if (pids[i] == getpid())
+			return ksr_usage_error(command,
+					       "%d is this command itself; give two others",
+					       (int)pids[i]);
 	}
 	if (pids[0] == pids[1])
 		return ksr_usage_error(command, "both are process %d; give two different PIDs",
