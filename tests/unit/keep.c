@@ -132,6 +132,42 @@ Test(keep, a_long_block_is_not_waited_for)
 	cr_assert_leq(slot->runs.kept_pages, 64);
 }
 
+Test(keep, a_block_of_a_mib_is_waited_for_and_no_longer_one)
+{
+	take_part(0, 6000, 256);
+	release(0, 6000);
+	cr_assert_eq(slot->runs.kept_pages, 6000);
+	grow_old();
+	ksm_keep_settle();
+	grow_old();
+	take_part(0, 6000, 257);
+	release(0, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+/* The window in which it was taken is over, and the next one is not. */
+Test(keep, a_moment_is_two_windows)
+{
+	take(0, 6000);
+	now_ms += 150;
+	release(0, 6000);
+	cr_assert_eq(slot->runs.kept_pages, 6000);
+	now_ms += 100;
+	ksm_keep_settle();
+	cr_assert_leq(slot->runs.kept_pages, 64);
+}
+
+Test(keep, the_shared_layout_waits_for_nothing)
+{
+	extern bool ksm_layout_shared;
+
+	ksm_layout_shared = true;
+	take(0, 6000);
+	release(0, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
+	cr_assert_not(ksm_keep_waits());
+}
+
 Test(keep, what_is_taken_again_within_a_moment_is_kept_from_then_on)
 {
 	take(0, 6000);
@@ -143,6 +179,18 @@ Test(keep, what_is_taken_again_within_a_moment_is_kept_from_then_on)
 	cr_assert_eq(slot->runs.kept_pages, 6000, "not because it is young, which it is not");
 	ksm_keep_settle();
 	cr_assert_not(ksm_keep_waits());
+}
+
+/* Nobody has called meanwhile, so that it is still there. */
+Test(keep, what_is_taken_again_when_the_moment_is_over_earns_nothing)
+{
+	take(0, 6000);
+	release(0, 6000);
+	grow_old();
+	take(0, 6000);
+	cr_assert_eq(ksm_keep_earned(), 0);
+	release(0, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64);
 }
 
 Test(keep, a_small_part_that_is_used_again_and_again_earns_no_more_than_itself)
@@ -170,6 +218,8 @@ Test(keep, waiting_ends_when_the_program_takes_new_memory_instead)
 	ksm_keep_settle();
 	cr_assert_leq(slot->runs.kept_pages, 64);
 	cr_assert(ksm_runs_check(&slot->runs));
+	release(6300, 500);
+	cr_assert_leq(slot->runs.kept_pages, 64, "what was waited for in vain makes nothing else young");
 }
 
 Test(keep, waiting_has_the_limit_of_a_cycle)
@@ -179,6 +229,35 @@ Test(keep, waiting_has_the_limit_of_a_cycle)
 	release(0, 6000);
 	cr_assert_leq(slot->runs.kept_pages, 64 + 5000);
 	cr_assert_gt(slot->runs.kept_pages, 64);
+}
+
+/* More may wait while a share of what is live may be kept besides. */
+Test(keep, what_is_waited_for_earns_no_more_than_the_limit_of_a_cycle)
+{
+	ksm_options.keep_percent = 50;
+	ksm_options.cycle_bytes = 4200 << 12;
+	ksm_options.cycle_percent = 0;
+	take(6000, 2000);
+	take(0, 5000);
+	release(0, 5000);
+	cr_assert_eq(slot->runs.kept_pages, 5000);
+	take(0, 5000);
+	cr_assert_eq(ksm_keep_earned(), 4200);
+}
+
+/* What was earned and what is waited for are one cycle. */
+Test(keep, waiting_and_what_was_earned_have_one_limit)
+{
+	ksm_options.cycle_bytes = 7000 << 12;
+	ksm_options.cycle_percent = 0;
+	for (int round = 0; round < 2; round++) {
+		take(0, 2000);
+		release(0, 2000);
+	}
+	cr_assert_gt(ksm_keep_earned(), 1900);
+	take(2000, 6000);
+	release(2000, 6000);
+	cr_assert_leq(slot->runs.kept_pages, 64 + 7000);
 }
 
 Test(keep, a_share_of_what_is_live_may_be_kept)
@@ -216,10 +295,12 @@ Test(keep, a_cycle_has_a_limit)
 	cr_assert_leq(slot->runs.kept_pages, 64 + 500);
 }
 
-/* Takes and frees small runs until far more was taken than an epoch lasts. */
-static void go_on_without(uint32_t page)
+#define EPOCH (512u << 20 >> 12) /* pages, where little is live */
+
+/* Takes and frees small runs until so many pages were taken. */
+static void go_on_without(uint32_t page, uint32_t pages)
 {
-	for (uint32_t i = 0; i < 3 * (512 << 20 >> 12) / 10; i++) {
+	for (uint32_t i = 0; i < pages / 10; i++) {
 		take(page, 10);
 		release(page, 10);
 	}
@@ -234,8 +315,37 @@ Test(keep, what_lies_unused_while_the_program_goes_on_is_given_back)
 	cr_assert_eq(slot->runs.kept_pages, 1000);
 	grow_old();
 	for (int i = 0; i < 4; i++)
-		go_on_without(2000);
+		go_on_without(2000, 3 * EPOCH);
 	cr_assert_leq(slot->runs.kept_pages, 64 + 1000 / 8);
+}
+
+/* In the first epoch all of it is used, and at the end of the second one too little is taken away to be seen. */
+Test(keep, what_lies_unused_for_less_than_an_epoch_is_kept)
+{
+	for (int round = 0; round < 4; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	grow_old();
+	go_on_without(2000, 3 * EPOCH - 5000);
+	cr_assert_geq(slot->runs.kept_pages, 1000);
+	go_on_without(2000, 6000);
+	cr_assert_lt(slot->runs.kept_pages, 1000);
+}
+
+Test(keep, an_epoch_is_longer_where_much_is_live)
+{
+	take(1000, 7000);
+	grow_old();
+	for (int round = 0; round < 4; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	grow_old();
+	go_on_without(8000, 3 * 32 * 7000 - 20000);
+	cr_assert_geq(slot->runs.kept_pages, 1000);
+	go_on_without(8000, 40000);
+	cr_assert_lt(slot->runs.kept_pages, 1000);
 }
 
 Test(keep, an_allowance_does_not_last_without_evidence)
