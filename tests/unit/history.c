@@ -2,6 +2,7 @@
 #include "history.h"
 
 #include "layout.h"
+#include "stream.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -62,6 +63,8 @@ Test(history, test_add_anchor_keeps_no_name_that_is_no_text, .init = start)
 	cr_assert_eq(history->events[0].number, 3);
 	cr_assert_str_empty(history->events[0].name);
 	cr_assert_str_empty(name_of("\033[31m"));
+	cr_assert_str_empty(name_of("a\177"));
+	cr_assert_str_eq(name_of("/h\303\244user"), "/h\303\244user", "letters of any language are text");
 }
 
 Test(history, test_add_memory_joins_neighbours_until_the_next_anchor, .init = start)
@@ -81,6 +84,25 @@ Test(history, test_add_memory_joins_neighbours_until_the_next_anchor, .init = st
 	cr_assert_eq(history->count, 6);
 	cr_assert_eq(history->events[3].end, 0x22000);
 	cr_assert_eq(history->events[5].begin, 0x22000);
+}
+
+/* A fork is told before there is a child, as the first event of it. */
+Test(history, test_add_tells_thread_and_depth, .init = start)
+{
+	ksm_stream_start_thread(3);
+	ksm_history_add_anchor(1, 0, "a", 1);
+	ksm_history_add_fork();
+	ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, 0, 4096, 4096);
+	cr_assert_eq(history->events[0].thread, 3);
+	cr_assert_eq(history->events[0].depth, 0);
+	cr_assert_eq(history->events[1].kind, KSMALLOC_EVENT_FORK);
+	cr_assert_eq(history->events[1].thread, 0);
+	cr_assert_eq(history->events[1].depth, 1);
+	cr_assert_eq(history->events[2].thread, 3);
+	ksm_stream_enter_child();
+	ksm_history_add_anchor(1, 0, "b", 1);
+	cr_assert_eq(history->events[3].thread, 0);
+	cr_assert_eq(history->events[3].depth, 1);
 }
 
 Test(history, test_add_beyond_capacity_keeps_the_first, .init = start)

@@ -15,6 +15,15 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ksm_pool pool = { .lock = &lock };
 
+/* What is counted as at hand for the rule that keep has. */
+static _Atomic int64_t at_hand;
+
+void __wrap_ksm_keep_at_hand(int64_t pages);
+void __wrap_ksm_keep_at_hand(int64_t pages)
+{
+	at_hand += pages;
+}
+
 static void setup(void)
 {
 	cr_assert_eq(ksm_stat_init(), 0);
@@ -104,6 +113,43 @@ Test(returned, a_few_come_at_once_the_newest_first)
 	cr_assert_eq(counted_pages(), 20 * 4);
 }
 
+Test(returned, no_more_than_a_few_come_at_once)
+{
+	static struct ksm_stock stock;
+	struct ksm_returned_few few;
+
+	fill(&stock, KSM_RETURNED_FEW + 1, 5);
+	cr_assert(ksm_returned_give(&pool, &stock, stock.count, UNBOUNDED));
+	cr_assert(ksm_returned_take(&pool, 5 << 12, UINT32_MAX, &few));
+	cr_assert_eq(few.count, KSM_RETURNED_FEW);
+	cr_assert_eq(counted_pages(), 5);
+}
+
+/* Runs of lengths that there are none of yet, until there is no room for so many: each may need what is not there. */
+Test(returned, has_room_for_so_many_lengths_and_no_more)
+{
+	static struct ksm_stock stock;
+	struct ksm_returned_few few;
+	uint32_t pages = 1;
+
+	fill(&stock, 1, pages++);
+	cr_assert(ksm_returned_give(&pool, &stock, 1, UNBOUNDED));
+	for (bool has_room = true; has_room; pages += has_room ? 16 : 0) {
+		memset(&stock, 0, sizeof(stock));
+		for (uint32_t i = 0; i < 16; i++)
+			put(&stock, pages + i, pages + i, 4096);
+		has_room = ksm_returned_give(&pool, &stock, 16, UNBOUNDED);
+	}
+	cr_assert_eq(pages - 1, 1 + 7 * 16);
+	cr_assert(ksm_returned_give(&pool, &stock, 15, UNBOUNDED));
+	cr_assert_not(ksm_returned_give(&pool, &stock, 1, UNBOUNDED));
+	for (uint32_t i = 1; i <= 128; i++) {
+		cr_assert(ksm_returned_take(&pool, (size_t)i << 12, 1, &few));
+		cr_assert_eq((uintptr_t)few.runs[0].block, i);
+	}
+	cr_assert_eq(counted_pages(), 0);
+}
+
 /* Gives runs of so many lengths until there is no room; takes one each time if somebody asks. Returns what is there. */
 static uint32_t fill_up(uint32_t lengths, bool is_asked)
 {
@@ -159,6 +205,8 @@ Test(returned, is_bounded_and_all_of_it_comes_back)
 Test(returned, is_for_those_who_ask)
 {
 	cr_assert_eq(fill_up(29, false), 320);
+	cr_assert_eq(empty(29), 320);
+	cr_assert_eq(fill_up(29, false), 320, "what was drained is not waited for");
 	cr_assert_eq(empty(29), 320);
 }
 
@@ -240,17 +288,23 @@ Test(returned, a_child_begins_anew_where_another_thread_was_just_at_it)
 	struct ksm_returned_few few;
 	struct ksm_returned *inherited;
 
-	fill(&stock, 16, 5);
-	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5));
+	/* More than what is counted later. */
+	fill(&stock, 16, 20);
+	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 20));
+	cr_assert_eq(at_hand, 16 * 20);
 	inherited = pool.returned;
 	ksm_returned_postfork_child(&pool);
 	cr_assert_eq(pool.returned, inherited, "nobody was at it");
 	/* Its first member is the flag. */
 	atomic_store((atomic_bool *)inherited, true);
-	cr_assert_not(ksm_returned_take(&pool, 5 << 12, 1, &few));
+	cr_assert_not(ksm_returned_take(&pool, 20 << 12, 1, &few));
+	cr_assert_not(ksm_returned_give(&pool, &stock, 16, UNBOUNDED));
+	cr_assert_not(ksm_returned_drain(&pool, &stock));
 	ksm_returned_postfork_child(&pool);
-	cr_assert_not(ksm_returned_take(&pool, 5 << 12, 1, &few));
-	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 5), "what was given up does not count");
-	cr_assert(ksm_returned_take(&pool, 5 << 12, 1, &few));
+	cr_assert_eq(at_hand, 0);
+	cr_assert_not(ksm_returned_take(&pool, 20 << 12, 1, &few));
+	fill(&stock, 16, 20);
+	cr_assert(ksm_returned_give(&pool, &stock, 16, 16 * 20), "what was given up does not count");
+	cr_assert(ksm_returned_take(&pool, 20 << 12, 1, &few));
 	cr_assert_neq(pool.returned, inherited);
 }
