@@ -6,7 +6,7 @@
  * waits for a thread that allocates, does not wait for us.
  */
 #include "base.h"
-#include "heap.h"
+#include "start.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void find_next(void)
 KSM_EXPORT int __register_atfork(handler_function *prepare, handler_function *parent,
 				 handler_function *child, void *library)
 {
-	ksm_heap_init(environ);
+	ksm_start_init(environ);
 	if (ksm_unlikely(!next_register))
 		find_next();
 	return ksm_likely(next_register) ? next_register(prepare, parent, child, library) : ENOMEM;

@@ -5,10 +5,10 @@
  * libraries; the constructor is only the latest moment at which options are read.
  */
 #include "aside.h"
-#include "heap.h"
 #include "image.h"
 #include "late.h"
 #include "layout.h"
+#include "start.h"
 
 #include <unistd.h>
 
@@ -17,15 +17,15 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	(void)argc;
 	if (!environment)
 		environment = environ;
-	ksm_heap_init(environment);
+	ksm_start_init(environment);
 	/* Sanitizers insist on ranges of addresses that a group may have its libraries in. */
 	if (argv && environment && !ksm_aside() && ksm_late_is_at_start())
 		ksm_layout_execute_again(argv, environment);
-	ksm_heap_publish();
+	ksm_start_publish();
 	ksm_image_refresh();
 }
 
 __attribute__((destructor(101))) static void end(void)
 {
-	ksm_heap_fini();
+	ksm_start_fini();
 }

@@ -9,9 +9,9 @@
 #include "base.h"
 #include "deepbind.h"
 #include "fork.h"
-#include "heap.h"
 #include "layout.h"
 #include "os.h"
+#include "start.h"
 #include "stream.h"
 #include "thread.h"
 #include "unwind.h"
@@ -71,7 +71,7 @@ static int create_and_wait(create_function *next, pthread_t *thread, const pthre
 	int error;
 
 	/* While a thread starts the library, large blocks of others are jemalloc's. */
-	ksm_heap_start();
+	ksm_start_slots();
 	start->ready = &ready;
 	error = next(thread, attributes, run, start);
 	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
@@ -115,7 +115,7 @@ static int create_numbered(create_function *next, pthread_t *thread, const pthre
 	struct start start = { .routine = routine, .argument = argument };
 
 	/* A library's constructor may come before ours, and threads' stacks may not have their size yet. */
-	ksm_heap_init(environ);
+	ksm_start_init(environ);
 	if (ksm_stream_is_due())
 		ksm_fork_go();
 	if (ksm_aside())

@@ -16,6 +16,7 @@
 #include "os.h"
 #include "region.h"
 #include "site.h"
+#include "start.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ unsigned int ksmalloc_stream_among(unsigned int stream, unsigned int count)
 int ksmalloc_stream_follow(void (*moved)(void))
 {
 	/* The follower's constructor may come before ours. */
-	ksm_heap_init(environ);
+	ksm_start_init(environ);
 	return ksm_anchor_follow(moved);
 }
 
@@ -145,7 +146,7 @@ void ksmalloc_anchor(const void *name, size_t length)
 int ksmalloc_label_begin(const char *name)
 {
 	/* Labels need the tables that the first large block sets up otherwise. */
-	return ksm_heap_start_wait() ? ksm_site_label_begin(name) : -ENOMEM;
+	return ksm_start_slots_wait() ? ksm_site_label_begin(name) : -ENOMEM;
 }
 
 void ksmalloc_label_end(void)
@@ -155,14 +156,14 @@ void ksmalloc_label_end(void)
 
 int ksmalloc_settled(const void *block)
 {
-	return ksm_heap_start_wait() ? ksm_merge_settled(block) : -EOPNOTSUPP;
+	return ksm_start_slots_wait() ? ksm_merge_settled(block) : -EOPNOTSUPP;
 }
 
 long ksmalloc_merge_now(const void *block, unsigned int flags)
 {
 	if (flags & ~KSMALLOC_MERGE_TRY)
 		return -EINVAL;
-	return ksm_heap_start_wait() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
+	return ksm_start_slots_wait() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
 }
 
 void *ksmalloc_malloc_mergeable(size_t size)

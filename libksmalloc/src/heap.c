@@ -6,239 +6,32 @@
 #include "aside.h"
 #include "block.h"
 #include "denied.h"
-#include "fatal.h"
 #include "fork.h"
-#include "hint.h"
-#include "history.h"
 #include "image.h"
 #include "keep.h"
 #include "late.h"
 #include "layout.h"
 #include "magazine.h"
-#include "mapping.h"
-#include "module.h"
 #include "option.h"
-#include "os.h"
 #include "placed.h"
-#include "policy.h"
-#include "region.h"
 #include "site.h"
+#include "start.h"
 #include "stat.h"
 #include "stream.h"
-#include "unwind.h"
 
 #include <errno.h>
-#include <ksmalloc/ksmalloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* Where a slow path was called from: it must not be inlined into another function. */
 #define HERE() (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)
 
-enum start {
-	START_NONE,
-	START_RUNNING,	/* one thread is at it; its own large blocks are jemalloc's */
-	START_DONE,
-	START_FAILED,
-};
-
-static bool has_fork_handlers; /* Synchronization: written at load. */
-static atomic_int opened;  /* the gate */
-static atomic_int started; /* what large blocks need. Synchronization: atomic. */
-
 bool ksm_je_owns(const void *block);
-
-/* Where small blocks of denied sites are kept out of a heap that merges, each call is asked for. */
-static void place_from(uintptr_t size)
-{
-	uintptr_t threshold = ksm_denied_is_on() ? 0 : size;
-
-	__atomic_store_n(&ksm_gate.place_from, size, __ATOMIC_RELAXED);
-	__atomic_store_n(&ksm_gate.threshold, threshold, __ATOMIC_RELAXED);
-	if (!ksm_late())
-		__atomic_store_n(&ksm_gate.entry_threshold, threshold, __ATOMIC_RELAXED);
-}
-
-/* Without memory for more the jemalloc part alone is a complete malloc. */
-static void close_to_placed(void)
-{
-	place_from(UINTPTR_MAX);
-}
-
-/* From now on what is freed is jemalloc's, until there are slots. */
-static void open_to_jemalloc(void)
-{
-	if (!ksm_late())
-		__atomic_store_n(&ksm_gate.entry_end, 0, __ATOMIC_RELAXED);
-}
-
-/* Valgrind knows the program's blocks by its own malloc and cannot follow placed ones. */
-static bool is_under_valgrind(void)
-{
-	return !ksm_options.valgrind && ksm_os_is_under_valgrind();
-}
-
-static void announce(void)
-{
-	ksm_warn("version %s, pid %d: blocks from %llu bytes on are placed by site, advise=%s%s",
-		 KSMALLOC_VERSION_STRING, (int)getpid(), (unsigned long long)ksm_options.threshold,
-		 ksm_options.advise == KSM_ADVISE_NONE ? "none" : ksm_hint_backend(),
-		 ksm_aside() || ksm_gate.place_from == UINTPTR_MAX ? " (standing aside: no block is placed)" :
-		 ksm_late() ? " (loaded late: malloc stays the process's, and ksmalloc_malloc is this library's)" : "");
-}
-
-/* What the segment's header says of addresses. */
-static void describe_layout(void)
-{
-	struct ksmalloc_segment_header *header = &ksm_stat->header;
-	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
-	struct ksm_region_range mappings = ksm_region_all(KSM_REGION_MAPPINGS);
-
-	header->layout = ksm_layout_is_shared() ? KSMALLOC_LAYOUT_SHARED : KSMALLOC_LAYOUT_PRIVATE;
-	header->heap_base = heap.begin;
-	header->heap_bytes = heap.end - heap.begin;
-	header->mapping_base = mappings.begin;
-	header->mapping_bytes = mappings.end - mappings.begin;
-	header->history_address = (uintptr_t)ksm_history();
-	ksm_stat_set(&header->stats.heap_mapped_bytes, ksm_arena_mapped_bytes());
-	ksm_stat_set(&header->stats.layout_errno, (uint64_t)ksm_layout_error());
-	ksm_mapping_publish();
-}
-
-/*
- * What needs more of the kernel than memory: now, since a sandbox that the program puts itself into
- * may forbid it later.
- */
-KSM_COLD static void init_process(void)
-{
-	if (ksm_policy_has_patterns())
-		ksm_module_name_program();
-	if (ksm_stat_init() != 0)
-		return;
-	ksm_span_init(ksm_stat);
-	describe_layout();
-}
-
-/* Where jemalloc's memory and the program's lie, and what of it merges. jemalloc follows. */
-KSM_COLD static void init_addresses(void)
-{
-	if (ksm_layout_is_shared())
-		ksm_span_init(&ksm_je_malloc_conf);
-	ksm_history_init();
-	ksm_region_init();
-	ksm_arena_init();
-	ksm_denied_init();
-	ksm_image_init();
-}
-
-void ksm_heap_init(char *const *environment)
-{
-	int none = START_NONE;
-
-	if (!environment || !atomic_compare_exchange_strong(&opened, &none, START_RUNNING))
-		return;
-	ksm_option_init(environment);
-	ksm_policy_init();
-	if (ksm_late_is_at_start())
-		ksm_layout_init(environment);
-	ksm_hint_init();
-	ksm_unwind_own_main_stack();
-	if (!ksm_aside()) {
-		init_addresses();
-		init_process();
-		/* jemalloc registers its fork handlers at its first call, and must come before ours. */
-		ksm_je_free(ksm_je_malloc(1));
-		has_fork_handlers = ksm_fork_register() == 0;
-	}
-	if (!ksm_aside()) {
-		bool is_placing = ksm_os_page_size() == KSM_PAGE && !is_under_valgrind();
-
-		open_to_jemalloc();
-		place_from(is_placing ? ksm_options.threshold : UINTPTR_MAX);
-	}
-	if (ksm_options.verbose)
-		announce();
-	atomic_store(&opened, START_DONE);
-}
-
-void ksm_heap_publish(void)
-{
-	/* Once blocks are placed, the next one that is does it, with all writers kept out. */
-	if (!ksm_stat || !ksm_stat_must_publish() || atomic_load(&started) != START_NONE)
-		return;
-	if (has_fork_handlers)
-		ksm_stat_publish();
-}
-
-void ksm_heap_fini(void)
-{
-	ksm_stat_unlink();
-}
-
-static int start_parts(void)
-{
-	int error;
-
-	if (!ksm_stat || !has_fork_handlers)
-		return -ENOMEM;
-	error = ksm_site_init();
-	if (error)
-		return error;
-	error = ksm_placed_init();
-	if (error)
-		return error;
-	ksm_unwind_warm_up();
-	error = ksm_fork_init();
-	if (error)
-		return error;
-	ksm_span_open();
-	ksm_stat->header.span_base = ksm_gate.low;
-	ksm_stat->header.span_bytes = ksm_gate.end - ksm_gate.low;
-	return 0;
-}
-
-KSM_COLD bool ksm_heap_start(void)
-{
-	int none = START_NONE;
-
-	ksm_heap_init(environ);
-	if (ksm_aside() || atomic_load(&opened) != START_DONE)
-		return false;
-	if (!atomic_compare_exchange_strong(&started, &none, START_RUNNING))
-		return none == START_DONE;
-	ksm_fork_begin_setup();
-	if (start_parts() == 0) {
-		atomic_store(&started, START_DONE);
-	} else {
-		atomic_store(&started, START_FAILED);
-		close_to_placed();
-	}
-	ksm_fork_end_setup();
-	return atomic_load(&started) == START_DONE;
-}
-
-bool ksm_heap_start_wait(void)
-{
-	enum { TURNS = 1000 };
-
-	/* It has an end: in a forked child the thread that was at it does not exist. */
-	for (int i = 0; i < TURNS; i++) {
-		if (ksm_heap_start())
-			return true;
-		if (atomic_load(&started) != START_RUNNING && atomic_load(&opened) != START_RUNNING)
-			return false;
-		ksm_os_pause();
-	}
-	return false;
-}
 
 static inline bool is_started(void)
 {
-	if (ksm_unlikely(atomic_load_explicit(&started, memory_order_acquire) != START_DONE) &&
-	    !ksm_heap_start())
+	if (ksm_unlikely(!ksm_start_has_slots()) && !ksm_start_slots())
 		return false;
 	ksm_fork_detect();
 	if (ksm_stream_is_due())
@@ -294,7 +87,10 @@ static void *take_any(size_t size, size_t alignment, bool zero, uintptr_t caller
 	return take_large(size, alignment, zero, KSM_PLACED_USUAL, caller, frame);
 }
 
-/* True if the thread has a record, which it has only once all is set up, and this is no child that no handler has seen. */
+/*
+ * True if the thread has a record, which it has only once all is set up, and this is no child that no handler has
+ * seen.
+ */
 static inline bool may_recall(const struct ksm_thread *thread, size_t size)
 {
 	return ksm_likely(thread) && ksm_likely(size >= ksm_options.threshold) &&
@@ -315,8 +111,8 @@ KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame
 /* What every slow path does first. */
 static inline void begin_slow_call(void)
 {
-	if (ksm_unlikely(atomic_load_explicit(&opened, memory_order_relaxed) == START_NONE))
-		ksm_heap_init(environ);
+	if (ksm_unlikely(ksm_start_is_due()))
+		ksm_start_init(environ);
 	if (ksm_stream_is_due())
 		ksm_fork_go_for_small();
 	else if (ksm_unlikely(ksm_layout_is_shared()))
@@ -460,7 +256,8 @@ static void *realloc_placed(void *block, size_t size, uintptr_t caller, uintptr_
 			return block;
 		ksm_placed_count_move(old.site);
 		/* The block stays its site's: it is the same data, only longer. */
-		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false, size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
+		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false,
+				      size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
 	}
 	if (!to)
 		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);
@@ -567,7 +364,7 @@ bool ksm_heap_trim(void)
 	bool given = false;
 	char purge[32];
 
-	if (atomic_load(&started) == START_DONE) {
+	if (ksm_start_has_slots()) {
 		ksm_magazine_flush_all(ksm_thread_self);
 		given = ksm_keep_trim();
 	}
@@ -593,7 +390,7 @@ void ksm_heap_info(struct ksm_heap_info *info)
 	memset(info, 0, sizeof(*info));
 	info->small_mapped = read_control("stats.mapped");
 	info->small_allocated = read_control("stats.allocated");
-	if (atomic_load(&started) != START_DONE)
+	if (!ksm_start_has_slots())
 		return;
 	info->placed_bytes = ksm_stat->header.stats.placed_live_bytes;
 	info->kept_bytes = ksm_stat->header.stats.kept_bytes;

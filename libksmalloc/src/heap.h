@@ -2,13 +2,11 @@
 /*
  * heap: the malloc family, divided between jemalloc and slots.
  *
- * What it is: the calls behind every entry point, public or interposed, and the
- * start of the library. The short paths are inline: one comparison, then jemalloc.
- * What it is not: the exported names; those are in api.c and preload/.
+ * What it is: the calls behind every entry point, public or interposed.
+ * The short paths are inline: one comparison, then jemalloc.
+ * What it is not: the exported names; those are in api.c and preload/. Nor what is set up before (start.h): the slow
+ * paths see to that.
  *
- * Start: until ksm_heap_init() the gate is closed, so that each malloc and free
- * takes the slow path, which calls it. What large blocks need is set up
- * when the first one is allocated. If that fails, all blocks are jemalloc's.
  * In a process that has another malloc (late.h) these calls are those of ksmalloc_*; who is
  * called by a usual name asks ksm_late() first.
  * Locking: none held while jemalloc is called.
@@ -21,24 +19,6 @@
 #include "span.h"
 
 #include <jemalloc/jemalloc.h>
-
-/* Reads the options and opens the gate. environment may be NULL when it is not known yet. */
-KSM_COLD void ksm_heap_init(char *const *environment);
-
-/* Makes the segment a file where the user asked for one: when it is clear that the process stays. */
-void ksm_heap_publish(void);
-
-/*
- * Sets up what large blocks need, unless that is done. Returns true if blocks
- * can be placed; false if that failed or another thread is just at it.
- */
-bool ksm_heap_start(void);
-
-/* The same, but waits a while for another thread that is just at it. For explicit calls. */
-bool ksm_heap_start_wait(void);
-
-/* Removes what must not outlive the process. */
-void ksm_heap_fini(void);
 
 /*
  * The slow paths. They take the call stack from their own return address, so
