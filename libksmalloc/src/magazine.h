@@ -12,9 +12,9 @@
  * fewer then, and gives the rest to returned; a thread that finds nothing in its own magazine asks there. If it
  * frees nothing itself it takes a few runs of the length at once: one in four calls asks.
  *
- * Order: the run that was put last is taken first, of those that need no clearing before others. So the choice depends on the thread's own calls
- * alone, as that of the pool does. In the shared layout only runs of the thread's own part
- * are kept; elsewhere those of every pool of the site.
+ * Order: the run that was put last is taken first, of those that need no clearing before others. So the choice
+ * depends on the thread's own calls alone, as that of the pool does. In the shared layout only runs of the
+ * thread's own part are kept; elsewhere those of every pool of the site.
  *
  * Invariants: all runs of a magazine lie in its pool and are set aside there (run.h); a
  * thread's magazines hold no more than its budget; the runs of a nursery go back before the
@@ -91,7 +91,10 @@ void ksm_magazine_retire(struct ksm_thread *thread);
 /* Looks at the site's peak, and charges its sampling for what the magazine served. */
 KSM_COLD void ksm_magazine_note(struct ksm_magazine *magazine);
 
-/* Raises the site's peak if it holds more than ever; its lock is held. Returns what each thread may add to that until then. */
+/*
+ * Raises the site's peak if it holds more than ever; its lock is held. Returns what each thread may add to that until
+ * then.
+ */
 int64_t ksm_magazine_note_peak_locked(struct ksm_site *site);
 
 /* The same for the thread of the magazine, and how much it may allocate until it looks again. */
@@ -109,13 +112,19 @@ KSM_INLINE int64_t ksm_magazine_live(const struct ksm_magazine *magazine)
 			 __atomic_load_n(&tally->freed_bytes_total, __ATOMIC_RELAXED));
 }
 
-/* Counts an allocation in the tally. */
-KSM_INLINE void ksm_magazine_count_alloc(struct ksm_magazine *magazine, size_t size)
-{
-	struct ksmalloc_segment_tally *tally = magazine->tally;
+/* What the tally comes to: allocations, and what is live of them (ksm_magazine_live()). */
+struct ksm_magazine_count {
+	uint64_t calls;
+	int64_t live;
+};
 
-	ksm_stat_add_own(&tally->calls_total, 1);
-	ksm_stat_add_own(&tally->allocated_bytes_total, size);
+/* Counts an allocation in the tally, which is the thread's own. */
+KSM_INLINE struct ksm_magazine_count ksm_magazine_count_alloc(struct ksmalloc_segment_tally *tally, size_t size)
+{
+	uint64_t calls = ksm_stat_add_own(&tally->calls_total, 1);
+	uint64_t allocated = ksm_stat_add_own(&tally->allocated_bytes_total, size);
+
+	return (struct ksm_magazine_count){ calls, (int64_t)(allocated - tally->freed_bytes_total) };
 }
 
 KSM_INLINE void ksm_magazine_count_free(struct ksm_magazine *magazine, uint64_t bytes)
@@ -126,16 +135,21 @@ KSM_INLINE void ksm_magazine_count_free(struct ksm_magazine *magazine, uint64_t 
 	ksm_stat_add_own(&tally->freed_bytes_total, bytes);
 }
 
+/* True if the program may have written behind its blocks' ends, as it was told how long they really are. */
+KSM_INLINE bool ksm_magazine_uses_tails(void)
+{
+	extern bool ksm_magazine_tails_are_used __attribute__((visibility("hidden")));
+
+	return ksm_unlikely(__atomic_load_n(&ksm_magazine_tails_are_used, __ATOMIC_RELAXED));
+}
+
 /*
  * How many of its bytes a run's last block may have written to. What is behind them was zero when the
  * program got it, and it has no way to know that it may write there but malloc_usable_size(3).
  */
 KSM_INLINE size_t ksm_magazine_dirty_bytes(uint32_t value)
 {
-	extern bool ksm_magazine_tails_are_used __attribute__((visibility("hidden")));
-
-	return ksm_unlikely(__atomic_load_n(&ksm_magazine_tails_are_used, __ATOMIC_RELAXED)) ?
-		       (size_t)ksm_run_pages(value) << KSM_PAGE_SHIFT : ksm_run_bytes(value);
+	return ksm_magazine_uses_tails() ? (size_t)ksm_run_pages(value) << KSM_PAGE_SHIFT : ksm_run_bytes(value);
 }
 
 /* The program was told how long a block really is. */
@@ -154,24 +168,20 @@ void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t v
 KSM_INLINE void *ksm_magazine_use_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				      struct ksm_stock_run run, uint32_t value, size_t size)
 {
-	extern bool ksm_magazine_tails_are_used __attribute__((visibility("hidden")));
 	struct ksmalloc_segment_tally *tally = magazine->tally;
 	uint32_t pages = ksm_run_pages(value);
 	uint32_t entry = ksm_run_entry_of_exact(pages, size);
-	uint64_t calls, allocated;
+	struct ksm_magazine_count count;
 
 	thread->recent = magazine;
 	thread->cached_pages -= pages;
 	__atomic_store_n(run.entry, entry, __ATOMIC_RELAXED);
 	ksm_stat_add_own(&tally->cached_bytes, 0 - (uint64_t)pages * magazine->weight);
-	calls = tally->calls_total + 1;
-	ksm_stat_set(&tally->calls_total, calls);
-	allocated = tally->allocated_bytes_total + size;
-	ksm_stat_set(&tally->allocated_bytes_total, allocated);
+	count = ksm_magazine_count_alloc(tally, size);
 	/* A smaller entry says that less of the last page is unused: the new block is not shorter. */
-	if (ksm_unlikely((int64_t)(allocated - tally->freed_bytes_total) > magazine->high_water) || ksm_unlikely(calls % KSM_MAGAZINE_NOTE_CALLS == 0) ||
-	    ksm_unlikely(entry > value) ||
-	    ksm_unlikely(__atomic_load_n(&ksm_magazine_tails_are_used, __ATOMIC_RELAXED)))
+	if (ksm_unlikely(count.live > magazine->high_water) ||
+	    ksm_unlikely(count.calls % KSM_MAGAZINE_NOTE_CALLS == 0) ||
+	    ksm_unlikely(entry > value) || ksm_unlikely(ksm_magazine_uses_tails()))
 		return ksm_magazine_finish(magazine, run.block, value, size);
 	return run.block;
 }
@@ -251,7 +261,10 @@ KSM_INLINE bool ksm_magazine_put(struct ksm_thread *thread, struct ksm_slot *slo
 	pages = ksm_run_pages(value);
 	if (ksm_unlikely(pages - 1 >= KSM_MAGAZINE_PAGES) || ksm_slot_is_altered(slot, page, pages))
 		return false;
-	/* A guess that holds, so that the processor need not wait for the index to go on. A pool without owners has one site. */
+	/*
+	 * A guess that holds, so that the processor need not wait for the index to go on. A pool without owners has one
+	 * site.
+	 */
 	if (ksm_unlikely(!magazine) || ksm_unlikely(magazine->pool != pool) ||
 	    (pool->has_owners && ksm_unlikely(magazine->index != ksm_runs_owner(&slot->runs, page)))) {
 		uint32_t index = pool->has_owners ? ksm_runs_owner(&slot->runs, page) : pool->site;

@@ -41,8 +41,7 @@ static void count_alloc_locked(struct ksm_site *site, struct ksm_magazine *magaz
 	struct ksmalloc_site_stats *stats = &site->record->stats;
 
 	if (magazine) {
-		ksm_magazine_count_alloc(magazine, size);
-		if (ksm_magazine_live(magazine) > magazine->high_water)
+		if (ksm_magazine_count_alloc(magazine->tally, size).live > magazine->high_water)
 			ksm_magazine_note_own_peak_locked(magazine);
 		return;
 	}

@@ -75,13 +75,14 @@ void ksm_stat_postfork_child(void);
 
 /*
  * Counters of a site or process are plain 64-bit words for which one lock is
- * held by the writer; relaxed atomics keep readers from seeing half a word.
+ * held by the writer; relaxed atomics keep readers from seeing half a word. Returns the sum.
  */
-KSM_INLINE void ksm_stat_add_locked(uint64_t *counter, uint64_t value)
+KSM_INLINE uint64_t ksm_stat_add_locked(uint64_t *counter, uint64_t value)
 {
-	uint64_t old = __atomic_load_n(counter, __ATOMIC_RELAXED);
+	uint64_t sum = __atomic_load_n(counter, __ATOMIC_RELAXED) + value;
 
-	__atomic_store_n(counter, old + value, __ATOMIC_RELAXED);
+	__atomic_store_n(counter, sum, __ATOMIC_RELAXED);
+	return sum;
 }
 
 KSM_INLINE void ksm_stat_sub_locked(uint64_t *counter, uint64_t value)
@@ -90,9 +91,9 @@ KSM_INLINE void ksm_stat_sub_locked(uint64_t *counter, uint64_t value)
 }
 
 /* The same for counters that one thread alone writes. */
-KSM_INLINE void ksm_stat_add_own(uint64_t *counter, uint64_t value)
+KSM_INLINE uint64_t ksm_stat_add_own(uint64_t *counter, uint64_t value)
 {
-	ksm_stat_add_locked(counter, value);
+	return ksm_stat_add_locked(counter, value);
 }
 
 /* For counters of the process, which no lock protects. */
