@@ -202,7 +202,7 @@ KSM_COLD static void note_fresh(uint32_t block_pages, int64_t pages)
 	/* What is larger is rather the one buffer with all of a program's input than one of a burst. */
 	if (block_pages <= LONG_BLOCK)
 		SET(fresh, GET(fresh) + pages);
-	if (GET(high) > 0)
+	if (ksm_keep_waits())
 		SET(elsewhere, GET(elsewhere) + pages);
 }
 
@@ -241,7 +241,7 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 
 		if (left < GET(least))
 			SET(least, left);
-		if (ksm_unlikely(GET(high) > 0))
+		if (ksm_unlikely(ksm_keep_waits()))
 			used_again(left, live);
 		if (!pool->has_owners)
 			ksm_stat_sub_locked(&stats_of(pool)->kept_bytes,
@@ -432,7 +432,7 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 		wait_or_give_back(pool, kept, live, limit);
 }
 
-void ksm_keep_settle(void)
+KSM_COLD static void settle(void)
 {
 	int64_t live = GET(live);
 	int64_t allowance = ksm_keep_earned();
@@ -448,6 +448,12 @@ void ksm_keep_settle(void)
 bool ksm_keep_waits(void)
 {
 	return GET(high) > 0;
+}
+
+void ksm_keep_settle(void)
+{
+	if (ksm_unlikely(ksm_keep_waits()))
+		settle();
 }
 
 void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages)

@@ -44,8 +44,8 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages);
 /* True if more is kept than the rule allows, since it may be wanted again in a moment. */
 bool ksm_keep_waits(void);
 
-/* Gives that back if the moment is over. No lock is held. */
-KSM_COLD void ksm_keep_settle(void);
+/* Gives that back if the moment is over. For calls that do not take the shortest way; no lock is held. */
+void ksm_keep_settle(void);
 
 /* pages of the pool were freed and replaced by new ones. */
 void ksm_keep_renewed(struct ksm_pool *pool, uint32_t pages);

@@ -497,8 +497,7 @@ void ksm_magazine_note(struct ksm_magazine *magazine)
 	pthread_mutex_unlock(&site->lock);
 	if (ksm_unlikely(sample))
 		ksm_sample_turn(site);
-	if (ksm_unlikely(ksm_keep_waits()))
-		ksm_keep_settle();
+	ksm_keep_settle();
 }
 
 /* --- fork -------------------------------------------------------------------------------- */

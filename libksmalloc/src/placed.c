@@ -239,8 +239,7 @@ static void *alloc_nursery(struct ksm_site *site, struct ksm_magazine *magazine,
 	block = alloc_shared(pool, site, size, align, zero, &pages);
 	if (!block)
 		return NULL;
-	if (ksm_unlikely(ksm_keep_waits()))
-		ksm_keep_settle();
+	ksm_keep_settle();
 	pthread_mutex_lock(&site->lock);
 	ksm_stat_add_locked(&find_part_locked(site, pool->part)->held_pages, pages);
 	count_alloc_locked(site, magazine, size);
@@ -297,8 +296,7 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 		publish();
 	if (ksm_unlikely(sample))
 		ksm_sample_turn(site);
-	if (ksm_unlikely(ksm_keep_waits()))
-		ksm_keep_settle();
+	ksm_keep_settle();
 	return ksm_place_clear(&place, size, zero);
 }
 
