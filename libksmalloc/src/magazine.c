@@ -279,7 +279,7 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	}
 	if (!magazine->placed_pool || !ksm_returned_has(magazine->pool, size))
 		return NULL;
-	pages = (uint32_t)((size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	pages = (uint32_t)ksm_run_pages_for(size);
 	if (only_allocates(magazine))
 		most += room_for(thread, magazine, pages);
 	if (!ksm_returned_take(magazine->pool, size, most, &few))

@@ -201,7 +201,7 @@ KSM_INLINE bool ksm_magazine_newest_fits(const struct ksm_magazine *magazine, si
 	const struct ksm_stock *held = &magazine->held;
 
 	return ksm_likely(ksm_magazine_is_at_home(magazine)) && ksm_likely(held->count > 0) &&
-	       ksm_likely(ksm_run_pages(held->values[held->count - 1]) == (size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	       ksm_likely(ksm_run_pages(held->values[held->count - 1]) == ksm_run_pages_for(size));
 }
 
 /* A block of size bytes in that run. */

@@ -60,7 +60,7 @@ bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *w
 {
 	struct ksm_slot *slot = NULL;
 
-	place->pages = (uint32_t)(ksm_align_up(ksm_max(wish->size, 1), KSM_PAGE) >> KSM_PAGE_SHIFT);
+	place->pages = (uint32_t)ksm_run_pages_for(ksm_max(wish->size, 1));
 	if (wish->grows)
 		slot = take_alone(pool, wish, place);
 	if (!slot)

@@ -504,7 +504,7 @@ bool ksm_placed_resize(void *block, size_t size)
 
 	if (size > UINT64_C(1) << ksm_span_slot_shift())
 		return false;
-	pages = (uint32_t)(ksm_align_up(size, KSM_PAGE) >> KSM_PAGE_SHIFT);
+	pages = (uint32_t)ksm_run_pages_for(size);
 	ksm_block_find(slot, block, &found);
 	/* What the program did to its pages stays with them, so the block does not change them. */
 	if (!may_grow(slot->pool, &found, size) || ksm_slot_is_altered(slot, found.page, found.pages))

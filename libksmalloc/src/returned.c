@@ -215,14 +215,14 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 bool ksm_returned_has(const struct ksm_pool *pool, size_t size)
 {
 	const struct ksm_returned *returned = __atomic_load_n(&pool->returned, __ATOMIC_ACQUIRE);
-	uint64_t pages = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
+	uint64_t pages = ksm_run_pages_for(size);
 
 	return returned && pages - 1 < KSM_RETURNED_PAGES && first_of(returned, (uint32_t)pages) != 0;
 }
 
 bool ksm_returned_take(struct ksm_pool *pool, size_t size, uint32_t most, struct ksm_returned_few *few)
 {
-	uint32_t pages = (uint32_t)(((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT);
+	uint32_t pages = (uint32_t)ksm_run_pages_for(size);
 	struct ksm_returned *returned;
 
 	few->count = 0;

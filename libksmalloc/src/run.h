@@ -21,6 +21,7 @@
 #define KSM_RUN_H
 
 #include "base.h"
+#include "os.h"
 
 /* Pages are kept track of in chunks of 2 MiB. */
 #define KSM_CHUNK_PAGES 512u
@@ -88,6 +89,12 @@ KSM_INLINE uint16_t ksm_runs_owner(const struct ksm_runs *runs, uint32_t page)
 	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_RELAXED);
 
 	return chunks[page / KSM_CHUNK_PAGES]->owners[page % KSM_CHUNK_PAGES];
+}
+
+/* The pages that so many bytes take. */
+KSM_INLINE uint64_t ksm_run_pages_for(uint64_t bytes)
+{
+	return (bytes + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
 }
 
 /* What an entry says of a block. */

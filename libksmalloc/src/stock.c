@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stock.h"
 
-#include "os.h"
-
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -37,7 +35,7 @@ static uint64_t match(const uint8_t *lengths, uint8_t length)
 
 uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size)
 {
-	uint64_t pages = ((uint64_t)size + KSM_PAGE - 1) >> KSM_PAGE_SHIFT;
+	uint64_t pages = ksm_run_pages_for(size);
 	uint64_t found = match(stock->lengths, (uint8_t)pages);
 	uint32_t any = KSM_STOCK_RUNS;
 	uint32_t value;
