@@ -34,6 +34,12 @@ static struct {
 	atomic_uintptr_t next_large_objects[KSM_PARTS];
 } regions KSM_SPARSE;
 
+/* One of the pieces of equal length that lie side by side. */
+static struct ksm_region_range piece(uintptr_t begin, size_t length, uint32_t number)
+{
+	return (struct ksm_region_range){ begin + number * length, begin + (number + 1) * length };
+}
+
 void ksm_region_init(void)
 {
 	bool is_shared = ksm_layout_is_shared();
@@ -45,8 +51,7 @@ void ksm_region_init(void)
 	for (uint32_t i = 0; i < KSM_REGIONS; i++) {
 		struct ksm_policy policy = ksm_policy_of_region(names[i] + strlen(NAME_PREFIX));
 
-		regions.all[i].begin = begin + i * (length / KSM_REGIONS);
-		regions.all[i].end = regions.all[i].begin + length / KSM_REGIONS;
+		regions.all[i] = piece(begin, length / KSM_REGIONS, i);
 		regions.merges[i] = policy.advise;
 		/* Addresses are equal in the group. */
 		regions.hint[i] = ksm_hint_word(hints[i], policy.priority,
@@ -192,30 +197,26 @@ static uintptr_t next_heap(uint32_t arena, size_t length, struct source *source)
 
 /*
  * A stream's first objects, as many as libksmalloc-python.so maps for a few of each size, lie beside those of other
- * streams, so that a few pages of many streams share their page tables; what comes after has stretches of equal size, and behind those of the depth's first part.
+ * streams, so that a few pages of many streams share their page tables. What comes after has stretches of equal size,
+ * and behind those one of the depth's first part.
  */
 #define FIRST_OBJECTS (2560 * KSM_KIB)
 
 static uintptr_t next_objects(uint32_t stream, size_t length, struct source *source)
 {
 	struct ksm_region_range all = ksm_region_of_objects();
-	struct ksm_region_range first = { all.begin + stream * FIRST_OBJECTS,
-					  all.begin + (stream + 1) * FIRST_OBJECTS };
-	uintptr_t at = take(first, &regions.next_first[stream], length, source);
-	uintptr_t share;
+	uintptr_t later = all.begin + ksm_align_up(KSM_STREAMS * FIRST_OBJECTS, ALIGNMENT);
+	uintptr_t last = later + (all.end - later) / 2;
+	size_t share = ksm_align_down((last - later) / KSM_STREAMS, ALIGNMENT);
 	uint32_t part = ksm_stream_part_behind(stream, KSM_ANCHORED);
+	uintptr_t at = take(piece(all.begin, FIRST_OBJECTS, stream), &regions.next_first[stream], length, source);
 
-	if (at)
-		return at;
-	all.begin += ksm_align_up(KSM_STREAMS * FIRST_OBJECTS, ALIGNMENT);
-	share = ksm_align_down((all.end - all.begin) / 2 / KSM_STREAMS, ALIGNMENT);
-	first.begin = all.begin + stream * share;
-	first.end = first.begin + share;
-	at = take(first, &regions.next_objects[stream], length, source);
-	if (at)
-		return at;
-	all.begin += (all.end - all.begin) / 2;
-	return take(stretch(all, heap_share(part)), &regions.next_large_objects[part], length, source);
+	if (!at)
+		at = take(piece(later, share, stream), &regions.next_objects[stream], length, source);
+	if (!at)
+		at = take(stretch((struct ksm_region_range){ last, all.end }, heap_share(part)),
+			  &regions.next_large_objects[part], length, source);
+	return at;
 }
 
 /*

@@ -9,8 +9,9 @@
  * only keeps out what the filters deny in a process that is mergeable as a whole.
  *
  * What an arena (of the region heap) or a part (of mappings) gets is a stretch of its own, large for the first
- * thread of each depth, and one more is for what belongs to no part. The upper half of an arena's has its shelves. The last quarter of the
- * region heap is for objects of runtimes that follow the streams (ksmalloc/stream.h).
+ * thread of each depth, and one more is for what belongs to no part. The upper half of an arena's has its
+ * shelves. The last quarter of the region heap is for objects of runtimes that follow the streams
+ * (ksmalloc/stream.h).
  * Order: addresses of the region heap are given out upwards and never again, for
  * jemalloc keeps what it has. Where something else lies the next place is taken.
  *
