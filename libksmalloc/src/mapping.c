@@ -134,14 +134,13 @@ static bool map_in(struct ksm_region_range range, size_t length, int prot, int f
 		at = ksm_ranges_place(&mappings.ranges, at, range.end, length, alignment);
 		if (!at)
 			return false;
-		error = ksm_os_map_place((void *)at, length, prot, flags);
+		error = ksm_region_map_place(at, length, prot, flags);
 		if (!error) {
 			*result = (void *)at;
 			return true;
 		}
 		if (error != -EEXIST)
 			return false;
-		ksm_region_count_taken();
 		at += ksm_max(length, LARGE_ALIGNMENT);
 	}
 	return false;

@@ -219,6 +219,15 @@ static uintptr_t next_objects(uint32_t stream, size_t length, struct source *sou
 	return at;
 }
 
+int ksm_region_map_place(uintptr_t at, size_t length, int prot, int flags)
+{
+	int error = ksm_os_map_place((void *)at, length, prot, flags);
+
+	if (error == -EEXIST)
+		atomic_fetch_add_explicit(&regions.taken, 1, memory_order_relaxed);
+	return error;
+}
+
 /*
  * Maps at the next place of a stretch that nothing else lies at. NULL if there is none. What lies there may be a page
  * or, where the program has used up its address space, all of the stretch: ever longer steps go over it. They stay
@@ -233,13 +242,12 @@ static void *map_at_next(uintptr_t (*next)(uint32_t number, size_t length, struc
 	uintptr_t at;
 
 	while ((at = next(number, length, &source)) != 0) {
-		int error = ksm_os_map_place((void *)at, length, prot, flags);
+		int error = ksm_region_map_place(at, length, prot, flags);
 
 		if (!error)
 			return (void *)at;
 		if (error != -EEXIST)
 			break;
-		ksm_region_count_taken();
 		/* One place may be a page of somebody's; after the second one it is more. */
 		if (source.next == filled)
 			leave_out(&source, step);
@@ -264,7 +272,7 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 {
 	struct ksm_region_range range = shelves(arena);
 	size_t length = place->map_end - place->map_begin;
-	void *begin = (void *)(range.begin + place->map_begin);
+	uintptr_t begin = range.begin + place->map_begin;
 	bool is_common = place->map_begin == 0;
 
 	if (range.end < range.begin || place->map_end > range.end - range.begin)
@@ -272,15 +280,13 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 	if (!place->is_first_of_step ||
 	    (is_common && atomic_load_explicit(&regions.has_shelves[arena], memory_order_relaxed)))
 		return range.begin;
-	if (ksm_os_map_place(begin, length, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0) {
-		ksm_region_count_taken();
+	if (ksm_region_map_place(begin, length, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0)
 		return 0;
-	}
 	if (is_common)
 		atomic_store_explicit(&regions.has_shelves[arena], true, memory_order_relaxed);
-	ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, arena, (uintptr_t)begin, length);
-	ksm_region_introduce(KSM_REGION_HEAP, begin, length);
+	ksm_history_add_memory(KSMALLOC_EVENT_BLOCKS, arena, begin, length);
+	ksm_region_introduce(KSM_REGION_HEAP, (void *)begin, length);
 	return range.begin;
 }
 
@@ -291,11 +297,6 @@ void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags
 	if (memory)
 		ksm_history_add_memory(KSMALLOC_EVENT_OBJECTS, stream, (uintptr_t)memory, length);
 	return memory;
-}
-
-void ksm_region_count_taken(void)
-{
-	atomic_fetch_add_explicit(&regions.taken, 1, memory_order_relaxed);
 }
 
 uint64_t ksm_region_taken(void)

@@ -63,8 +63,8 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 struct ksm_region_range ksm_region_of_objects(void);
 void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags);
 
-/* Counts a place where something else lay. */
-void ksm_region_count_taken(void);
+/* Maps at an address, in whichever region; -EEXIST if something else lies there, which is counted. */
+int ksm_region_map_place(uintptr_t at, size_t length, int prot, int flags);
 uint64_t ksm_region_taken(void);
 
 /* True if memory of the region is mergeable, because it is advised or the whole process is. */

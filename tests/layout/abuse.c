@@ -10,8 +10,11 @@
  *   idle      four children of a master that has allocated nothing: they print where their first memory lies
  *   names     a million files opened by as many names: memory stays, and calls stay quick
  *   full      the region of mappings is used up: everything goes on, elsewhere
+ *   limited   no address space may be had for slabs any more, which is not to be said to be taken by others
  *   filled    something else lies where an anchored arena's blocks are to come: they come right behind the first arena's
  */
+#include "test.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +312,27 @@ static void full(void)
 	give_back(&held);
 }
 
+static void limited(void)
+{
+	const size_t more = (size_t)16 << 20;
+	const rlim_t used = (rlim_t)field("/proc/self/statm", "%ld") * 4096;
+	/* A block with a slot of its own, so that there is a segment to look into. */
+	unsigned char *large = malloc((size_t)2 << 20);
+	const struct ksmalloc_segment_header *segment = test_segment();
+
+	if (!large || !segment)
+		fail("no segment");
+	setrlimit(RLIMIT_AS, &(struct rlimit){ used + more, RLIM_INFINITY });
+	/* All size classes, and more than there is room for. */
+	for (size_t i = 0; malloc(16 + i * 16 % 4096) && i < more; i++)
+		;
+	setrlimit(RLIMIT_AS, &(struct rlimit){ RLIM_INFINITY, RLIM_INFINITY });
+	/* What is counted is told when the program maps something. */
+	mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (segment->stats.place_taken_total > 0)
+		fail("what could not be mapped counts as taken");
+}
+
 /* Too long for a slab, and too short for a slot. */
 #define MIDDLE 15000
 
@@ -389,6 +414,8 @@ int main(int argc, char **argv)
 		names(argv[2]);
 	else if (strcmp(what, "full") == 0)
 		full();
+	else if (strcmp(what, "limited") == 0)
+		limited();
 	else if (strcmp(what, "filled") == 0 && argc > 2)
 		filled(argv[2]);
 	else
