@@ -19,7 +19,8 @@ struct ksm_slot *ksm_block_slot(const void *address)
 	return slot;
 }
 
-void ksm_block_look(struct ksm_slot *slot, const void *address, struct ksm_block *block)
+/* Finds the block that starts at the address, or none: 0 pages. */
+static void look(struct ksm_slot *slot, const void *address, struct ksm_block *block)
 {
 	block->slot = slot;
 	block->page = (uint32_t)(((uintptr_t)address - slot->base) >> KSM_PAGE_SHIFT);
@@ -47,7 +48,7 @@ KSM_COLD static void refuse(const struct ksm_block *block)
 
 void ksm_block_find(struct ksm_slot *slot, const void *address, struct ksm_block *block)
 {
-	ksm_block_look(slot, address, block);
+	look(slot, address, block);
 	if (ksm_unlikely(block->pages == 0))
 		refuse(block);
 }
@@ -74,7 +75,7 @@ int ksm_block_ask(const void *address, struct ksm_block_facts *facts)
 
 	if (!slot || (uintptr_t)address & (KSM_PAGE - 1))
 		return -EINVAL;
-	ksm_block_look(slot, address, &block);
+	look(slot, address, &block);
 	if (block.pages == 0)
 		return -EINVAL;
 	tell(&block, facts);

@@ -29,10 +29,7 @@ struct ksm_block {
 /* The slot of an address that ksm_span_holds() and that begins a page; another one ends the program. */
 struct ksm_slot *ksm_block_slot(const void *address);
 
-/* Finds the block that starts at the address, or none: 0 pages. */
-void ksm_block_look(struct ksm_slot *slot, const void *address, struct ksm_block *block);
-
-/* The same; if there is none it ends the program. */
+/* Finds the block that starts at the address; if there is none it ends the program. */
 void ksm_block_find(struct ksm_slot *slot, const void *address, struct ksm_block *block);
 
 /* What others want to know of a block. */

@@ -236,18 +236,6 @@ static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 
 /* --- taking ------------------------------------------------------------------------------ */
 
-void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t value, size_t size)
-{
-	size_t dirty = ksm_magazine_dirty_bytes(value);
-
-	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
-	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
-		ksm_magazine_note(magazine);
-	if (size < dirty)
-		memset((char *)block + size, 0, dirty - size);
-	return block;
-}
-
 void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
 {
 	struct ksm_stock *held;
@@ -483,7 +471,8 @@ void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine)
 			       ksm_magazine_note_peak_locked(magazine->site);
 }
 
-void ksm_magazine_note(struct ksm_magazine *magazine)
+/* Looks at the site's peak, and charges its sampling for what the magazine served. */
+KSM_COLD static void note(struct ksm_magazine *magazine)
 {
 	struct ksm_site *site = magazine->site;
 	bool sample = false;
@@ -498,6 +487,18 @@ void ksm_magazine_note(struct ksm_magazine *magazine)
 	if (ksm_unlikely(sample))
 		ksm_sample_turn(site);
 	ksm_keep_settle();
+}
+
+void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t value, size_t size)
+{
+	size_t dirty = ksm_magazine_dirty_bytes(value);
+
+	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
+	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
+		note(magazine);
+	if (size < dirty)
+		memset((char *)block + size, 0, dirty - size);
+	return block;
 }
 
 /* --- fork -------------------------------------------------------------------------------- */

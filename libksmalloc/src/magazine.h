@@ -88,9 +88,6 @@ void ksm_magazine_flush_all(struct ksm_thread *thread);
 /* Gives back all runs of a thread that ends, and its magazines. */
 void ksm_magazine_retire(struct ksm_thread *thread);
 
-/* Looks at the site's peak, and charges its sampling for what the magazine served. */
-KSM_COLD void ksm_magazine_note(struct ksm_magazine *magazine);
-
 /*
  * Raises the site's peak if it holds more than ever; its lock is held. Returns what each thread may add to that until
  * then.
@@ -100,7 +97,7 @@ int64_t ksm_magazine_note_peak_locked(struct ksm_site *site);
 /* The same for the thread of the magazine, and how much it may allocate until it looks again. */
 void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine);
 
-/* The magazine has been used so often since ksm_magazine_note(). */
+/* What a magazine served is charged for after so many calls. */
 #define KSM_MAGAZINE_NOTE_CALLS 256u
 
 /* What the thread has allocated at the site and nobody has freed; less than none if it freed others' blocks. */
