@@ -39,8 +39,7 @@ static uint32_t count_events(void)
 				 KSMALLOC_HISTORY_EVENTS);
 }
 
-/* A place for an event, filled in but for its kind and what is the kind's own. NULL: there is none.
- */
+/* A place for an event, filled in but for its kind and what is the kind's own. NULL: there is none. */
 static struct ksmalloc_event *begin_event(uint32_t number, uint32_t depth)
 {
 	struct ksmalloc_event *event;

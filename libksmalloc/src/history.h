@@ -29,8 +29,10 @@ void ksm_history_add_anchor(uint64_t hash, uint32_t stream, const char *name, si
 /* This process is a child that has not entered its depth yet. */
 void ksm_history_add_fork(void);
 
-/* Memory was taken; kind is KSMALLOC_EVENT_BLOCKS with an arena's number, or KSMALLOC_EVENT_OBJECTS
- * with a stream's. */
+/*
+ * Memory was taken; kind is KSMALLOC_EVENT_BLOCKS with an arena's number, or KSMALLOC_EVENT_OBJECTS
+ * with a stream's.
+ */
 void ksm_history_add_memory(enum ksmalloc_event_kind kind, uint32_t number, uintptr_t begin,
 			    size_t length);
 

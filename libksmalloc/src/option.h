@@ -75,7 +75,8 @@ enum ksm_option_type {
 	X(layout, CHOICE, 0, 0, 1, "private|shared",						\
 	  "shared: equal addresses in all processes of a group; set by ksmalloc run")		\
 	X(anchors, FLAG, 1, 0, 1, "",								\
-	  "Shared layout: small blocks lie by size class, and go on elsewhere at events that equal processes share")	\
+	  "Shared layout: small blocks lie by size class, and go on elsewhere at "			\
+	  "events that equal processes share")							\
 	X(seed, TEXT, 0, 0, 4000, "file", "The seed of the shared layout; set by ksmalloc run")	\
 	X(stack_limit, NUMBER, 0, 0, UINT64_MAX, "bytes",					\
 	  "The soft stack limit to put back in the shared layout, 0 for none; set by ksmalloc run") \

@@ -114,7 +114,10 @@ KSM_READS_FRAMES void *ksm_recall_search(struct ksm_recall *recall, uintptr_t ca
 	return NULL;
 }
 
-/* What is known of the current stack if it fits the shape that fitted last, else NULL. frame is on the thread's stack. */
+/*
+ * What is known of the current stack if it fits the shape that fitted last, else NULL. frame is on the thread's
+ * stack.
+ */
 KSM_READS_FRAMES void *ksm_recall_find_last(struct ksm_recall *recall, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_recall_shape *last = recall->last;

@@ -15,7 +15,8 @@
  * Invariants: an event is complete when its kind is not 0; afterwards only the end of what was
  * taken changes, and only upwards. A forked child has its parent's events before its own.
  *
- * Failure: what does not fit is not kept, and the count says that there was more. The reader must treat each byte as hostile.
+ * Failure: what does not fit is not kept, and the count says that there was more. The reader must treat each byte
+ * as hostile.
  */
 #ifndef KSMALLOC_HISTORY_H
 #define KSMALLOC_HISTORY_H
