@@ -50,6 +50,7 @@ struct class
 	uint32_t at; /* the epoch has nothing more below this slab, and this row of it */
 	uint32_t row;
 	uint32_t left;	/* objects of the epoch */
+	uint32_t waiting; /* places that were freed since it began */
 	uint32_t blank; /* slabs */
 	uint32_t empty; /* slabs without objects that are not blank */
 };
@@ -234,6 +235,7 @@ static void begin_epoch(struct class *class, size_t size)
 	}
 	class->at = 0;
 	class->row = 0;
+	class->waiting = 0;
 	class->left = epoch_length(class, size);
 }
 
@@ -255,6 +257,20 @@ static struct slab *find_row(struct heap *heap, struct class *class, size_t size
 	}
 }
 
+/*
+ * The same; but what was freed does not wait where there is no memory for more. Lua collects its garbage then, and asks
+ * once more.
+ */
+static struct slab *find_row_at_any_rate(struct heap *heap, struct class *class, size_t size)
+{
+	struct slab *slab = find_row(heap, class, size);
+
+	if (slab || !class->waiting)
+		return slab;
+	begin_epoch(class, size);
+	return find_row(heap, class, size);
+}
+
 /* The lowest of these bits, that many at most, which are counted off. */
 static uint64_t lowest(uint64_t bits, uint32_t *left, uint32_t *count)
 {
@@ -273,7 +289,7 @@ static bool take_row(struct heap *heap, struct class *class, struct ksl_cursor *
 
 	if (!class->left)
 		begin_epoch(class, size);
-	slab = find_row(heap, class, size);
+	slab = find_row_at_any_rate(heap, class, size);
 	if (!slab)
 		return false;
 	if (slab->is_blank) {
@@ -352,6 +368,7 @@ void ksl_free(void *p)
 	slab = class->slabs[header->ordinal];
 	number = (((uintptr_t)p & (KSL_SLAB - 1)) - HEADER) * slab->inverse >> 32;
 	slab->later[number / 64] |= UINT64_C(1) << number % 64;
+	class->waiting++;
 	if (ksm_unlikely(--slab->used == 0))
 		got_empty(class);
 }

@@ -21,7 +21,7 @@
  * not written to. Which places are free is kept in tables elsewhere, which need not be equal.
  *
  * Failure: NULL where there is no memory, and for sizes beyond KSL_LARGEST; the caller has another
- * allocator.
+ * allocator. Without memory for a new slab an epoch ends early: what was freed is used at once.
  */
 #ifndef KSL_PLACES_H
 #define KSL_PLACES_H

@@ -181,3 +181,25 @@ Test(places, without_memory_there_is_none)
 	is_full = false;
 	cr_assert_not_null(ksl_alloc(KSL_OTHER, SIZE));
 }
+
+/* What is freed does not wait for its epoch then, and is found again and again. */
+Test(places, without_memory_for_more_what_was_freed_is_used)
+{
+	enum { COUNT = 10 * EPOCH, HALF = COUNT / 2 };
+	static void *objects[COUNT];
+	unsigned int count = 0;
+
+	for (; count < HALF; count++)
+		objects[count] = make(KSL_TABLE, SIZE);
+	is_full = true;
+	while (count < COUNT && (objects[count] = ksl_alloc(KSL_TABLE, SIZE)))
+		count++;
+	cr_assert_lt(count, COUNT);
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < count; i++)
+			ksl_free(objects[i]);
+		for (unsigned int i = 0; i < count; i++)
+			objects[i] = make(KSL_TABLE, SIZE);
+		cr_assert_null(ksl_alloc(KSL_TABLE, SIZE));
+	}
+}
