@@ -131,33 +131,24 @@ static bool make_room(struct class *class)
 }
 
 /*
- * A slab's memory. Each class has a stream of its own: where two classes grow at the same time the
+ * Memory for the next slabs. Each class has a stream of its own: where two classes grow at the same time the
  * one that does so first would decide where the other lies.
  */
-static char *map_slab(const struct heap *heap, struct class *class)
+static bool map_slabs(const struct heap *heap, struct class *class)
 {
 	unsigned int stream = heap->stream + 1 + (unsigned int)(class - heap->classes);
-	char *result;
+	uint32_t slabs = class->count < FIRST_SLABS ? 1 : (uint32_t)ksm_min(class->count, MOST_MAPPED);
 
-	if (!class->mapped) {
-		uint32_t slabs = class->count < FIRST_SLABS
-					 ? 1
-					 : (uint32_t)ksm_min(class->count, MOST_MAPPED);
-
-		if (stream >= STREAMS || source.among(stream, 1) != heap->stream)
-			stream = heap->stream;
-		class->next = source.map(stream, slabs * KSL_SLAB);
-		if (!class->next)
-			return NULL;
-		class->mapped = slabs;
-	}
-	result = class->next;
-	class->next += KSL_SLAB;
-	class->mapped--;
-	return result;
+	if (stream >= STREAMS || source.among(stream, 1) != heap->stream)
+		stream = heap->stream;
+	class->next = source.map(stream, slabs * KSL_SLAB);
+	if (!class->next)
+		return false;
+	class->mapped = slabs;
+	return true;
 }
 
-/* False without memory. */
+/* False without memory, and then nothing of the tables is taken: Lua asks again and again. */
 static bool add_slab(struct heap *heap, struct class *class, size_t size)
 {
 	uint32_t places = (uint32_t)((KSL_SLAB - HEADER) / size);
@@ -166,12 +157,14 @@ static bool add_slab(struct heap *heap, struct class *class, size_t size)
 
 	if (class->count == class->room && !make_room(class))
 		return false;
+	if (!class->mapped && !map_slabs(heap, class))
+		return false;
 	slab = table(sizeof(*slab) + 2 * rows * sizeof(uint64_t));
 	if (!slab)
 		return false;
-	slab->begin = map_slab(heap, class);
-	if (!slab->begin)
-		return false;
+	slab->begin = class->next;
+	class->next += KSL_SLAB;
+	class->mapped--;
 	slab->now = (uint64_t *)(slab + 1);
 	slab->later = slab->now + rows;
 	slab->rows = rows;

@@ -203,3 +203,16 @@ Test(places, without_memory_for_more_what_was_freed_is_used)
 		cr_assert_null(ksl_alloc(KSL_TABLE, SIZE));
 	}
 }
+
+/* The program may do so for as long as it likes. */
+Test(places, asking_in_vain_takes_no_memory)
+{
+	size_t before;
+
+	make(KSL_TABLE, SIZE);
+	before = tables;
+	is_full = true;
+	for (unsigned int i = 0; i < 10000; i++)
+		cr_assert_null(ksl_alloc(KSL_STRING, SIZE));
+	cr_assert_eq(tables, before, "%zu bytes of tables", tables - before);
+}

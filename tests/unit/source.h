@@ -16,6 +16,7 @@
 static char *memory;
 static size_t taken[STREAMS];
 static size_t given_back;
+static size_t tables;
 static unsigned int stream; /* the thread's */
 static bool is_full;
 
@@ -41,6 +42,7 @@ static void *map_table(size_t bytes)
 {
 	void *result = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	tables += bytes;
 	return result == MAP_FAILED ? NULL : result;
 }
 
