@@ -150,11 +150,11 @@ static uint32_t first_from(struct ksp_lane *lane, unsigned int set, uint32_t num
 	return 64 * word + (uint32_t)__builtin_ctzl(bits);
 }
 
-uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, uint32_t number)
+uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, unsigned int set, uint32_t number)
 {
 	struct ksp_lane *lane = heap->lanes[class];
 
-	return lane ? first_from(lane, ROOMY, number) : KSP_NONE;
+	return lane ? first_from(lane, set, number) : KSP_NONE;
 }
 
 /* --- what has room --------------------------------------------------------------------------- */

@@ -86,8 +86,8 @@ void ksp_heap_start(const struct ksp_source *source);
 struct ksp_heap *ksp_heap_of(unsigned int stream);
 struct ksp_thread *ksp_heap_thread(unsigned int stream);
 
-/* The lowest number of the class with room from this one on; KSP_NONE if there is none. */
-uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, uint32_t number);
+/* The lowest number of the class in a set from this one on; KSP_NONE if there is none. */
+uint32_t ksp_heap_first_from(struct ksp_heap *heap, unsigned int class, unsigned int set, uint32_t number);
 struct ksp_slab *ksp_heap_slab_at(const struct ksp_heap *heap, unsigned int class, uint32_t number);
 
 /* The lowest row with room of what is the class's in a slab; KSP_NONE if there is none. */

@@ -128,19 +128,42 @@ static bool is_wasteful(const struct ksp_thread *thread, unsigned int class)
 	return partial / ROWS_IN_KIB > MOST_UNUSED + memory_of(thread) / 8;
 }
 
-/* The next heap from the thread's stream on, and around, that has a slab with room. NULL: none has. */
-static struct ksp_heap *find_roomy(const struct ksp_thread *thread, unsigned int class)
+/* The next heap from the thread's stream on, and around, that has a slab in this set. NULL: none has. */
+static struct ksp_heap *find_heap(const struct ksp_thread *thread, unsigned int class, unsigned int set)
 {
 	struct ksp_heap *before = NULL;
 
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next) {
-		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, 0) == KSP_NONE)
+		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, set, 0) == KSP_NONE)
 			continue;
 		if (heap->stream >= thread->home)
 			return heap;
 		before = heap;
 	}
 	return before;
+}
+
+/* What has room, of whichever stream. NULL: there is none. */
+static struct ksp_slab *use_roomy(struct ksp_thread *thread, unsigned int class)
+{
+	struct ksp_heap *roomy = find_heap(thread, class, ROOMY);
+
+	if (!roomy)
+		return NULL;
+	thread->from[class] = roomy;
+	thread->floor[class] = 0;
+	return ksp_heap_slab_at(roomy, class, ksp_heap_first_from(roomy, class, ROOMY, 0));
+}
+
+/* Where there is no memory for more: what other streams have left. */
+static struct ksp_slab *use_any(struct ksp_thread *thread, unsigned int class)
+{
+	struct ksp_slab *slab = use_roomy(thread, class);
+	struct ksp_heap *heap = slab ? NULL : find_heap(thread, class, EMPTY);
+
+	if (!heap || ksp_heap_add_slab(heap, class) == KSP_NONE)
+		return slab;
+	return use_roomy(thread, class);
 }
 
 /* The slab that the thread's next row for the class is of. NULL without memory. */
@@ -150,23 +173,20 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 	uint32_t number;
 
 	if (heap) {
-		number = ksp_heap_first_from(heap, class, thread->floor[class]);
+		number = ksp_heap_first_from(heap, class, ROOMY, thread->floor[class]);
 		if (number != KSP_NONE)
 			return ksp_heap_slab_at(heap, class, number);
 	}
 	if (is_wasteful(thread, class)) {
-		struct ksp_heap *roomy = find_roomy(thread, class);
+		struct ksp_slab *roomy = use_roomy(thread, class);
 
-		if (roomy) {
-			thread->from[class] = roomy;
-			thread->floor[class] = 0;
-			return ksp_heap_slab_at(roomy, class, ksp_heap_first_from(roomy, class, 0));
-		}
+		if (roomy)
+			return roomy;
 	}
 	heap = ksp_heap_of(thread->home);
 	number = heap ? ksp_heap_add_slab(heap, class) : KSP_NONE;
 	if (number == KSP_NONE)
-		return NULL;
+		return use_any(thread, class);
 	if (source.added)
 		source.added(ksp_class_size(class), number);
 	if (thread->from[class] != heap) {

@@ -477,3 +477,32 @@ Test(slabs, without_memory_there_is_none)
 	is_full = false;
 	cr_assert_eq(stream_of(make(16)), 2);
 }
+
+/* All of it, in slabs that hold nothing and in such that are half full, whichever anchor it was made after. */
+Test(slabs, without_memory_for_more_what_other_streams_have_left_is_used)
+{
+	enum { COUNT = 20000 };
+	static void *all[COUNT];
+	unsigned int half = COUNT / 2;
+
+	for (unsigned int i = 0; i < COUNT; i++) {
+		if (i % half == 0)
+			move(STREAMS - ANCHORED + i / half);
+		all[i] = make(i < half ? 64 : 560);
+	}
+	move(STREAMS - 1);
+	make(64);
+	make(560);
+	is_full = true;
+	while (make(64) || make(560))
+		;
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = round % 2; i < COUNT; i += 1 + round % 2)
+			ksp_free(all[i]);
+		for (unsigned int i = round % 2; i < COUNT; i += 1 + round % 2) {
+			all[i] = make(i < half ? 64 : 560);
+			cr_assert(all[i], "round %u, object %u", round, i);
+		}
+		cr_assert(!make(64) && !make(560));
+	}
+}
