@@ -349,12 +349,28 @@ static bool keep_inherited(bool begins)
 /* How many are to come; 0 in a process that is no child. Synchronization: written with ruby's lock; others only look. */
 static volatile int anchors_to_come;
 
+/*
+ * Ruby ends a program that has no memory for the collector, and raises an error where there is none for an object: not
+ * in a child that might have gone on without either. So nothing is done where this much is not to be had.
+ */
+#define LEAST_ROOM ((size_t)4 << 20)
+
+static bool has_room(void)
+{
+	void *room = mmap(NULL, LEAST_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room == MAP_FAILED)
+		return false;
+	munmap(room, LEAST_ROOM);
+	return true;
+}
+
 /* False where all is as it was. */
 static bool settle(bool begins)
 {
 	bool kept;
 
-	if (ruby.disable_collector() == TRUE_VALUE)
+	if (!has_room() || ruby.disable_collector() == TRUE_VALUE)
 		return false;
 	kept = count_slots() <= MOST_SLOTS && keep_inherited(begins);
 	ruby.enable_collector();

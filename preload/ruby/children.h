@@ -11,8 +11,8 @@
  *
  * What it is not: for children of a master with a large heap, which was loaded to be shared by forks, or whose objects have
  * much memory, which would be kept with them; for a ruby that is not
- * 3.1, the one whose slots and collector were looked at; where the program has switched the collector off; in
- * children that were not made by Process._fork.
+ * 3.1, the one whose slots and collector were looked at; where the program has switched the collector off, or hardly any
+ * memory is left; in children that were not made by Process._fork.
  *
  * Locking: ruby's lock is held in all that is done; what may be a signal handler only asks ruby to call later.
  * Failure: none; objects go where they always go.
