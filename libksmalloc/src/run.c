@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bitmaps of chunks, and a tree over the chunks that leads to the lowest free run that is long
+ * Bitmaps of chunks, and a tree over the chunks (run_tree.h) that leads to the lowest free run that is long
  * enough. What it says of runs inside of a chunk is a bound, not exact: it is raised when pages
  * are freed and corrected when a search inside of the chunk found less, so that neither
  * taking nor freeing recounts.
@@ -18,52 +18,6 @@
 static_assert(KSM_CHUNK_PAGES == 1u << CHUNK_SHIFT, "a chunk's pages are a power of two");
 static_assert(KSM_RUN_MAX_PAGES < 1u << (32 - SLACK_BITS), "a block's pages fit beside its slack");
 
-/* --- the tree of what is free ------------------------------------------------------------ */
-
-static struct ksm_run_free join(struct ksm_run_free low, struct ksm_run_free high, uint32_t half)
-{
-	return (struct ksm_run_free){
-		.first = low.first == half ? half + high.first : low.first,
-		.last = high.last == half ? half + low.last : high.last,
-		.longest = (uint32_t)ksm_max(ksm_max(low.longest, high.longest),
-					     low.last + high.first),
-	};
-}
-
-/* Pages of a node's child at the level above the leaves. */
-static uint32_t half_of(uint32_t leaves, uint32_t node)
-{
-	/* Nodes of one level have the same highest bit; the root's half is half of all pages. */
-	return (leaves * KSM_CHUNK_PAGES >> (31 - __builtin_clz(node))) / 2;
-}
-
-/* Puts a leaf's node right, and what lies above it. */
-static void set_leaf(struct ksm_runs *runs, uint32_t chunk, struct ksm_run_free leaf)
-{
-	uint32_t half = KSM_CHUNK_PAGES;
-	uint32_t node = runs->chunk_slots + chunk;
-
-	runs->tree[node] = leaf;
-	for (node /= 2; node > 0; node /= 2, half *= 2) {
-		struct ksm_run_free both = join(runs->tree[2 * node], runs->tree[2 * node + 1], half);
-		struct ksm_run_free *old = &runs->tree[node];
-
-		if (both.first == old->first && both.last == old->last && both.longest == old->longest)
-			return;
-		*old = both;
-	}
-}
-
-/* All is free. */
-static void clear_tree(struct ksm_run_free *tree, uint32_t leaves)
-{
-	for (uint32_t node = 1; node < 2 * leaves; node++) {
-		uint32_t pages = 2 * half_of(leaves, node);
-
-		tree[node] = (struct ksm_run_free){ pages, pages, pages };
-	}
-}
-
 void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners)
 {
 	memset(runs, 0, sizeof(*runs));
@@ -72,7 +26,7 @@ void ksm_runs_init(struct ksm_runs *runs, uint32_t capacity, bool has_owners)
 	runs->chunks = runs->few;
 	runs->chunk_slots = KSM_FEW_CHUNKS;
 	runs->tree = runs->few_tree;
-	clear_tree(runs->tree, KSM_FEW_CHUNKS);
+	ksm_run_tree_clear(runs->tree, KSM_FEW_CHUNKS);
 }
 
 static struct ksm_run_chunk *chunk_at(const struct ksm_runs *runs, uint32_t index)
@@ -100,12 +54,12 @@ static int widen_table(struct ksm_runs *runs)
 	if (!chunks || !tree)
 		return -ENOMEM;
 	memcpy(chunks, runs->few, sizeof(runs->few));
-	clear_tree(tree, count);
+	ksm_run_tree_clear(tree, count);
 	runs->tree = tree;
 	__atomic_store_n(&runs->chunks, chunks, __ATOMIC_RELAXED);
 	__atomic_store_n(&runs->chunk_slots, count, __ATOMIC_RELEASE);
 	for (uint32_t c = 0; c < KSM_FEW_CHUNKS; c++)
-		set_leaf(runs, c, runs->few_tree[KSM_FEW_CHUNKS + c]);
+		ksm_run_tree_set(tree, count, c, runs->few_tree[KSM_FEW_CHUNKS + c]);
 	return 0;
 }
 
@@ -180,7 +134,7 @@ static void update_chunk(struct ksm_runs *runs, uint32_t index, uint32_t longest
 		leaf.last = free_below(chunk, KSM_CHUNK_PAGES);
 		leaf.longest = (uint32_t)ksm_min(longest, chunk->free_pages);
 	}
-	set_leaf(runs, index, leaf);
+	ksm_run_tree_set(runs->tree, runs->chunk_slots, index, leaf);
 }
 
 /* The first page of an aligned run inside of the free pages [start, end), or -1. */
@@ -411,6 +365,26 @@ bool ksm_runs_is_dirty(const struct ksm_runs *runs, uint32_t page)
 	return chunk && (chunk->dirty[(page % KSM_CHUNK_PAGES) / 64] >> (page % 64) & 1);
 }
 
+uint32_t ksm_runs_kept_from(const struct ksm_runs *runs, uint32_t page, uint32_t most)
+{
+	uint32_t count = 0;
+
+	while (count < most) {
+		const struct ksm_run_chunk *chunk = chunk_of(runs, page + count);
+		uint32_t word = ((page + count) % KSM_CHUNK_PAGES) / 64;
+		uint32_t low = (page + count) % 64;
+		uint64_t others;
+
+		if (!chunk)
+			break;
+		others = ~(chunk->dirty[word] & ~chunk->used[word]) >> low;
+		if (others)
+			return (uint32_t)ksm_min(most, count + (uint32_t)__builtin_ctzll(others));
+		count += 64 - low;
+	}
+	return (uint32_t)ksm_min(most, count);
+}
+
 void ksm_runs_set_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages)
 {
 	__atomic_store_n(ksm_runs_entry(runs, page), KSM_RUN_ASIDE, __ATOMIC_RELAXED);
@@ -549,18 +523,6 @@ static bool check_leaf(const struct ksm_runs *runs, uint32_t index)
 	       leaf->last == free_below(chunk, KSM_CHUNK_PAGES);
 }
 
-static bool check_tree(const struct ksm_runs *runs)
-{
-	for (uint32_t node = 1; node < runs->chunk_slots; node++) {
-		struct ksm_run_free both = join(runs->tree[2 * node], runs->tree[2 * node + 1],
-						half_of(runs->chunk_slots, node));
-
-		if (memcmp(&both, &runs->tree[node], sizeof(both)) != 0)
-			return false;
-	}
-	return true;
-}
-
 bool ksm_runs_check(const struct ksm_runs *runs)
 {
 	uint32_t used = 0;
@@ -595,5 +557,5 @@ bool ksm_runs_check(const struct ksm_runs *runs)
 			return false;
 		page += pages ? pages : 1;
 	}
-	return check_tree(runs) && used == runs->used_pages && kept == runs->kept_pages;
+	return ksm_run_tree_check(runs->tree, runs->chunk_slots) && used == runs->used_pages && kept == runs->kept_pages;
 }

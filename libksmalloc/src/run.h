@@ -22,9 +22,8 @@
 
 #include "base.h"
 #include "os.h"
+#include "run_tree.h"
 
-/* Pages are kept track of in chunks of 2 MiB. */
-#define KSM_CHUNK_PAGES 512u
 #define KSM_CHUNK_WORDS (KSM_CHUNK_PAGES / 64)
 
 /* The largest slot: 1 GiB of 4 KiB pages. */
@@ -43,13 +42,6 @@ struct ksm_run_chunk {
 	uint32_t blocks[KSM_CHUNK_PAGES];
 };
 
-/* What is free in a chunk, or in a power of two of them side by side, in pages. */
-struct ksm_run_free {
-	uint32_t first;		/* of its first pages; exact */
-	uint32_t last;		/* of its last pages; exact */
-	uint32_t longest;	/* no free run is longer */
-};
-
 struct ksm_runs {
 	uint32_t capacity;	/* pages */
 	uint32_t used_pages;
@@ -61,8 +53,7 @@ struct ksm_runs {
 	 */
 	struct ksm_run_chunk **chunks;
 	uint32_t chunk_slots;	/* entries in chunks, a power of two */
-	/* A binary tree over them: the root is [1], the children of [i] are [2 i] and [2 i + 1]. */
-	struct ksm_run_free *tree;
+	struct ksm_run_free *tree; /* over them */
 	struct ksm_run_chunk *few[KSM_FEW_CHUNKS];
 	struct ksm_run_free few_tree[2 * KSM_FEW_CHUNKS];
 };
@@ -143,6 +134,9 @@ uint32_t ksm_runs_block(const struct ksm_runs *runs, uint32_t page, uint64_t *by
 
 /* True if page is inside of a block. */
 bool ksm_runs_is_used(const struct ksm_runs *runs, uint32_t page);
+
+/* How many pages from page on, without a gap, are kept; most is enough. */
+uint32_t ksm_runs_kept_from(const struct ksm_runs *runs, uint32_t page, uint32_t most);
 
 /* Sets free pages aside: they count as used and belong to no block. */
 void ksm_runs_set_aside(struct ksm_runs *runs, uint32_t page, uint32_t pages);
