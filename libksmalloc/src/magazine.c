@@ -11,6 +11,9 @@
 /* Runs that go from one thread to another, or to the pool, at once. */
 #define PART_RUNS 16u
 
+/* What the pool gives at once is not more than that many pages. */
+#define REFILL_PAGES 256u
+
 /* So often a thread must miss what it gave up until it may keep a step more. */
 #define REGRETS_STEP 256u
 
@@ -151,20 +154,50 @@ void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *magazine,
 
 /* --- pools ------------------------------------------------------------------------------ */
 
+/* Runs that lie side by side, which the pool gets back as one. */
+struct side_by_side {
+	struct ksm_slot *slot;
+	uint32_t page, pages;
+};
+
+static void release_joined_locked(const struct side_by_side *joined)
+{
+	if (joined->pages > 0)
+		ksm_runs_release_aside(&joined->slot->runs, joined->page, joined->pages);
+}
+
+/* Adds a run, or begins anew with it where it lies apart. */
+static void join_locked(struct side_by_side *joined, const struct ksm_stock_run *run, uint32_t pages)
+{
+	struct ksm_slot *slot = ksm_span_slot_at(run->block);
+	uint32_t page = (uint32_t)(((uintptr_t)run->block - slot->base) >> KSM_PAGE_SHIFT);
+
+	__atomic_store_n(run->entry, 0, __ATOMIC_RELAXED);
+	if (slot == joined->slot && page == joined->page + joined->pages) {
+		joined->pages += pages;
+	} else if (slot == joined->slot && page + pages == joined->page) {
+		joined->page = page;
+		joined->pages += pages;
+	} else {
+		release_joined_locked(joined);
+		*joined = (struct side_by_side){ slot, page, pages };
+	}
+}
+
 /* Gives the oldest runs to the pool, whose lock is held; returns their pages. */
 static uint32_t release_locked(struct ksm_pool *pool, const struct ksm_stock *held,
 			       uint32_t count)
 {
+	struct side_by_side joined = { 0 };
 	uint32_t pages = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct ksm_slot *slot = ksm_span_slot_at(held->runs[i].block);
-		uintptr_t offset = (uintptr_t)held->runs[i].block - slot->base;
 		uint32_t length = ksm_run_pages(held->values[i]);
 
-		ksm_runs_release_aside(&slot->runs, (uint32_t)(offset >> KSM_PAGE_SHIFT), length);
+		join_locked(&joined, &held->runs[i], length);
 		pages += length;
 	}
+	release_joined_locked(&joined);
 	if (!pool->has_owners)
 		ksm_stat_sub_locked(&ksm_stat->sites[pool->site].stats.placed_bytes,
 				    (uint64_t)pages << KSM_PAGE_SHIFT);
@@ -281,6 +314,34 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	thread->cached_pages += few.count * pages;
 	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)few.count * pages << KSM_PAGE_SHIFT);
 	return ksm_magazine_use_run(thread, magazine, few.runs[best], few.values[best], size);
+}
+
+void ksm_magazine_refill_locked(struct ksm_thread *thread, struct ksm_magazine *magazine, struct ksm_slot *slot,
+				uint32_t page, uint32_t pages)
+{
+	uint32_t most = (uint32_t)ksm_min(PART_RUNS, REFILL_PAGES / pages);
+	uint32_t first = page + pages;
+	uint32_t runs, all;
+
+	if (magazine->pool != slot->pool || ksm_layout_is_shared())
+		return;
+	runs = ksm_runs_kept_from(&slot->runs, first, (uint32_t)ksm_min(most, room_for(thread, magazine, pages)) * pages) /
+	       pages;
+	all = runs * pages;
+	if (all == 0)
+		return;
+	ksm_runs_set_aside(&slot->runs, first, all);
+	ksm_keep_taken(slot, first, all, all, pages);
+	for (uint32_t i = runs; i > 0; i--) {
+		uint32_t at = first + (i - 1) * pages;
+		struct ksm_stock_run run = { ksm_slot_address(slot, at), ksm_runs_entry(&slot->runs, at) };
+
+		__atomic_store_n(run.entry, KSM_RUN_ASIDE, __ATOMIC_RELAXED);
+		ksm_stock_put(&magazine->held, run, ksm_run_entry_of(pages, (uint64_t)pages << KSM_PAGE_SHIFT));
+	}
+	thread->cached_pages += all;
+	ksm_stat_add_locked(&magazine->site->record->stats.placed_bytes, (uint64_t)all << KSM_PAGE_SHIFT);
+	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)all * magazine->weight);
 }
 
 /* Gives the pool what threads have returned and nobody has taken since. */

@@ -79,6 +79,14 @@ KSM_COLD void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *
 /* Gives back the oldest of its runs, so that count are left. */
 void ksm_magazine_flush(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t count);
 
+/*
+ * The pool gave this run for want of one at hand. What lies behind it is set aside for the next calls if it is kept, and
+ * long enough for some of them, in the order in which the pool would give it; not in the shared layout, since
+ * what is kept there depends on other threads. The pool's lock is held.
+ */
+void ksm_magazine_refill_locked(struct ksm_thread *thread, struct ksm_magazine *magazine, struct ksm_slot *slot,
+				uint32_t page, uint32_t pages);
+
 /* Makes room for a run of so many pages in the magazine and in the thread's budget; false if it is too large. */
 bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t pages);
 

@@ -266,6 +266,17 @@ static void model_clean(void)
 	memset(model.dirty + page, 0, pages);
 }
 
+static void model_kept_from(void)
+{
+	uint32_t page = (uint32_t)rand() % PAGES;
+	uint32_t most = (uint32_t)rand() % 300;
+	uint32_t count = 0;
+
+	while (count < most && page + count < PAGES && model.dirty[page + count] && !model.used[page + count])
+		count++;
+	cr_assert_eq(ksm_runs_kept_from(&runs, page, most), count);
+}
+
 Test(run, agrees_with_a_model)
 {
 	srand(1);
@@ -292,6 +303,7 @@ Test(run, agrees_with_a_model)
 				model_clean();
 			break;
 		}
+		model_kept_from();
 		if (step % 64 == 0)
 			cr_assert(ksm_runs_check(&runs), "after step %d", step);
 	}
