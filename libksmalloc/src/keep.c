@@ -38,6 +38,7 @@ static struct {
 	_Atomic int64_t allowance;
 	_Atomic int64_t taken;	/* in this epoch */
 	_Atomic int64_t least;	/* that was kept in this epoch */
+	_Atomic int64_t in_row;	/* freed since a page was taken last */
 	_Atomic int64_t at_hand; /* what threads may have in magazines; counts as kept */
 	_Atomic uint64_t given_ms;  /* when memory was last given back */
 	_Atomic uint64_t earned_ms; /* when the allowance was last earned or halved */
@@ -129,6 +130,20 @@ KSM_COLD static void end_epoch(int64_t live)
 	SET(least, GET(kept));
 	if (unused > 0 && allowance > 0)
 		SET(allowance, allowance > unused / 2 ? allowance - unused / 2 : 0);
+}
+
+/*
+ * So much was freed without a call that takes any: the program lets go of its data, and may not call again for long. What
+ * lay unused before that is not worth keeping, either.
+ */
+KSM_COLD static void end_row(int64_t live)
+{
+	int64_t unused = GET(least) - base_of(live);
+	int64_t allowance = GET(allowance);
+
+	SET(least, GET(kept));
+	if (unused > 0)
+		SET(allowance, allowance > unused ? allowance - unused : 0);
 }
 
 /* In the private layout an allowance does not outlast what has earned it by much. */
@@ -236,6 +251,7 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 
 	slot->touched_pages = (uint32_t)ksm_max(slot->touched_pages, page + pages);
 	SET(taken, taken);
+	SET(in_row, 0);
 	if (kept > 0) {
 		int64_t left = add_kept(-(int64_t)kept);
 
@@ -421,12 +437,16 @@ void ksm_keep_freed(struct ksm_pool *pool, uint32_t pages)
 	int64_t live = add_live(-(int64_t)pages);
 	int64_t base = base_of(live);
 	int64_t kept = add_kept(pages);
-	int64_t limit;
+	int64_t in_row, limit;
 
 	if (!pool->has_owners)
 		ksm_stat_add_locked(&stats_of(pool)->kept_bytes, (uint64_t)pages << KSM_PAGE_SHIFT);
+	in_row = GET(in_row) + pages;
+	SET(in_row, in_row);
 	if (ksm_likely(kept <= base))
 		return;
+	if (ksm_unlikely(in_row > LEAST_BURST) && in_row - pages <= LEAST_BURST)
+		end_row(live);
 	limit = base + ksm_keep_earned();
 	if (ksm_unlikely(kept > limit))
 		wait_or_give_back(pool, kept, live, limit);

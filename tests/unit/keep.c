@@ -333,6 +333,40 @@ Test(keep, what_lies_unused_for_less_than_an_epoch_is_kept)
 	cr_assert_lt(slot->runs.kept_pages, 1000);
 }
 
+/* Frees so much in a row that the program lets go of its data, twice; what is kept is [0, 1000) then, and a little more. */
+static void let_go_twice(bool use_what_is_kept)
+{
+	take(1100, 5000);
+	grow_old();
+	for (int round = 0; round < 4; round++) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	grow_old();
+	release(1100, 5000);
+	cr_assert_geq(slot->runs.kept_pages, 750, "a quarter more than needed was given back");
+	grow_old();
+	take(1100, 5000);
+	if (use_what_is_kept) {
+		take(0, 1000);
+		release(0, 1000);
+	}
+	grow_old();
+	release(1100, 5000);
+}
+
+Test(keep, what_lay_unused_goes_with_all_else_that_the_program_lets_go_of)
+{
+	let_go_twice(false);
+	cr_assert_leq(slot->runs.kept_pages, 64 + 1000 / 4);
+}
+
+Test(keep, what_was_used_stays_when_the_program_lets_go_of_its_data)
+{
+	let_go_twice(true);
+	cr_assert_geq(slot->runs.kept_pages, 750);
+}
+
 Test(keep, an_epoch_is_longer_where_much_is_live)
 {
 	take(1000, 7000);
