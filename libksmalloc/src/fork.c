@@ -38,11 +38,35 @@ static atomic_int setups;
 extern char __libc_single_threaded __attribute__((weak));
 
 /*
- * The fork that is under way is one of a single thread: no lock was taken. It may come from a signal
- * handler that has interrupted us, and then that call goes on, in the child, too, with the locks that it
- * holds. Synchronization: written only where there is no other thread.
+ * Of each fork that this thread has under way, the innermost one's lowest, a bit: it is one of a single thread, and
+ * no lock was taken. It may come from a signal handler that has interrupted us, and then that call goes on, in the
+ * child, too, with the locks that it holds. And what it has interrupted may itself be a fork.
  */
-static bool alone;
+static __thread uint32_t alone __attribute__((tls_model("initial-exec")));
+
+bool ksm_heap_forks_alone(void);
+
+/* Of the innermost fork; jemalloc asks, whose handlers run between the two of ours. */
+bool ksm_heap_forks_alone(void)
+{
+	return alone & 1;
+}
+
+static void begin_fork(void)
+{
+	bool is_alone = &__libc_single_threaded && __libc_single_threaded;
+
+	alone = alone << 1 | is_alone;
+}
+
+/* True if it was one of a single thread. */
+static bool end_fork(void)
+{
+	bool was_alone = alone & 1;
+
+	alone >>= 1;
+	return was_alone;
+}
 
 void ksm_fork_begin_setup(void)
 {
@@ -65,10 +89,9 @@ static void wait_for_setup(void)
 /* Jemalloc's handlers were registered before ours, so its locks are taken after these. */
 static void prepare(void)
 {
-	if (&__libc_single_threaded && __libc_single_threaded) {
-		alone = true;
+	begin_fork();
+	if (alone & 1)
 		return;
-	}
 	wait_for_setup();
 	ksm_unwind_prefork();
 	ksm_site_lock_all();
@@ -84,10 +107,8 @@ static void prepare(void)
 
 static void parent(void)
 {
-	if (alone) {
-		alone = false;
+	if (end_fork())
 		return;
-	}
 	ksm_mapping_postfork_parent();
 	ksm_meta_postfork_parent();
 	ksm_stat_postfork_parent();
@@ -129,11 +150,10 @@ static void set_mark(uint32_t mark)
 		*mark_page = mark;
 }
 
-static void child(void)
+static void enter_child(bool was_alone)
 {
-	if (!alone)
+	if (!was_alone)
 		renew_locks();
-	alone = false;
 	ksm_stat_postfork_child();
 	small_calls = 0;
 	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);
@@ -142,9 +162,14 @@ static void child(void)
 		ksm_magazine_retire(ksm_thread_self);
 }
 
+static void child(void)
+{
+	enter_child(end_fork());
+}
+
 void ksm_fork_after_raw_clone(void)
 {
-	child();
+	enter_child(alone & 1);
 }
 
 void ksm_fork_go(void)

@@ -8,7 +8,8 @@
  * What it is not: a use of process ids: a vfork child shares our memory, and in
  * a container pids repeat.
  * One thread alone: no lock is taken for its forks. fork(2) may be called from a signal handler, which
- * may have interrupted malloc and would wait for locks that nobody lets go.
+ * may have interrupted malloc and would wait for locks that nobody lets go. Or it has interrupted fork(2): each fork
+ * that is under way is one of a single thread, or not, by itself.
  * Locking: takes all others; the order is the one in src/README.md.
  * Failure: -ENOMEM from ksm_fork_init().
  */
