@@ -7,6 +7,7 @@
 
 #include "os.h"
 
+#include <errno.h>
 #include <jemalloc/jemalloc.h>
 #include <libunwind.h>
 #include <pthread.h>
@@ -83,6 +84,7 @@ static int walk(void **addresses, int size, struct ksm_unwind_room *room)
 	return -1;
 #else
 	struct ksm_unwind_state *state = (struct ksm_unwind_state *)(void *)room;
+	int saved_errno = errno;
 	int count;
 
 	if (ksm_unlikely(atomic_load_explicit(&stranded, memory_order_relaxed)))
@@ -92,6 +94,8 @@ static int walk(void **addresses, int size, struct ksm_unwind_room *room)
 		ksm_os_pause();
 		count = ksm_unwind_backtrace(addresses, size, state);
 	}
+	/* The unwinder sets it to 0 when it sets itself up. */
+	errno = saved_errno;
 	return count;
 #endif
 }
