@@ -117,6 +117,11 @@ void ksm_layout_init(char *const *environment)
 	layout.wanted = randomised && !executed && !ksm_os_is_loaders_argument() &&
 			!ksm_os_is_under_valgrind();
 	layout.error = layout.wanted ? -EAGAIN : -EBUSY;
+	/* The launcher, too, leaves such programs as they are: here freed memory of one kind serves no other. */
+	if (layout.wanted && ksm_os_memory_is_limited()) {
+		layout.wanted = false;
+		layout.error = -ENOMEM;
+	}
 }
 
 /* The environment with the two variables set anew; room is for all of environment and 3 more. */

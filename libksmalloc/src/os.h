@@ -201,6 +201,9 @@ int ksm_os_randomise(bool on);
 int ksm_os_stack_limit(uint64_t *bytes);
 int ksm_os_set_stack_limit(uint64_t bytes);
 
+/* True if the process may not have as much address space or data as it asks for (RLIMIT_AS, RLIMIT_DATA). */
+bool ksm_os_memory_is_limited(void);
+
 /* True if Valgrind runs the program: the process's file is one of Valgrind's then. */
 bool ksm_os_is_under_valgrind(void);
 

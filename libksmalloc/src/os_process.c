@@ -80,6 +80,22 @@ int ksm_os_set_stack_limit(uint64_t bytes)
 	return (int)ksm_os_result(setrlimit(RLIMIT_STACK, &limit), saved_errno);
 }
 
+static bool has_limit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+bool ksm_os_memory_is_limited(void)
+{
+	int saved_errno = errno;
+	bool limited = has_limit(RLIMIT_AS) || has_limit(RLIMIT_DATA);
+
+	errno = saved_errno;
+	return limited;
+}
+
 bool ksm_os_is_under_valgrind(void)
 {
 	const char *preload = getenv("LD_PRELOAD");

@@ -175,7 +175,7 @@ static void check_layout(const struct ksr_members *members, struct ksr_findings 
 		if (header && header->stats.layout_errno)
 			ksr_find(findings, KSR_LEVEL_BAD, "layout_errno",
 				 "EPERM: let the seccomp profile of the container allow "
-				 "personality; others: see what 'ksmalloc run' says at the start",
+				 "personality; ENOMEM: leave ulimit -v and -d away; others: see what 'ksmalloc run' says at the start",
 				 "process %d has not the layout of its group: %s",
 				 (int)members->list[i].pid,
 				 strerror((int)ksm_min(header->stats.layout_errno, 4095)));
