@@ -7,6 +7,7 @@
 #include "option.h"
 #include "returned.h"
 #include "sample.h"
+#include "stream.h"
 
 /* Runs that go from one thread to another, or to the pool, at once. */
 #define PART_RUNS 16u
@@ -27,6 +28,7 @@ static struct {
 	pthread_mutex_t lock; /* Protects unused. */
 	struct ksm_magazine *unused; /* LIFO, by next; with their tallies */
 	atomic_uint budgets; /* pages that threads may keep, in all */
+	atomic_uint budgets_apart; /* of them, those of threads whose budgets do not depend on others */
 	atomic_uint threads; /* that have a budget */
 } magazines = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -39,20 +41,32 @@ static int64_t most_of_all(void)
 }
 
 /*
+ * In the shared layout what a thread keeps must not depend on others. After the first KSM_LANES of them threads have
+ * parts in common, and are told apart in nothing else either.
+ */
+static bool is_apart(void)
+{
+	return ksm_layout_is_shared() && ksm_stream_ordinal() < KSM_LANES;
+}
+
+/*
  * One thread may keep at hand half of what the process may keep, and more once it has often missed what it had to
- * give up. Where there are several, all together may have as much as four may have alone. In the shared
- * layout what a thread keeps must not depend on others. Nothing of this may depend on time: it decides
- * which run is taken.
+ * give up. Where there are several, all together may have as much as four may have alone, but for those whose budgets
+ * do not depend on others. Nothing of this may depend on time: it decides which run is taken.
  */
 static bool may_raise(const struct ksm_thread *thread, uint32_t step)
 {
 	int64_t missed = (int64_t)(thread->regrets / REGRETS_STEP) * BUDGET_STEP;
 	int64_t keep_pages = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
+	int64_t together;
 
-	if (ksm_layout_is_shared())
+	if (is_apart())
 		return thread->budget_pages + step <= keep_pages / 2 + missed;
-	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1)
-		return atomic_load_explicit(&magazines.budgets, memory_order_relaxed) + step <= most_of_all();
+	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1) {
+		together = (int64_t)atomic_load_explicit(&magazines.budgets, memory_order_relaxed) -
+			   atomic_load_explicit(&magazines.budgets_apart, memory_order_relaxed);
+		return together + step <= most_of_all();
+	}
 	return thread->budget_pages + step <= ksm_keep_base() / 2 + missed;
 }
 
@@ -66,6 +80,8 @@ static bool raise_budget(struct ksm_thread *thread)
 	if (thread->budget_pages == 0)
 		atomic_fetch_add(&magazines.threads, 1);
 	atomic_fetch_add(&magazines.budgets, step);
+	if (is_apart())
+		atomic_fetch_add(&magazines.budgets_apart, step);
 	thread->budget_pages += step;
 	ksm_keep_at_hand(step);
 	return true;
@@ -76,6 +92,8 @@ static void return_budget(struct ksm_thread *thread)
 	if (thread->budget_pages > 0)
 		atomic_fetch_sub(&magazines.threads, 1);
 	atomic_fetch_sub(&magazines.budgets, thread->budget_pages);
+	if (is_apart())
+		atomic_fetch_sub(&magazines.budgets_apart, thread->budget_pages);
 	ksm_keep_at_hand(-(int64_t)thread->budget_pages);
 	thread->budget_pages = 0;
 }
@@ -574,7 +592,14 @@ void ksm_magazine_postfork_parent(void)
 	pthread_mutex_unlock(&magazines.lock);
 }
 
+/* The budgets of threads that are not in the child would be missing to those that it starts. */
 void ksm_magazine_postfork_child(void)
 {
+	uint32_t own = ksm_thread_self ? ksm_thread_self->budget_pages : 0;
+	uint32_t all = atomic_exchange(&magazines.budgets, own);
+
 	pthread_mutex_init(&magazines.lock, NULL);
+	ksm_keep_at_hand((int64_t)own - all);
+	atomic_store(&magazines.budgets_apart, is_apart() ? own : 0);
+	atomic_store(&magazines.threads, own > 0);
 }

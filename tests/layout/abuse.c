@@ -6,6 +6,7 @@
  *   deep      children of children, twelve deep, each with memory of its own
  *   storm     hundreds of short-lived children, which leave nothing behind in their parent
  *   threads   forks by a thread while others allocate and free
+ *   idle-threads  two hundred threads that have freed what they had, and wait
  *   vfork     vfork and exec, between calls of malloc
  *   idle      four children of a master that has allocated nothing: they print where their first memory lies
  *   names     a million files opened by as many names: memory stays, and calls stay quick
@@ -219,6 +220,51 @@ static void threads(void)
 		pthread_join(churners[i], NULL);
 }
 
+#define IDLE_THREADS 200
+#define IDLE_BLOCKS 20
+#define IDLE_BYTES 100000
+/* The first threads have up to 2 MiB each, all others together 32 MiB; and there are what pools keep, and stacks. */
+#define IDLE_MOST_KIB (224L << 10)
+
+static pthread_barrier_t idle_step, idle_end;
+
+static void *free_and_wait(void *ignored)
+{
+	void *blocks[IDLE_BLOCKS];
+
+	(void)ignored;
+	for (int i = 0; i < IDLE_BLOCKS; i++) {
+		blocks[i] = malloc(IDLE_BYTES);
+		if (!blocks[i])
+			fail("no memory");
+		memset(blocks[i], i, IDLE_BYTES);
+	}
+	for (int i = 0; i < IDLE_BLOCKS; i++)
+		free(blocks[i]);
+	pthread_barrier_wait(&idle_step);
+	pthread_barrier_wait(&idle_end);
+	return NULL;
+}
+
+static void idle_threads(void)
+{
+	pthread_t threads[IDLE_THREADS];
+	long resident = resident_kib();
+
+	pthread_barrier_init(&idle_step, NULL, 2);
+	pthread_barrier_init(&idle_end, NULL, IDLE_THREADS + 1);
+	for (int i = 0; i < IDLE_THREADS; i++) {
+		if (pthread_create(&threads[i], NULL, free_and_wait, NULL))
+			fail("no thread");
+		pthread_barrier_wait(&idle_step);
+	}
+	if (resident_kib() > resident + IDLE_MOST_KIB)
+		fail("what threads that wait have at hand is not bounded");
+	pthread_barrier_wait(&idle_end);
+	for (int i = 0; i < IDLE_THREADS; i++)
+		pthread_join(threads[i], NULL);
+}
+
 /* Of its own, since a vfork may lose what the registers of its caller hold. */
 static __attribute__((noinline)) pid_t execute_true(void)
 {
@@ -406,6 +452,8 @@ int main(int argc, char **argv)
 		storm();
 	else if (strcmp(what, "threads") == 0)
 		threads();
+	else if (strcmp(what, "idle-threads") == 0)
+		idle_threads();
 	else if (strcmp(what, "vfork") == 0)
 		vforks();
 	else if (strcmp(what, "idle") == 0)
