@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "magazine.h"
 
+#include "budget.h"
 #include "keep.h"
 #include "layout.h"
 #include "meta.h"
 #include "option.h"
 #include "returned.h"
 #include "sample.h"
-#include "stream.h"
 
 /* Runs that go from one thread to another, or to the pool, at once. */
 #define PART_RUNS 16u
@@ -15,88 +15,13 @@
 /* What the pool gives at once is not more than that many pages. */
 #define REFILL_PAGES 256u
 
-/* So often a thread must miss what it gave up until it may keep a step more. */
-#define REGRETS_STEP 256u
-
-/* What a thread may keep at hand grows by this. */
-#define BUDGET_STEP ((uint32_t)(KSM_MIB >> KSM_PAGE_SHIFT))
-
 /* What a call that a magazine served is worth for sampling, in pages. */
 #define SAMPLE_PAGES 16u
 
 static struct {
 	pthread_mutex_t lock; /* Protects unused. */
 	struct ksm_magazine *unused; /* LIFO, by next; with their tallies */
-	atomic_uint budgets; /* pages that threads may keep, in all */
-	atomic_uint budgets_apart; /* of them, those of threads whose budgets do not depend on others */
-	atomic_uint threads; /* that have a budget */
 } magazines = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-/* --- budgets ----------------------------------------------------------------------------- */
-
-/* What all threads together may keep at hand, and what they return to each other besides. */
-static int64_t most_of_all(void)
-{
-	return 4 * (int64_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
-}
-
-/*
- * In the shared layout what a thread keeps must not depend on others. After the first KSM_LANES of them threads have
- * parts in common, and are told apart in nothing else either.
- */
-static bool is_apart(void)
-{
-	return ksm_layout_is_shared() && ksm_stream_ordinal() < KSM_LANES;
-}
-
-/*
- * One thread may keep at hand half of what the process may keep, and more once it has often missed what it had to
- * give up. Where there are several, all together may have as much as four may have alone, but for those whose budgets
- * do not depend on others. Nothing of this may depend on time: it decides which run is taken.
- */
-static bool may_raise(const struct ksm_thread *thread, uint32_t step)
-{
-	int64_t missed = (int64_t)(thread->regrets / REGRETS_STEP) * BUDGET_STEP;
-	int64_t keep_pages = (int64_t)(ksm_options.keep_bytes >> KSM_PAGE_SHIFT);
-	int64_t together;
-
-	if (is_apart())
-		return thread->budget_pages + step <= keep_pages / 2 + missed;
-	if (atomic_load_explicit(&magazines.threads, memory_order_relaxed) > 1) {
-		together = (int64_t)atomic_load_explicit(&magazines.budgets, memory_order_relaxed) -
-			   atomic_load_explicit(&magazines.budgets_apart, memory_order_relaxed);
-		return together + step <= most_of_all();
-	}
-	return thread->budget_pages + step <= ksm_keep_base() / 2 + missed;
-}
-
-static bool raise_budget(struct ksm_thread *thread)
-{
-	uint32_t most = (uint32_t)(ksm_options.thread_bytes >> KSM_PAGE_SHIFT);
-	uint32_t step = (uint32_t)ksm_min(BUDGET_STEP, most - thread->budget_pages);
-
-	if (step == 0 || ksm_options.zero_reuse || !may_raise(thread, step))
-		return false;
-	if (thread->budget_pages == 0)
-		atomic_fetch_add(&magazines.threads, 1);
-	atomic_fetch_add(&magazines.budgets, step);
-	if (is_apart())
-		atomic_fetch_add(&magazines.budgets_apart, step);
-	thread->budget_pages += step;
-	ksm_keep_at_hand(step);
-	return true;
-}
-
-static void return_budget(struct ksm_thread *thread)
-{
-	if (thread->budget_pages > 0)
-		atomic_fetch_sub(&magazines.threads, 1);
-	atomic_fetch_sub(&magazines.budgets, thread->budget_pages);
-	if (is_apart())
-		atomic_fetch_sub(&magazines.budgets_apart, thread->budget_pages);
-	ksm_keep_at_hand(-(int64_t)thread->budget_pages);
-	thread->budget_pages = 0;
-}
 
 /* --- lists ------------------------------------------------------------------------------- */
 
@@ -133,7 +58,7 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 	struct ksm_magazine *magazine;
 
 	/* What a tally counts while the segment becomes a file could be lost. */
-	if (ksm_stat_must_publish() || (thread->budget_pages == 0 && !raise_budget(thread)))
+	if (ksm_stat_must_publish() || (thread->budget_pages == 0 && !ksm_budget_raise(thread)))
 		return NULL;
 	magazine = obtain_unused();
 	if (!magazine)
@@ -256,7 +181,7 @@ static uint32_t room_for(struct ksm_thread *thread, const struct ksm_magazine *m
 	uint32_t runs = magazine->limit - (uint32_t)ksm_min(magazine->held.count, magazine->limit);
 
 	if (thread->budget_pages - thread->cached_pages < KSM_RETURNED_FEW * pages)
-		raise_budget(thread);
+		ksm_budget_raise(thread);
 	return (uint32_t)ksm_min(runs, (thread->budget_pages - thread->cached_pages) / pages);
 }
 
@@ -280,8 +205,7 @@ static bool return_runs(struct ksm_magazine *magazine, uint32_t count)
 
 	if (magazine->pool->has_owners || !has_company(magazine))
 		return false;
-	most = most_of_all() + ksm_keep_earned() -
-	       atomic_load_explicit(&magazines.budgets, memory_order_relaxed);
+	most = ksm_budget_most() + ksm_keep_earned() - ksm_budget_all();
 	return ksm_returned_give(magazine->pool, &magazine->held, count, most);
 }
 
@@ -445,7 +369,7 @@ bool ksm_magazine_make_room(struct ksm_thread *thread, struct ksm_magazine *maga
 	if (magazine->held.count >= magazine->limit)
 		give_part(thread, magazine);
 	while (thread->cached_pages + pages > thread->budget_pages) {
-		if (raise_budget(thread))
+		if (ksm_budget_raise(thread))
 			continue;
 		/* Others may want what this thread has too much of. */
 		if (magazine->held.count > PART_RUNS && has_company(magazine)) {
@@ -516,7 +440,7 @@ void ksm_magazine_retire(struct ksm_thread *thread)
 	}
 	thread->first = NULL;
 	thread->recent = NULL;
-	return_budget(thread);
+	ksm_budget_return(thread);
 }
 
 bool ksm_magazine_tails_are_used; /* Synchronization: atomic; never changes back. */
@@ -592,14 +516,8 @@ void ksm_magazine_postfork_parent(void)
 	pthread_mutex_unlock(&magazines.lock);
 }
 
-/* The budgets of threads that are not in the child would be missing to those that it starts. */
 void ksm_magazine_postfork_child(void)
 {
-	uint32_t own = ksm_thread_self ? ksm_thread_self->budget_pages : 0;
-	uint32_t all = atomic_exchange(&magazines.budgets, own);
-
 	pthread_mutex_init(&magazines.lock, NULL);
-	ksm_keep_at_hand((int64_t)own - all);
-	atomic_store(&magazines.budgets_apart, is_apart() ? own : 0);
-	atomic_store(&magazines.threads, own > 0);
+	ksm_budget_postfork_child(ksm_thread_self);
 }

@@ -16,11 +16,8 @@
  * depends on the thread's own calls alone, as that of the pool does. In the shared layout only runs of the
  * thread's own part are kept; elsewhere those of every pool of the site.
  *
- * Budgets: each thread has one, and all together have one. In the shared layout the first KSM_LANES threads of a
- * depth have budgets that do not depend on others; those that come after share one for all.
- *
  * Invariants: all runs of a magazine lie in its pool and are set aside there (run.h); a
- * thread's magazines hold no more than its budget; the runs of a nursery go back before the
+ * thread's magazines hold no more than its budget (budget.h); the runs of a nursery go back before the
  * site is judged by what it holds.
  * Locking: a magazine belongs to its thread. The lists of all magazines of a site are under the
  * site's lock, that of unused ones under a lock of their own. A thread that ends gives all
