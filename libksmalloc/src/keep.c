@@ -426,9 +426,12 @@ KSM_COLD static void wait_or_give_back(struct ksm_pool *pool, int64_t kept, int6
 	} else {
 		patience = patience_of(live, ksm_keep_earned());
 	}
-	if (kept > limit + patience)
+	if (kept > limit + patience) {
 		give_back(pool, kept, limit + patience);
-	else if (kept > GET(high))
+		kept = GET(kept);
+	}
+	/* Some may stay for patience's sake: somebody has to look at it when the moment is over. */
+	if (patience > 0 && kept > limit && kept > GET(high))
 		SET(high, kept);
 }
 

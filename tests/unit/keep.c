@@ -117,6 +117,22 @@ Test(keep, what_was_taken_from_the_kernel_a_moment_ago_is_kept_for_a_moment)
 	cr_assert(ksm_runs_check(&slot->runs));
 }
 
+Test(keep, what_stays_of_old_and_young_pages_goes_when_the_moment_is_over)
+{
+	take(0, 3000);
+	grow_old();
+	take(3000, 5000);
+	release(0, 3000);
+	release(3000, 5000);
+	cr_assert_leq(slot->runs.kept_pages, 64 + 5000);
+	cr_assert_geq(slot->runs.kept_pages, 3000);
+	cr_assert(ksm_keep_waits());
+	grow_old();
+	ksm_keep_settle();
+	cr_assert_leq(slot->runs.kept_pages, 64);
+	cr_assert_not(ksm_keep_waits());
+}
+
 Test(keep, little_is_not_waited_for)
 {
 	take(0, 3000);
