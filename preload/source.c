@@ -8,6 +8,7 @@
 #pragma weak ksmalloc_stream
 #pragma weak ksmalloc_stream_follow
 #pragma weak ksmalloc_stream_among
+#pragma weak ksmalloc_stream_anchor
 #pragma weak ksmalloc_stream_map
 #pragma weak ksmalloc_stream_range
 
@@ -25,12 +26,13 @@ static void give_back(void *pages, size_t bytes)
 
 bool ksh_source_follow(struct ksh_source *source, void (*moved)(void))
 {
-	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
+	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_anchor || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
 	    !ksmalloc_stream_range || ksmalloc_stream_follow(moved))
 		return false;
 	*source = (struct ksh_source){
 		.stream = ksmalloc_stream,
 		.among = ksmalloc_stream_among,
+		.anchor = ksmalloc_stream_anchor,
 		.map = ksmalloc_stream_map,
 		.map_table = map_table,
 		.give_back = give_back,

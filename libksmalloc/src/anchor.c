@@ -22,6 +22,9 @@
 /* Where the last event leads; 0: none has been passed. Of the first thread. */
 static uint64_t next_anchor;
 
+/* The last one that was gone to; 0: none at this depth. */
+static uint64_t last_anchor;
+
 /* Names that were passed: a set of fingerprints. Synchronization: atomic; 0: free. */
 #define NAMES 8192u
 #define MOST_NAMES (NAMES / 2)
@@ -104,6 +107,7 @@ static void enter_child(void)
 		ksm_magazine_retire(thread);
 		thread->regrets = 0;
 	}
+	last_anchor = 0;
 	ksm_stream_enter_child();
 	ksm_nursery_deepen();
 }
@@ -133,12 +137,19 @@ bool ksm_anchor_go(void)
 	open_gate();
 	if (ksm_stream_self.is_new_child)
 		enter_child();
-	if (next_anchor)
+	if (next_anchor) {
 		ksm_stream_self.stream = (uint16_t)ksm_stream_of_anchor(next_anchor >> 1);
+		last_anchor = next_anchor;
+	}
 	next_anchor = 0;
 	ksm_arena_move_thread();
 	errno = saved_errno;
 	return true;
+}
+
+uint64_t ksm_anchor_last(void)
+{
+	return ksm_stream_is_first() ? last_anchor : 0;
 }
 
 int ksm_anchor_follow(void (*moved)(void))

@@ -39,6 +39,9 @@ KSM_COLD bool ksm_anchor_go(void);
 /* To be called by threads that take the slow path of small blocks and are not due: now and then one opens the gate. */
 KSM_COLD void ksm_anchor_pass_by(void);
 
+/* The hash of the last anchor that the current thread has gone to, not 0; 0: there was none at its depth. */
+uint64_t ksm_anchor_last(void);
+
 /* Calls moved() in a thread each time that it is to go to another stream: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
 int ksm_anchor_follow(void (*moved)(void));
 

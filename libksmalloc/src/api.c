@@ -118,6 +118,11 @@ unsigned int ksmalloc_stream_among(unsigned int stream, unsigned int count)
 	return ksm_stream_among(stream, count);
 }
 
+uint64_t ksmalloc_stream_anchor(void)
+{
+	return ksm_anchor_last();
+}
+
 int ksmalloc_stream_follow(void (*moved)(void))
 {
 	/* The follower's constructor may come before ours. */

@@ -115,10 +115,10 @@ static uint64_t *counter;
 
 /*
  * And at anchors it goes on at the next multiple of one of these. One anchor more in one process would
- * leave it behind for ever, if all had the same: so the fewer streams anchors lead to, the larger their step.
+ * leave it behind for ever, if all had the same: so the fewer anchors there are of a kind, the larger their step.
  */
 static const struct {
-	unsigned int streams; /* one of so many */
+	uint32_t anchors; /* one of so many, by its rank */
 	unsigned int shift;
 } steps[] = { { 64, 42 }, { 8, 36 }, { 1, SHIFT_OF_ANCHOR } };
 
@@ -415,14 +415,14 @@ static void follow_life(void)
 }
 
 /* The caller may be anywhere inside of Python, or after its end. */
-bool ksp_children_moved(unsigned int stream)
+bool ksp_children_moved(uint32_t rank)
 {
 	size_t i = 0;
 
 	follow_life();
 	if (is_ready && !is_queued && !refuses_aloud)
 		is_queued = python.add_pending_call(settle, NULL) == 0;
-	while (stream % steps[i].streams)
+	while (rank % steps[i].anchors)
 		i++;
 	go_on_at(steps[i].shift);
 	return is_queued;

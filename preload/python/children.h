@@ -27,11 +27,12 @@ bool ksp_children_find(void *scope);
 bool ksp_children_try_to_register(void);
 
 /*
- * To be called by a thread whose stream has changed; it may be anywhere inside of Python. The versions of
- * dictionaries go on at a number that equal workers share. True if ksp_go_on() will be called between two instructions of
- * the program, where free lists are emptied, too; false as long as Python is not ready for that.
+ * To be called by a thread whose stream has changed by an anchor of this rank (slabs.h); it may be anywhere inside of
+ * Python. The versions of dictionaries go on at a number that equal workers share. True if ksp_go_on() will be called
+ * between two instructions of the program, where free lists are emptied, too; false as long as Python is not ready for
+ * that.
  */
-bool ksp_children_moved(unsigned int stream);
+bool ksp_children_moved(uint32_t rank);
 
 /* To be called when there is a new slab or piece with places of this size, the number of its kind in its stream. */
 void ksp_children_added(size_t size, uint32_t number);

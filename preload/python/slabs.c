@@ -251,18 +251,29 @@ static uint32_t power_of_two(uint32_t value)
 
 /*
  * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
- * those that lead to one of so many streams. Only the orders of magnitude count: equal workers agree but for a
- * moment, however they differ.
+ * one of so many, by their rank. The first one of all is: what lies before it, as arguments, differs the most. Only the
+ * orders of magnitude count: equal workers agree but for a moment, however they differ.
  */
-static bool is_worth_following(const struct ksp_thread *thread, unsigned int stream)
+static bool is_worth_following(const struct ksp_thread *thread, uint32_t rank)
 {
 	uint64_t cost = ANCHOR_COST * (uint64_t)power_of_two(thread->anchors);
 	uint64_t memory = power_of_two(memory_of(thread));
 	uint32_t one_of = 1;
 
+	if (thread->anchors == 1)
+		return true;
 	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
 		one_of *= 2;
-	return stream % one_of == 0;
+	return rank % one_of == 0;
+}
+
+/*
+ * An anchor's rank is a number of its own beside the stream, so that those that are followed, one of so many, are spread
+ * over all streams: where two of them lead to one, its slabs lie where the first one has left off.
+ */
+static uint32_t rank_of(uint64_t anchor)
+{
+	return (uint32_t)(anchor >> 40);
 }
 
 /* From now on all classes have new slabs, of this stream. */
@@ -313,10 +324,12 @@ static struct ksp_thread *enter(unsigned int stream)
 	if (thread->stream == UINT32_MAX) {
 		thread->home = stream;
 	} else {
+		uint32_t rank = rank_of(source.memory.anchor());
+
 		thread->anchors++;
-		if (is_worth_following(thread, stream))
+		if (is_worth_following(thread, rank))
 			thread->next = stream;
-		if (!source.moved || !source.moved(stream))
+		if (!source.moved || !source.moved(rank))
 			go_on(thread);
 	}
 	thread->stream = stream;

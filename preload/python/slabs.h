@@ -83,8 +83,11 @@ struct ksp_heap;
 /* What the heap takes its memory from, and whom it tells. */
 struct ksp_source {
 	struct ksh_source memory;
-	/* The calling thread's stream was another one before. True if ksp_go_on() will be called soon; may be NULL. */
-	bool (*moved)(unsigned int stream);
+	/*
+	 * The calling thread's stream was another one before, and is now that of an anchor of this rank: one of so many
+	 * has a multiple of the number. True if ksp_go_on() will be called soon; may be NULL.
+	 */
+	bool (*moved)(uint32_t rank);
 	void (*added)(size_t size, uint32_t number); /* a slab or piece of places of this size; may be NULL */
 };
 

@@ -420,6 +420,46 @@ Test(slabs, what_is_added_is_told)
 	}
 }
 
+/* Whichever its rank, since what lies before it differs the most; the next one is not worth it in so small a heap. */
+Test(slabs, the_first_anchor_is_followed)
+{
+	has_rank = true;
+	rank = 1;
+	move(STREAMS - ANCHORED);
+	make(64);
+	move(STREAMS - ANCHORED + 1);
+	cr_assert_eq(stream_of(make(64)), STREAMS - ANCHORED + 1);
+	move(STREAMS - 1);
+	cr_assert_eq(stream_of(make(64)), STREAMS - ANCHORED + 1);
+}
+
+/* Which anchors are followed does not say where they lead: all streams are used, however few are worth it. */
+Test(slabs, ranks_decide_what_is_followed)
+{
+	enum { STAYS = 64 };
+	bool used[ANCHORED] = { false };
+
+	has_rank = true;
+	/* The first one is followed anyway. */
+	move(STREAMS - 1);
+	make(64);
+	move(STREAMS - 2);
+	make(64);
+	for (uint32_t stay = 0; stay < STAYS * ANCHORED; stay++) {
+		unsigned int to = STREAMS - ANCHORED + stay % ANCHORED;
+		unsigned int before = stream_of(make(64));
+
+		/* One of 64 has such a rank, and leads to whichever stream. */
+		rank = stay % STAYS == stay / STAYS ? 0 : 1;
+		move(to);
+		cr_assert(rank || stream_of(make(64)) == to, "stay %u", stay);
+		cr_assert(!rank || stream_of(make(64)) == before, "stay %u", stay);
+		used[to - (STREAMS - ANCHORED)] |= !rank;
+	}
+	for (unsigned int i = 0; i < ANCHORED; i++)
+		cr_assert(used[i], "stream %u", i);
+}
+
 /* A few objects after each of many anchors: a part of what there is may be left unused, and no more. */
 Test(slabs, anchors_cost_little_memory)
 {

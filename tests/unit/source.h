@@ -27,6 +27,15 @@ static unsigned int current(void)
 
 static unsigned int among(unsigned int of, unsigned int count);
 
+/* That of the stream's last anchor: its rank is the stream's number, unless the test has it otherwise. */
+static bool has_rank;
+static uint32_t rank;
+
+static uint64_t anchor(void)
+{
+	return (uint64_t)(has_rank ? rank : stream) << 40;
+}
+
 static void *map(unsigned int of, size_t bytes)
 {
 	char *result = memory + of * STRIDE + taken[of];
@@ -54,8 +63,8 @@ static void give_back(void *pages, size_t bytes)
 
 static struct ksh_source make_source(void)
 {
-	struct ksh_source source = { .stream = current, .among = among, .map = map, .map_table = map_table,
-				     .give_back = give_back };
+	struct ksh_source source = { .stream = current, .among = among, .anchor = anchor, .map = map,
+				     .map_table = map_table, .give_back = give_back };
 
 	memory = mmap(NULL, (STREAMS + 1) * STRIDE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -48,6 +48,12 @@ KSMALLOC_EXPORT unsigned int ksmalloc_stream(void);
 KSMALLOC_EXPORT unsigned int ksmalloc_stream_among(unsigned int stream, unsigned int count);
 
 /*
+ * A number of the last anchor that has changed the calling thread's stream, equal in equal workers: it tells anchors
+ * apart that lead to one stream, and its bits say nothing of the stream's number. 0 if there was none at this depth.
+ */
+KSMALLOC_EXPORT uint64_t ksmalloc_stream_anchor(void);
+
+/*
  * From now on moved() is called in a thread whenever that thread's stream has changed, and in the
  * child of a fork in its only thread. It may be called inside of a signal handler, or between fork and exec:
  * it may write variables of its thread (of the initial-exec model), and call what is safe in a handler.
