@@ -62,11 +62,15 @@ static void *run(void *argument)
  * In the shared layout the creator waits until the thread has taken what jemalloc needs for it.
  * Otherwise that and what the creator allocates next would change places from run to run. No
  * block goes from one thread to the other for the same reason. Not a semaphore: waiting for one
- * is a cancellation point, which pthread_create(3) is not.
+ * is a cancellation point, which pthread_create(3) is not. A signal handler may fork meanwhile: in that child there is
+ * no such thread.
  */
+#define LOOK_AGAIN_US 50000
+
 static int create_and_wait(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
 			   struct start *start)
 {
+	uint32_t forks = ksm_fork_count();
 	uint32_t ready = 0;
 	int error;
 
@@ -74,8 +78,8 @@ static int create_and_wait(create_function *next, pthread_t *thread, const pthre
 	ksm_start_slots();
 	start->ready = &ready;
 	error = next(thread, attributes, run, start);
-	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
-		ksm_os_wait(&ready, 0, 0);
+	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE) && ksm_fork_count() == forks)
+		ksm_os_wait(&ready, 0, LOOK_AGAIN_US);
 	return error;
 }
 

@@ -150,8 +150,17 @@ static void set_mark(uint32_t mark)
 		*mark_page = mark;
 }
 
+/* Of this process and those that it comes from. Synchronization: atomic. */
+static uint32_t forks;
+
+uint32_t ksm_fork_count(void)
+{
+	return __atomic_load_n(&forks, __ATOMIC_RELAXED);
+}
+
 static void enter_child(bool was_alone)
 {
+	__atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
 	if (!was_alone)
 		renew_locks();
 	ksm_stat_postfork_child();

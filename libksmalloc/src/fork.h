@@ -28,6 +28,9 @@ int ksm_fork_register(void);
 /* Sets up the detection of forks without handlers. */
 int ksm_fork_init(void);
 
+/* Another number in a child than in its parent: for who waits for a thread, which is not there any more then. */
+uint32_t ksm_fork_count(void);
+
 /* Around what must not be half done in a child: a fork waits for it. */
 void ksm_fork_begin_setup(void);
 void ksm_fork_end_setup(void);

@@ -7,6 +7,7 @@
  *   storm     hundreds of short-lived children, which leave nothing behind in their parent
  *   threads   forks by a thread while others allocate and free
  *   idle-threads  two hundred threads that have freed what they had, and wait
+ *   created   a signal handler that forks while a thread is created: the child goes on
  *   vfork     vfork and exec, between calls of malloc
  *   idle      four children of a master that has allocated nothing: they print where their first memory lies
  *   names     a million files opened by as many names: memory stays, and calls stay quick
@@ -18,6 +19,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -265,6 +268,63 @@ static void idle_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
+#define CREATED 20
+
+static volatile sig_atomic_t is_creating, interrupted;
+static volatile bool is_child;
+
+static void fork_now(int ignored)
+{
+	int saved_errno = errno;
+	pid_t child;
+
+	(void)ignored;
+	if (!is_creating)
+		return;
+	child = fork();
+	if (child == 0) {
+		/* Ends a child that hangs. */
+		signal(SIGALRM, SIG_DFL);
+		alarm(10);
+		is_child = true;
+	} else {
+		wait_for(child);
+		interrupted++;
+	}
+	errno = saved_errno;
+}
+
+/* The handler is for the thread that creates others. */
+static void *start_slowly(void *ignored)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	return ignored;
+}
+
+static void created(void)
+{
+	struct sigaction action = { .sa_handler = fork_now, .sa_flags = SA_RESTART };
+
+	sigaction(SIGALRM, &action, NULL);
+	for (int i = 0; interrupted < CREATED; i++) {
+		const struct itimerval timer = { .it_value = { .tv_usec = 1 + i * 7 % 150 } };
+		pthread_t thread;
+		int error;
+
+		setitimer(ITIMER_REAL, &timer, NULL);
+		is_creating = true;
+		error = pthread_create(&thread, NULL, start_slowly, NULL);
+		is_creating = false;
+		if (is_child)
+			_exit(0);
+		if (error || pthread_join(thread, NULL))
+			fail("no thread");
+	}
+}
+
 /* Of its own, since a vfork may lose what the registers of its caller hold. */
 static __attribute__((noinline)) pid_t execute_true(void)
 {
@@ -454,6 +514,8 @@ int main(int argc, char **argv)
 		threads();
 	else if (strcmp(what, "idle-threads") == 0)
 		idle_threads();
+	else if (strcmp(what, "created") == 0)
+		created();
 	else if (strcmp(what, "vfork") == 0)
 		vforks();
 	else if (strcmp(what, "idle") == 0)
