@@ -8,6 +8,7 @@
 #include <ksmalloc/stream.h>
 
 #include "anchor.h"
+#include "arena.h"
 #include "fork.h"
 #include "heap.h"
 #include "late.h"
@@ -128,6 +129,12 @@ int ksmalloc_stream_follow(void (*moved)(void))
 	/* The follower's constructor may come before ours. */
 	ksm_start_init(environ);
 	return ksm_anchor_follow(moved);
+}
+
+int ksmalloc_stream_watch(void (*grown)(void))
+{
+	ksm_start_init(environ);
+	return ksm_arena_watch(grown);
 }
 
 void *ksmalloc_stream_map(unsigned int stream, size_t bytes)

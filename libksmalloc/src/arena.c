@@ -57,6 +57,9 @@ static unsigned int first_arena;
 extern bool ksm_heap_has_shelves;
 bool ksm_heap_has_shelves;
 
+/* Synchronization: written once, by ksm_arena_watch(), before there are threads. */
+static void (*watcher)(void);
+
 size_t ksm_je_arena_pages(unsigned int arena);
 
 bool ksm_arena_merges(void)
@@ -83,6 +86,16 @@ void ksm_arena_init(void)
 	if (ksm_arena_merges())
 		ksm_je_mallctl("arenas.narenas", &count, &length, NULL, 0);
 	atomic_store_explicit(&arenas.first_kept_out, count, memory_order_relaxed);
+}
+
+int ksm_arena_watch(void (*grown)(void))
+{
+	if (!ksm_heap_has_shelves || ksm_aside())
+		return -ENOTSUP;
+	if (watcher)
+		return -EBUSY;
+	watcher = grown;
+	return 0;
 }
 
 /* --- arenas of streams ------------------------------------------------------------------- */
@@ -343,6 +356,8 @@ bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned i
 	if (!base)
 		return false;
 	count_mapped((int64_t)slab_bytes);
+	if (watcher)
+		watcher();
 	*slab = (void *)(base + place.slab);
 	*record = (void *)(base + place.record);
 	return true;

@@ -35,6 +35,9 @@ void ksm_arena_bind_thread(void);
 /* The same for a thread that has had another stream: it keeps no small blocks at hand. */
 KSM_COLD void ksm_arena_move_thread(void);
 
+/* Calls grown() where a thread gets a slab at a place where none was: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
+int ksm_arena_watch(void (*grown)(void));
+
 /* Bytes that jemalloc has mapped. */
 uint64_t ksm_arena_mapped_bytes(void);
 

@@ -100,7 +100,8 @@ static const struct ksr_profile profiles[] = {
 	{"perl",
 	 {"perl", NULL},
 	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
-	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "DETERMINISTIC"}},
+	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "DETERMINISTIC"},
+	  {HELPER, AS_IT_IS, "libksmalloc-perl.so", ""}},
 	 "hashes have the same order in every worker of the group: who finds colliding keys in one "
 	 "has them for all"},
 };

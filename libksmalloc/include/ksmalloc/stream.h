@@ -74,6 +74,13 @@ KSMALLOC_EXPORT void *ksmalloc_stream_map(unsigned int stream, size_t bytes);
 /* All memory of all streams lies in [*begin, *end), which is constant for the process. */
 KSMALLOC_EXPORT void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end);
 
+/*
+ * From now on grown() is called in a thread that takes memory for small blocks which held none before. That is inside
+ * malloc, with locks held: it may read and write variables (of the initial-exec model), and call nothing that allocates
+ * or waits. There is one who watches in a process. Returns as ksmalloc_stream_follow().
+ */
+KSMALLOC_EXPORT int ksmalloc_stream_watch(void (*grown)(void));
+
 #ifdef __cplusplus
 }
 #endif

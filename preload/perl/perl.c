@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libksmalloc-perl.so: a library of its own, which `ksmalloc run --profile=perl` loads.
+ *
+ * Perl puts values where the last ones were freed, or behind them: a string more in one of two equal workers shifts
+ * all that come later. Here both begin new arenas at the same value, now and then (lists.h): whenever the process has
+ * a 32nd more values than the last time, at the next moment that both will come by (moment.h), when a file is opened
+ * that was not open before, and in the child of a fork.
+ *
+ * How it gets between two ops: Perl looks at PL_sig_pending there, and calls PL_signalhook if it is set, which is
+ * ours, and goes on to Perl's own. It is set where libksmalloc takes memory for small blocks (ksmalloc/stream.h) and
+ * finds that Perl has so many values by now, and stays set until the moment has come. All other time nothing of this
+ * runs. Nothing is seen by the script: no module is loaded.
+ *
+ * Which Perl: the one that the headers were made for (interpreter.h), found when the process starts. Of its
+ * interpreters the first one, in the thread that the process began with; those that it clones for threads are left alone,
+ * as is a Perl that is loaded later.
+ */
+#include "interpreter.h"
+#include "lists.h"
+#include "moment.h"
+
+#include "../source.h"
+
+#include <errno.h>
+#include <ksmalloc/stream.h>
+
+#include "base.h"
+
+#pragma weak ksmalloc_stream_watch
+
+/* Values that are made between two boundaries: a part of all, and the least. */
+#define STEP_PART 32
+#define STEP_LEAST 4096
+/* An anchor is a boundary if so many were made since the last one. */
+#define STEP_OF_ANCHOR 1024
+
+/*
+ * How rare the moment is to be: one value in 2^8 at first, twice as many each time that a 32nd of a step was made since
+ * or that so many looks were in vain. Programs come by very different numbers of ops for a value.
+ */
+#define MOST_BITS 8u
+#define PARTS_OF_STEP 32
+#define LOOKS_A_BIT 64u
+#define MOST_LOOKS 1024u
+
+static __thread char self __attribute__((tls_model("initial-exec")));
+static const char *owner; /* the thread that the process began with; it has the same address in a child */
+static struct ksp_perl perl;
+static struct ksh_source source;
+
+/*
+ * Of the owner, which may be in a signal handler, or inside malloc, when it writes is_armed or is_moved.
+ */
+static struct {
+	PerlInterpreter *interpreter; /* NULL: none was found yet */
+	IV level;		      /* so many values call for a boundary */
+	IV last;		      /* so many there were at the last one */
+	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
+	unsigned int looks;	      /* since it was armed */
+	volatile sig_atomic_t is_armed;
+	volatile sig_atomic_t is_moved; /* an anchor was passed, or a fork */
+} now = { .level = STEP_LEAST };
+
+static void between_ops(pTHX);
+
+/* --- when it gets in ------------------------------------------------------------------------- */
+
+static bool runs(const PerlInterpreter *interpreter)
+{
+	return interpreter->Iphase == PERL_PHASE_START || interpreter->Iphase == PERL_PHASE_RUN;
+}
+
+/* The interpreter, if it is ours, and neither half made nor ending: one that is freed has another hook. */
+static PerlInterpreter *ours(void)
+{
+	PerlInterpreter *found = now.interpreter;
+
+	if (owner != &self || !found || found->Isignalhook != between_ops || !runs(found))
+		return NULL;
+	return found;
+}
+
+/* An interpreter whose hook lies where the headers say, and is Perl's own. */
+static void adopt(void)
+{
+	PerlInterpreter *found = *perl.current;
+
+	if (!found || pthread_getspecific(*perl.key) != found || !runs(found) || found->Isignalhook != perl.despatch)
+		return;
+	found->Isignalhook = between_ops;
+	now.interpreter = found;
+}
+
+/* Inside malloc: nothing is called, and variables only are written. */
+static void grown(void)
+{
+	PerlInterpreter *found;
+
+	if (owner != &self)
+		return;
+	if (!now.interpreter)
+		adopt();
+	found = ours();
+	if (found && (now.is_armed || now.is_moved || found->Isv_count >= now.level))
+		found->Isig_pending = 1;
+}
+
+/* Perhaps in a signal handler, or in a child that goes on to exec. */
+static void moved(void)
+{
+	PerlInterpreter *found = ours();
+
+	now.is_moved = true;
+	if (found)
+		found->Isig_pending = 1;
+}
+
+/* --- boundaries ------------------------------------------------------------------------------ */
+
+static IV step_at(IV level)
+{
+	return level / STEP_PART > STEP_LEAST ? level / STEP_PART : STEP_LEAST;
+}
+
+/* Levels follow from one another, so that equal workers have the same ones whatever they count. */
+static void pass_level(IV count)
+{
+	while (now.level <= count)
+		now.level += step_at(now.level);
+	now.is_armed = false;
+}
+
+static void set_boundary(PerlInterpreter *interpreter)
+{
+	ksp_lists_empty(interpreter);
+	now.last = interpreter->Isv_count;
+	pass_level(interpreter->Isv_count);
+}
+
+static void follow_move(PerlInterpreter *interpreter)
+{
+	unsigned int depth = source.among(source.stream(), 1);
+
+	now.is_moved = false;
+	if (depth != now.depth) {
+		now.depth = depth;
+		ksp_lists_forget();
+		set_boundary(interpreter);
+	} else if (interpreter->Isv_count - now.last >= STEP_OF_ANCHOR) {
+		ksp_lists_return(interpreter);
+		set_boundary(interpreter);
+	}
+}
+
+static unsigned int bits_now(IV count)
+{
+	IV part = step_at(now.level) / PARTS_OF_STEP;
+	IV passed = count > now.level ? (count - now.level) / part : 0;
+	IV turns = now.looks / LOOKS_A_BIT > passed ? now.looks / LOOKS_A_BIT : passed;
+
+	return turns < MOST_BITS ? MOST_BITS - (unsigned int)turns : 0;
+}
+
+static void look(PerlInterpreter *interpreter)
+{
+	if (!now.is_armed) {
+		if (interpreter->Isv_count < now.level)
+			return;
+		/* What is left over from the last boundary is used until the next one. */
+		ksp_lists_return(interpreter);
+		ksp_moment_begin();
+		now.looks = 0;
+		now.is_armed = true;
+	}
+	if (ksp_moment_is(interpreter, bits_now(interpreter->Isv_count)))
+		set_boundary(interpreter);
+	else if (++now.looks == MOST_LOOKS)
+		pass_level(interpreter->Isv_count);
+}
+
+/* A Perl that has handled no signal yet has no table of those that are pending, and never calls its hook. */
+static void despatch(pTHX)
+{
+	if (my_perl->Ipsig_pend)
+		perl.despatch(aTHX);
+	else
+		my_perl->Isig_pending = 0;
+}
+
+/* Perl's own hook comes last: the program's handlers, which it calls, may not return. */
+static void between_ops(pTHX)
+{
+	bool is_ours = my_perl == ours();
+
+	if (is_ours && now.is_moved)
+		follow_move(my_perl);
+	if (is_ours)
+		look(my_perl);
+	despatch(aTHX);
+	if (is_ours && now.is_armed)
+		my_perl->Isig_pending = 1;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	if (!ksp_perl_find(&perl) || !ksmalloc_stream_watch || !ksh_source_follow(&source, moved))
+		return;
+	owner = &self;
+	now.depth = source.among(source.stream(), 1);
+	ksmalloc_stream_watch(grown);
+}
