@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VALUES 256u    /* are compared with those of the look before: a power of two */
+#define VALUES 512u    /* are compared with those of the look before: a power of two */
 #define MOST_LOOPS 8   /* from the innermost on */
 #define MOST_NAMES 64  /* of a pad: variables and what ops keep there */
 #define MOST_BYTES 48u /* of a string, and the last ones of a file's name */
@@ -19,9 +19,12 @@ enum source {
 	OF_PAD, /* and those after it: a pad's places */
 };
 
+/* The last two are of looks before the boundary that set the turn, and of the last look. */
 struct value {
 	uint64_t name;
-	uint64_t value;
+	uint64_t before;
+	uint64_t last;
+	uint64_t turn;
 };
 
 /* A look at one moment. */
@@ -32,6 +35,7 @@ struct look {
 };
 
 static struct value values[VALUES];
+static uint64_t turn; /* boundaries so far */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -75,15 +79,19 @@ static uint64_t place_of(const struct interpreter *perl)
 /* Of a value with this name, in whichever process. */
 static void consider(struct look *look, uint64_t source, uint64_t name, uint64_t value)
 {
-	struct value *before;
+	struct value *known;
 
 	name = mix(name, source) | 1;
-	before = &values[(name >> 32) % VALUES];
-	if (before->name == name && before->value != value &&
-	    (mix(mix(look->place, source), value) & look->mask) == 0)
+	known = &values[(name >> 32) % VALUES];
+	if (known->name != name)
+		*known = (struct value){ name, value, value, turn };
+	if (known->turn != turn) {
+		known->before = known->last;
+		known->turn = turn;
+	}
+	known->last = value;
+	if (value != known->before && (mix(mix(look->place, source), value) & look->mask) == 0)
 		look->is_moment = true;
-	before->name = name;
-	before->value = value;
 }
 
 /* Numbers and short strings, as they are: nothing is called that is tied to them. */
@@ -161,9 +169,9 @@ static void consider_pad(struct look *look, const struct interpreter *perl)
 		consider_scalar(look, OF_PAD + (uint64_t)i, pad, AvARRAY(pad)[i]);
 }
 
-void ksp_moment_begin(void)
+void ksp_moment_passed(void)
 {
-	memset(values, 0, sizeof(values));
+	turn++;
 }
 
 bool ksp_moment_is(const struct interpreter *perl, unsigned int bits)

@@ -6,6 +6,8 @@
  * all that come later. Here both begin new arenas at the same value, now and then (lists.h): whenever the process has
  * a 32nd more values than the last time, at the next moment that both will come by (moment.h), when a file is opened
  * that was not open before, and in the child of a fork.
+ * Arenas are malloc's. What it has left over of their size up to an even place is kept until the next boundary (spare),
+ * so that workers that have made one arena more or less than others go on at equal ones.
  *
  * How it gets between two ops: Perl looks at PL_sig_pending there, and calls PL_signalhook if it is set, which is
  * ours, and goes on to Perl's own. It is set where libksmalloc takes memory for small blocks (ksmalloc/stream.h) and
@@ -23,10 +25,12 @@
 #include "../source.h"
 
 #include <errno.h>
+#include <ksmalloc/ksmalloc.h>
 #include <ksmalloc/stream.h>
 
 #include "base.h"
 
+#pragma weak ksmalloc_anchor
 #pragma weak ksmalloc_stream_watch
 
 /* Values that are made between two boundaries: a part of all, and the least. */
@@ -44,6 +48,13 @@
 #define LOOKS_A_BIT 64u
 #define MOST_LOOKS 1024u
 
+/*
+ * The count of values is looked at between all ops when it is this part of a step below the level, so that equal
+ * workers begin to look for a moment at the same one; and so often only, until there is new memory again.
+ */
+#define PART_THAT_IS_NEAR 4
+#define MOST_COUNTS 1024u
+
 static __thread char self __attribute__((tls_model("initial-exec")));
 static const char *owner; /* the thread that the process began with; it has the same address in a child */
 static struct ksp_perl perl;
@@ -58,6 +69,7 @@ static struct {
 	IV last;		      /* so many there were at the last one */
 	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
 	unsigned int looks;	      /* since it was armed */
+	unsigned int counts;	      /* since there was new memory */
 	volatile sig_atomic_t is_armed;
 	volatile sig_atomic_t is_moved; /* an anchor was passed, or a fork */
 } now = { .level = STEP_LEAST };
@@ -92,6 +104,16 @@ static void adopt(void)
 	now.interpreter = found;
 }
 
+static IV step_at(IV level)
+{
+	return level / STEP_PART > STEP_LEAST ? level / STEP_PART : STEP_LEAST;
+}
+
+static bool is_near(const PerlInterpreter *interpreter)
+{
+	return interpreter->Isv_count >= now.level - step_at(now.level) / PART_THAT_IS_NEAR;
+}
+
 /* Inside malloc: nothing is called, and variables only are written. */
 static void grown(void)
 {
@@ -102,7 +124,8 @@ static void grown(void)
 	if (!now.interpreter)
 		adopt();
 	found = ours();
-	if (found && (now.is_armed || now.is_moved || found->Isv_count >= now.level))
+	now.counts = 0;
+	if (found && (now.is_armed || now.is_moved || is_near(found)))
 		found->Isig_pending = 1;
 }
 
@@ -118,11 +141,6 @@ static void moved(void)
 
 /* --- boundaries ------------------------------------------------------------------------------ */
 
-static IV step_at(IV level)
-{
-	return level / STEP_PART > STEP_LEAST ? level / STEP_PART : STEP_LEAST;
-}
-
 /* Levels follow from one another, so that equal workers have the same ones whatever they count. */
 static void pass_level(IV count)
 {
@@ -136,6 +154,9 @@ static void set_boundary(PerlInterpreter *interpreter)
 	ksp_lists_empty(interpreter);
 	now.last = interpreter->Isv_count;
 	pass_level(interpreter->Isv_count);
+	ksmalloc_anchor(&now.level, sizeof(now.level));
+	now.is_moved = false;
+	ksp_moment_passed();
 }
 
 static void follow_move(PerlInterpreter *interpreter)
@@ -165,11 +186,8 @@ static unsigned int bits_now(IV count)
 static void look(PerlInterpreter *interpreter)
 {
 	if (!now.is_armed) {
-		if (interpreter->Isv_count < now.level)
-			return;
 		/* What is left over from the last boundary is used until the next one. */
 		ksp_lists_return(interpreter);
-		ksp_moment_begin();
 		now.looks = 0;
 		now.is_armed = true;
 	}
@@ -179,26 +197,40 @@ static void look(PerlInterpreter *interpreter)
 		pass_level(interpreter->Isv_count);
 }
 
-/* A Perl that has handled no signal yet has no table of those that are pending, and never calls its hook. */
-static void despatch(pTHX)
+/* --- between two ops ------------------------------------------------------------------------- */
+
+/* A Perl that has handled no signal yet has no table of those that are pending. */
+static bool has_signal(const PerlInterpreter *interpreter)
 {
-	if (my_perl->Ipsig_pend)
-		perl.despatch(aTHX);
-	else
-		my_perl->Isig_pending = 0;
+	int any = 0;
+
+	for (int i = 0; interpreter->Ipsig_pend && i < SIG_SIZE; i++)
+		any |= interpreter->Ipsig_pend[i];
+	return any;
 }
 
-/* Perl's own hook comes last: the program's handlers, which it calls, may not return. */
+/*
+ * Perl's own hook comes last: the program's handlers, which it calls, may not return. A signal that comes after the
+ * table was read sets PL_sig_pending again.
+ */
 static void between_ops(pTHX)
 {
-	bool is_ours = my_perl == ours();
+	bool again = false;
 
-	if (is_ours && now.is_moved)
+	if (my_perl != ours()) {
+		perl.despatch(aTHX);
+		return;
+	}
+	if (now.is_moved)
 		follow_move(my_perl);
-	if (is_ours)
+	if (now.is_armed || my_perl->Isv_count >= now.level)
 		look(my_perl);
-	despatch(aTHX);
-	if (is_ours && now.is_armed)
+	again = now.is_armed || (is_near(my_perl) && ++now.counts < MOST_COUNTS);
+	my_perl->Isig_pending = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (has_signal(my_perl))
+		perl.despatch(aTHX);
+	if (again)
 		my_perl->Isig_pending = 1;
 }
 
