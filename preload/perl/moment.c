@@ -8,8 +8,9 @@
 
 #define VALUES 512u    /* are compared with those of the look before: a power of two */
 #define MOST_LOOPS 8   /* from the innermost on */
-#define MOST_NAMES 64  /* of a pad: variables and what ops keep there */
-#define MOST_BYTES 48u /* of a string, and the last ones of a file's name */
+#define MOST_NAMES 32  /* of a pad: variables and what ops keep there */
+#define MOST_BYTES 32u /* of a string */
+#define END_OF_NAME 16u /* of a file's: the last bytes */
 
 /* What is looked at. A name tells one from another in this process, a value is equal in equal workers. */
 enum source {
@@ -69,7 +70,7 @@ static uint64_t place_of(const struct interpreter *perl)
 		place = mix(place, CopLINE(cop));
 	if (file) {
 		size_t length = strlen(file);
-		size_t tail = length < MOST_BYTES ? length : MOST_BYTES;
+		size_t tail = length < END_OF_NAME ? length : END_OF_NAME;
 
 		place = mix(place, hash_bytes(file + length - tail, tail));
 	}

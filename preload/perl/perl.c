@@ -40,10 +40,10 @@
 #define STEP_OF_ANCHOR 1024
 
 /*
- * How rare the moment is to be: one value in 2^8 at first, twice as many each time that a 32nd of a step was made since
+ * How rare the moment is to be: one value in 2^7 at first, twice as many each time that a 32nd of a step was made since
  * or that so many looks were in vain. Programs come by very different numbers of ops for a value.
  */
-#define MOST_BITS 8u
+#define MOST_BITS 7u
 #define PARTS_OF_STEP 32
 #define LOOKS_A_BIT 64u
 #define MOST_LOOKS 1024u
@@ -52,7 +52,7 @@
  * The count of values is looked at between all ops when it is this part of a step below the level, so that equal
  * workers begin to look for a moment at the same one; and so often only, until there is new memory again.
  */
-#define PART_THAT_IS_NEAR 4
+#define PART_THAT_IS_NEAR 8
 #define MOST_COUNTS 1024u
 
 static __thread char self __attribute__((tls_model("initial-exec")));
