@@ -36,6 +36,7 @@
 /* Values that are made between two boundaries: a part of all, and the least. */
 #define STEP_PART 32
 #define STEP_LEAST 4096
+#define PART_OF_ANCHOR 4
 /* An anchor is a boundary if so many were made since the last one. */
 #define STEP_OF_ANCHOR 1024
 
@@ -66,6 +67,7 @@ static struct ksh_source source;
 static struct {
 	PerlInterpreter *interpreter; /* NULL: none was found yet */
 	IV level;		      /* so many values call for a boundary */
+	IV next_anchor;		      /* the boundary of this level is one */
 	IV last;		      /* so many there were at the last one */
 	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
 	unsigned int looks;	      /* since it was armed */
@@ -154,7 +156,10 @@ static void set_boundary(PerlInterpreter *interpreter)
 	ksp_lists_empty(interpreter);
 	now.last = interpreter->Isv_count;
 	pass_level(interpreter->Isv_count);
-	ksmalloc_anchor(&now.level, sizeof(now.level));
+	if (now.level >= now.next_anchor) {
+		now.next_anchor = now.level + now.level / PART_OF_ANCHOR;
+		ksmalloc_anchor(&now.level, sizeof(now.level));
+	}
 	now.is_moved = false;
 	ksp_moment_passed();
 }
