@@ -4,10 +4,15 @@
 #include "interpreter.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* More than these of a list are not set aside: three arenas of the smallest bodies. */
-#define MOST_ASIDE 768u
-/* So many of a list come back together. */
+/* A list of as many as eight arenas of heads is long. */
+#define MOST_SHORT 1360u
+/* The place where a long one goes on comes after so many, and is one in 2^7: it is hardly ever not found. */
+#define CUT_FROM 256u
+#define CUT_SHIFT 57
+/* So many that were set aside are used again, in multiples of the second. */
+#define WORTH_USING 256u
 #define MULTIPLE 64u
 
 /* Free heads and bodies begin with the address of the next one. */
@@ -26,40 +31,64 @@ static_assert(offsetof(SV, sv_any) == 0, "free heads are chained by their first 
 static struct list heads;
 static struct list bodies[PERL_ARENA_ROOTS_SIZE];
 
-static struct link *empty_one(struct link *root, struct list *aside)
+static bool is_cut(const struct link *link)
 {
-	struct link *last = root;
-	unsigned int count = 1;
+	return (uintptr_t)link * UINT64_C(0x9e3779b97f4a7c15) >> CUT_SHIFT == 0;
+}
 
-	if (!root)
-		return NULL;
-	while (last->next && count < MOST_ASIDE) {
-		last = last->next;
-		count++;
-	}
-	if (last->next)
-		return root;
-	if (aside->first)
-		aside->last->next = root;
+static void append(struct list *list, struct link *first, struct link *last, unsigned int count)
+{
+	last->next = NULL;
+	if (list->first)
+		list->last->next = first;
 	else
-		aside->first = root;
-	aside->last = last;
-	aside->count += count;
-	return NULL;
+		list->first = first;
+	list->last = last;
+	list->count += count;
 }
 
 /*
- * Workers of which one has used one more have lists that differ at their begin. Their ends are equal, and as long, if
- * the length is a multiple of something; else what is put there, and what is left over of it then, would differ
- * each time.
+ * Sets a short list aside. Of a long one the begin, up to a place that is chosen by its address: it is in the list of a
+ * worker that has used one more, too. Returns what is left.
  */
-static struct link *return_one(struct link *root, struct list *aside)
+static struct link *take(struct link *root, struct list *aside)
+{
+	struct link *last = root;
+	struct link *cut = NULL;
+	unsigned int count = 1;
+	unsigned int cut_count = 0;
+	struct link *rest;
+
+	if (!root)
+		return NULL;
+	for (; last->next && count < MOST_SHORT; last = last->next, count++) {
+		if (!cut && count >= CUT_FROM && is_cut(last->next)) {
+			cut = last;
+			cut_count = count;
+		}
+	}
+	if (!last->next) {
+		append(aside, root, last, count);
+		return NULL;
+	}
+	if (!cut)
+		return root;
+	rest = cut->next;
+	append(aside, root, cut, cut_count);
+	return rest;
+}
+
+/*
+ * Puts in front of a list what is worth it. Workers of which one has used one more have lists that differ at their
+ * begin. Their ends are equal, and as long, if the length is a multiple of something.
+ */
+static struct link *give_back(struct link *root, struct list *aside)
 {
 	unsigned int kept = aside->count % MULTIPLE;
 	struct link *before = NULL;
 	struct link *first = aside->first;
 
-	if (aside->count < MULTIPLE)
+	if (aside->count < WORTH_USING)
 		return root;
 	for (unsigned int i = 0; i < kept; i++) {
 		before = first;
@@ -72,23 +101,27 @@ static struct link *return_one(struct link *root, struct list *aside)
 	return first;
 }
 
-void ksp_lists_empty(struct interpreter *perl)
+static void take_all(struct interpreter *perl)
 {
-	perl->Isv_root = (SV *)empty_one((struct link *)perl->Isv_root, &heads);
+	perl->Isv_root = (SV *)take((struct link *)perl->Isv_root, &heads);
 	for (size_t i = 0; i < PERL_ARENA_ROOTS_SIZE; i++)
-		perl->Ibody_roots[i] = empty_one(perl->Ibody_roots[i], &bodies[i]);
+		perl->Ibody_roots[i] = take(perl->Ibody_roots[i], &bodies[i]);
 }
 
-void ksp_lists_return(struct interpreter *perl)
+void ksp_lists_renew(struct interpreter *perl)
 {
-	perl->Isv_root = (SV *)return_one((struct link *)perl->Isv_root, &heads);
+	take_all(perl);
+	perl->Isv_root = (SV *)give_back((struct link *)perl->Isv_root, &heads);
 	for (size_t i = 0; i < PERL_ARENA_ROOTS_SIZE; i++)
-		perl->Ibody_roots[i] = return_one(perl->Ibody_roots[i], &bodies[i]);
+		perl->Ibody_roots[i] = give_back(perl->Ibody_roots[i], &bodies[i]);
 }
 
-void ksp_lists_forget(void)
+void ksp_lists_leave(struct interpreter *perl)
 {
-	heads = (struct list){ NULL, NULL, 0 };
+	const struct list none = { NULL, NULL, 0 };
+
+	take_all(perl);
+	heads = none;
 	for (size_t i = 0; i < PERL_ARENA_ROOTS_SIZE; i++)
-		bodies[i] = (struct list){ NULL, NULL, 0 };
+		bodies[i] = none;
 }

@@ -4,11 +4,12 @@
  *
  * What it is: Perl cuts heads of values and, by type, their bodies from arenas of 4 KiB that it gets from malloc, and
  * keeps free ones in a list for each. Where a list is empty it makes a new arena: all that comes then lies as it does
- * in any other worker that has emptied the list at the same value.
+ * in any other worker that has emptied the list at the same value. What was in it is set aside until there are so
+ * many that it is worth to use them first; of two workers of which one has used one more both get the same ones then.
  * What it is not: for several threads, or in the middle of an op. No arena is made or given back here.
  *
- * Bounds: a list that is longer than a few arenas is left as it is, so that what a program has freed is used again.
- * What was set aside comes back by ksp_lists_return(): there is never more of it than so much a list.
+ * Bounds: what is set aside of a list is no more than two of the smallest bodies' arenas, and a long list goes on, at
+ * another place in it: what a program has freed is used again.
  * Failure: none.
  */
 #ifndef KSP_LISTS_H
@@ -16,13 +17,10 @@
 
 struct interpreter; /* Perl's */
 
-/* Sets free heads and bodies aside. */
-void ksp_lists_empty(struct interpreter *perl);
+/* All lists go on at a place that other workers find, too. */
+void ksp_lists_renew(struct interpreter *perl);
 
-/* What was set aside is free again. */
-void ksp_lists_return(struct interpreter *perl);
-
-/* What was set aside is not used again: it lies in memory that the child of a fork shares. */
-void ksp_lists_forget(void);
+/* Free heads and bodies are not used again: they lie in memory that the child of a fork shares. */
+void ksp_lists_leave(struct interpreter *perl);
 
 #endif

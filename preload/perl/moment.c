@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define VALUES 512u    /* are compared with those of the look before: a power of two */
+#define LOOKS_RECORDED 64u /* after each boundary: they show what changes at all */
 #define MOST_LOOPS 8   /* from the innermost on */
 #define MOST_NAMES 32  /* of a pad: variables and what ops keep there */
 #define MOST_BYTES 32u /* of a string */
@@ -32,11 +33,13 @@ struct value {
 struct look {
 	uint64_t place;
 	uint64_t mask;
+	bool records;
 	bool is_moment;
 };
 
 static struct value values[VALUES];
-static uint64_t turn; /* boundaries so far */
+static uint64_t turn;	   /* boundaries so far */
+static unsigned int looks; /* since the last one */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -77,13 +80,22 @@ static uint64_t place_of(const struct interpreter *perl)
 	return place;
 }
 
-/* Of a value with this name, in whichever process. */
-static void consider(struct look *look, uint64_t source, uint64_t name, uint64_t value)
+static struct value *value_of(uint64_t name)
 {
-	struct value *known;
+	return &values[(name >> 32) % VALUES];
+}
 
-	name = mix(name, source) | 1;
-	known = &values[(name >> 32) % VALUES];
+static bool is_another(uint64_t name, uint64_t value)
+{
+	const struct value *known = value_of(name);
+
+	return known->name == name && value != (known->turn == turn ? known->before : known->last);
+}
+
+static void record(uint64_t name, uint64_t value)
+{
+	struct value *known = value_of(name);
+
 	if (known->name != name)
 		*known = (struct value){ name, value, value, turn };
 	if (known->turn != turn) {
@@ -91,8 +103,15 @@ static void consider(struct look *look, uint64_t source, uint64_t name, uint64_t
 		known->turn = turn;
 	}
 	known->last = value;
-	if (value != known->before && (mix(mix(look->place, source), value) & look->mask) == 0)
+}
+
+/* Of a value with this name, in whichever process. Most are no moment by their hash, which is why that comes first. */
+static void consider(struct look *look, uint64_t source, uint64_t name, uint64_t value)
+{
+	if ((mix(look->place + source, value) & look->mask) == 0 && is_another(mix(name, source) | 1, value))
 		look->is_moment = true;
+	if (look->records)
+		record(mix(name, source) | 1, value);
 }
 
 /* Numbers and short strings, as they are: nothing is called that is tied to them. */
@@ -173,11 +192,16 @@ static void consider_pad(struct look *look, const struct interpreter *perl)
 void ksp_moment_passed(void)
 {
 	turn++;
+	looks = 0;
 }
 
 bool ksp_moment_is(const struct interpreter *perl, unsigned int bits)
 {
-	struct look look = { .place = place_of(perl), .mask = (UINT64_C(1) << bits) - 1 };
+	struct look look = {
+		.place = place_of(perl),
+		.mask = (UINT64_C(1) << bits) - 1,
+		.records = looks++ < LOOKS_RECORDED,
+	};
 
 	consider_loops(&look, perl);
 	consider_globals(&look, perl);

@@ -6,8 +6,7 @@
  * all that come later. Here both begin new arenas at the same value, now and then (lists.h): whenever the process has
  * a 32nd more values than the last time, at the next moment that both will come by (moment.h), when a file is opened
  * that was not open before, and in the child of a fork.
- * Arenas are malloc's. What it has left over of their size up to an even place is kept until the next boundary (spare),
- * so that workers that have made one arena more or less than others go on at equal ones.
+ * Arenas then begin at an even place (gap.h), and at some of these boundaries an anchor is passed.
  *
  * How it gets between two ops: Perl looks at PL_sig_pending there, and calls PL_signalhook if it is set, which is
  * ours, and goes on to Perl's own. It is set where libksmalloc takes memory for small blocks (ksmalloc/stream.h) and
@@ -18,6 +17,7 @@
  * interpreters the first one, in the thread that the process began with; those that it clones for threads are left alone,
  * as is a Perl that is loaded later.
  */
+#include "gap.h"
 #include "interpreter.h"
 #include "lists.h"
 #include "moment.h"
@@ -36,15 +36,15 @@
 /* Values that are made between two boundaries: a part of all, and the least. */
 #define STEP_PART 32
 #define STEP_LEAST 4096
-#define PART_OF_ANCHOR 4
+#define PART_OF_ANCHOR 1
 /* An anchor is a boundary if so many were made since the last one. */
 #define STEP_OF_ANCHOR 1024
 
 /*
- * How rare the moment is to be: one value in 2^7 at first, twice as many each time that a 32nd of a step was made since
+ * How rare the moment is to be: one value in 2^9 at first, twice as many each time that a 32nd of a step was made since
  * or that so many looks were in vain. Programs come by very different numbers of ops for a value.
  */
-#define MOST_BITS 7u
+#define MOST_BITS 9u
 #define PARTS_OF_STEP 32
 #define LOOKS_A_BIT 64u
 #define MOST_LOOKS 1024u
@@ -143,25 +143,40 @@ static void moved(void)
 
 /* --- boundaries ------------------------------------------------------------------------------ */
 
-/* Levels follow from one another, so that equal workers have the same ones whatever they count. */
+/*
+ * Levels follow from one another, so that equal workers have the same ones whatever they count. One that was reached
+ * is passed, though there may be fewer values again.
+ */
 static void pass_level(IV count)
 {
+	if (now.is_armed && count < now.level)
+		count = now.level;
 	while (now.level <= count)
 		now.level += step_at(now.level);
 	now.is_armed = false;
+	ksp_moment_passed();
+}
+
+/* So that blocks of malloc's that a difference has shifted do not stay so, either. */
+static void pass_anchor(void)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "perl: %ld values", (long)now.level);
+	now.next_anchor = now.level + now.level / PART_OF_ANCHOR;
+	ksmalloc_anchor(name, strlen(name));
+	now.is_moved = false;
+	ksp_gap_moved();
 }
 
 static void set_boundary(PerlInterpreter *interpreter)
 {
-	ksp_lists_empty(interpreter);
+	ksp_lists_renew(interpreter);
+	if (now.level >= now.next_anchor)
+		pass_anchor();
+	ksp_gap_take();
 	now.last = interpreter->Isv_count;
 	pass_level(interpreter->Isv_count);
-	if (now.level >= now.next_anchor) {
-		now.next_anchor = now.level + now.level / PART_OF_ANCHOR;
-		ksmalloc_anchor(&now.level, sizeof(now.level));
-	}
-	now.is_moved = false;
-	ksp_moment_passed();
 }
 
 static void follow_move(PerlInterpreter *interpreter)
@@ -169,12 +184,12 @@ static void follow_move(PerlInterpreter *interpreter)
 	unsigned int depth = source.among(source.stream(), 1);
 
 	now.is_moved = false;
+	ksp_gap_moved();
 	if (depth != now.depth) {
 		now.depth = depth;
-		ksp_lists_forget();
+		ksp_lists_leave(interpreter);
 		set_boundary(interpreter);
 	} else if (interpreter->Isv_count - now.last >= STEP_OF_ANCHOR) {
-		ksp_lists_return(interpreter);
 		set_boundary(interpreter);
 	}
 }
@@ -191,8 +206,6 @@ static unsigned int bits_now(IV count)
 static void look(PerlInterpreter *interpreter)
 {
 	if (!now.is_armed) {
-		/* What is left over from the last boundary is used until the next one. */
-		ksp_lists_return(interpreter);
 		now.looks = 0;
 		now.is_armed = true;
 	}
