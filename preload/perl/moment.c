@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define VALUES 512u    /* are compared with those of the look before: a power of two */
-#define LOOKS_RECORDED 64u /* after each boundary: they show what changes at all */
+#define LOOKS_RECORDED 16u /* after each boundary: they show what changes at all */
 #define MOST_LOOPS 8   /* from the innermost on */
 #define MOST_NAMES 32  /* of a pad: variables and what ops keep there */
 #define MOST_BYTES 32u /* of a string */
@@ -119,7 +119,8 @@ static void consider_scalar(struct look *look, uint64_t source, const void *name
 {
 	uint64_t value;
 
-	if (!sv || SvTYPE(sv) > SVt_PVMG || SvROK(sv))
+	/* Constants are kept there, too. */
+	if (!sv || SvTYPE(sv) > SVt_PVMG || SvFLAGS(sv) & (SVf_ROK | SVf_READONLY))
 		return;
 	if (SvIOK(sv)) {
 		value = (uint64_t)SvIVX(sv);

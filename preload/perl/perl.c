@@ -41,11 +41,11 @@
 #define STEP_OF_ANCHOR 1024
 
 /*
- * How rare the moment is to be: one value in 2^9 at first, twice as many each time that a 32nd of a step was made since
+ * How rare the moment is to be: one value in 2^9 at first, twice as many each time that a 64th of a step was made since
  * or that so many looks were in vain. Programs come by very different numbers of ops for a value.
  */
 #define MOST_BITS 9u
-#define PARTS_OF_STEP 32
+#define PARTS_OF_STEP 64
 #define LOOKS_A_BIT 64u
 #define MOST_LOOKS 1024u
 
