@@ -7,30 +7,33 @@
 
 #define ARENA 4080u /* PERL_ARENA_SIZE, of which most kinds of arenas are as large */
 #define PAGE 4096u
-#define EVEN 65536u
-#define MOST (2 * EVEN / PAGE) /* blocks that are taken, those among them that were used before */
+#define EVEN (16 * PAGE)
+/* Every fourth boundary's place is four times as even. */
+#define EVERY 4u
+#define MOST_USED 32u /* blocks that are passed over */
+
 
 /* No block at or above this one was seen; malloc's are used upwards. */
 static uintptr_t fresh;
 
-void ksp_gap_take(void)
+void ksp_gap_take(unsigned int ordinal)
 {
-	void *used[MOST];
+	uintptr_t even = ordinal % EVERY == 0 ? EVERY * EVEN : EVEN;
+	void *used[MOST_USED];
 	size_t used_count = 0;
-	uintptr_t at = 0;
+	size_t left = even / PAGE;
 
-	for (size_t i = 0; i < MOST && (at + PAGE) % EVEN != 0; i++) {
+	while (left > 0 && used_count < MOST_USED) {
 		void *block = malloc(ARENA);
 
 		if (!block)
 			break;
-		at = 0;
 		if ((uintptr_t)block < fresh) {
 			used[used_count++] = block;
-		} else {
-			at = (uintptr_t)block;
-			fresh = at + PAGE;
+			continue;
 		}
+		fresh = (uintptr_t)block + PAGE;
+		left = fresh % even ? left - 1 : 0;
 	}
 	while (used_count > 0)
 		free(used[--used_count]);

@@ -11,9 +11,8 @@
 /* The place where a long one goes on comes after so many, and is one in 2^7: it is hardly ever not found. */
 #define CUT_FROM 256u
 #define CUT_SHIFT 57
-/* So many that were set aside are used again, in multiples of the second. */
-#define WORTH_USING 256u
-#define MULTIPLE 64u
+/* So many that were set aside come back together. */
+#define MULTIPLE 256u
 
 /* Free heads and bodies begin with the address of the next one. */
 struct link {
@@ -79,7 +78,7 @@ static struct link *take(struct link *root, struct list *aside)
 }
 
 /*
- * Puts in front of a list what is worth it. Workers of which one has used one more have lists that differ at their
+ * Puts in front of a list what was set aside. Workers of which one has used one more have lists that differ at their
  * begin. Their ends are equal, and as long, if the length is a multiple of something.
  */
 static struct link *give_back(struct link *root, struct list *aside)
@@ -88,7 +87,7 @@ static struct link *give_back(struct link *root, struct list *aside)
 	struct link *before = NULL;
 	struct link *first = aside->first;
 
-	if (aside->count < WORTH_USING)
+	if (aside->count < MULTIPLE)
 		return root;
 	for (unsigned int i = 0; i < kept; i++) {
 		before = first;
@@ -108,9 +107,11 @@ static void take_all(struct interpreter *perl)
 		perl->Ibody_roots[i] = take(perl->Ibody_roots[i], &bodies[i]);
 }
 
-void ksp_lists_renew(struct interpreter *perl)
+void ksp_lists_renew(struct interpreter *perl, bool with_aside)
 {
 	take_all(perl);
+	if (!with_aside)
+		return;
 	perl->Isv_root = (SV *)give_back((struct link *)perl->Isv_root, &heads);
 	for (size_t i = 0; i < PERL_ARENA_ROOTS_SIZE; i++)
 		perl->Ibody_roots[i] = give_back(perl->Ibody_roots[i], &bodies[i]);

@@ -37,6 +37,8 @@
 #define STEP_PART 32
 #define STEP_LEAST 4096
 #define PART_OF_ANCHOR 1
+/* What lists have left over comes back after so many. */
+#define BOUNDARIES_A_LOT 8
 /* An anchor is a boundary if so many were made since the last one. */
 #define STEP_OF_ANCHOR 1024
 
@@ -67,6 +69,8 @@ static struct ksh_source source;
 static struct {
 	PerlInterpreter *interpreter; /* NULL: none was found yet */
 	IV level;		      /* so many values call for a boundary */
+	unsigned int ordinal;	      /* of the level */
+	unsigned int lot;
 	IV next_anchor;		      /* the boundary of this level is one */
 	IV last;		      /* so many there were at the last one */
 	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
@@ -151,8 +155,10 @@ static void pass_level(IV count)
 {
 	if (now.is_armed && count < now.level)
 		count = now.level;
-	while (now.level <= count)
+	while (now.level <= count) {
 		now.level += step_at(now.level);
+		now.ordinal++;
+	}
 	now.is_armed = false;
 	ksp_moment_passed();
 }
@@ -171,10 +177,13 @@ static void pass_anchor(void)
 
 static void set_boundary(PerlInterpreter *interpreter)
 {
-	ksp_lists_renew(interpreter);
+	unsigned int lot = now.ordinal / BOUNDARIES_A_LOT;
+
+	ksp_lists_renew(interpreter, lot != now.lot);
+	now.lot = lot;
 	if (now.level >= now.next_anchor)
 		pass_anchor();
-	ksp_gap_take();
+	ksp_gap_take(now.ordinal);
 	now.last = interpreter->Isv_count;
 	pass_level(interpreter->Isv_count);
 }
