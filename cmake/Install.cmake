@@ -9,7 +9,8 @@ set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME ksmalloc)
 if(TARGET ksmalloc)
   install(TARGETS ksmalloc EXPORT ksmalloc-targets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(TARGETS ksmalloc_lua ksmalloc_php ksmalloc_anchors ksmalloc_python ksmalloc_ruby
+  list(TRANSFORM KSMALLOC_HELPERS PREPEND ksmalloc_ OUTPUT_VARIABLE ksmalloc_helpers)
+  install(TARGETS ${ksmalloc_helpers}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(FILES ${CMAKE_BINARY_DIR}/libksmalloc.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT ksmalloc-targets NAMESPACE ksmalloc:: FILE ksmalloc-targets.cmake

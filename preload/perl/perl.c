@@ -36,10 +36,11 @@
 /* Values that are made between two boundaries: a part of all, and the least. */
 #define STEP_PART 32
 #define STEP_LEAST 4096
-#define PART_OF_ANCHOR 1
 /* What lists have left over comes back after so many. */
 #define BOUNDARIES_A_LOT 8
-/* An anchor is a boundary if so many were made since the last one. */
+/* A boundary is an anchor when there are so many times the values of the last one: each takes memory. */
+#define ANCHOR_GROWTH 2
+/* An anchor that the program passes is a boundary if so many were made since the last one. */
 #define STEP_OF_ANCHOR 1024
 
 /*
@@ -63,14 +64,12 @@ static const char *owner; /* the thread that the process began with; it has the 
 static struct ksp_perl perl;
 static struct ksh_source source;
 
-/*
- * Of the owner, which may be in a signal handler, or inside malloc, when it writes is_armed or is_moved.
- */
+/* Of the owner, which may be in a signal handler, or inside malloc, when it writes counts or is_moved. */
 static struct {
 	PerlInterpreter *interpreter; /* NULL: none was found yet */
 	IV level;		      /* so many values call for a boundary */
 	unsigned int ordinal;	      /* of the level */
-	unsigned int lot;
+	unsigned int lot;	      /* what lists have left over came back at so many */
 	IV next_anchor;		      /* the boundary of this level is one */
 	IV last;		      /* so many there were at the last one */
 	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
@@ -169,7 +168,7 @@ static void pass_anchor(void)
 	char name[40];
 
 	snprintf(name, sizeof(name), "perl: %ld values", (long)now.level);
-	now.next_anchor = now.level + now.level / PART_OF_ANCHOR;
+	now.next_anchor = ANCHOR_GROWTH * now.level;
 	ksmalloc_anchor(name, strlen(name));
 	now.is_moved = false;
 	ksp_gap_moved();
@@ -243,16 +242,16 @@ static bool has_signal(const PerlInterpreter *interpreter)
 static void between_ops(pTHX)
 {
 	bool again = false;
+	int saved_errno = errno;
 
-	if (my_perl != ours()) {
-		perl.despatch(aTHX);
-		return;
+	if (my_perl == ours()) {
+		if (now.is_moved)
+			follow_move(my_perl);
+		if (now.is_armed || my_perl->Isv_count >= now.level)
+			look(my_perl);
+		again = now.is_armed || (is_near(my_perl) && ++now.counts < MOST_COUNTS);
 	}
-	if (now.is_moved)
-		follow_move(my_perl);
-	if (now.is_armed || my_perl->Isv_count >= now.level)
-		look(my_perl);
-	again = now.is_armed || (is_near(my_perl) && ++now.counts < MOST_COUNTS);
+	errno = saved_errno;
 	my_perl->Isig_pending = 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (has_signal(my_perl))
