@@ -9,8 +9,8 @@
  * for a while have set aside other ones for ever, and go on alike until then.
  * What it is not: for several threads, or in the middle of an op. No arena is made or given back here.
  *
- * Bounds: what comes back is what a few boundaries have set aside, each no more than a few arenas of a list. A long list
- * goes on at another place in it: what a program has freed is used again.
+ * Bounds: what comes back is what a few boundaries have set aside, each no more than a few arenas of a list. A long
+ * list goes on at another place in it: what a program has freed is used again.
  * Failure: none.
  */
 #ifndef KSP_LISTS_H

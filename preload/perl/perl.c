@@ -14,8 +14,8 @@
  * runs. Nothing is seen by the script: no module is loaded.
  *
  * Which Perl: the one that the headers were made for (interpreter.h), found when the process starts. Of its
- * interpreters the first one, in the thread that the process began with; those that it clones for threads are left alone,
- * as is a Perl that is loaded later.
+ * interpreters the first one, in the thread that the process began with; those that it clones for threads are left
+ * alone, as is a Perl that is loaded later.
  */
 #include "gap.h"
 #include "interpreter.h"

@@ -29,7 +29,7 @@ my %kinds = (
 	hash => sub { my %of = map { $_ => 1 } 1 .. COUNT; while (my ($key) = each %of) { add($key) } },
 	recursion => sub { deep(1, COUNT) },
 	map => sub { my @x = map { add($_) if $_; 1 } 1 .. COUNT; },
-	eval => sub { for my $number (1 .. COUNT) { eval { add($number); die { code => 1 } if $number % 3 == 0; 1 } or $@->{code} } },
+	eval => sub { for my $number (1 .. COUNT) { eval { add($number); die [$number] if $number % 3 == 0 } } },
 );
 $kinds{$kind}->();
 printf "%x %x\n", $_ + 0, unpack('J', unpack('P8', pack('J', $_ + 0))) for @kept;
