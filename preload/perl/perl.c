@@ -119,7 +119,7 @@ static bool is_near(const PerlInterpreter *interpreter)
 	return interpreter->Isv_count >= now.level - step_at(now.level) / PART_THAT_IS_NEAR;
 }
 
-/* Inside malloc: nothing is called, and variables only are written. */
+/* Inside malloc: variables are written, and nothing is called that allocates. */
 static void grown(void)
 {
 	PerlInterpreter *found;
