@@ -6,12 +6,30 @@
  * take no lock that malloc takes.
  */
 #include "base.h"
+#include "ksmalloc/stream.h"
 #include "mapping.h"
 #include "os.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+
+/* Synchronization: atomic; it is set once. */
+static void (*_Atomic follower)(const void *caller, size_t bytes);
+
+KSM_EXPORT void ksmalloc_mappings_follow(void (*mapped)(const void *caller, size_t bytes))
+{
+	atomic_store(&follower, mapped);
+}
+
+static void tell(const void *caller, size_t length)
+{
+	void (*mapped)(const void *, size_t) = atomic_load_explicit(&follower, memory_order_relaxed);
+
+	if (mapped)
+		mapped(caller, length);
+}
 
 KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, off64_t offset);
 
@@ -19,6 +37,7 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 {
 	void *memory;
 
+	tell(__builtin_return_address(0), length);
 	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
 		return memory;
 	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "children.h"
 
+#include "boundaries.h"
+
 #include "../symbols.h"
 
 #include "ksmalloc/stream.h"
@@ -406,6 +408,7 @@ static void install(void)
 	module = ruby.new_module();
 	ruby.define_method(module, "_fork", fork_and_settle, 0);
 	ruby.prepend(ruby.class_of_one(*ruby.process_module), module);
+	krb_boundaries_start();
 }
 
 /* Called by ruby between two instructions, which may be of those that it starts with. */

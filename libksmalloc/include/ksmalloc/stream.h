@@ -81,6 +81,13 @@ KSMALLOC_EXPORT void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end);
  */
 KSMALLOC_EXPORT int ksmalloc_stream_watch(void (*grown)(void));
 
+/*
+ * From now on mapped() is called before each mmap(2) that the program makes, in the thread that makes it, with the place
+ * in the program that it is called from. That may be a signal handler: mapped() may call what is safe there, and leaves
+ * errno as it is. There is one such follower in a process; a later one takes its place.
+ */
+KSMALLOC_EXPORT void ksmalloc_mappings_follow(void (*mapped)(const void *caller, size_t bytes));
+
 #ifdef __cplusplus
 }
 #endif

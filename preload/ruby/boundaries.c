@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "boundaries.h"
+
+#include "../symbols.h"
+
+#include "ksmalloc/stream.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#pragma weak ksmalloc_mappings_follow
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* --- what is used of ruby -------------------------------------------------------------------------- */
+
+/* As in ruby's headers, which need not be there when this is built. */
+typedef uintptr_t value;
+
+#define TYPES 0x1f /* RUBY_T_MASK */
+#define OBJECT 0x01 /* RUBY_T_OBJECT */
+#define FLOAT 0x04 /* RUBY_T_FLOAT */
+#define STRING 0x05 /* RUBY_T_STRING */
+#define ARRAY 0x07 /* RUBY_T_ARRAY */
+#define STRUCT 0x09 /* RUBY_T_STRUCT */
+#define NUMBER 1 /* a bit of each small integer, and of no pointer to an object */
+#define WRITES_ARE_TOLD (1 << 5) /* RUBY_FL_WB_PROTECTED */
+#define BYTES_ARE_ELSEWHERE (1 << 13) /* RSTRING_NOEMBED */
+#define LENGTH_SHIFT 14 /* RSTRING_EMBED_LEN_SHIFT */
+#define LENGTH_BITS 0x1f
+
+#define NEW_OBJECT 0x100000 /* RUBY_INTERNAL_EVENT_NEWOBJ */
+#define SAFE_AND_RAW 5 /* RUBY_EVENT_HOOK_FLAG_SAFE | RUBY_EVENT_HOOK_FLAG_RAW_ARG */
+#define NIL 8 /* Qnil */
+#define TRUE_VALUE 20 /* Qtrue */
+#define ONE 3 /* INT2FIX(1) */
+
+#define NO_CLASS 0 /* programs do not see such objects */
+
+#define SLOT_WORDS 5
+#define PAGE_BYTES ((uintptr_t)16384) /* HEAP_PAGE_SIZE, and the alignment of a page */
+#define SLOTS_OF_PAGE 409
+
+typedef void hook_function(value data, void *event);
+
+static struct {
+	void *const *machine; /* the virtual machine, NULL where ruby has ended */
+	int (*call_later)(unsigned int flags, void (*job)(void *argument), void *argument);
+	void (*hook)(hook_function *function, uint32_t events, value data, int flags);
+	int (*unhook)(hook_function *function);
+	value (*object_of)(void *event);
+	value (*new_object)(value class, value flags);
+	size_t (*collections)(void);
+	value (*disable_collector)(void);
+	value (*enable_collector)(void);
+	const unsigned int *traced; /* events that somebody is told of, of any object */
+	const unsigned int *traces; /* how many tell of events of single methods */
+	const value *ractor_class;
+	value (*intern)(const char *name);
+	value (*call)(value object, value name, int count, const value *arguments);
+} ruby;
+
+static const struct ksh_symbol symbols[] = {
+	{ &ruby.machine, "ruby_current_vm_ptr" },
+	{ &ruby.call_later, "rb_postponed_job_register_one" },
+	{ &ruby.hook, "rb_add_event_hook2" },
+	{ &ruby.unhook, "rb_remove_event_hook" },
+	{ &ruby.object_of, "rb_tracearg_object" },
+	{ &ruby.new_object, "rb_newobj_of" },
+	{ &ruby.collections, "rb_gc_count" },
+	{ &ruby.disable_collector, "rb_gc_disable" },
+	{ &ruby.enable_collector, "rb_gc_enable" },
+	{ &ruby.traced, "ruby_vm_event_flags" },
+	{ &ruby.traces, "ruby_vm_event_local_num" },
+	{ &ruby.ractor_class, "rb_cRactor" },
+	{ &ruby.intern, "rb_intern" },
+	{ &ruby.call, "rb_funcallv" },
+};
+
+/* --- which object it is ---------------------------------------------------------------------------- */
+
+#define LONGEST_STRING 256 /* that is hashed */
+
+#define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
+
+/* Of its bytes; 0 if it has none, or many. */
+static uint64_t hash_of_string(const value *string)
+{
+	bool is_elsewhere = string[0] & BYTES_ARE_ELSEWHERE;
+	size_t length = is_elsewhere ? string[2] : string[0] >> LENGTH_SHIFT & LENGTH_BITS;
+	const char *bytes = is_elsewhere ? (const char *)string[3] : (const char *)&string[2];
+	uint64_t hash = length;
+	uint64_t part = 0;
+
+	if (!bytes || length - 1 >= LONGEST_STRING)
+		return 0;
+	for (; length >= sizeof(part); length -= sizeof(part), bytes += sizeof(part)) {
+		memcpy(&part, bytes, sizeof(part));
+		hash = (hash ^ part) * MULTIPLIER;
+	}
+	part = 0;
+	memcpy(&part, bytes, length);
+	hash = (hash ^ part) * MULTIPLIER;
+	return hash ^ hash >> 32;
+}
+
+/* Of small integers and floats that lie in it; pointers and what is empty tell nothing. 0 if there are none. */
+static uint64_t hash_of_numbers(const value *object)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 2; i < SLOT_WORDS; i++) {
+		if (object[i] & NUMBER)
+			hash = (hash ^ object[i]) * MULTIPLIER;
+	}
+	return hash;
+}
+
+/* Equal in equal processes, wherever the object lies. 0 if it has no content that tells it from others. */
+static uint64_t hash_of(value object)
+{
+	const value *words = (const value *)object;
+
+	switch (words[0] & TYPES) {
+	case STRING:
+		return hash_of_string(words);
+	case OBJECT:
+	case ARRAY:
+	case STRUCT:
+		return hash_of_numbers(words);
+	case FLOAT:
+		return words[2] * MULTIPLIER;
+	}
+	return 0;
+}
+
+static bool is_one_in(unsigned int objects, value object)
+{
+	uint64_t hash = hash_of(object);
+
+	return hash && (hash * MULTIPLIER >> 32) % objects == 0;
+}
+
+/* --- the boundary ---------------------------------------------------------------------------------- */
+
+static uintptr_t page_of(value object)
+{
+	return object & ~(PAGE_BYTES - 1);
+}
+
+/* The last object that was made while one is looked for. Synchronization: ruby's lock. */
+static value newest;
+
+/* Called by ruby between two instructions: the rest of the page is filled. */
+static void begin_page(void *argument)
+{
+	uintptr_t page = page_of(newest);
+	size_t collections = ruby.collections();
+
+	(void)argument;
+	for (unsigned int made = 0; made < SLOTS_OF_PAGE; made++) {
+		value object = ruby.new_object(NO_CLASS, STRING | WRITES_ARE_TOLD);
+
+		if (page_of(object) != page || ruby.collections() != collections)
+			return;
+	}
+}
+
+/* --- looking for the object ------------------------------------------------------------------------ */
+
+/*
+ * One in so many objects that have content is taken. One that is shifted begins to look an object sooner, and finds
+ * another one if that is of the kind: the more seldom they are, the more seldom that happens.
+ */
+#define OBJECTS_APART 256
+
+/*
+ * To look at an object takes some hundred instructions. As many may be looked at as this for each page that is begun,
+ * an eighth or less of all, and what was not needed is kept for later, up to a limit.
+ */
+#define OBJECTS_TO_SEE_OF_PAGE 25
+#define MOST_OBJECTS_TO_SEE 4096
+
+/*
+ * Where the collector has left fewer free slots than this in a page, on an average, few objects go into many pages.
+ * There others are looked for at once, and one is taken when so many pages were begun.
+ */
+#define FEW_SLOTS 64
+#define PAGES_OF_FEW_SLOTS 6
+#define OBJECTS_APART_OF_FEW_SLOTS 64
+
+/* The last pages that were begun had been swept; others are new. Synchronization: ruby's lock. */
+static bool sweeps;
+
+/* What was seen since the last boundary. Synchronization: ruby's lock. */
+static struct {
+	bool looks;
+	bool few_slots;
+	unsigned int objects;
+	unsigned int pages;
+} seen;
+
+/* Synchronization: ruby's lock. */
+static unsigned int objects_to_see;
+
+static void pass_boundary(void)
+{
+	ruby.call_later(0, begin_page, NULL);
+	seen.few_slots = sweeps && seen.objects < seen.pages * FEW_SLOTS;
+	seen.looks = seen.few_slots;
+	seen.objects = 0;
+	seen.pages = 0;
+}
+
+static bool is_taken(value object)
+{
+	if (!seen.few_slots)
+		return is_one_in(OBJECTS_APART, object);
+	return seen.pages >= PAGES_OF_FEW_SLOTS && is_one_in(OBJECTS_APART_OF_FEW_SLOTS, object);
+}
+
+/*
+ * An object is complete, and it is there, if the next one lies in its page: pages are given back when all in them is
+ * garbage, but not before the collector has run.
+ */
+static void pass_object(value object, value next)
+{
+	bool is_there = page_of(object) == page_of(next);
+
+	seen.pages += !is_there;
+	if (is_there && is_taken(object))
+		pass_boundary();
+	else if (!objects_to_see || (seen.few_slots && !sweeps))
+		seen.looks = false;
+	seen.objects++;
+	objects_to_see -= objects_to_see > 0;
+}
+
+/*
+ * Ruby tells of new objects by way of the running thread's frame, and one that begins a ractor makes some before it has
+ * a frame: nobody may look then. A ractor has an object, made by the thread that makes the ractor, before it runs.
+ */
+static bool is_ractor(value object)
+{
+	return ((const value *)object)[1] == *ruby.ractor_class;
+}
+
+/* The method is written in ruby: who traces the program would see it. */
+static bool has_ractors(void)
+{
+	return ruby.call(*ruby.ractor_class, ruby.intern("count"), 0, NULL) != ONE;
+}
+
+/* What is filled in would be kept for ever then. To ask by rb_gc_disable() would end a sweep that is under way. */
+static bool has_no_collector(void)
+{
+	if (ruby.enable_collector() != TRUE_VALUE)
+		return false;
+	ruby.disable_collector();
+	return true;
+}
+
+/* Called by ruby when it has made an object, before there is anything in it. */
+static void see(value data, void *event)
+{
+	value before = newest;
+
+	(void)data;
+	newest = ruby.object_of(event);
+	if (is_ractor(newest))
+		seen.looks = false;
+	if (seen.looks && before)
+		pass_object(before, newest);
+	if (!seen.looks)
+		ruby.unhook(see);
+}
+
+/* A debugger, or a profiler. */
+static bool is_traced(void)
+{
+	return *ruby.traced || *ruby.traces;
+}
+
+/* Called by ruby between two instructions. */
+static void look(void *argument)
+{
+	(void)argument;
+	if (seen.looks || is_traced() || has_ractors() || has_no_collector())
+		return;
+	newest = 0;
+	seen.looks = true;
+	seen.few_slots = false;
+	seen.objects = 0;
+	seen.pages = 0;
+	ruby.hook(see, NEW_OBJECT, NIL, SAFE_AND_RAW);
+}
+
+/* --- when ------------------------------------------------------------------------------------------ */
+
+/* A boundary for each such part of all pages, and not more often than for so many. */
+#define PARTS 64
+#define LEAST_PAGES 10
+
+/* What a step of the sweep makes free lies in about this many pages; it reads the clock when it begins and ends. */
+#define PAGES_OF_SWEEP 5
+
+/* Where ruby's code lies; nowhere before krb_boundaries_start(). */
+static struct {
+	uintptr_t begin, end;
+} code;
+
+/* Synchronization: of calls that ruby makes with its lock. */
+static size_t pages;
+static size_t pages_begun;
+
+static bool is_ruby(const void *caller)
+{
+	return (uintptr_t)caller - code.begin < code.end - code.begin;
+}
+
+/* May be called while ruby collects. */
+static void count(unsigned int begun)
+{
+	objects_to_see += begun * OBJECTS_TO_SEE_OF_PAGE;
+	if (objects_to_see > MOST_OBJECTS_TO_SEE)
+		objects_to_see = MOST_OBJECTS_TO_SEE;
+	pages_begun += begun;
+	if (pages_begun < LEAST_PAGES || pages_begun < pages / PARTS || !*ruby.machine)
+		return;
+	pages_begun = 0;
+	ruby.call_later(0, look, NULL);
+}
+
+typedef int clock_function(clockid_t clock, struct timespec *time);
+
+/* Ruby maps a page of objects with room to align it. */
+static void mapped(const void *caller, size_t bytes)
+{
+	if (bytes == 2 * PAGE_BYTES && is_ruby(caller)) {
+		pages++;
+		sweeps = false;
+		count(1);
+	}
+}
+
+/* Synchronization: written before there are threads. */
+static clock_function *next_clock_gettime;
+
+__attribute__((constructor(101))) static void find_next(void)
+{
+	next_clock_gettime = (clock_function *)dlsym(RTLD_NEXT, "clock_gettime");
+}
+
+EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	if (!next_clock_gettime)
+		find_next();
+	if (clock == CLOCK_PROCESS_CPUTIME_ID && is_ruby(__builtin_return_address(0))) {
+		sweeps = true;
+		count(PAGES_OF_SWEEP);
+	}
+	return next_clock_gettime(clock, time);
+}
+
+/* --- start ----------------------------------------------------------------------------------------- */
+
+static int find_code(struct dl_phdr_info *file, size_t bytes, void *address)
+{
+	(void)bytes;
+	for (size_t i = 0; i < file->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &file->dlpi_phdr[i];
+		uintptr_t begin = file->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD || (uintptr_t)address - begin >= part->p_memsz)
+			continue;
+		code.end = begin + part->p_memsz;
+		code.begin = begin;
+		return 1;
+	}
+	return 0;
+}
+
+void krb_boundaries_start(void)
+{
+	if (code.end || !ksmalloc_mappings_follow ||
+	    !ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])))
+		return;
+	dl_iterate_phdr(find_code, (void *)ruby.new_object);
+	if (code.end)
+		ksmalloc_mappings_follow(mapped);
+}
