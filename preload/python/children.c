@@ -8,6 +8,7 @@
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 struct object;
 typedef struct object object;
@@ -162,6 +163,22 @@ static bool is_counter(uint64_t *word)
 	return follows;
 }
 
+/* The first word from this one on that has the value; end if there is none. The C library goes four times as fast. */
+static uint64_t *find_word(uint64_t *from, uint64_t *end, uint64_t value)
+{
+	const wchar_t *half = (const wchar_t *)from;
+	const wchar_t *behind = (const wchar_t *)end;
+
+	static_assert(2 * sizeof(wchar_t) == sizeof(uint64_t) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+		      "a word's first half is its lower one");
+	while ((half = wmemchr(half, (wchar_t)value, (size_t)(behind - half)))) {
+		if ((uintptr_t)half % sizeof(uint64_t) == 0 && *(const uint64_t *)half == value)
+			return (uint64_t *)(uintptr_t)half;
+		half++;
+	}
+	return end;
+}
+
 /* Looks through the writable data of the file that Python is. */
 static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 {
@@ -174,18 +191,19 @@ static int find_counter(struct dl_phdr_info *file, size_t size, void *argument)
 		uintptr_t begin = file->dlpi_addr + part->p_vaddr;
 		uint64_t *end = (uint64_t *)ksm_align_down(begin + part->p_memsz, sizeof(*end));
 		uint64_t version;
+		uint64_t *word;
 
 		if (part->p_type != PT_LOAD || !(part->p_flags & PF_W) ||
 		    type - begin >= part->p_memsz)
 			continue;
 		version = new_version();
-		for (uint64_t *word = (uint64_t *)ksm_align_up(begin, sizeof(*word)); word < end; word++) {
-			if (*word == version && is_counter(word)) {
+		word = find_word((uint64_t *)ksm_align_up(begin, sizeof(*word)), end, version);
+		for (; word < end; word = find_word(word + 1, end, version)) {
+			if (is_counter(word)) {
 				counter = word;
 				return 1;
 			}
-			if (*word == version)
-				version = new_version();
+			version = new_version();
 		}
 		return 1;
 	}
