@@ -13,9 +13,9 @@
 /* Lanes of a level, so that each level is a multiple of what a stream's memory is given out in. */
 #define LEVEL_LANES	48u
 
-/* Freed slabs that are kept as they are: these, and a part of those in use. */
-#define KEPT_SLABS	32u
+/* Freed slabs that are kept as they are: a part of those in use, and these where new objects come from. */
 #define KEPT_PART	32u
+#define KEPT_SLABS	8u
 
 static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
 static_assert(KSP_SLAB == 16384 && sizeof(struct ksp_slab) == 528, "libksmalloc/tools/diff_events.c leaves headers out");
@@ -24,8 +24,6 @@ struct ksp_heap *ksp_heaps[KSP_STREAMS];
 
 static struct ksp_source source;
 static struct ksp_thread *threads[KSP_STREAMS]; /* by the first of their streams */
-/* The header of a new slab of a class, but for its stream and number; no rows: not made yet. */
-static struct ksp_slab patterns[KSP_CLASSES];
 static struct ksh_tables tables;
 
 void ksp_heap_start(const struct ksp_source *from)
@@ -69,6 +67,7 @@ static struct ksp_heap *make_heap(unsigned int stream)
 		return NULL;
 	heap->thread = thread;
 	heap->stream = stream;
+	heap->has_pieces = !thread->is_sparse;
 	ksp_heaps[stream] = heap;
 	for (link = &thread->first; *link && (*link)->stream < stream; link = &(*link)->next)
 		;
@@ -93,6 +92,7 @@ static struct ksp_lane *make_lane(struct ksp_heap *heap, unsigned int class)
 	for (unsigned int i = 0; i < SETS; i++)
 		lane->sets[i] = &lane->words[i];
 	lane->room = 64;
+	lane->count = heap->has_pieces ? 0 : ksp_pieces_of(class);
 	heap->lanes[class] = lane;
 	return lane;
 }
@@ -134,17 +134,20 @@ static bool has(const struct ksp_lane *lane, unsigned int set, uint32_t number)
 static uint32_t first_from(struct ksp_lane *lane, unsigned int set, uint32_t number)
 {
 	const uint64_t *words = lane->sets[set];
-	uint32_t count = (lane->count + 63) / 64;
 	uint32_t begin = number / 64;
-	uint32_t word = begin > lane->lowest[set] ? begin : lane->lowest[set];
-	uint64_t bits = word < count ? words[word] : 0;
+	uint32_t word = begin;
+	uint64_t bits = words[begin] & UINT64_MAX << number % 64;
 
-	if (word == begin)
-		bits &= UINT64_MAX << number % 64;
-	while (!bits && ++word < count)
-		bits = words[word];
-	if (!bits)
-		return KSP_NONE;
+	if (ksm_unlikely(!bits)) {
+		uint32_t count = (lane->count + 63) / 64;
+
+		if (word < lane->lowest[set])
+			word = lane->lowest[set] - 1;
+		while (!bits && ++word < count)
+			bits = words[word];
+		if (!bits)
+			return KSP_NONE;
+	}
 	if (number == 0)
 		lane->lowest[set] = word;
 	return 64 * word + (uint32_t)__builtin_ctzl(bits);
@@ -271,12 +274,18 @@ static bool map_next(struct ksp_heap *heap, unsigned int class, struct ksp_lane 
 
 /* --- slabs --------------------------------------------------------------------------------- */
 
-/* Makes the numbers from begin on, step apart, free, of which as many as there are before end. */
-static void make_places(struct ksp_slab *slab, uint32_t begin, uint32_t step, uint32_t end)
+/* Makes the numbers from begin on free, but for end. */
+static void make_places(struct ksp_slab *slab, uint32_t begin, uint32_t end)
 {
-	for (uint32_t number = begin; number + step <= end; number += step) {
-		slab->free[number / 64] |= UINT64_C(1) << number % 64;
-		slab->rows |= (uint16_t)(1u << number / 64);
+	for (uint32_t row = begin / 64; 64 * row < end; row++) {
+		uint64_t bits = UINT64_MAX;
+
+		if (64 * row < begin)
+			bits <<= begin % 64;
+		if (end < 64 * row + 64)
+			bits &= UINT64_MAX >> (64 * row + 64 - end);
+		slab->free[row] = bits;
+		slab->rows |= (uint16_t)(1u << row);
 	}
 }
 
@@ -294,29 +303,21 @@ static size_t first_place(size_t size)
 	return 4 * header < 3 * size ? header : (header + size - 1) / size * size;
 }
 
-static void make_pattern(struct ksp_slab *pattern, unsigned int class)
-{
-	size_t size = ksp_class_size(class);
-	size_t first = first_place(size);
-	uint32_t number = (uint32_t)(first / size);
-
-	pattern->class = (uint8_t)class;
-	pattern->first = (uint8_t)(first % size / KSP_GRAIN);
-	pattern->inverse = (uint16_t)((65536 + size - 1) / size);
-	make_places(pattern, number, 1, number + (uint32_t)((KSP_SLAB - first) / size));
-}
-
 /* Of the header only the rows that the class needs are there; places lie behind. */
 static void make_slab(struct ksp_heap *heap, unsigned int class, uint32_t number)
 {
 	struct ksp_slab *slab = ksp_heap_slab_at(heap, class, number);
-	struct ksp_slab *pattern = &patterns[class];
+	size_t size = ksp_class_size(class);
+	size_t first = first_place(size);
+	uint32_t begin = (uint32_t)(first / size);
 
-	if (!pattern->rows)
-		make_pattern(pattern, class);
-	memcpy(slab, pattern, offsetof(struct ksp_slab, free) + 8 * rows_needed(ksp_class_size(class)));
+	memset(slab, 0, offsetof(struct ksp_slab, free) + 8 * rows_needed(size));
+	slab->class = (uint8_t)class;
+	slab->first = (uint8_t)(first % size / KSP_GRAIN);
+	slab->inverse = (uint16_t)((65536 + size - 1) / size);
 	slab->stream = (uint16_t)heap->stream;
 	slab->number = number;
+	make_places(slab, begin, begin + (uint32_t)((KSP_SLAB - first) / size));
 	heap->in_use++;
 }
 
@@ -403,6 +404,17 @@ static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane
 		source.memory.give_back(begin, bytes);
 }
 
+/* Gives back about half of what is dirty, if that is more than a part of what is in use and so many. */
+static void trim(struct ksp_heap *heap, uint32_t kept)
+{
+	if (heap->dirty <= kept + heap->in_use / KEPT_PART)
+		return;
+	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
+		if (heap->lanes[class])
+			give_back(heap, class, heap->lanes[class]);
+	}
+}
+
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
 	struct ksp_lane *lane = heap->lanes[slab->class];
@@ -412,10 +424,11 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 	put(lane, EMPTY, slab->number);
 	put(lane, DIRTY, slab->number);
 	heap->in_use--;
-	if (++heap->dirty <= KEPT_SLABS + heap->in_use / KEPT_PART)
-		return;
-	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
-		if (heap->lanes[class])
-			give_back(heap, class, heap->lanes[class]);
-	}
+	heap->dirty++;
+	trim(heap, heap->thread->from[slab->class] == heap ? KEPT_SLABS : 0);
+}
+
+void ksp_heap_trim(struct ksp_heap *heap)
+{
+	trim(heap, 0);
 }

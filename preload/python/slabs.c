@@ -13,18 +13,8 @@ struct ksp_range ksp_range;
 
 static struct ksp_source source;
 
-void ksp_start(const struct ksp_source *from)
-{
-	source = *from;
-	ksp_range.begin = from->memory.begin;
-	ksp_range.bytes = from->memory.end - from->memory.begin;
-	ksp_heap_start(from);
-}
-
-void ksp_moved(void)
-{
-	ksp_current = nowhere;
-}
+#define LARGE_GRAINS ((KSP_LARGEST - KSP_FINE) / KSP_GRAIN)
+uint8_t ksp_large_classes[LARGE_GRAINS];
 
 /* As many as possible in what the header of one row leaves of a slab: there is hardly a rest. */
 static const uint16_t large_sizes[KSP_LARGE_CLASSES] = { 560,  624,  704,  816,	 896,  1008, 1168,
@@ -37,28 +27,35 @@ size_t ksp_class_size(unsigned int class)
 	return large_sizes[class - KSP_FINE_CLASSES];
 }
 
-unsigned int ksp_class(size_t size)
+static void fill_large_classes(void)
 {
-	unsigned int low = 0;
-	unsigned int high = KSP_LARGE_CLASSES - 1;
+	unsigned int class = KSP_FINE_CLASSES;
 
-	if (size <= KSP_FINE)
-		return (unsigned int)((size - 1) >> KSP_GRAIN_SHIFT);
-	while (low < high) {
-		unsigned int middle = (low + high) / 2;
-
-		if (large_sizes[middle] < size)
-			low = middle + 1;
-		else
-			high = middle;
+	for (uint32_t grains = 0; grains < LARGE_GRAINS; grains++) {
+		if ((grains + 1) * KSP_GRAIN + KSP_FINE > ksp_class_size(class))
+			class++;
+		ksp_large_classes[grains] = (uint8_t)class;
 	}
-	return KSP_FINE_CLASSES + low;
+}
+
+void ksp_start(const struct ksp_source *from)
+{
+	source = *from;
+	ksp_range.begin = from->memory.begin;
+	ksp_range.bytes = from->memory.end - from->memory.begin;
+	fill_large_classes();
+	ksp_heap_start(from);
+}
+
+void ksp_moved(void)
+{
+	ksp_current = nowhere;
 }
 
 /* --- slow paths ------------------------------------------------------------------------------ */
 
 /* Makes places of a row free. */
-static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab *slab, uint32_t row, uint64_t bits)
+static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab *slab, uint64_t row, uint64_t bits)
 {
 	slab->free[row] |= bits;
 	if (ksm_unlikely(slab->is_mixed || !slab->rows))
@@ -67,7 +64,7 @@ static void put_free(struct ksp_heap *heap, unsigned int class, struct ksp_slab 
 		slab->rows |= (uint16_t)(1u << row);
 }
 
-void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit)
+void ksp_free_slowly(struct ksp_slab *slab, uint64_t row, uint64_t bit)
 {
 	struct ksp_heap *heap = ksp_heaps[slab->stream];
 	unsigned int class = ksp_class_of_row(slab, row);
@@ -128,15 +125,15 @@ static bool is_wasteful(const struct ksp_thread *thread, unsigned int class)
 	return partial / ROWS_IN_KIB > MOST_UNUSED + memory_of(thread) / 8;
 }
 
-/* The next heap from the thread's stream on, and around, that has a slab in this set. NULL: none has. */
+/* The next heap from the class's home on, and around, that has a slab in this set. NULL: none has. */
 static struct ksp_heap *find_heap(const struct ksp_thread *thread, unsigned int class, unsigned int set)
 {
 	struct ksp_heap *before = NULL;
 
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next) {
-		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, set, 0) == KSP_NONE)
+		if ((before && heap->stream < thread->home[class]) || ksp_heap_first_from(heap, class, set, 0) == KSP_NONE)
 			continue;
-		if (heap->stream >= thread->home)
+		if (heap->stream >= thread->home[class])
 			return heap;
 		before = heap;
 	}
@@ -166,24 +163,19 @@ static struct ksp_slab *use_any(struct ksp_thread *thread, unsigned int class)
 	return use_roomy(thread, class);
 }
 
-/* The slab that the thread's next row for the class is of. NULL without memory. */
-static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int class)
+/* A slab for the class where the one that it has its objects from has no room. NULL without memory. */
+__attribute__((noinline)) static struct ksp_slab *choose_another(struct ksp_thread *thread, unsigned int class)
 {
-	struct ksp_heap *heap = thread->from[class];
+	struct ksp_heap *heap;
 	uint32_t number;
 
-	if (heap) {
-		number = ksp_heap_first_from(heap, class, ROOMY, thread->floor[class]);
-		if (number != KSP_NONE)
-			return ksp_heap_slab_at(heap, class, number);
-	}
 	if (is_wasteful(thread, class)) {
 		struct ksp_slab *roomy = use_roomy(thread, class);
 
 		if (roomy)
 			return roomy;
 	}
-	heap = ksp_heap_of(thread->home);
+	heap = ksp_heap_of(thread->home[class]);
 	number = heap ? ksp_heap_add_slab(heap, class) : KSP_NONE;
 	if (number == KSP_NONE)
 		return use_any(thread, class);
@@ -196,6 +188,15 @@ static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int clas
 	return ksp_heap_slab_at(heap, class, number);
 }
 
+/* The slab that the thread's next row for the class is of. NULL without memory. */
+static struct ksp_slab *choose_slab(struct ksp_thread *thread, unsigned int class)
+{
+	struct ksp_heap *heap = thread->from[class];
+	uint32_t number = heap ? ksp_heap_first_from(heap, class, ROOMY, thread->floor[class]) : KSP_NONE;
+
+	return number == KSP_NONE ? choose_another(thread, class) : ksp_heap_slab_at(heap, class, number);
+}
+
 /* --- rows ------------------------------------------------------------------------------------ */
 
 /* Takes a row's places for the class. False without memory. */
@@ -203,7 +204,7 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 {
 	struct ksp_slab *slab = choose_slab(thread, class);
 	struct ksp_cursor *cursor = &thread->at[class];
-	uint32_t row;
+	uint32_t row, places;
 
 	if (!slab)
 		return false;
@@ -213,7 +214,9 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 	cursor->begin = (char *)slab + slab->first * KSP_GRAIN + 64 * row * cursor->unit;
 	cursor->row = &slab->free[row];
 	slab->free[row] = 0;
-	slab->used = (uint16_t)(slab->used + count_bits(cursor->bits));
+	places = count_bits(cursor->bits);
+	thread->taken[class] += places;
+	slab->used = (uint16_t)(slab->used + places);
 	if (!slab->is_mixed)
 		slab->rows ^= (uint16_t)(1u << row);
 	if (slab->is_mixed ? ksp_heap_first_row(slab, class) == KSP_NONE : !slab->rows)
@@ -276,23 +279,48 @@ static uint32_t rank_of(uint64_t anchor)
 	return (uint32_t)(anchor >> 40);
 }
 
-/* From now on all classes have new slabs, of this stream. */
-static void follow(struct ksp_thread *thread, unsigned int stream)
+/*
+ * A class that was given less than this, in bytes, since it last went on, stays where it is at an anchor: what it would
+ * leave unused is half a page in each stream.
+ */
+#define LITTLE 4096u
+
+static bool has_little(const struct ksp_thread *thread, unsigned int class)
 {
-	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
-		if (thread->at[class].row)
-			empty_cursor(&thread->at[class], class);
-	}
-	memset(thread->from, 0, sizeof(thread->from));
-	thread->home = stream;
+	uint32_t given = thread->taken[class] - count_bits(thread->at[class].bits);
+
+	return given * ksp_class_size(class) < LITTLE;
 }
 
+/* From now on classes have new slabs of this stream: all of them, or those that are not left where they are. */
+static void follow(struct ksp_thread *thread, unsigned int stream, bool all)
+{
+	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
+		if (!all && has_little(thread, class))
+			continue;
+		if (thread->at[class].row)
+			empty_cursor(&thread->at[class], class);
+		thread->from[class] = NULL;
+		thread->taken[class] = 0;
+		thread->home[class] = stream;
+	}
+	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next)
+		ksp_heap_trim(heap);
+	thread->is_sparse = !all;
+}
+
+/*
+ * All classes have gone on at once when the program began. What is different before that, in environment and folders,
+ * makes a few objects of many classes more or less: each anchor is for all of them then.
+ */
+static bool has_begun;
+
 /* Goes where the last anchor leads that was worth following, if that has not been done. */
-static bool go_on(struct ksp_thread *thread)
+static bool go_on(struct ksp_thread *thread, bool all)
 {
 	if (thread->next == KSP_NONE)
 		return false;
-	follow(thread, thread->next);
+	follow(thread, thread->next, all || !has_begun);
 	thread->next = KSP_NONE;
 	return true;
 }
@@ -300,19 +328,22 @@ static bool go_on(struct ksp_thread *thread)
 bool ksp_go_on(bool always)
 {
 	struct ksp_thread *thread = ksp_heap_thread(source.memory.stream());
+	bool went;
 
 	if (!thread || thread->stream == KSP_NONE)
 		return false;
 	if (always && thread->next == KSP_NONE)
 		thread->next = thread->stream;
-	return go_on(thread);
+	went = go_on(thread, always);
+	has_begun |= always;
+	return went;
 }
 
 /*
  * The thread that the caller is in a stream. What lies in the parent's memory is left as it is in a child: it stays
  * shared as long as nobody writes to it.
  */
-static struct ksp_thread *enter(unsigned int stream)
+__attribute__((noinline)) static struct ksp_thread *enter(unsigned int stream)
 {
 	struct ksp_thread *thread = ksp_heap_thread(stream);
 
@@ -322,7 +353,8 @@ static struct ksp_thread *enter(unsigned int stream)
 	if (thread->stream == stream)
 		return thread;
 	if (thread->stream == UINT32_MAX) {
-		thread->home = stream;
+		for (unsigned int class = 0; class < KSP_CLASSES; class++)
+			thread->home[class] = stream;
 	} else {
 		uint32_t rank = rank_of(source.memory.anchor());
 
@@ -330,7 +362,7 @@ static struct ksp_thread *enter(unsigned int stream)
 		if (is_worth_following(thread, rank))
 			thread->next = stream;
 		if (!source.moved || !source.moved(rank))
-			go_on(thread);
+			go_on(thread, false);
 	}
 	thread->stream = stream;
 	return thread;

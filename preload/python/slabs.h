@@ -13,7 +13,8 @@
  * taken all at once by the heap's cursor of the class, and go from there to objects, the lowest first; those of the row
  * that are freed meanwhile come back to the cursor. So places depend on which objects live, and not on the order in
  * which others were freed: workers that differed for a while and then hold the same objects again go on equal after a
- * row. At an anchor what a cursor has left goes back to its slab.
+ * row. At an anchor what a cursor has left goes back to its slab. Once the program runs, a class that was given little
+ * since it last went on does not follow an anchor: it would touch pages for a few objects.
  * Where a slab lies follows from its stream, its class, and how many of this class were needed before (heap.h): objects
  * of one class move none of another one.
  * In the child of a fork the stream is another one than the parent's was, and slabs that were
@@ -115,7 +116,8 @@ void ksp_moved(void);
 
 /*
  * Has the calling thread's next objects come from new slabs of the stream that its last anchor leads to, of those that
- * were worth following or of all. False if there was none.
+ * were worth following or of all. False if there was none. After the first call for all, classes with few objects
+ * stay where they are at anchors that it is not called so for.
  */
 bool ksp_go_on(bool always);
 
@@ -124,8 +126,8 @@ uint64_t ksp_mark(void);
 
 __attribute__((noinline)) void *ksp_alloc_slowly(unsigned int class);
 
-/* Frees a place, whose bit is given, of a row that has no free one. */
-__attribute__((noinline)) void ksp_free_slowly(struct ksp_slab *slab, uint32_t row, uint64_t bit);
+/* Frees a place, whose bit is given, of a row that has no free one and is not at hand in the calling thread. */
+__attribute__((noinline)) void ksp_free_slowly(struct ksp_slab *slab, uint64_t row, uint64_t bit);
 KSM_COLD void ksp_got_empty(struct ksp_slab *slab);
 
 /* The size of places of the class. */
@@ -140,8 +142,16 @@ struct ksp_counts {
 
 void ksp_count(struct ksp_counts *counts);
 
+/* The classes of sizes above KSP_FINE, in grains above it. Written once, by ksp_start(). */
+extern uint8_t ksp_large_classes[] __attribute__((visibility("hidden")));
+
 /* size is 1 to KSP_LARGEST. */
-unsigned int ksp_class(size_t size);
+KSM_INLINE unsigned int ksp_class(size_t size)
+{
+	size_t grains = (size - 1) >> KSP_GRAIN_SHIFT;
+
+	return grains < KSP_FINE_CLASSES ? (unsigned int)grains : ksp_large_classes[grains - KSP_FINE_CLASSES];
+}
 
 KSM_INLINE bool ksp_holds(const void *p)
 {
@@ -166,33 +176,38 @@ KSM_INLINE void *ksp_try_alloc(size_t size)
 }
 
 /* The number of a place in its slab. */
-KSM_INLINE uint32_t ksp_number(const struct ksp_slab *slab, const void *p)
+KSM_INLINE uint64_t ksp_number(const struct ksp_slab *slab, const void *p)
 {
-	return ((uint32_t)(uintptr_t)p & (KSP_SLAB - 1)) * slab->inverse >> 16;
+	return ((uintptr_t)p & (KSP_SLAB - 1)) * slab->inverse >> 16;
+}
+
+/* The class that a row of a slab has. */
+KSM_INLINE unsigned int ksp_class_of_row(const struct ksp_slab *slab, uint64_t row)
+{
+	return ksm_likely(!slab->is_mixed) ? slab->class : ksp_mixed_classes[slab->number][row];
 }
 
 /* p is held. */
 KSM_INLINE void ksp_free(void *p)
 {
 	struct ksp_slab *slab = ksp_slab_of(p);
-	uint32_t number = ksp_number(slab, p);
-	uint32_t row = number / 64;
+	uint64_t number = ksp_number(slab, p);
+	uint64_t row = number / 64;
 	uint64_t bit = UINT64_C(1) << number % 64;
 	uint64_t before = slab->free[row];
 
 	if (ksm_unlikely(!before)) {
-		ksp_free_slowly(slab, row, bit);
+		struct ksp_cursor *cursor = &ksp_current[ksp_class_of_row(slab, row)];
+
+		if (ksm_likely(cursor->row == &slab->free[row]))
+			cursor->bits |= bit;
+		else
+			ksp_free_slowly(slab, row, bit);
 		return;
 	}
 	slab->free[row] = before | bit;
 	if (ksm_unlikely(--slab->used == 0))
 		ksp_got_empty(slab);
-}
-
-/* The class that a row of a slab has. */
-KSM_INLINE unsigned int ksp_class_of_row(const struct ksp_slab *slab, uint32_t row)
-{
-	return ksm_likely(!slab->is_mixed) ? slab->class : ksp_mixed_classes[slab->number][row];
 }
 
 /* The class of p, which is held. */

@@ -476,7 +476,96 @@ Test(slabs, anchors_cost_little_memory)
 	cr_assert_leq(counts.slabs * KSP_SLAB, 140 * STAYS * OBJECTS, "%zu slabs", counts.slabs);
 }
 
+/* A class with few objects stays where it is, until it was given more or all are to go on. */
+Test(slabs, what_was_given_little_stays)
+{
+	goes_on_later = true;
+	move(STREAMS - 2);
+	make(80);
+	move(STREAMS - ANCHORED);
+	make(64);
+	cr_assert(ksp_go_on(true));
+	for (unsigned int i = 0; i < 100000; i++)
+		make(64);
+	make(80);
+	make(560);
+	move(STREAMS - 1);
+	make(96);
+	cr_assert(ksp_go_on(false));
+	cr_assert_eq(stream_of(make(64)), STREAMS - 1);
+	cr_assert_not(ksp_slab_of(make(64))->is_mixed, "a class with much has a slab of its own at once");
+	cr_assert_eq(stream_of(make(80)), STREAMS - ANCHORED);
+	cr_assert_eq(stream_of(make(560)), STREAMS - ANCHORED);
+	cr_assert(ksp_go_on(true));
+	cr_assert_eq(stream_of(make(80)), STREAMS - 1);
+	cr_assert_eq(stream_of(make(560)), STREAMS - 1);
+	goes_on_later = false;
+}
+
+/* Of all memory of all streams. */
+static size_t resident(void)
+{
+	static unsigned char pages[STRIDE / 4096];
+	size_t count = 0;
+
+	for (unsigned int i = 0; i < STREAMS; i++) {
+		cr_assert_eq(mincore(memory + i * STRIDE, STRIDE, pages), 0);
+		for (size_t page = 0; page < STRIDE / 4096; page++)
+			count += pages[page] & 1;
+	}
+	return 4096 * count;
+}
+
+/* A few objects of each size after each of some anchors, which are all worth following. */
+Test(slabs, anchors_cost_few_pages)
+{
+	enum { MUCH = 300000, STAYS = 6, EACH = 32 };
+	size_t before;
+
+	move(STREAMS - 1);
+	make(16);
+	move(STREAMS - ANCHORED);
+	for (unsigned int i = 0; i < MUCH; i++)
+		make(64);
+	cr_assert(ksp_go_on(true));
+	before = resident();
+	for (unsigned int stay = 0; stay < STAYS; stay++) {
+		move(STREAMS - ANCHORED + stay % ANCHORED);
+		for (unsigned int i = 1; i <= EACH; i++)
+			memset(make(16 * i), 1, 16 * i);
+	}
+	/* 8 KiB of objects each time, and at most a page for each size at the first one. */
+	cr_assert_leq(resident() - before, 4096 * EACH + STAYS * 16384, "%zu bytes", resident() - before);
+}
+
 /* --- memory --------------------------------------------------------------------------------- */
+
+/* Slabs that become empty behind an anchor: few are kept for new objects that never come. */
+Test(slabs, what_new_objects_do_not_come_from_is_given_back)
+{
+	enum { COUNT = 2000, CLASSES = 8 };
+	static void *all[CLASSES][COUNT];
+	struct ksp_counts counts;
+
+	goes_on_later = true;
+	move(STREAMS - ANCHORED);
+	for (unsigned int i = 0; i < COUNT * CLASSES; i++)
+		all[i % CLASSES][i / CLASSES] = make(64 + i % CLASSES * 16);
+	move(STREAMS - 1);
+	make(16);
+	for (unsigned int i = 0; i < COUNT; i++)
+		ksp_free(all[0][i]);
+	ksp_count(&counts);
+	cr_assert_geq(counts.dirty, 4, "no slab was kept, so the test shows nothing");
+	cr_assert(ksp_go_on(true));
+	ksp_count(&counts);
+	cr_assert_leq(counts.dirty, 4, "%zu empty slabs are kept", counts.dirty);
+	for (unsigned int i = COUNT; i < COUNT * CLASSES; i++)
+		ksp_free(all[i / COUNT][i % COUNT]);
+	ksp_count(&counts);
+	cr_assert_leq(counts.dirty, 2, "%zu empty slabs are kept", counts.dirty);
+	goes_on_later = false;
+}
 
 Test(slabs, freed_slabs_are_given_back)
 {
