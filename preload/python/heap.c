@@ -13,9 +13,13 @@
 /* Lanes of a level, so that each level is a multiple of what a stream's memory is given out in. */
 #define LEVEL_LANES	48u
 
-/* Freed slabs that are kept as they are: a part of those in use, and these where new objects come from. */
+/*
+ * Freed slabs that are kept as they are: a part of those in use, and where new objects come from these and as many as
+ * were needed again after they had been given back. Each page of one more would be a page fault each time.
+ */
 #define KEPT_PART	32u
 #define KEPT_SLABS	8u
+#define MOST_REGRETS	192u
 
 static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
 static_assert(KSP_SLAB == 16384 && sizeof(struct ksp_slab) == 528, "libksmalloc/tools/diff_events.c leaves headers out");
@@ -346,6 +350,8 @@ uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
 		if (!map_next(heap, class, lane) || (lane->count == lane->room && !make_room(lane)))
 			return KSP_NONE;
 		number = lane->count++;
+	} else if (!has(lane, DIRTY, number)) {
+		heap->regrets += heap->regrets < MOST_REGRETS;
 	}
 	take(lane, EMPTY, number);
 	if (has(lane, DIRTY, number)) {
@@ -425,10 +431,11 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 	put(lane, DIRTY, slab->number);
 	heap->in_use--;
 	heap->dirty++;
-	trim(heap, heap->thread->from[slab->class] == heap ? KEPT_SLABS : 0);
+	trim(heap, heap->thread->from[slab->class] == heap ? KEPT_SLABS + heap->regrets : 0);
 }
 
 void ksp_heap_trim(struct ksp_heap *heap)
 {
+	heap->regrets = 0;
 	trim(heap, 0);
 }

@@ -59,6 +59,7 @@ struct ksp_heap {
 	uint32_t stream;
 	uint32_t in_use;
 	uint32_t dirty;
+	uint32_t regrets;	/* slabs that were needed again after they had been given back; since the last anchor */
 	bool has_pieces;	 /* else lanes begin behind them, which is what is large enough for a slab */
 };
 
