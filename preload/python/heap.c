@@ -71,7 +71,6 @@ static struct ksp_heap *make_heap(unsigned int stream)
 		return NULL;
 	heap->thread = thread;
 	heap->stream = stream;
-	heap->has_pieces = !thread->is_sparse;
 	ksp_heaps[stream] = heap;
 	for (link = &thread->first; *link && (*link)->stream < stream; link = &(*link)->next)
 		;
@@ -96,7 +95,6 @@ static struct ksp_lane *make_lane(struct ksp_heap *heap, unsigned int class)
 	for (unsigned int i = 0; i < SETS; i++)
 		lane->sets[i] = &lane->words[i];
 	lane->room = 64;
-	lane->count = heap->has_pieces ? 0 : ksp_pieces_of(class);
 	heap->lanes[class] = lane;
 	return lane;
 }

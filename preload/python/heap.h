@@ -60,7 +60,6 @@ struct ksp_heap {
 	uint32_t in_use;
 	uint32_t dirty;
 	uint32_t regrets;	/* slabs that were needed again after they had been given back; since the last anchor */
-	bool has_pieces;	 /* else lanes begin behind them, which is what is large enough for a slab */
 };
 
 /*
@@ -73,13 +72,11 @@ struct ksp_thread {
 	uint32_t floor[KSP_CLASSES];	 /* numbers of that lane below this are left as they are */
 	uint32_t volume[KSP_CLASSES];	 /* rows that all heaps have for the class */
 	uint32_t partial[KSP_CLASSES];	 /* and what is not used of that at most, where there is room */
-	uint32_t taken[KSP_CLASSES];	 /* places that its cursors had since the class went on to another stream */
 	struct ksp_heap *first;		 /* of its heaps */
 	uint32_t stream;		 /* that it is in; UINT32_MAX: none yet */
 	uint32_t next;			 /* to be home soon; KSP_NONE: no other is */
-	uint32_t home[KSP_CLASSES];	 /* that new slabs are of: the last one that the class went on to */
+	uint32_t home;			 /* that new slabs are of: the last one that was worth following */
 	uint32_t anchors;		 /* that it has passed */
-	bool is_sparse;			 /* classes with few objects did not go where others went last */
 };
 
 extern struct ksp_heap *ksp_heaps[KSP_STREAMS] __attribute__((visibility("hidden")));

@@ -4,8 +4,7 @@
  *
  * What it is: a plan of the mixed slabs, which is the same for all streams. There are many streams with few
  * objects each, so that a page that each class has for itself would be left empty for the most part. Each class has
- * a piece of 256 bytes or of one object first, and then some that are twice as large as the one before. Streams that
- * classes with few objects do not go to have none.
+ * a piece of 256 bytes or of one object first, and then some that are twice as large as the one before.
  * What it is not: memory, or an order in which pieces are used: a class's pieces lie where they lie, whatever
  * other classes do.
  *

@@ -125,15 +125,15 @@ static bool is_wasteful(const struct ksp_thread *thread, unsigned int class)
 	return partial / ROWS_IN_KIB > MOST_UNUSED + memory_of(thread) / 8;
 }
 
-/* The next heap from the class's home on, and around, that has a slab in this set. NULL: none has. */
+/* The next heap from the thread's home on, and around, that has a slab in this set. NULL: none has. */
 static struct ksp_heap *find_heap(const struct ksp_thread *thread, unsigned int class, unsigned int set)
 {
 	struct ksp_heap *before = NULL;
 
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next) {
-		if ((before && heap->stream < thread->home[class]) || ksp_heap_first_from(heap, class, set, 0) == KSP_NONE)
+		if ((before && heap->stream < thread->home) || ksp_heap_first_from(heap, class, set, 0) == KSP_NONE)
 			continue;
-		if (heap->stream >= thread->home[class])
+		if (heap->stream >= thread->home)
 			return heap;
 		before = heap;
 	}
@@ -175,7 +175,7 @@ __attribute__((noinline)) static struct ksp_slab *choose_another(struct ksp_thre
 		if (roomy)
 			return roomy;
 	}
-	heap = ksp_heap_of(thread->home[class]);
+	heap = ksp_heap_of(thread->home);
 	number = heap ? ksp_heap_add_slab(heap, class) : KSP_NONE;
 	if (number == KSP_NONE)
 		return use_any(thread, class);
@@ -204,7 +204,7 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 {
 	struct ksp_slab *slab = choose_slab(thread, class);
 	struct ksp_cursor *cursor = &thread->at[class];
-	uint32_t row, places;
+	uint32_t row;
 
 	if (!slab)
 		return false;
@@ -214,9 +214,7 @@ static bool take_row(struct ksp_thread *thread, unsigned int class)
 	cursor->begin = (char *)slab + slab->first * KSP_GRAIN + 64 * row * cursor->unit;
 	cursor->row = &slab->free[row];
 	slab->free[row] = 0;
-	places = count_bits(cursor->bits);
-	thread->taken[class] += places;
-	slab->used = (uint16_t)(slab->used + places);
+	slab->used = (uint16_t)(slab->used + count_bits(cursor->bits));
 	if (!slab->is_mixed)
 		slab->rows ^= (uint16_t)(1u << row);
 	if (slab->is_mixed ? ksp_heap_first_row(slab, class) == KSP_NONE : !slab->rows)
@@ -279,48 +277,25 @@ static uint32_t rank_of(uint64_t anchor)
 	return (uint32_t)(anchor >> 40);
 }
 
-/*
- * A class that was given less than this, in bytes, since it last went on, stays where it is at an anchor: what it would
- * leave unused is half a page in each stream.
- */
-#define LITTLE 4096u
-
-static bool has_little(const struct ksp_thread *thread, unsigned int class)
-{
-	uint32_t given = thread->taken[class] - count_bits(thread->at[class].bits);
-
-	return given * ksp_class_size(class) < LITTLE;
-}
-
-/* From now on classes have new slabs of this stream: all of them, or those that are not left where they are. */
-static void follow(struct ksp_thread *thread, unsigned int stream, bool all)
+/* From now on all classes have new slabs, of this stream. */
+static void follow(struct ksp_thread *thread, unsigned int stream)
 {
 	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
-		if (!all && has_little(thread, class))
-			continue;
 		if (thread->at[class].row)
 			empty_cursor(&thread->at[class], class);
 		thread->from[class] = NULL;
-		thread->taken[class] = 0;
-		thread->home[class] = stream;
 	}
+	thread->home = stream;
 	for (struct ksp_heap *heap = thread->first; heap; heap = heap->next)
 		ksp_heap_trim(heap);
-	thread->is_sparse = !all;
 }
 
-/*
- * All classes have gone on at once when the program began. What is different before that, in environment and folders,
- * makes a few objects of many classes more or less: each anchor is for all of them then.
- */
-static bool has_begun;
-
 /* Goes where the last anchor leads that was worth following, if that has not been done. */
-static bool go_on(struct ksp_thread *thread, bool all)
+static bool go_on(struct ksp_thread *thread)
 {
 	if (thread->next == KSP_NONE)
 		return false;
-	follow(thread, thread->next, all || !has_begun);
+	follow(thread, thread->next);
 	thread->next = KSP_NONE;
 	return true;
 }
@@ -328,15 +303,12 @@ static bool go_on(struct ksp_thread *thread, bool all)
 bool ksp_go_on(bool always)
 {
 	struct ksp_thread *thread = ksp_heap_thread(source.memory.stream());
-	bool went;
 
 	if (!thread || thread->stream == KSP_NONE)
 		return false;
 	if (always && thread->next == KSP_NONE)
 		thread->next = thread->stream;
-	went = go_on(thread, always);
-	has_begun |= always;
-	return went;
+	return go_on(thread);
 }
 
 /*
@@ -353,8 +325,7 @@ __attribute__((noinline)) static struct ksp_thread *enter(unsigned int stream)
 	if (thread->stream == stream)
 		return thread;
 	if (thread->stream == UINT32_MAX) {
-		for (unsigned int class = 0; class < KSP_CLASSES; class++)
-			thread->home[class] = stream;
+		thread->home = stream;
 	} else {
 		uint32_t rank = rank_of(source.memory.anchor());
 
@@ -362,7 +333,7 @@ __attribute__((noinline)) static struct ksp_thread *enter(unsigned int stream)
 		if (is_worth_following(thread, rank))
 			thread->next = stream;
 		if (!source.moved || !source.moved(rank))
-			go_on(thread, false);
+			go_on(thread);
 	}
 	thread->stream = stream;
 	return thread;

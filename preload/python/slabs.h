@@ -13,8 +13,7 @@
  * taken all at once by the heap's cursor of the class, and go from there to objects, the lowest first; those of the row
  * that are freed meanwhile come back to the cursor. So places depend on which objects live, and not on the order in
  * which others were freed: workers that differed for a while and then hold the same objects again go on equal after a
- * row. At an anchor what a cursor has left goes back to its slab. Once the program runs, a class that was given little
- * since it last went on does not follow an anchor: it would touch pages for a few objects.
+ * row. At an anchor what a cursor has left goes back to its slab.
  * Where a slab lies follows from its stream, its class, and how many of this class were needed before (heap.h): objects
  * of one class move none of another one.
  * In the child of a fork the stream is another one than the parent's was, and slabs that were
@@ -116,8 +115,7 @@ void ksp_moved(void);
 
 /*
  * Has the calling thread's next objects come from new slabs of the stream that its last anchor leads to, of those that
- * were worth following or of all. False if there was none. After the first call for all, classes with few objects
- * stay where they are at anchors that it is not called so for.
+ * were worth following or of all. False if there was none.
  */
 bool ksp_go_on(bool always);
 

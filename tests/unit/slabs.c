@@ -476,32 +476,6 @@ Test(slabs, anchors_cost_little_memory)
 	cr_assert_leq(counts.slabs * KSP_SLAB, 140 * STAYS * OBJECTS, "%zu slabs", counts.slabs);
 }
 
-/* A class with few objects stays where it is, until it was given more or all are to go on. */
-Test(slabs, what_was_given_little_stays)
-{
-	goes_on_later = true;
-	move(STREAMS - 2);
-	make(80);
-	move(STREAMS - ANCHORED);
-	make(64);
-	cr_assert(ksp_go_on(true));
-	for (unsigned int i = 0; i < 100000; i++)
-		make(64);
-	make(80);
-	make(560);
-	move(STREAMS - 1);
-	make(96);
-	cr_assert(ksp_go_on(false));
-	cr_assert_eq(stream_of(make(64)), STREAMS - 1);
-	cr_assert_not(ksp_slab_of(make(64))->is_mixed, "a class with much has a slab of its own at once");
-	cr_assert_eq(stream_of(make(80)), STREAMS - ANCHORED);
-	cr_assert_eq(stream_of(make(560)), STREAMS - ANCHORED);
-	cr_assert(ksp_go_on(true));
-	cr_assert_eq(stream_of(make(80)), STREAMS - 1);
-	cr_assert_eq(stream_of(make(560)), STREAMS - 1);
-	goes_on_later = false;
-}
-
 /* --- memory --------------------------------------------------------------------------------- */
 
 /* Slabs that become empty behind an anchor: few are kept for new objects that never come. */
