@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The code that begins and ends a call from outside; room.h says what it is for. It is part of the
+ * process that is called, and of no use in the tracer.
+ *
+ * Only the last lines (the way back) need the stack of the thread itself: 136 bytes below its end,
+ * of which the last 128 are the red zone, which is not touched. rsp is never above that until the
+ * very last instruction, so that a signal may come at any point.
+ */
+#include "room.h"
+
+#ifdef __x86_64__
+
+#define OFFSET_IS(field, bytes) \
+	_Static_assert(offsetof(struct ksr_room_head, field) == (bytes), "entry.c knows where " #field " is")
+OFFSET_IS(go, 0);
+OFFSET_IS(released, 4);
+OFFSET_IS(function, 8);
+OFFSET_IS(arguments, 16);
+OFFSET_IS(result, 40);
+OFFSET_IS(mark, 48);
+OFFSET_IS(self, 56);
+_Static_assert(offsetof(struct ksr_record, rip) == 120, "entry.c knows where rip is");
+_Static_assert(offsetof(struct ksr_record, mask) == 144, "entry.c knows where mask is");
+_Static_assert(KSR_ROOM_VECTORS == 4096, "entry.c knows where the vector registers are kept");
+
+__asm__(
+"	.text\n"
+"	.globl	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park\n"
+"	.hidden	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park\n"
+"	.balign	16\n"
+"ksr_entry_begin:\n"
+"	cmpl	$0, (%rbx)\n"
+"	je	1f\n"
+"	movl	$-1, %eax\n"
+"	movl	$-1, %edx\n"
+"	xsave64	4096(%rbx)\n"
+"	movq	16(%rbx), %rdi\n"
+"	movq	24(%rbx), %rsi\n"
+"	movq	32(%rbx), %rdx\n"
+"	xorl	%ebp, %ebp\n"
+"	call	*8(%rbx)\n"
+"ksr_entry_failed:\n"
+"	movq	%rax, 40(%rbx)\n"
+"	movl	$-1, %eax\n"
+"	movl	$-1, %edx\n"
+"	xrstor64 4096(%rbx)\n"
+/* The others may go from here on, should the tracer not live any more. */
+"1:	movl	$1, 4(%rbx)\n"
+"	movl	$39, %eax\n"		/* getpid */
+"	syscall\n"
+"	movl	%eax, %r12d\n"
+"	movl	$186, %eax\n"		/* gettid */
+"	syscall\n"
+"	movl	%r12d, %edi\n"
+"	movl	%eax, %esi\n"
+"	movl	48(%rbx), %edx\n"
+"	movl	$234, %eax\n"		/* tgkill */
+"	syscall\n"
+"ksr_entry_end:\n"
+/* Only who has no tracer any more comes here. */
+"	leaq	4(%rbx), %rdi\n"
+"	movl	$129, %esi\n"		/* FUTEX_WAKE, private */
+"	movl	$0x7fffffff, %edx\n"
+"	movl	$202, %eax\n"
+"	syscall\n"
+"	addq	$56, %rbx\n"
+"	jmp	3f\n"
+
+"	.balign	16\n"
+"ksr_entry_park:\n"
+"2:	cmpl	$0, 4(%r12)\n"
+"	jne	3f\n"
+"	leaq	4(%r12), %rdi\n"
+"	movl	$128, %esi\n"		/* FUTEX_WAIT, private */
+"	xorl	%edx, %edx\n"
+"	xorl	%r10d, %r10d\n"
+"	movl	$202, %eax\n"
+"	syscall\n"
+"	jmp	2b\n"
+
+/* The way back: rbx is the record. First to the own stack, where handlers of signals may run. */
+"3:	movq	128(%rbx), %rcx\n"
+"	leaq	-136(%rcx), %rsp\n"
+"	movq	120(%rbx), %rax\n"
+"	movq	%rax, (%rsp)\n"
+"	movl	$2, %edi\n"		/* SIG_SETMASK */
+"	leaq	144(%rbx), %rsi\n"
+"	xorl	%edx, %edx\n"
+"	movl	$8, %r10d\n"
+"	movl	$14, %eax\n"		/* rt_sigprocmask */
+"	syscall\n"
+"	pushq	136(%rbx)\n"
+"	popfq\n"
+"	movq	0(%rbx), %rax\n"
+"	movq	16(%rbx), %rcx\n"
+"	movq	24(%rbx), %rdx\n"
+"	movq	32(%rbx), %rsi\n"
+"	movq	40(%rbx), %rdi\n"
+"	movq	48(%rbx), %rbp\n"
+"	movq	56(%rbx), %r8\n"
+"	movq	64(%rbx), %r9\n"
+"	movq	72(%rbx), %r10\n"
+"	movq	80(%rbx), %r11\n"
+"	movq	88(%rbx), %r12\n"
+"	movq	96(%rbx), %r13\n"
+"	movq	104(%rbx), %r14\n"
+"	movq	112(%rbx), %r15\n"
+"	movq	8(%rbx), %rbx\n"
+"	ret	$128\n");
+
+#else
+
+const char ksr_entry_begin[1];
+const char ksr_entry_failed[1];
+const char ksr_entry_end[1];
+const char ksr_entry_park[1];
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base.h"
+
+#define TEXT_BYTES 8192 /* status has some 1500 */
+
+static int read_text(char *text, const char *format, ...) KSM_PRINTF(2, 3);
+
+/* No memory is taken: the process may be standing. */
+static int read_text(char *text, const char *format, ...)
+{
+	char path[64];
+	va_list arguments;
+	size_t size = 0;
+	ssize_t got;
+	int fd;
+
+	va_start(arguments, format);
+	vsnprintf(path, sizeof(path), format, arguments);
+	va_end(arguments);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	do {
+		got = read(fd, text + size, TEXT_BYTES - 1 - size);
+		size += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && size < TEXT_BYTES - 1);
+	close(fd);
+	text[size] = '\0';
+	return size ? 0 : -ESRCH;
+}
+
+/* The field of a stat file, counted as in proc(5), or NULL. The name may hold anything, but no later field a ')'. */
+static const char *stat_field(const char *text, int wanted)
+{
+	const char *place = strrchr(text, ')');
+
+	for (int field = 2; place && field < wanted; field++)
+		place = strchr(place + 1, ' ');
+	return place ? place + 1 : NULL;
+}
+
+char ksr_image_state(const struct ksr_image *image, pid_t tid)
+{
+	char text[TEXT_BYTES];
+	const char *state;
+
+	if (read_text(text, "/proc/%d/task/%d/stat", (int)image->pid, (int)tid))
+		return '?';
+	state = stat_field(text, 3);
+	return state && *state ? *state : '?';
+}
+
+int ksr_image_alive(const struct ksr_image *image)
+{
+	char state;
+
+	if (syscall(SYS_pidfd_send_signal, image->pidfd, 0, NULL, 0))
+		return -errno;
+	/* A main thread that ended before the others is a zombie in a process that lives. */
+	state = ksr_image_state(image, image->pid);
+	if (state == 'X' || state == '?')
+		return -ESRCH;
+	return 0;
+}
+
+static int find_start(struct ksr_image *image, uint64_t started)
+{
+	char text[TEXT_BYTES];
+	const char *field;
+	int error = read_text(text, "/proc/%d/stat", (int)image->pid);
+
+	if (error)
+		return error;
+	field = stat_field(text, 22);
+	if (!field)
+		return -EPROTO;
+	image->started = strtoull(field, NULL, 10);
+	/* The pid was read twice, by both ways: only one that still lives had it both times. */
+	if (started && started != image->started)
+		return -ESRCH;
+	return ksr_image_alive(image);
+}
+
+int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started)
+{
+	char path[64];
+	int error;
+
+	*image = (struct ksr_image){.pid = pid, .pidfd = -1, .memory = -1};
+	image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (image->pidfd < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	image->memory = open(path, O_RDWR | O_CLOEXEC);
+	if (image->memory < 0)
+		error = errno == ENOENT ? -ESRCH : -errno;
+	else
+		error = find_start(image, started);
+	if (error)
+		ksr_image_close(image);
+	return error;
+}
+
+void ksr_image_close(struct ksr_image *image)
+{
+	if (image->pidfd >= 0)
+		close(image->pidfd);
+	if (image->memory >= 0)
+		close(image->memory);
+	image->pidfd = -1;
+	image->memory = -1;
+}
+
+/* The file moves nothing in one call where the address is bad, and says 0 where the program has gone. */
+static int moved(ssize_t got)
+{
+	if (got < 0)
+		return errno == EIO ? -EFAULT : -errno;
+	return got ? 0 : -ESRCH;
+}
+
+int ksr_image_read(const struct ksr_image *image, uint64_t address, void *bytes, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t got = pread(image->memory, (char *)bytes + done, size - done, (off_t)(address + done));
+		int error = moved(got);
+
+		if (error)
+			return error;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+int ksr_image_write(const struct ksr_image *image, uint64_t address, const void *bytes, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t got = pwrite(image->memory, (const char *)bytes + done, size - done,
+				     (off_t)(address + done));
+		int error = moved(got);
+
+		if (error)
+			return error;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+/* The number after a name at the start of a line, 0 where it is missing. */
+static uint64_t number_of(const char *text, const char *name, int base)
+{
+	const char *place = strstr(text, name);
+
+	return place ? strtoull(place + strlen(name), NULL, base) : 0;
+}
+
+int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_status *status)
+{
+	char text[TEXT_BYTES];
+	const char *features;
+	int error = read_text(text, "/proc/%d/task/%d/status", (int)image->pid, (int)tid);
+
+	if (error)
+		return error;
+	status->pending = number_of(text, "\nShdPnd:", 16);
+	status->ignored = number_of(text, "\nSigIgn:", 16);
+	status->caught = number_of(text, "\nSigCgt:", 16);
+	status->tracer = (pid_t)number_of(text, "\nTracerPid:", 10);
+	status->filters = (unsigned int)number_of(text, "\nSeccomp_filters:", 10);
+	features = strstr(text, "\nx86_Thread_features:");
+	status->shadow_stack = features && strncmp(strchr(features, ':') + 1, "\tshstk", 6) == 0;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * image: one process, held by descriptors, so that no other one is taken for it.
+ *
+ * What it is: a pid alone names whatever process has it at this moment, and an
+ * execve keeps the pid and replaces everything else. A descriptor of the
+ * process (pidfd) tells whether the process still lives; the descriptor of its
+ * memory is bound to the program that was there when it was opened: once that
+ * program has been replaced, it reads and writes nothing any more.
+ *
+ * What it is not: something that stops the process (stop.h does).
+ *
+ * Locking and owner: one thread.
+ *
+ * Failure: -errno; -ESRCH where the process, or this program in it, is no more.
+ */
+#ifndef KSR_KEEPER_IMAGE_H
+#define KSR_KEEPER_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct ksr_image {
+	pid_t pid; /* as the caller's namespace has it */
+	int pidfd;
+	int memory; /* /proc/PID/mem */
+	uint64_t started; /* clock ticks since boot */
+};
+
+/* What /proc/PID/status says; sets of signals have bit n-1 for signal n. */
+struct ksr_image_status {
+	uint64_t pending; /* by the whole process */
+	uint64_t ignored;
+	uint64_t caught;
+	pid_t tracer;
+	unsigned int filters; /* of seccomp, 0 where the kernel does not count them */
+	int shadow_stack; /* of the main thread */
+};
+
+/* A started of 0 takes any process with that pid. */
+int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started);
+void ksr_image_close(struct ksr_image *image);
+
+/* 0 while the process lives, as a zombie no more. */
+int ksr_image_alive(const struct ksr_image *image);
+
+/* All bytes or none: -ESRCH after an execve or the end, -EFAULT where nothing is mapped. */
+int ksr_image_read(const struct ksr_image *image, uint64_t address, void *bytes, size_t size);
+int ksr_image_write(const struct ksr_image *image, uint64_t address, const void *bytes, size_t size);
+
+/* The status of one thread; that of the process has its main thread's tid. */
+int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_status *status);
+
+/* The letter of a thread's state, '?' where there is none. */
+char ksr_image_state(const struct ksr_image *image, pid_t tid);
+
+#endif

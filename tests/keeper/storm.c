@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process of many threads is stopped, and its functions are called, without a pause: nothing that
+ * its threads do is disturbed by it, and what is done in a call is done with all others still.
+ *
+ * Usage: storm stop|call|kill CYCLES
+ *
+ * In the third form each tracer is killed at a moment of its own, 0 to 3 ms after it began.
+ */
+#include "storm.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "hand.h"
+#include "offer.h"
+#include "stop.h"
+#include "test.h"
+
+#define MS UINT64_C(1000000)
+#define CYCLES_OF_A_HAND 50
+
+/* Of both processes. */
+struct shared {
+	struct storm storm;
+	struct offer offer;
+	uint64_t cycles, calls, not_now, late, killed;
+	uint64_t random;
+	char wrong[200];
+};
+
+enum mode { MODE_STOP, MODE_CALL, MODE_KILL };
+
+struct storm *storm;
+static struct shared *shared;
+static enum mode mode;
+static struct ksr_image image;
+
+bool storm_ended(void)
+{
+	return storm->end;
+}
+
+void storm_failed(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	_exit(1);
+}
+
+struct job {
+	const struct storm_kind *kind;
+	unsigned int number;
+	pthread_t thread;
+};
+
+static void *run_job(void *data)
+{
+	struct job *job = data;
+
+	job->kind->run(job->number);
+	return NULL;
+}
+
+static void check_calls(void)
+{
+	if (offer_not_alone)
+		storm_failed("others ran during %llu calls", (unsigned long long)offer_not_alone);
+	for (int i = 0; i < OFFERED_COUNT; i++)
+		if (i != OFFERED_FAULT && offer_begun[i] != offer_ended[i])
+			storm_failed("function %d began %llu times and ended %llu times", i,
+				     (unsigned long long)offer_begun[i], (unsigned long long)offer_ended[i]);
+}
+
+/* The process that is stopped. */
+static void work_in_child(void)
+{
+	struct job jobs[64];
+	size_t count = 0;
+
+	/* A test that is ended leaves none behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (offer_make(&shared->offer))
+		storm_failed("no room");
+	storm_threads_prepare();
+	storm_signals_prepare();
+	for (unsigned int kind = 0; storm_kinds[kind].name; kind++)
+		for (unsigned int i = 0; i < storm_kinds[kind].threads; i++) {
+			struct job *job = &jobs[count++];
+
+			*job = (struct job){.kind = &storm_kinds[kind], .number = kind};
+			if (pthread_create(&job->thread, NULL, run_job, job))
+				storm_failed("no thread");
+		}
+	storm->ready = 1;
+	for (size_t i = 0; i < count; i++)
+		pthread_join(jobs[i].thread, NULL);
+	storm_signals_check();
+	storm_sequence_check();
+	check_calls();
+	_exit(0);
+}
+
+static int wrong(const char *what, long long number)
+{
+	snprintf(shared->wrong, sizeof(shared->wrong), "%s: %lld", what, number);
+	return -EPROTO;
+}
+
+static int call_one(struct ksr_stop *stop)
+{
+	static const int often[] = {OFFERED_EMPTY, OFFERED_SCRIBBLE, OFFERED_SCRIBBLE, OFFERED_REPLACE, OFFERED_REPLACE,
+				    OFFERED_ALONE, OFFERED_FAULT};
+	/* What a fault leaves is the function's own affair, and it is no use to die in one. */
+	size_t kinds = TEST_COUNT_OF(often) - (mode == MODE_KILL);
+	int function = often[test_random(&shared->random) % kinds];
+	struct ksr_request request = {.function = shared->offer.functions[function], .limit_ns = 2000 * MS};
+	int64_t wanted = 0;
+	int64_t result = -1;
+	int error;
+
+	switch (function) {
+	case OFFERED_EMPTY:
+		wanted = 7;
+		break;
+	case OFFERED_SCRIBBLE:
+		request.arguments[0] = 1000;
+		request.arguments[1] = 200;
+		request.arguments[2] = test_random(&shared->random) % 100;
+		wanted = (int64_t)(1200 + request.arguments[2]);
+		break;
+	case OFFERED_REPLACE:
+		wanted = 1 + (int64_t)(test_random(&shared->random) % STORM_PAGES);
+		request.arguments[0] = (uintptr_t)storm_pages;
+		request.arguments[1] = (uint64_t)wanted;
+		break;
+	case OFFERED_ALONE:
+		request.arguments[0] = (uintptr_t)storm_counters;
+		request.arguments[1] = STORM_COUNTERS;
+		request.arguments[2] = 50000;
+		break;
+	default:
+		break;
+	}
+	error = ksr_call(stop, &shared->offer.room, &request, &result);
+	if (error == -EAGAIN) {
+		shared->not_now++;
+		return 0;
+	}
+	if (function == OFFERED_FAULT)
+		return error == -EFAULT ? 0 : wrong("a fault ended with", error);
+	if (error)
+		return wrong("a call ended with", error);
+	shared->calls++;
+	return result == wanted ? 0 : wrong("another result", result);
+}
+
+static void die_some_time(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	struct itimerspec once = {.it_value = {.tv_nsec = 1 + (long)(test_random(&shared->random) % (3 * MS))}};
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &once, NULL))
+		_exit(1);
+}
+
+static int cycle(void *data)
+{
+	(void)data;
+	if (mode == MODE_KILL)
+		die_some_time();
+	for (int i = 0; i < CYCLES_OF_A_HAND; i++) {
+		struct timespec pause = {.tv_nsec = (long)(test_random(&shared->random) % 300000)};
+		struct ksr_stop stop;
+		int error = ksr_stop(&stop, &image, 500 * MS);
+
+		if (error == -ETIMEDOUT) {
+			shared->late++;
+			return 0;
+		}
+		if (error)
+			return wrong("a stop ended with", error);
+		if (mode != MODE_STOP)
+			error = call_one(&stop);
+		ksr_stop_end(&stop);
+		if (error)
+			return error;
+		shared->cycles++;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static void finish_child(pid_t child)
+{
+	int status;
+
+	storm->end = 1;
+	if (waitpid(child, &status, 0) != child)
+		test_fail(__FILE__, __LINE__, "no child");
+	for (unsigned int kind = 0; storm_kinds[kind].name; kind++)
+		printf("%s %llu, ", storm_kinds[kind].name, (unsigned long long)storm->rounds[kind]);
+	printf("sequences begun anew %llu\n", (unsigned long long)storm->retried);
+	printf("cycles %llu, calls %llu, not now %llu, late %llu, killed %llu\n", (unsigned long long)shared->cycles,
+	       (unsigned long long)shared->calls, (unsigned long long)shared->not_now,
+	       (unsigned long long)shared->late, (unsigned long long)shared->killed);
+	CHECK_MSG(status == 0, "the process ended with status 0x%x", (unsigned int)status);
+}
+
+static void check_what_was_done(uint64_t cycles)
+{
+	for (unsigned int kind = 0; storm_kinds[kind].name; kind++)
+		if (strcmp(storm_kinds[kind].name, "sequences") != 0)
+			CHECK_MSG(storm->rounds[kind] > 1, "%s: nothing was done", storm_kinds[kind].name);
+	CHECK(mode == MODE_KILL ? shared->killed >= cycles : shared->cycles >= cycles);
+	CHECK(mode == MODE_STOP || shared->calls >= cycles / 2);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t cycles = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+	int error = 0;
+	pid_t child;
+
+	CHECK(cycles > 0);
+	mode = strcmp(argv[1], "stop") == 0 ? MODE_STOP : strcmp(argv[1], "call") == 0 ? MODE_CALL : MODE_KILL;
+#ifndef __x86_64__
+	if (mode != MODE_STOP)
+		test_skip("calls are not made on this machine");
+#endif
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	storm = &shared->storm;
+	shared->random = 42;
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0)
+		work_in_child();
+	while (!storm->ready)
+		usleep(1000);
+	CHECK(ksr_image_open(&image, child, 0) == 0);
+	while (!error && (mode == MODE_KILL ? shared->killed : shared->cycles) < cycles) {
+		error = ksr_hand_run(cycle, NULL);
+		if (error == -ECANCELED && mode == MODE_KILL) {
+			shared->killed++;
+			error = 0;
+		}
+	}
+	finish_child(child);
+	CHECK_MSG(!error, "%s", shared->wrong);
+	check_what_was_done(cycles);
+	return 0;
+}
