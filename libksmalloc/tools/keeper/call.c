@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 
 #include "base.h"
 #include "registers.h"
@@ -20,12 +21,16 @@
 #define BIT(number) (UINT64_C(1) << ((number)-1))
 #define XSAVE_HEADER 512 /* 64 bytes of zeros, but for what the instruction writes itself */
 #define HIGHEST_SIGNAL 64
+#define MOST_AT_ONCE 256 /* the kernel takes 1024 */
 
 /* A thread, as it was and as it is to be. */
 struct place {
 	struct ksr_thread *thread;
 	struct ksr_registers was;
 	struct ksr_registers led;
+	struct ksr_record record; /* its way back */
+	struct ksr_record below; /* what lay in the record's place: nothing, by the rules of the stack */
+	uint64_t address; /* of the record */
 	bool registers_set;
 	bool mask_set;
 };
@@ -55,8 +60,9 @@ static int read_places(struct call *call)
 		if (error)
 			return error;
 		/* It would be led to the fault's handler from a wrong place. */
-		if (ksr_registers_has_fault(thread->tid))
+		if (ksr_registers_has_fault(thread->tid) || ksr_registers_in_room(&place->was, call->room))
 			return -EAGAIN;
+		place->address = ksr_registers_way_back(&place->was, &place->record);
 		call->count++;
 	}
 	return call->count ? 0 : -ESRCH;
@@ -99,23 +105,39 @@ static int choose(struct call *call)
 	return -EAGAIN;
 }
 
-static uint64_t record_address(const struct call *call, size_t index)
+enum records { READ_BELOW, WRITE_RECORDS, WRITE_BELOW };
+
+/* The records of some threads, in one step. -EAGAIN where a stack has no room for one. */
+static int move_some(const struct call *call, struct place *places, size_t count, enum records what)
 {
-	return call->room->address + KSR_ROOM_RECORDS + index * sizeof(struct ksr_record);
+	struct iovec here[MOST_AT_ONCE], there[MOST_AT_ONCE];
+	pid_t pid = call->stop->image->pid;
+	ssize_t moved;
+
+	for (size_t i = 0; i < count; i++) {
+		struct ksr_record *record = what == WRITE_RECORDS ? &places[i].record : &places[i].below;
+
+		here[i] = (struct iovec){record, sizeof(*record)};
+		there[i] = (struct iovec){(void *)(uintptr_t)places[i].address, sizeof(*record)};
+	}
+	if (what == READ_BELOW)
+		moved = process_vm_readv(pid, here, count, there, count, 0);
+	else
+		moved = process_vm_writev(pid, here, count, there, count, 0);
+	if (moved < 0 && errno != EFAULT)
+		return -errno;
+	return moved == (ssize_t)(count * sizeof(struct ksr_record)) ? 0 : -EAGAIN;
 }
 
-static int write_records(struct call *call)
+static int move_records(const struct call *call, enum records what)
 {
-	struct ksr_record *records = calloc(call->count, sizeof(*records));
-	int error;
+	int error = 0;
 
-	if (!records)
-		return -ENOMEM;
-	for (size_t i = 0; i < call->count; i++)
-		ksr_registers_way_back(&call->places[i].was, &records[i]);
-	error = ksr_image_write(call->stop->image, record_address(call, 0), records,
-				call->count * sizeof(*records));
-	free(records);
+	for (size_t i = 0; i < call->count && !error; i += MOST_AT_ONCE) {
+		size_t left = call->count - i;
+
+		error = move_some(call, &call->places[i], left < MOST_AT_ONCE ? left : MOST_AT_ONCE, what);
+	}
 	return error;
 }
 
@@ -128,12 +150,14 @@ static int furnish(struct call *call, const struct ksr_request *request)
 
 	for (size_t i = 0; i < KSR_ROOM_ARGUMENTS; i++)
 		head.arguments[i] = request->arguments[i];
-	ksr_registers_way_back(&call->called->was, &head.self);
+	/* By the image's own descriptor first: it says whether this is still the program that offered the room. */
 	error = ksr_image_write(image, call->room->address, &head, sizeof(head));
 	if (!error)
 		error = ksr_image_write(image, call->room->address + KSR_ROOM_VECTORS + XSAVE_HEADER, header,
 					sizeof(header));
-	return error ? error : write_records(call);
+	if (!error)
+		error = move_records(call, READ_BELOW);
+	return error ? error : move_records(call, WRITE_RECORDS);
 }
 
 static int lead(struct place *place, uint64_t mask)
@@ -160,10 +184,15 @@ static void put_back(struct place *place)
 
 static void put_all_back(struct call *call)
 {
+	const uint32_t go = 0;
+
+	/* For whoever comes late from a call whose tracer died. */
+	ksr_image_write(call->stop->image, call->room->address, &go, sizeof(go));
 	for (size_t i = 0; i < call->count; i++)
 		if (&call->places[i] != call->called)
 			put_back(&call->places[i]);
 	put_back(call->called);
+	move_records(call, WRITE_BELOW);
 }
 
 /* All but faults, whose handlers the kernel would reset if they came while they are kept away. */
@@ -172,14 +201,14 @@ static int lead_all(struct call *call)
 	const uint64_t mask = ~ksr_registers_faults();
 	int error;
 
-	ksr_registers_begin(&call->called->was, call->room, &call->called->led);
+	ksr_registers_begin(&call->called->was, call->room, call->called->address, &call->called->led);
 	error = lead(call->called, mask & ~BIT(call->mark));
 	for (size_t i = 0; i < call->count && !error; i++) {
 		struct place *place = &call->places[i];
 
 		if (place == call->called)
 			continue;
-		ksr_registers_park(&place->was, call->room, record_address(call, i), &place->led);
+		ksr_registers_park(&place->was, call->room, place->address, &place->led);
 		error = lead(place, mask);
 		/* One that was killed meanwhile takes the process with it, which the call will see. */
 		if (error == -ESRCH)
@@ -258,8 +287,9 @@ static int make_call(struct call *call, const struct ksr_request *request, int64
 	const uint32_t go = 1;
 	int error = furnish(call, request);
 
-	if (!error)
-		error = lead_all(call);
+	if (error)
+		return error;
+	error = lead_all(call);
 	if (!error)
 		error = ksr_image_write(call->stop->image, call->room->address, &go, sizeof(go));
 	if (!error)
@@ -284,8 +314,7 @@ static int prepare(struct call *call)
 		return error;
 	if (ksr_stop_in_group_stop(call->stop))
 		return -EAGAIN;
-	if (call->room->bytes < KSR_ROOM_LEAST_BYTES ||
-	    (call->room->bytes - KSR_ROOM_LEAST_BYTES) / sizeof(struct ksr_record) < call->stop->count)
+	if (call->room->bytes < KSR_ROOM_LEAST_BYTES)
 		return -ENOSPC;
 	call->places = calloc(call->stop->count, sizeof(*call->places));
 	if (!call->places)

@@ -30,8 +30,7 @@
  * it. -EAGAIN: not now (the process is stopped by a signal as well, or each of
  * its threads is where it must not be disturbed). -EACCES: filters of system
  * calls were added since the room was offered. -EOPNOTSUPP, -ENOSYS: see
- * registers.h; or all signals that would do have handlers. -ENOSPC: the room
- * has not a record for each thread. -ESRCH: the process ended, or had begun
+ * registers.h. -ENOSPC: the room is too small. -ESRCH: the process ended, or had begun
  * another program.
  */
 #ifndef KSR_KEEPER_CALL_H

@@ -3,9 +3,7 @@
  * The code that begins and ends a call from outside; room.h says what it is for. It is part of the
  * process that is called, and of no use in the tracer.
  *
- * Only the last lines (the way back) need the stack of the thread itself: 136 bytes below its end,
- * of which the last 128 are the red zone, which is not touched. rsp is never above that until the
- * very last instruction, so that a signal may come at any point.
+ * On the way back rsp is never above what is needed still, so that a signal may come at any point.
  */
 #include "room.h"
 
@@ -19,9 +17,9 @@ OFFSET_IS(function, 8);
 OFFSET_IS(arguments, 16);
 OFFSET_IS(result, 40);
 OFFSET_IS(mark, 48);
-OFFSET_IS(self, 56);
-_Static_assert(offsetof(struct ksr_record, rip) == 120, "entry.c knows where rip is");
-_Static_assert(offsetof(struct ksr_record, mask) == 144, "entry.c knows where mask is");
+_Static_assert(offsetof(struct ksr_record, flags) == 112, "entry.c knows where flags is");
+_Static_assert(offsetof(struct ksr_record, rbx) == 128, "entry.c knows where rbx is");
+_Static_assert(sizeof(struct ksr_record) == 144, "rip is the last word of the record");
 _Static_assert(KSR_ROOM_VECTORS == 4096, "entry.c knows where the vector registers are kept");
 
 __asm__(
@@ -45,6 +43,7 @@ __asm__(
 "	movl	$-1, %eax\n"
 "	movl	$-1, %edx\n"
 "	xrstor64 4096(%rbx)\n"
+"	movl	$0, (%rbx)\n"
 /* The others may go from here on, should the tracer not live any more. */
 "1:	movl	$1, 4(%rbx)\n"
 "	movl	$39, %eax\n"		/* getpid */
@@ -64,7 +63,7 @@ __asm__(
 "	movl	$0x7fffffff, %edx\n"
 "	movl	$202, %eax\n"
 "	syscall\n"
-"	addq	$56, %rbx\n"
+"	movq	%r13, %rbx\n"
 "	jmp	3f\n"
 
 "	.balign	16\n"
@@ -80,33 +79,32 @@ __asm__(
 "	jmp	2b\n"
 
 /* The way back: rbx is the record. First to the own stack, where handlers of signals may run. */
-"3:	movq	128(%rbx), %rcx\n"
-"	leaq	-136(%rcx), %rsp\n"
-"	movq	120(%rbx), %rax\n"
-"	movq	%rax, (%rsp)\n"
+"3:	leaq	-64(%rbx), %rsp\n"
+"	andq	$-16, %rsp\n"
 "	movl	$2, %edi\n"		/* SIG_SETMASK */
-"	leaq	144(%rbx), %rsi\n"
+"	leaq	120(%rbx), %rsi\n"
 "	xorl	%edx, %edx\n"
 "	movl	$8, %r10d\n"
 "	movl	$14, %eax\n"		/* rt_sigprocmask */
 "	syscall\n"
-"	pushq	136(%rbx)\n"
+"	pushq	112(%rbx)\n"
 "	popfq\n"
 "	movq	0(%rbx), %rax\n"
-"	movq	16(%rbx), %rcx\n"
-"	movq	24(%rbx), %rdx\n"
-"	movq	32(%rbx), %rsi\n"
-"	movq	40(%rbx), %rdi\n"
-"	movq	48(%rbx), %rbp\n"
-"	movq	56(%rbx), %r8\n"
-"	movq	64(%rbx), %r9\n"
-"	movq	72(%rbx), %r10\n"
-"	movq	80(%rbx), %r11\n"
-"	movq	88(%rbx), %r12\n"
-"	movq	96(%rbx), %r13\n"
-"	movq	104(%rbx), %r14\n"
-"	movq	112(%rbx), %r15\n"
-"	movq	8(%rbx), %rbx\n"
+"	movq	8(%rbx), %rcx\n"
+"	movq	16(%rbx), %rdx\n"
+"	movq	24(%rbx), %rsi\n"
+"	movq	32(%rbx), %rdi\n"
+"	movq	40(%rbx), %rbp\n"
+"	movq	48(%rbx), %r8\n"
+"	movq	56(%rbx), %r9\n"
+"	movq	64(%rbx), %r10\n"
+"	movq	72(%rbx), %r11\n"
+"	movq	80(%rbx), %r12\n"
+"	movq	88(%rbx), %r13\n"
+"	movq	96(%rbx), %r14\n"
+"	movq	104(%rbx), %r15\n"
+"	leaq	128(%rbx), %rsp\n"
+"	popq	%rbx\n"
 "	ret	$128\n");
 
 #else

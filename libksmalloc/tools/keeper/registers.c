@@ -31,6 +31,7 @@ uint64_t ksr_registers_faults(void)
 #define SYSCALL_BYTES	2
 #define FLAGS_PLAIN	0x202 /* interrupts, and the bit that is always set */
 #define STACK_RESERVE	1024
+#define RED_ZONE_BYTES	128
 #define CPUID_XSAVE	(1u << 27) /* leaf 1, ecx */
 
 #define GET_SEQUENCE	0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */
@@ -150,7 +151,7 @@ static void restart(struct user_regs_struct *set)
 	}
 }
 
-void ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record)
+uint64_t ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record)
 {
 	struct user_regs_struct set = registers->set;
 
@@ -160,8 +161,9 @@ void ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_re
 		.rsi = set.rsi, .rdi = set.rdi, .rbp = set.rbp,
 		.r8 = set.r8, .r9 = set.r9, .r10 = set.r10, .r11 = set.r11,
 		.r12 = set.r12, .r13 = set.r13, .r14 = set.r14, .r15 = set.r15,
-		.rip = set.rip, .rsp = set.rsp, .flags = set.eflags, .mask = registers->mask,
+		.rip = set.rip, .flags = set.eflags, .mask = registers->mask,
 	};
+	return set.rsp - RED_ZONE_BYTES - sizeof(*record);
 }
 
 /* No system call is restarted on the way to another place. */
@@ -174,17 +176,20 @@ static void lead(const struct ksr_registers *registers, uint64_t rip, uint64_t r
 	other->set.rbx = rbx;
 }
 
-void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room,
+void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room, uint64_t record,
 			 struct ksr_registers *other)
 {
 	lead(registers, room->begin, room->address, other);
+	other->set.r13 = record;
 	other->set.rsp = room->address + room->bytes - STACK_RESERVE;
 }
 
 void ksr_registers_failed(const struct ksr_registers *registers, const struct ksr_room *room, int64_t result,
 			  struct ksr_registers *other)
 {
-	ksr_registers_begin(registers, room, other);
+	struct ksr_record unused;
+
+	ksr_registers_begin(registers, room, ksr_registers_way_back(registers, &unused), other);
 	other->set.rip = room->failed;
 	other->set.rax = (unsigned long long)result;
 }
@@ -194,8 +199,13 @@ void ksr_registers_park(const struct ksr_registers *registers, const struct ksr_
 {
 	lead(registers, room->park, record, other);
 	other->set.r12 = room->address;
-	/* A handler of a signal that cannot be kept away finds the red zone behind it. */
-	other->set.rsp = (registers->set.rsp - 256) & ~UINT64_C(15);
+	/* A handler of a signal that cannot be kept away finds the record behind it. */
+	other->set.rsp = (record - 64) & ~UINT64_C(15);
+}
+
+bool ksr_registers_in_room(const struct ksr_registers *registers, const struct ksr_room *room)
+{
+	return registers->set.rsp - room->address < room->bytes;
 }
 
 bool ksr_registers_at_end(const struct ksr_registers *registers, const struct ksr_room *room)
@@ -245,17 +255,19 @@ bool ksr_registers_has_fault(pid_t tid)
 	return true;
 }
 
-void ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record)
+uint64_t ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record)
 {
 	(void)registers;
 	(void)record;
+	return 0;
 }
 
-void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room,
+void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room, uint64_t record,
 			 struct ksr_registers *other)
 {
 	(void)registers;
 	(void)room;
+	(void)record;
 	(void)other;
 }
 
@@ -275,6 +287,13 @@ void ksr_registers_park(const struct ksr_registers *registers, const struct ksr_
 	(void)room;
 	(void)record;
 	(void)other;
+}
+
+bool ksr_registers_in_room(const struct ksr_registers *registers, const struct ksr_room *room)
+{
+	(void)registers;
+	(void)room;
+	return true;
 }
 
 bool ksr_registers_at_end(const struct ksr_registers *registers, const struct ksr_room *room)

@@ -52,15 +52,17 @@ int ksr_registers_leave_sequence(const struct ksr_image *image, pid_t tid, struc
 bool ksr_registers_has_fault(pid_t tid);
 uint64_t ksr_registers_faults(void);
 
-/* Where the thread goes on by itself. */
-void ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record);
+/* Where the thread goes on by itself, and the record's address on its stack. */
+uint64_t ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record);
 
-void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room,
+void ksr_registers_begin(const struct ksr_registers *registers, const struct ksr_room *room, uint64_t record,
 			 struct ksr_registers *other);
 void ksr_registers_failed(const struct ksr_registers *registers, const struct ksr_room *room, int64_t result,
 			  struct ksr_registers *other);
 void ksr_registers_park(const struct ksr_registers *registers, const struct ksr_room *room, uint64_t record,
 			struct ksr_registers *other);
+/* Does the thread use the room, since a tracer died in a call? */
+bool ksr_registers_in_room(const struct ksr_registers *registers, const struct ksr_room *room);
 bool ksr_registers_at_end(const struct ksr_registers *registers, const struct ksr_room *room);
 
 #endif

@@ -15,10 +15,13 @@
  * Invariants: whatever moment the tracer dies at, either `go` was not set and
  * the function is not run, or every other thread sleeps in ksr_entry_park until
  * it has returned. Then each thread goes on with all its registers, its mask of
- * signals and the system call that it was in.
+ * signals and the system call that it was in. What a thread needs for that (its
+ * record) lies on its own stack, as the frame of a signal's handler would: it is
+ * not disturbed by the next call, nor by handlers, nor by other threads.
  *
  * Locking and owner: the tracer writes while the threads stand; one call at a
- * time in one process.
+ * time in one process. While a thread's stack pointer lies in the room, the
+ * room is in use.
  */
 #ifndef KSR_KEEPER_ROOM_H
 #define KSR_KEEPER_ROOM_H
@@ -26,13 +29,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The registers of x86_64 as the code loads them. */
+/* The registers of x86_64 as the code loads them; the end of it lies where the red zone begins. */
 struct ksr_record {
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	uint64_t rax, rcx, rdx, rsi, rdi, rbp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rsp, flags;
+	uint64_t flags;
 	uint64_t mask;
-	uint64_t unused;
+	uint64_t rbx, rip;
 };
 
 #define KSR_ROOM_ARGUMENTS 3
@@ -44,20 +47,17 @@ struct ksr_room_head {
 	uint64_t arguments[KSR_ROOM_ARGUMENTS];
 	int64_t result;
 	uint64_t mark; /* the signal by which the thread tells that it is at the end */
-	struct ksr_record self; /* where the thread that was called goes back to */
 };
 
 /* Where the state of the vector registers lies, with room for that of AMX. */
 #define KSR_ROOM_VECTORS	4096
 #define KSR_ROOM_VECTOR_BYTES	12288
-/* One record for each other thread. */
-#define KSR_ROOM_RECORDS	(KSR_ROOM_VECTORS + KSR_ROOM_VECTOR_BYTES)
 /* At the end of the room. The function may use that much but for 1 KiB. */
 #define KSR_ROOM_STACK_BYTES	32768
-#define KSR_ROOM_LEAST_BYTES	(KSR_ROOM_RECORDS + KSR_ROOM_STACK_BYTES)
+#define KSR_ROOM_LEAST_BYTES	(KSR_ROOM_VECTORS + KSR_ROOM_VECTOR_BYTES + KSR_ROOM_STACK_BYTES)
 
 /* Of entry.c, in the process; addresses only, none can be called. */
-extern const char ksr_entry_begin[]; /* rbx: the room; on the stack of the room */
+extern const char ksr_entry_begin[]; /* rbx: the room; r13: the record; on the stack of the room */
 extern const char ksr_entry_failed[]; /* as begin, where the function did not return; rax: the result */
 extern const char ksr_entry_end[]; /* after the system call that sends the mark */
 extern const char ksr_entry_park[]; /* rbx: a record; r12: the room */
