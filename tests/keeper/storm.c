@@ -141,6 +141,7 @@ static int call_one(struct ksr_stop *stop)
 	size_t kinds = TEST_COUNT_OF(often) - (mode == MODE_KILL);
 	int function = often[test_random(&shared->random) % kinds];
 	struct ksr_request request = {.function = shared->offer.functions[function], .limit_ns = 2000 * MS};
+	const struct ksr_thread *thread = &stop->threads[test_random(&shared->random) % stop->count];
 	int64_t wanted = 0;
 	int64_t result = -1;
 	int error;
@@ -168,6 +169,7 @@ static int call_one(struct ksr_stop *stop)
 	default:
 		break;
 	}
+	request.thread = thread->tid;
 	/* It takes some 300 us. */
 	if (mode == MODE_KILL)
 		die_within(MS);

@@ -20,6 +20,8 @@ struct storm {
 	volatile uint32_t end;
 	volatile uint64_t rounds[32]; /* by kind: what was done and checked */
 	volatile uint64_t retried; /* restartable sequences */
+	volatile uint64_t queued_sent, queued_got; /* signals from a process that is not stopped */
+	volatile uint32_t sender_done;
 };
 
 extern struct storm *storm;

@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,21 +16,21 @@
 #define MOST_PENDING 50
 
 /* Written by one thread each. */
-static volatile uint64_t queued_sent, queued_got;
 static volatile uint64_t plain_sent, plain_got;
 static volatile uint64_t masked_sent, masked_got;
 static volatile sig_atomic_t within; /* a wait that lets the masked signal in */
 static volatile sig_atomic_t wrong_order, wrong_time, wrong_errno;
 static volatile uint64_t receiver, suspended;
 static volatile bool sender_done, suspended_done;
+static pid_t queueing;
 
 static void on_queued(int number, siginfo_t *info, void *context)
 {
 	(void)number;
 	(void)context;
-	if ((uint64_t)info->si_value.sival_int != (queued_got & 0x7fffffff))
+	if ((uint64_t)info->si_value.sival_int != (storm->queued_got & 0x7fffffff))
 		wrong_order = 1;
-	queued_got++;
+	storm->queued_got++;
 }
 
 static void on_plain(int number)
@@ -42,6 +45,26 @@ static void on_masked(int number)
 	if (!within)
 		wrong_time = 1;
 	masked_got++;
+}
+
+/* A process of its own, which goes on while the other one stands. */
+static void queue(pid_t to)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!storm_ended()) {
+		union sigval value = {.sival_int = (int)(storm->queued_sent & 0x7fffffff)};
+
+		if (storm->queued_sent - storm->queued_got >= MOST_PENDING)
+			sched_yield();
+		else if (sigqueue(to, QUEUED, value) == 0)
+			storm->queued_sent++;
+		else
+			_exit(1);
+		for (volatile unsigned int spin = 0; spin < 500; spin++)
+			;
+	}
+	storm->sender_done = 1;
+	_exit(0);
 }
 
 void storm_signals_prepare(void)
@@ -63,6 +86,9 @@ void storm_signals_prepare(void)
 	sigaddset(&set, SIGUSR2);
 	/* Inherited by all threads. */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	queueing = fork();
+	if (queueing == 0)
+		queue(getppid());
 }
 
 /* Each signal has a wait of its own: none may be lost, or this waits until the test's time is over. */
@@ -73,10 +99,6 @@ void storm_send(unsigned int number)
 	while (!receiver || !suspended)
 		nanosleep(&pause, NULL);
 	while (!storm_ended()) {
-		union sigval value = {.sival_int = (int)(queued_sent & 0x7fffffff)};
-
-		if (queued_sent - queued_got < MOST_PENDING && sigqueue(getpid(), QUEUED, value) == 0)
-			queued_sent++;
 		if (plain_got == plain_sent) {
 			plain_sent++;
 			pthread_kill((pthread_t)receiver, SIGUSR1);
@@ -85,8 +107,7 @@ void storm_send(unsigned int number)
 			masked_sent++;
 			pthread_kill((pthread_t)suspended, SIGUSR2);
 		}
-		if (queued_sent % 16 == 0)
-			nanosleep(&pause, NULL);
+		nanosleep(&pause, NULL);
 		storm->rounds[number]++;
 	}
 	sender_done = true;
@@ -117,7 +138,8 @@ void storm_receive(unsigned int number)
 	}
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	for (int tries = 0; tries < 5000; tries++) {
-		if (sender_done && queued_got == queued_sent && plain_got == plain_sent)
+		if (sender_done && storm->sender_done && storm->queued_got == storm->queued_sent &&
+		    plain_got == plain_sent)
 			break;
 		usleep(1000);
 	}
@@ -169,8 +191,10 @@ void storm_signals_check(void)
 		storm_failed("a handler ran although its signal was blocked");
 	if (wrong_errno)
 		storm_failed("errno changed");
-	if (queued_got != queued_sent || plain_got != plain_sent)
+	if (waitpid(queueing, NULL, 0) != queueing)
+		storm_failed("the sender of signals is no more");
+	if (storm->queued_got != storm->queued_sent || plain_got != plain_sent)
 		storm_failed("signals lost: %llu of %llu queued, %llu of %llu plain came",
-			     (unsigned long long)queued_got, (unsigned long long)queued_sent,
+			     (unsigned long long)storm->queued_got, (unsigned long long)storm->queued_sent,
 			     (unsigned long long)plain_got, (unsigned long long)plain_sent);
 }

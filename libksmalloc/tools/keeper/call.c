@@ -82,25 +82,33 @@ static int ignorable(const struct ksr_image_status *status, uint64_t mask)
 	return 0;
 }
 
-static int choose(struct call *call)
+/* 1 where this thread can be called. */
+static int suits(struct call *call, struct place *place)
 {
 	struct ksr_image_status status;
+	int error = ksr_image_status(call->stop->image, place->thread->tid, &status);
 
+	if (error)
+		return error;
+	if (status.filters != call->room->filters)
+		return -EACCES;
+	if (status.shadow_stack)
+		return -EOPNOTSUPP;
+	call->mark = ignorable(&status, place->was.mask);
+	call->called = place;
+	return call->mark != 0;
+}
+
+static int choose(struct call *call, pid_t wanted)
+{
+	for (size_t i = 0; wanted && i < call->count; i++)
+		if (call->places[i].thread->tid == wanted && suits(call, &call->places[i]) == 1)
+			return 0;
 	for (size_t i = 0; i < call->count; i++) {
-		struct place *place = &call->places[i];
-		int error = ksr_image_status(call->stop->image, place->thread->tid, &status);
+		int got = suits(call, &call->places[i]);
 
-		if (error)
-			return error;
-		if (status.filters != call->room->filters)
-			return -EACCES;
-		if (status.shadow_stack)
-			return -EOPNOTSUPP;
-		call->mark = ignorable(&status, place->was.mask);
-		if (!call->mark)
-			continue;
-		call->called = place;
-		return 0;
+		if (got)
+			return got < 0 ? got : 0;
 	}
 	return -EAGAIN;
 }
@@ -306,7 +314,7 @@ static int make_call(struct call *call, const struct ksr_request *request, int64
 	return error;
 }
 
-static int prepare(struct call *call)
+static int prepare(struct call *call, pid_t wanted)
 {
 	int error = ksr_registers_supported();
 
@@ -320,7 +328,7 @@ static int prepare(struct call *call)
 	if (!call->places)
 		return -ENOMEM;
 	error = read_places(call);
-	return error ? error : choose(call);
+	return error ? error : choose(call, wanted);
 }
 
 int ksr_call(struct ksr_stop *stop, const struct ksr_room *room, const struct ksr_request *request,
@@ -330,7 +338,7 @@ int ksr_call(struct ksr_stop *stop, const struct ksr_room *room, const struct ks
 	int error;
 
 	stop->deadline = ksr_stop_now() + request->limit_ns;
-	error = prepare(&call);
+	error = prepare(&call, request->thread);
 	if (!error)
 		error = make_call(&call, request, result);
 	free(call.places);

@@ -45,6 +45,7 @@ struct ksr_request {
 	uint64_t function; /* address in the process */
 	uint64_t arguments[KSR_ROOM_ARGUMENTS];
 	uint64_t limit_ns;
+	pid_t thread; /* asked first whether it can be called; 0: the main thread */
 };
 
 int ksr_call(struct ksr_stop *stop, const struct ksr_room *room, const struct ksr_request *request,
