@@ -37,6 +37,7 @@ struct storm_kind {
 	const char *name;
 	void (*run)(unsigned int number);
 	unsigned int threads;
+	bool of_signals;
 };
 
 /* Ends with a kind that has no name. */

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -30,13 +31,28 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* The mask of signals is a thread's own, and none of those that ask changes it. */
+static void check_mask(const sigset_t *wanted)
+{
+	sigset_t set;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	for (int number = 1; number < 64; number++)
+		if (sigismember(&set, number) != sigismember(wanted, number))
+			storm_failed("signal %d is blocked or is not, and was not or was", number);
+}
+
 static void registers(unsigned int number)
 {
+	sigset_t mask;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	for (uint64_t base = 0x1234567800000000 + number; !storm_ended(); base += 0x10001) {
 		int wrong = storm_check_registers(base, 20000);
 
 		if (wrong)
 			storm_failed("a register, or what is like one, has changed (%d)", wrong);
+		check_mask(&mask);
 		storm->rounds[number]++;
 	}
 }
@@ -101,6 +117,9 @@ static int wait_once(unsigned int way)
 
 static void wait_for_time(unsigned int number)
 {
+	sigset_t mask;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	for (unsigned int i = 0; !storm_ended(); i++) {
 		uint64_t begin = now_ns();
 
@@ -109,6 +128,7 @@ static void wait_for_time(unsigned int number)
 			storm_failed("wait %u for a time ended with errno %d", i % 5, errno);
 		if (now_ns() - begin < WAIT_MS * 1000000ULL)
 			storm_failed("wait %u for a time ended early", i % 5);
+		check_mask(&mask);
 		storm->rounds[number]++;
 	}
 }
@@ -230,18 +250,18 @@ void storm_threads_prepare(void)
 }
 
 const struct storm_kind storm_kinds[] = {
-	{"registers", registers, 1},
-	{"count", count, 2},
-	{"write", write_pages, 2},
-	{"time", wait_for_time, 2},
-	{"numbers sent", send_numbers, 1},
-	{"numbers received", receive_numbers, 1},
-	{"events", wait_for_events, 1},
-	{"processes", make_processes, 1},
-	{"threads", make_threads, 1},
-	{"signals sent", storm_send, 1},
-	{"signals received", storm_receive, 1},
-	{"masked waits", storm_suspend, 1},
-	{"sequences", storm_sequence, 2},
-	{NULL, NULL, 0},
+	{"registers", registers, 1, false},
+	{"count", count, 2, false},
+	{"write", write_pages, 2, false},
+	{"time", wait_for_time, 2, false},
+	{"numbers sent", send_numbers, 1, false},
+	{"numbers received", receive_numbers, 1, false},
+	{"events", wait_for_events, 1, false},
+	{"processes", make_processes, 1, false},
+	{"threads", make_threads, 1, false},
+	{"signals sent", storm_send, 1, true},
+	{"signals received", storm_receive, 1, true},
+	{"masked waits", storm_suspend, 1, true},
+	{"sequences", storm_sequence, 2, false},
+	{NULL, NULL, 0, false},
 };
