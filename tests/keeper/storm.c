@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,24 @@ static void die_within(uint64_t span)
 		_exit(1);
 }
 
+/* Called in place of ptrace(): the tracer may also die between any two steps of its own. */
+long __real_ptrace(int request, pid_t tid, void *address, void *data);
+long __wrap_ptrace(int request, pid_t tid, void *address, void *data);
+
+static uint64_t steps_left;
+
+long __wrap_ptrace(int request, pid_t tid, void *address, void *data)
+{
+	/* Rare, and worth dying for: the thread's signal is in nobody's hands but the kernel's. */
+	bool has_signal = mode == MODE_KILL && request == PTRACE_CONT && data;
+
+	if ((steps_left && --steps_left == 0) || (has_signal && test_random(&shared->random) % 2)) {
+		kill(getpid(), SIGKILL);
+		pause();
+	}
+	return __real_ptrace(request, tid, address, data);
+}
+
 static int call_one(struct ksr_stop *stop)
 {
 	static const int often[] = {OFFERED_EMPTY, OFFERED_SCRIBBLE, OFFERED_SCRIBBLE, OFFERED_REPLACE, OFFERED_REPLACE,
@@ -178,9 +197,11 @@ static int call_one(struct ksr_stop *stop)
 		break;
 	}
 	request.thread = thread->tid;
-	/* It takes some 300 us. */
-	if (mode == MODE_KILL)
+	/* It takes some 300 us, and some ten steps for each thread. */
+	if (mode == MODE_KILL && test_random(&shared->random) % 2)
 		die_within(only_signals ? MS / 4 : MS);
+	else if (mode == MODE_KILL)
+		steps_left = 1 + test_random(&shared->random) % (12 * stop->count);
 	shared->in_call = 1;
 	error = ksr_call(stop, &shared->offer.room, &request, &result);
 	shared->in_call = 0;
@@ -248,6 +269,8 @@ static void check_what_was_done(uint64_t cycles)
 		if (has_kind(kind) && strcmp(storm_kinds[kind].name, "sequences") != 0)
 			CHECK_MSG(storm->rounds[kind] > 1, "%s: nothing was done", storm_kinds[kind].name);
 	CHECK(mode == MODE_KILL ? shared->killed >= cycles : shared->cycles >= cycles);
+	/* Nothing there keeps a thread from standing. */
+	CHECK(!only_signals || shared->late == 0);
 	CHECK(mode != MODE_CALL || shared->calls >= cycles / 2);
 	/* Few moments are worth more than those. */
 	CHECK(mode != MODE_KILL || shared->killed_in_call >= cycles / (only_signals ? 20 : 5));
