@@ -62,6 +62,7 @@ static int read_places(struct call *call)
 		/* It would be led to the fault's handler from a wrong place. */
 		if (ksr_registers_has_fault(thread->tid) || ksr_registers_in_room(&place->was, call->room))
 			return -EAGAIN;
+		ksr_registers_call_again(&place->was);
 		place->address = ksr_registers_way_back(&place->was, &place->record);
 		call->count++;
 	}

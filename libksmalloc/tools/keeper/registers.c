@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "base.h"
@@ -33,6 +34,14 @@ uint64_t ksr_registers_faults(void)
 #define STACK_RESERVE	1024
 #define RED_ZONE_BYTES	128
 #define CPUID_XSAVE	(1u << 27) /* leaf 1, ecx */
+
+/* Newer than some headers. */
+#ifndef SYS_io_pgetevents
+#define SYS_io_pgetevents 333
+#endif
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
 
 #define GET_SEQUENCE	0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */
 #define SEQUENCE_FIELD	8 /* of struct rseq: rseq_cs */
@@ -117,6 +126,35 @@ int ksr_registers_leave_sequence(const struct ksr_image *image, pid_t tid, struc
 	if (!error && registers->set.rip - sequence.begin < sequence.bytes)
 		registers->set.rip = sequence.abort;
 	return error;
+}
+
+/* Is it one of the calls of which registers.h speaks? */
+static bool waits_for_ever(const struct user_regs_struct *set)
+{
+	switch (set->orig_rax) {
+	case SYS_semop:
+		return true;
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+		return (int)set->r10 < 0;
+	case SYS_semtimedop:
+	case SYS_epoll_pwait2:
+		return !set->r10;
+	case SYS_rt_sigtimedwait:
+		return !set->rdx;
+	case SYS_io_getevents:
+	case SYS_io_pgetevents:
+		return !set->r8;
+	default:
+		return false;
+	}
+}
+
+void ksr_registers_call_again(struct ksr_registers *registers)
+{
+	/* A signal that has a handler ends it with EINTR still. */
+	if ((int64_t)registers->set.rax == -EINTR && waits_for_ever(&registers->set))
+		registers->set.rax = (unsigned long long)RESTART_NO_HAND;
 }
 
 bool ksr_registers_has_fault(pid_t tid)
@@ -247,6 +285,11 @@ int ksr_registers_leave_sequence(const struct ksr_image *image, pid_t tid, struc
 	(void)tid;
 	(void)registers;
 	return -ENOSYS;
+}
+
+void ksr_registers_call_again(struct ksr_registers *registers)
+{
+	(void)registers;
 }
 
 bool ksr_registers_has_fault(pid_t tid)

@@ -48,6 +48,12 @@ int ksr_registers_write_mask(pid_t tid, uint64_t mask);
  */
 int ksr_registers_leave_sequence(const struct ksr_image *image, pid_t tid, struct ksr_registers *registers);
 
+/*
+ * Some system calls end with EINTR at any stop, and the kernel does not restart them. Where one has no
+ * limit of time nothing is lost by calling it again: it is made one that the kernel restarts.
+ */
+void ksr_registers_call_again(struct ksr_registers *registers);
+
 /* Signals that the thread's own instructions caused, and that it has not got yet. */
 bool ksr_registers_has_fault(pid_t tid);
 uint64_t ksr_registers_faults(void);

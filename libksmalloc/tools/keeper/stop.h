@@ -5,10 +5,11 @@
  * What it is: PTRACE_SEIZE and PTRACE_INTERRUPT for each thread, until a look at
  * the process shows none that does not stand. No signal is sent and the parent
  * sees nothing. Every thread stands where signals would be delivered, so that
- * the kernel restarts what it interrupted, all but the system calls for which
- * no stop is transparent (those that SIGSTOP and SIGCONT end with EINTR too:
- * epoll_wait, semop, sigtimedwait, io_getevents; signal(7) has the list; a read
- * or write that moved part of its bytes returns that part).
+ * the kernel restarts what it interrupted, all but the system calls that any
+ * stop ends with EINTR, SIGSTOP and SIGCONT too: epoll_wait, semop,
+ * sigtimedwait, io_getevents, and sockets with a limit of time (call.h restarts
+ * those of the others that have no limit of time). A read or write that moved
+ * part of its bytes returns that part. tests/keeper/calls.c tries them.
  *
  * What it is not: a way to keep other processes from writing into the memory:
  * a child of vfork, and whatever was made with CLONE_VM alone, runs on. (A
