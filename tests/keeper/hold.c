@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stops a process and calls functions of it, again and again, until it ends or the cycles are done;
+ * then tells what it did, and how long it took.
+ *
+ * Usage: hold PID OFFER_FILE [CYCLES [PAUSE_US]]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "hand.h"
+#include "offer.h"
+#include "stop.h"
+#include "test.h"
+
+#define MS UINT64_C(1000000)
+#define MOST_TIMES 100000
+#define CYCLES_OF_A_HAND 200
+
+enum phase { PHASE_STOP, PHASE_CALL, PHASE_END, PHASE_WHOLE, PHASE_COUNT };
+
+static const char *const phase_names[] = {"all stand", "call", "go on", "whole"};
+
+static struct shared {
+	uint64_t cycles, calls, not_now, late, most_threads, random;
+	uint32_t times[PHASE_COUNT][MOST_TIMES]; /* ns */
+} *shared;
+
+static struct offer offer;
+static struct ksr_image image;
+static uint64_t wanted_cycles;
+static uint64_t pause_us;
+
+static uint64_t standing(const struct ksr_stop *stop)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < stop->count; i++)
+		count += stop->threads[i].stands;
+	return count;
+}
+
+static int call_any(struct ksr_stop *stop)
+{
+	bool scribbles = wanted_cycles == 0;
+	struct ksr_request request = {
+		.function = offer.functions[scribbles ? OFFERED_SCRIBBLE : OFFERED_EMPTY],
+		.arguments = {10, 20, 30},
+		.limit_ns = 1000 * MS,
+		.thread = scribbles ? stop->threads[test_random(&shared->random) % stop->count].tid : 0,
+	};
+	int64_t result = 0;
+	int error = ksr_call(stop, &offer.room, &request, &result);
+
+	if (error == -EAGAIN) {
+		shared->not_now++;
+		return 0;
+	}
+	if (error)
+		return error;
+	shared->calls++;
+	return result == (scribbles ? 60 : 7) ? 0 : -EPROTO;
+}
+
+static int cycle(void)
+{
+	uint64_t at[4];
+	struct ksr_stop stop;
+	uint64_t threads;
+	int error;
+
+	at[0] = ksr_stop_now();
+	error = ksr_stop(&stop, &image, 300 * MS);
+	at[1] = ksr_stop_now();
+	if (error)
+		return error;
+	threads = standing(&stop);
+	if (threads > shared->most_threads)
+		shared->most_threads = threads;
+	error = call_any(&stop);
+	at[2] = ksr_stop_now();
+	ksr_stop_end(&stop);
+	at[3] = ksr_stop_now();
+	if (!error && shared->cycles < MOST_TIMES) {
+		for (int i = 0; i < 3; i++)
+			shared->times[i][shared->cycles] = (uint32_t)(at[i + 1] - at[i]);
+		shared->times[PHASE_WHOLE][shared->cycles] = (uint32_t)(at[3] - at[0]);
+		shared->cycles++;
+	}
+	return error;
+}
+
+static int cycles(void *data)
+{
+	(void)data;
+	for (int i = 0; i < CYCLES_OF_A_HAND; i++) {
+		uint64_t pause = pause_us ? pause_us : test_random(&shared->random) % 1000;
+		int error = cycle();
+
+		if (error)
+			return error;
+		if (wanted_cycles && shared->cycles >= wanted_cycles)
+			break;
+		usleep((useconds_t)pause);
+	}
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a;
+	uint32_t right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static void report(void)
+{
+	size_t count = shared->cycles;
+
+	printf("threads %llu, cycles %zu, calls %llu, not now %llu, late %llu\n",
+	       (unsigned long long)shared->most_threads, count, (unsigned long long)shared->calls,
+	       (unsigned long long)shared->not_now, (unsigned long long)shared->late);
+	for (int phase = 0; phase < PHASE_COUNT && count; phase++) {
+		uint32_t *times = shared->times[phase];
+
+		qsort(times, count, sizeof(*times), by_value);
+		printf("%-10s median %7.1f us, p99 %7.1f us, max %7.1f us\n", phase_names[phase],
+		       times[count / 2] / 1e3, times[count * 99 / 100] / 1e3, times[count - 1] / 1e3);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int error = 0;
+	int fd;
+
+	CHECK(argc >= 3);
+	fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && read(fd, &offer, sizeof(offer)) == (ssize_t)sizeof(offer));
+	wanted_cycles = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
+	pause_us = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	shared->random = 7;
+	CHECK(ksr_image_open(&image, (pid_t)atoi(argv[1]), 0) == 0);
+	while (!error && (!wanted_cycles || shared->cycles < wanted_cycles)) {
+		error = ksr_hand_run(cycles, NULL);
+		if (error == -ETIMEDOUT) {
+			shared->late++;
+			error = 0;
+		}
+	}
+	report();
+	if (error == -ESRCH && !wanted_cycles)
+		error = 0; /* it has ended */
+	CHECK_MSG(!error, "a cycle ended with %d", error);
+	return 0;
+}
