@@ -120,7 +120,8 @@ enum records { READ_BELOW, WRITE_RECORDS, WRITE_BELOW };
 static int move_some(const struct call *call, struct place *places, size_t count, enum records what)
 {
 	struct iovec here[MOST_AT_ONCE], there[MOST_AT_ONCE];
-	pid_t pid = call->stop->image->pid;
+	/* One that lives: the main thread need not. */
+	pid_t pid = call->called->thread->tid;
 	ssize_t moved;
 
 	for (size_t i = 0; i < count; i++) {

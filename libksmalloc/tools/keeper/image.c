@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -94,21 +95,40 @@ static int find_start(struct ksr_image *image, uint64_t started)
 	return ksr_image_alive(image);
 }
 
-int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started)
+/* By any of its threads: a main thread that has ended before the others has no memory any more. */
+static int open_memory(const struct ksr_image *image)
 {
 	char path[64];
+	struct dirent *entry;
+	DIR *folder;
+	int fd = -ESRCH;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)image->pid);
+	folder = opendir(path);
+	if (!folder)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (fd < 0 && (entry = readdir(folder))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/mem", (int)image->pid, atoi(entry->d_name));
+		if (entry->d_name[0] == '.')
+			continue;
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			fd = errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
+	}
+	closedir(folder);
+	return fd;
+}
+
+int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started)
+{
 	int error;
 
 	*image = (struct ksr_image){.pid = pid, .pidfd = -1, .memory = -1};
 	image->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (image->pidfd < 0)
 		return -errno;
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	image->memory = open(path, O_RDWR | O_CLOEXEC);
-	if (image->memory < 0)
-		error = errno == ENOENT ? -ESRCH : -errno;
-	else
-		error = find_start(image, started);
+	image->memory = open_memory(image);
+	error = image->memory < 0 ? image->memory : find_start(image, started);
 	if (error)
 		ksr_image_close(image);
 	return error;

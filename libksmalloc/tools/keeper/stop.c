@@ -10,6 +10,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base.h"
 
@@ -54,15 +55,20 @@ static struct ksr_thread *add(struct ksr_stop *stop, pid_t tid)
 }
 
 /* The kernel says EPERM for an ended thread, for one that is traced, and for one that may not be. */
-static int refused(const struct ksr_stop *stop, pid_t tid)
+static int refused(const struct ksr_stop *stop, struct ksr_thread *thread)
 {
-	char state = ksr_image_state(stop->image, tid);
+	char state = ksr_image_state(stop->image, thread->tid);
 	struct ksr_image_status status;
 
 	if (state == 'Z' || state == 'X' || state == '?')
 		return 0;
-	if (ksr_image_status(stop->image, tid, &status))
+	if (ksr_image_status(stop->image, thread->tid, &status))
 		return 0;
+	if (status.tracer == getpid()) {
+		/* It was killed before an earlier stop could let it go, and has yet to end. */
+		thread->seized = true;
+		return 1;
+	}
 	return status.tracer ? -EBUSY : -EPERM;
 }
 
@@ -74,7 +80,7 @@ static int seize(struct ksr_stop *stop, struct ksr_thread *thread)
 	if (error == -ESRCH)
 		return 0;
 	if (error == -EPERM)
-		return refused(stop, thread->tid);
+		return refused(stop, thread);
 	if (error)
 		return (int)error;
 	thread->seized = true;
