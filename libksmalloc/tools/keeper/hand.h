@@ -15,7 +15,7 @@
  * lock that the work needs.
  *
  * Failure: what the work returned, or -errno of making the hand; -ECANCELED
- * where the hand was killed.
+ * where the hand was killed, also by itself (stop.h): then nothing is held either.
  */
 #ifndef KSR_KEEPER_HAND_H
 #define KSR_KEEPER_HAND_H

@@ -14,6 +14,9 @@
 
 #include "base.h"
 
+/* So much after the limit whoever could not keep to it ends. */
+#define WATCH_NS UINT64_C(20000000)
+#define SEIZE_TRIES 3
 #define EVENT_OF(status) ((status) >> 8)
 #define SIGNAL_OF(status) ((status)&0x7f)
 
@@ -55,36 +58,35 @@ static struct ksr_thread *add(struct ksr_stop *stop, pid_t tid)
 }
 
 /* The kernel says EPERM for an ended thread, for one that is traced, and for one that may not be. */
-static int refused(const struct ksr_stop *stop, struct ksr_thread *thread)
+static int refused(const struct ksr_stop *stop, pid_t tid)
 {
-	char state = ksr_image_state(stop->image, thread->tid);
+	char state = ksr_image_state(stop->image, tid);
 	struct ksr_image_status status;
 
-	if (state == 'Z' || state == 'X' || state == '?')
-		return 0;
-	if (ksr_image_status(stop->image, thread->tid, &status))
-		return 0;
-	if (status.tracer == getpid()) {
-		/* It was killed before an earlier stop could let it go, and has yet to end. */
-		thread->seized = true;
-		return 1;
-	}
+	if (state == 'Z' || state == 'X' || ksr_image_status(stop->image, tid, &status))
+		return -ESRCH;
+	/* It was killed before an earlier stop could let it go, and has yet to end. */
+	if (status.tracer == getpid())
+		return -EALREADY;
 	return status.tracer ? -EBUSY : -EPERM;
 }
 
-/* 1 where the thread will stand, 0 where it has ended. */
+/* 1 where the thread will stand, or end and say so, 0 where it has ended. */
 static int seize(struct ksr_stop *stop, struct ksr_thread *thread)
 {
-	long error = trace(PTRACE_SEIZE, thread->tid, NULL);
+	long error = -EPERM;
 
+	/* What was wrong with one that is ending may be over when it is looked at. */
+	for (int tries = 0; tries < SEIZE_TRIES && error == -EPERM; tries++) {
+		error = trace(PTRACE_SEIZE, thread->tid, NULL);
+		if (error == -EPERM)
+			error = refused(stop, thread->tid);
+	}
 	if (error == -ESRCH)
 		return 0;
-	if (error == -EPERM)
-		return refused(stop, thread);
-	if (error)
+	if (error && error != -EALREADY)
 		return (int)error;
 	thread->seized = true;
-	/* One that has just ended is waited for all the same: it says so. */
 	trace(PTRACE_INTERRUPT, thread->tid, NULL);
 	return 1;
 }
@@ -151,8 +153,11 @@ int ksr_stop_wait(struct ksr_stop *stop, struct ksr_thread **thread, enum ksr_ne
 	if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL))
 		return errno == EINTR ? -EAGAIN : errno == ECHILD ? -ESRCH : -errno;
 	*thread = find(stop, info.si_pid);
-	if (!*thread)
+	if (!*thread) {
+		/* Killed before an earlier stop could let it go. */
+		bury(&(struct ksr_thread){.tid = info.si_pid});
 		return -EAGAIN;
+	}
 	*number = 0;
 	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
 		*news = KSR_NEWS_ENDED;
@@ -198,7 +203,7 @@ static size_t running(const struct ksr_stop *stop)
 
 /*
  * Some ends are not told of: that of a main thread before the others', and that of a thread that
- * calls execve, which goes on under the main thread's number.
+ * calls execve, which goes on under the main thread's number, and may be no tracee at all.
  */
 static void look_for_lost(struct ksr_stop *stop)
 {
@@ -209,7 +214,7 @@ static void look_for_lost(struct ksr_stop *stop)
 		if (!thread->seized || thread->stands)
 			continue;
 		state = ksr_image_state(stop->image, thread->tid);
-		if (state == 'Z' || state == 'X' || state == '?')
+		if (trace(PTRACE_INTERRUPT, thread->tid, NULL) || state == 'Z' || state == 'X' || state == '?')
 			bury(thread);
 	}
 }
@@ -283,12 +288,36 @@ static int stop_all(struct ksr_stop *stop)
 	return standing(stop) ? ksr_image_alive(stop->image) : -ESRCH;
 }
 
+/*
+ * A thread that calls execve waits until all others have ended, and, where they were traced, until
+ * their tracer has waited for them. PTRACE_SEIZE waits for that execve, and neither the limit nor a
+ * signal ends it, but for SIGKILL: then the execve goes on.
+ */
+static int begin_watch(timer_t *watch, uint64_t limit_ns)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	struct itimerspec once = {0};
+
+	limit_ns += WATCH_NS;
+	once.it_value.tv_sec = (time_t)(limit_ns / 1000000000);
+	once.it_value.tv_nsec = (long)(limit_ns % 1000000000);
+	if (timer_create(CLOCK_MONOTONIC, &event, watch))
+		return -errno;
+	timer_settime(*watch, 0, &once, NULL);
+	return 0;
+}
+
 int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns)
 {
+	timer_t watch;
 	int error;
 
 	*stop = (struct ksr_stop){.image = image, .deadline = ksr_stop_now() + limit_ns};
+	error = begin_watch(&watch, limit_ns);
+	if (error)
+		return error;
 	error = stop_all(stop);
+	timer_delete(watch);
 	if (error)
 		ksr_stop_end(stop);
 	return error;

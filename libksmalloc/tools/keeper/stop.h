@@ -27,7 +27,8 @@
  *
  * Failure: -errno, and those that stood go on. -ETIMEDOUT where a thread did
  * not come to a stop in time (it sleeps uninterruptibly): the hand has to end,
- * which alone detaches from that thread. -EBUSY where a thread is traced by
+ * which alone detaches from that thread. Where the kernel does not even answer
+ * in time (an execve is going on) the hand ends itself. -EBUSY where a thread is traced by
  * somebody else already (a debugger, strace), -EPERM where the kernel forbids
  * it (another user, not dumpable, yama, a security module), -ESRCH where the
  * process, or the program in it, is no more.
