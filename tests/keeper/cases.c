@@ -536,84 +536,6 @@ static void another_process(void)
 	end_well();
 }
 
-/* A program of three threads, one of which starts it anew, until it has done so often enough. */
-static void *start_again(void *data)
-{
-	char path[] = "/proc/self/exe", name[] = "--again", number[16];
-	char *arguments[] = {path, name, number, NULL};
-	char *environment[] = {NULL};
-	int left = *(int *)data;
-
-	if (left == 0)
-		_exit(3);
-	snprintf(number, sizeof(number), "%d", left - 1);
-	execve(path, arguments, environment);
-	perror("execve");
-	_exit(1);
-}
-
-static void *spin(void *data)
-{
-	for (;;)
-		__asm__ volatile("" ::: "memory");
-	return data;
-}
-
-static int start_threads(int left)
-{
-	pthread_t threads[3];
-
-	/* The third is not made any more where the second is at its execve already. */
-	for (int i = 0; i < 3; i++) {
-		int error = pthread_create(&threads[i], NULL, i == 1 ? start_again : spin, &left);
-
-		CHECK_MSG(!error || i == 2, "thread %d: error %d", i, error);
-	}
-	pthread_join(threads[1], NULL);
-	test_fail(__FILE__, __LINE__, "execve returned");
-}
-
-static void begin_again(void)
-{
-	int left = 300;
-
-	shared->ready = 1;
-	start_again(&left);
-}
-
-static int stop_often(void *data)
-{
-	(void)data;
-	for (;;) {
-		struct ksr_stop stop;
-		int error = ksr_stop(&stop, &image, shared->limit_ns);
-
-		ksr_stop_end(&stop);
-		if (error)
-			return error;
-		shared->turns++;
-		usleep((useconds_t)(shared->turns * 37 % 400));
-	}
-}
-
-/* Whoever calls execve ends all others, also those that stand, and takes the main thread's number. */
-static void exec_and_exit(void)
-{
-	int status, error;
-
-	begin(begin_again);
-	shared->limit_ns = 50 * MS;
-	do
-		error = ksr_hand_run(stop_often, NULL);
-	while (error == -ECANCELED || error == -ETIMEDOUT);
-	CHECK_MSG(error == -ESRCH, "a stop ended with %d", error);
-	CHECK(waitpid(shared->child, &status, 0) == shared->child);
-	CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 3, "the process ended with status 0x%x",
-		  (unsigned int)status);
-	CHECK(shared->turns >= 20);
-	ksr_image_close(&image);
-}
-
 static const struct test {
 	const char *name;
 	void (*run)(void);
@@ -625,7 +547,6 @@ static const struct test {
 	{"stopped-and-continued", stopped_and_continued, true},
 	{"killed-during", killed_during, true},
 	{"exec-after-open", exec_after_open, true},
-	{"exec-and-exit", exec_and_exit, false},
 	{"main-thread-ended", main_thread_ended, true},
 	{"many-threads", many_threads, true},
 	{"cannot-be-stopped", cannot_be_stopped, true},
@@ -644,8 +565,6 @@ int main(int argc, char **argv)
 		pause();
 		return 0;
 	}
-	if (argc > 2 && strcmp(argv[1], "--again") == 0)
-		return start_threads(atoi(argv[2]));
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	setvbuf(stdout, NULL, _IOLBF, 0);
