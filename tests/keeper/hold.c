@@ -3,13 +3,21 @@
  * Stops a process and calls functions of it, again and again, until it ends or the cycles are done;
  * then tells what it did, and how long it took.
  *
- * Usage: hold PID OFFER_FILE [CYCLES [PAUSE_US]]
+ * Usage: hold PID OFFER_FILE
+ *        hold threads COUNT CYCLES
+ *
+ * The second form makes a process of its own, of which one thread runs and all others wait in a read,
+ * and calls an empty function.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,20 +30,21 @@
 #define MS UINT64_C(1000000)
 #define MOST_TIMES 100000
 #define CYCLES_OF_A_HAND 200
+#define PAUSE_US 500
 
 enum phase { PHASE_STOP, PHASE_CALL, PHASE_END, PHASE_WHOLE, PHASE_COUNT };
 
 static const char *const phase_names[] = {"all stand", "call", "go on", "whole"};
 
 static struct shared {
+	struct offer offer;
+	uint32_t ready;
 	uint64_t cycles, calls, not_now, late, most_threads, random;
 	uint32_t times[PHASE_COUNT][MOST_TIMES]; /* ns */
 } *shared;
 
-static struct offer offer;
 static struct ksr_image image;
 static uint64_t wanted_cycles;
-static uint64_t pause_us;
 
 static uint64_t standing(const struct ksr_stop *stop)
 {
@@ -50,13 +59,13 @@ static int call_any(struct ksr_stop *stop)
 {
 	bool scribbles = wanted_cycles == 0;
 	struct ksr_request request = {
-		.function = offer.functions[scribbles ? OFFERED_SCRIBBLE : OFFERED_EMPTY],
+		.function = shared->offer.functions[scribbles ? OFFERED_SCRIBBLE : OFFERED_EMPTY],
 		.arguments = {10, 20, 30},
 		.limit_ns = 1000 * MS,
 		.thread = scribbles ? stop->threads[test_random(&shared->random) % stop->count].tid : 0,
 	};
 	int64_t result = 0;
-	int error = ksr_call(stop, &offer.room, &request, &result);
+	int error = ksr_call(stop, &shared->offer.room, &request, &result);
 
 	if (error == -EAGAIN) {
 		shared->not_now++;
@@ -100,14 +109,13 @@ static int cycles(void *data)
 {
 	(void)data;
 	for (int i = 0; i < CYCLES_OF_A_HAND; i++) {
-		uint64_t pause = pause_us ? pause_us : test_random(&shared->random) % 1000;
 		int error = cycle();
 
 		if (error)
 			return error;
 		if (wanted_cycles && shared->cycles >= wanted_cycles)
 			break;
-		usleep((useconds_t)pause);
+		usleep((useconds_t)(test_random(&shared->random) % (2 * PAUSE_US)));
 	}
 	return 0;
 }
@@ -136,20 +144,68 @@ static void report(void)
 	}
 }
 
+static void *wait_for_ever(void *data)
+{
+	char byte;
+
+	if (read(*(int *)data, &byte, 1) != 1)
+		_exit(1);
+	return NULL;
+}
+
+static pid_t make_process(unsigned int threads)
+{
+	volatile uint32_t *ready = &shared->ready;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_t thread;
+		int ends[2];
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pipe(ends) || offer_make(&shared->offer))
+			_exit(1);
+		for (unsigned int i = 1; i < threads; i++)
+			if (pthread_create(&thread, NULL, wait_for_ever, &ends[0]))
+				_exit(1);
+		usleep(20000);
+		*ready = 1;
+		for (;;)
+			__asm__ volatile("" ::: "memory");
+	}
+	while (pid > 0 && !*ready)
+		usleep(1000);
+	return pid;
+}
+
+static pid_t read_arguments(int argc, char **argv)
+{
+	pid_t pid;
+	int fd;
+
+	if (argc == 4 && strcmp(argv[1], "threads") == 0) {
+		wanted_cycles = strtoull(argv[3], NULL, 10);
+		pid = make_process((unsigned int)atoi(argv[2]));
+		CHECK(wanted_cycles && pid > 0);
+		return pid;
+	}
+	CHECK(argc == 3);
+	fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && read(fd, &shared->offer, sizeof(shared->offer)) == (ssize_t)sizeof(shared->offer));
+	close(fd);
+	return (pid_t)atoi(argv[1]);
+}
+
 int main(int argc, char **argv)
 {
 	int error = 0;
-	int fd;
+	pid_t pid;
 
-	CHECK(argc >= 3);
-	fd = open(argv[2], O_RDONLY | O_CLOEXEC);
-	CHECK(fd >= 0 && read(fd, &offer, sizeof(offer)) == (ssize_t)sizeof(offer));
-	wanted_cycles = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
-	pause_us = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	shared->random = 7;
-	CHECK(ksr_image_open(&image, (pid_t)atoi(argv[1]), 0) == 0);
+	pid = read_arguments(argc, argv);
+	CHECK(ksr_image_open(&image, pid, 0) == 0);
 	while (!error && (!wanted_cycles || shared->cycles < wanted_cycles)) {
 		error = ksr_hand_run(cycles, NULL);
 		if (error == -ETIMEDOUT) {
@@ -158,6 +214,9 @@ int main(int argc, char **argv)
 		}
 	}
 	report();
+	fflush(stdout);
+	if (wanted_cycles)
+		kill(pid, SIGKILL);
 	if (error == -ESRCH && !wanted_cycles)
 		error = 0; /* it has ended */
 	CHECK_MSG(!error, "a cycle ended with %d", error);
