@@ -10,7 +10,8 @@
  *
  * What it is not: a call of any function. It must not use memory of the thread
  * itself (stack protector, errno and other thread-local variables), must not
- * take locks, wait, or return by other ways; arguments are integers.
+ * take locks, wait, or return by other ways; arguments are integers. README.md
+ * has what the code around it asks of the kernel.
  *
  * Invariants: signals are kept away from the thread, in the kernel's own queues,
  * and delivered afterwards in their order. SIGSTOP takes effect after the call.
