@@ -35,6 +35,7 @@ static struct shared {
 	volatile uint32_t ready, leave, entered;
 	volatile uint64_t turns; /* of the process: it runs */
 	pid_t child;
+	volatile pid_t inner; /* of another namespace */
 	uint64_t limit_ns;
 	int64_t result;
 	int stop, call;
@@ -512,7 +513,7 @@ static void in_namespace(void)
 		ready_and_wait();
 		_exit(0);
 	}
-	shared->child = child;
+	shared->inner = child;
 	waitpid(child, &status, 0);
 	_exit(status ? 1 : 0);
 }
@@ -530,9 +531,9 @@ static void other_namespace(void)
 	}
 	ksr_image_close(&image);
 	/* The number that its parent knows is ours too. */
-	while (shared->child == parent)
+	while (!shared->inner)
 		usleep(200);
-	CHECK(ksr_image_open(&image, shared->child, 0) == 0);
+	CHECK(ksr_image_open(&image, shared->inner, 0) == 0);
 	for (int i = 0; i < 20; i++)
 		expect(0, 0);
 	CHECK(shared->result == 6 && shared->threads == 2);
