@@ -204,3 +204,24 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 	status->shadow_stack = features && strncmp(strchr(features, ':') + 1, "\tshstk", 6) == 0;
 	return 0;
 }
+
+int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage)
+{
+	const uint64_t tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	const char *user, *kernel;
+	char text[TEXT_BYTES];
+	int error = read_text(text, "/proc/%d/stat", (int)image->pid);
+
+	if (error)
+		return error;
+	user = stat_field(text, 14);
+	kernel = stat_field(text, 15);
+	if (!user || !kernel)
+		return -EPROTO;
+	usage->cpu_ns = (strtoull(user, NULL, 10) + strtoull(kernel, NULL, 10)) * tick_ns;
+	error = read_text(text, "/proc/%d/status", (int)image->pid);
+	if (error)
+		return error;
+	usage->pages = number_of(text, "\nRssAnon:", 10) * 1024 / (uint64_t)sysconf(_SC_PAGESIZE);
+	return ksr_image_alive(image);
+}

@@ -38,6 +38,11 @@ struct ksr_image_status {
 	int shadow_stack; /* of the main thread */
 };
 
+struct ksr_image_usage {
+	uint64_t cpu_ns; /* of all threads, in the kernel too */
+	uint64_t pages; /* of anonymous memory that is there */
+};
+
 /* A started of 0 takes any process with that pid. */
 int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started);
 void ksr_image_close(struct ksr_image *image);
@@ -51,6 +56,9 @@ int ksr_image_write(const struct ksr_image *image, uint64_t address, const void 
 
 /* The status of one thread; that of the process has its main thread's tid. */
 int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_status *status);
+
+/* What the process uses; it need not stand. */
+int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage);
 
 /* The letter of a thread's state, '?' where there is none. */
 char ksr_image_state(const struct ksr_image *image, pid_t tid);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pace: when a process is worth being stopped for a pass.
+ *
+ * What it is: looks at what the process uses, from outside and without stopping
+ * it, and the rule that makes of them whether a pass is due. A process that
+ * loads its data is left alone until it has loaded it; afterwards what is new is
+ * counted, since a store's pages are not anonymous memory any more and a page
+ * that was written to is again.
+ *
+ * Invariants: a process stands at most a hundredth of the time, whatever the
+ * rest of the rule says. A pass that is due comes, at the latest after the
+ * patience has ended, also where the process is never idle and never stops growing.
+ *
+ * Locking and owner: one thread; one state for each process, which a new
+ * program in it does not inherit.
+ *
+ * Failure: none, but for the look itself.
+ */
+#ifndef KSR_KEEPER_PACE_H
+#define KSR_KEEPER_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image.h"
+
+struct ksr_look {
+	uint64_t now_ns; /* ksr_stop_now() */
+	struct ksr_image_usage usage;
+};
+
+struct ksr_pace {
+	struct ksr_look last;
+	uint64_t quiet_since_ns; /* it has not grown since then */
+	uint64_t quiet_pages; /* what it had then */
+	uint64_t wanted_since_ns; /* 0 while there is nothing to be gained */
+	uint64_t passed_ns; /* the end of the last pass, or the first look */
+	uint64_t passed_pages; /* what was left after it */
+	uint64_t interval_ns; /* between passes where nothing grew */
+	uint64_t earliest_ns;
+	bool passed; /* there was one */
+};
+
+void ksr_pace_begin(struct ksr_pace *pace, const struct ksr_look *look);
+
+/* To be asked some times a second or less often. */
+bool ksr_pace_is_due(struct ksr_pace *pace, const struct ksr_look *look);
+
+/* After a pass, also one that was given up (then nothing was gained). */
+void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t gained_pages, uint64_t stood_ns);
+
+#endif
