@@ -66,15 +66,7 @@ char ksr_image_state(const struct ksr_image *image, pid_t tid)
 
 int ksr_image_alive(const struct ksr_image *image)
 {
-	char state;
-
-	if (syscall(SYS_pidfd_send_signal, image->pidfd, 0, NULL, 0))
-		return -errno;
-	/* A main thread that ended before the others is a zombie in a process that lives. */
-	state = ksr_image_state(image, image->pid);
-	if (state == 'X' || state == '?')
-		return -ESRCH;
-	return 0;
+	return syscall(SYS_pidfd_send_signal, image->pidfd, 0, NULL, 0) ? -errno : 0;
 }
 
 static int find_start(struct ksr_image *image, uint64_t started)

@@ -47,7 +47,7 @@ struct ksr_image_usage {
 int ksr_image_open(struct ksr_image *image, pid_t pid, uint64_t started);
 void ksr_image_close(struct ksr_image *image);
 
-/* 0 while the process lives, as a zombie no more. */
+/* 0 as long as nobody else can have the pid: until the end has been waited for. */
 int ksr_image_alive(const struct ksr_image *image);
 
 /* All bytes or none: -ESRCH after an execve or the end, -EFAULT where nothing is mapped. */
