@@ -90,13 +90,14 @@ static void merge_slots(struct request *request)
 }
 
 /* A mapping, or the part of it that lies in one of the two regions. */
-static void merge_in_regions(uintptr_t begin, uintptr_t end, void *argument)
+static bool merge_in_regions(const struct ksm_os_mapping *mapping, void *argument)
 {
 	for (enum ksm_region region = 0; region < KSM_REGIONS; region++) {
 		struct ksm_region_range all = ksm_region_all(region);
 
-		merge_range(argument, ksm_max(begin, all.begin), ksm_min(end, all.end));
+		merge_range(argument, ksm_max(mapping->begin, all.begin), ksm_min(mapping->end, all.end));
 	}
+	return true;
 }
 
 long ksm_merge_now(const void *block, bool try_only)

@@ -229,12 +229,65 @@ int ksm_os_merge_process(bool merge);
 bool ksm_os_process_merges(void);
 
 /*
- * Calls visit for each mapping of the process, as /proc/self/maps has them. 0, or -errno if it
- * cannot be read.
+ * Calls visit for each mapping of the process, as /proc/self/maps has them, until it says that it has seen enough. 0, or
+ * -errno if it cannot be read.
  */
-int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argument), void *argument);
+struct ksm_os_mapping {
+	uintptr_t begin;
+	uintptr_t end;
+	uint64_t offset;
+	uint64_t inode;		/* 0 for anonymous memory */
+	bool is_plain;		/* private, to be read and written, not executed */
+};
+int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void *argument), void *argument);
 
 /* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
 bool ksm_os_is_secure(void);
+
+/* --- memory files (os_store.c) ------------------------------------------------------------ */
+
+struct ksm_os_file {
+	uint64_t device;
+	uint64_t inode;
+	uint64_t bytes;
+	uint64_t links;
+	uid_t owner;
+	mode_t mode; /* without its type */
+	bool is_regular;
+};
+
+/* fstat(2) and stat(2). 0 or -errno. */
+int ksm_os_describe_file(int file, struct ksm_os_file *facts);
+int ksm_os_describe_path(const char *path, struct ksm_os_file *facts);
+
+/* Opens a file, whatever it is, without waiting; or one to be written to that may be made. A descriptor or -errno. */
+int ksm_os_open_to_read(const char *path);
+int ksm_os_open_table(const char *path);
+
+/* pread(2); the length or -errno. */
+ssize_t ksm_os_read_at(int file, void *buffer, size_t length, uint64_t offset);
+
+/* lseek(2): where data, or a hole, begins from there on. -ENXIO if there is none. */
+int64_t ksm_os_next_data(int file, uint64_t offset);
+int64_t ksm_os_next_hole(int file, uint64_t offset);
+
+/* A memory file that can be sealed; its length; all seals; whether it has them, and is one on small pages. */
+int ksm_os_create_store(const char *name);
+int ksm_os_set_length(int file, uint64_t bytes);
+int ksm_os_seal(int file);
+bool ksm_os_is_sealed(int file);
+
+/* Gives the open file another number, at least lowest, if there is one: the low ones are the program's. */
+int ksm_os_keep_high(int file, int lowest);
+
+/* Maps a part of a file privately, to be read and written, over what lies there. */
+int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
+
+/* False if there is a page in the range that nothing is mapped at. */
+bool ksm_os_is_mapped(const void *addr, size_t length);
+
+/* Blocks all signals of the thread; puts back what was before. */
+void ksm_os_block_signals(uint64_t *before);
+void ksm_os_restore_signals(uint64_t before);
 
 #endif

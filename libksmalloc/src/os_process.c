@@ -127,31 +127,41 @@ int ksm_os_execute_self(char *const *argv, char *const *environment)
 	return (int)ksm_os_result(-1, saved_errno);
 }
 
-/* Reads "begin-end " at the start of a line; false if it is something else. */
-static bool parse_mapping(const char *line, uintptr_t *begin, uintptr_t *end)
+/* Reads a line of /proc/PID/maps: "begin-end rwxp offset device inode". False if it is something else. */
+static bool parse_mapping(const char *line, struct ksm_os_mapping *mapping)
 {
 	char *rest;
 
-	*begin = strtoul(line, &rest, 16);
+	mapping->begin = strtoul(line, &rest, 16);
 	if (*rest != '-')
 		return false;
-	*end = strtoul(rest + 1, &rest, 16);
-	return *rest == ' ';
+	mapping->end = strtoul(rest + 1, &rest, 16);
+	if (*rest != ' ' || strlen(rest) < sizeof(" rwxp ") - 1)
+		return false;
+	mapping->is_plain = strncmp(rest, " rw-p ", 6) == 0;
+	mapping->offset = strtoull(rest + 6, &rest, 16);
+	rest += strcspn(rest, ":");
+	if (*rest != ':')
+		return false;
+	strtoul(rest + 1, &rest, 16);
+	mapping->inode = strtoull(rest, &rest, 10);
+	return true;
 }
 
-int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argument), void *argument)
+int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void *argument), void *argument)
 {
 	int file = ksm_os_open_at(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	char head[64]; /* of the line: addresses are all that is wanted */
+	struct ksm_os_mapping mapping;
+	char head[96]; /* of the line: the name is not wanted */
 	size_t kept = 0;
 	char buffer[1024];
 	ssize_t got;
-	uintptr_t begin, end;
+	bool go_on = true;
 
 	if (file < 0)
 		return file;
-	while ((got = ksm_os_read_some(file, buffer, sizeof(buffer))) > 0) {
-		for (ssize_t i = 0; i < got; i++) {
+	while (go_on && (got = ksm_os_read_some(file, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t i = 0; go_on && i < got; i++) {
 			if (buffer[i] != '\n') {
 				if (kept < sizeof(head) - 1)
 					head[kept++] = buffer[i];
@@ -159,8 +169,8 @@ int ksm_os_each_mapping(void (*visit)(uintptr_t begin, uintptr_t end, void *argu
 			}
 			head[kept] = '\0';
 			kept = 0;
-			if (parse_mapping(head, &begin, &end))
-				visit(begin, end, argument);
+			if (parse_mapping(head, &mapping))
+				go_on = visit(&mapping, argument);
 		}
 	}
 	ksm_os_close(file);

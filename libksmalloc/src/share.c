@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The file is read, not mapped, to be compared: a piece of it stays in the processor's cache until it was, a hole costs
+ * nothing, and a page that cannot be read is an error and no signal.
+ */
+#include "share.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Untouched pages between two others that are made pages of zeros, so that both are in one mapping. */
+#define MOST_FILLED 4u
+/* Of the pages of a mapping one in so many is shared at least. */
+#define WORTH 8u
+/* Pages of the file that are compared at once. */
+#define PIECE 16u
+
+#define PAGE_PRESENT (UINT64_C(1) << 63)
+#define PAGE_SWAPPED (UINT64_C(1) << 62)
+#define PAGE_OF_FILE (UINT64_C(1) << 61)
+
+int ksm_share_check(const struct ksm_share_file *file)
+{
+	struct ksm_os_file facts;
+	int error = ksm_os_describe_file(file->descriptor, &facts);
+
+	if (error)
+		return error;
+	if (facts.owner != ksm_os_user() || !ksm_os_is_sealed(file->descriptor))
+		return -EPERM;
+	return facts.bytes == file->bytes ? 0 : -EINVAL;
+}
+
+int ksm_share_begin(struct ksm_share_work *work)
+{
+	size_t entries = KSM_SHARE_PAGES * sizeof(*work->entries);
+	size_t compared = PIECE * KSM_PAGE;
+	void *memory;
+	int error = ksm_os_map(&memory, entries + compared + KSM_SHARE_SLICE, true);
+
+	if (error)
+		return error;
+	work->pagemap = -1;
+	work->entries = memory;
+	work->compared = (unsigned char *)memory + entries;
+	work->saved = work->compared + compared;
+	return 0;
+}
+
+int ksm_share_open(struct ksm_share_work *work)
+{
+	work->pagemap = ksm_os_open_to_read("/proc/self/pagemap");
+	return work->pagemap < 0 ? work->pagemap : 0;
+}
+
+void ksm_share_close(struct ksm_share_work *work)
+{
+	if (work->pagemap >= 0)
+		ksm_os_close(work->pagemap);
+	work->pagemap = -1;
+	/* What was carried over last is somebody's data, and memory. */
+	ksm_os_madvise(work->saved, KSM_SHARE_SLICE, MADV_DONTNEED);
+}
+
+void ksm_share_end(struct ksm_share_work *work)
+{
+	size_t bytes = KSM_SHARE_PAGES * sizeof(*work->entries) + PIECE * KSM_PAGE + KSM_SHARE_SLICE;
+
+	if (work->entries)
+		ksm_os_unmap(work->entries, bytes);
+	work->entries = NULL;
+}
+
+/* --- what there is ------------------------------------------------------------------------- */
+
+static unsigned char *page_at(const struct ksm_share_slice *slice, uint32_t page)
+{
+	return (unsigned char *)(slice->address + ((uintptr_t)page << KSM_PAGE_SHIFT));
+}
+
+static uint64_t offset_of(const struct ksm_share_file *file, const struct ksm_share_slice *slice, uint32_t page)
+{
+	return slice->address - file->begin + ((uint64_t)page << KSM_PAGE_SHIFT);
+}
+
+static int read_entries(struct ksm_share_work *work, const struct ksm_share_slice *slice)
+{
+	const size_t bytes = KSM_SHARE_PAGES * sizeof(*work->entries);
+	uint64_t offset = (slice->address >> KSM_PAGE_SHIFT) * sizeof(*work->entries);
+	ssize_t length = ksm_os_read_at(work->pagemap, work->entries, bytes, offset);
+
+	return length == (ssize_t)bytes ? 0 : length < 0 ? (int)length : -EIO;
+}
+
+static bool is_present(const struct ksm_share_work *work, uint32_t page)
+{
+	return work->entries[page] & PAGE_PRESENT;
+}
+
+static bool is_untouched(const struct ksm_share_work *work, uint32_t page)
+{
+	return !(work->entries[page] & (PAGE_PRESENT | PAGE_SWAPPED));
+}
+
+/* Which pages of the slice the file has. */
+static int find_data(const struct ksm_share_file *file, const struct ksm_share_slice *slice,
+		     struct ksm_share_set *data)
+{
+	uint64_t begin = offset_of(file, slice, 0);
+	uint64_t end = begin + KSM_SHARE_SLICE;
+	int64_t at = (int64_t)begin;
+
+	memset(data, 0, sizeof(*data));
+	if (file->descriptor < 0 || slice->address < file->begin || end > file->bytes)
+		return 0;
+	while ((uint64_t)at < end) {
+		int64_t hole;
+
+		at = ksm_os_next_data(file->descriptor, (uint64_t)at);
+		/* -ENXIO: there is no more. */
+		if (at < 0 || (uint64_t)at >= end)
+			return at < 0 && at != -ENXIO ? (int)at : 0;
+		hole = ksm_os_next_hole(file->descriptor, (uint64_t)at);
+		if (hole < 0)
+			return (int)hole;
+		for (uint64_t page = (uint64_t)at; page < ksm_min((uint64_t)hole, end); page += KSM_PAGE)
+			ksm_share_add(data, (uint32_t)((page - begin) >> KSM_PAGE_SHIFT));
+		at = hole;
+	}
+	return 0;
+}
+
+/* True if the page has to be compared: the process has one of its own, and the file has one. */
+static bool is_candidate(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+			 const struct ksm_share_set *data, uint32_t page)
+{
+	if (!ksm_share_has(data, page) || !is_present(work, page))
+		return false;
+	if (ksm_share_has(&slice->mapped, page))
+		return !(work->entries[page] & PAGE_OF_FILE);
+	return ksm_share_has(&slice->wanted, page);
+}
+
+/* Compares a run of candidates with the file. */
+static int compare_run(const struct ksm_share_file *file, const struct ksm_share_work *work,
+		       const struct ksm_share_slice *slice, uint32_t page, uint32_t pages, struct ksm_share_set *equal)
+{
+	const size_t bytes = (size_t)pages << KSM_PAGE_SHIFT;
+	ssize_t length = ksm_os_read_at(file->descriptor, work->compared, bytes, offset_of(file, slice, page));
+
+	if (length != (ssize_t)bytes)
+		return length < 0 ? (int)length : -EIO;
+	for (uint32_t i = 0; i < pages; i++) {
+		if (memcmp(work->compared + (i << KSM_PAGE_SHIFT), page_at(slice, page + i), KSM_PAGE) == 0)
+			ksm_share_add(equal, page + i);
+	}
+	return 0;
+}
+
+/* data: which pages the file has. */
+static int compare(const struct ksm_share_file *file, const struct ksm_share_work *work,
+		   const struct ksm_share_slice *slice, const struct ksm_share_set *data, struct ksm_share_set *equal)
+{
+	uint32_t page = 0;
+
+	memset(equal, 0, sizeof(*equal));
+	while (page < KSM_SHARE_PAGES) {
+		uint32_t pages = 0;
+		int error;
+
+		while (pages < PIECE && page + pages < KSM_SHARE_PAGES && is_candidate(work, slice, data, page + pages))
+			pages++;
+		error = pages ? compare_run(file, work, slice, page, pages, equal) : 0;
+		if (error)
+			return error;
+		page += ksm_max(pages, 1u);
+	}
+	return 0;
+}
+
+/* --- pages that were copied and are equal again --------------------------------------------- */
+
+/* The file's pages show through where the process's own are given back. */
+static void give_back_copies(struct ksm_share_slice *slice, const struct ksm_share_set *equal)
+{
+	uint32_t page = 0;
+
+	while (page < KSM_SHARE_PAGES) {
+		uint32_t end = page;
+
+		while (end < KSM_SHARE_PAGES && ksm_share_has(equal, end) && ksm_share_has(&slice->mapped, end))
+			end++;
+		if (end > page &&
+		    ksm_os_madvise(page_at(slice, page), (size_t)(end - page) << KSM_PAGE_SHIFT, MADV_DONTNEED) == 0)
+			slice->gained += end - page;
+		page = end + 1;
+	}
+}
+
+/* --- new mappings --------------------------------------------------------------------------- */
+
+/* Pages that are mapped at once; the first and the last one are equal to the file's. */
+struct stretch {
+	uint32_t begin;
+	uint32_t end;
+	uint32_t equal;
+};
+
+/* True if the page may be in a stretch: it is shared or carried over. */
+static bool may_join(const struct ksm_share_work *work, const struct ksm_share_slice *slice, uint32_t page)
+{
+	return ksm_share_has(&slice->wanted, page) && !ksm_share_has(&slice->mapped, page) &&
+	       !(work->entries[page] & PAGE_SWAPPED);
+}
+
+/* Finds the next stretch from here on; false if there is none. */
+static bool find_stretch(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+			 const struct ksm_share_set *equal, uint32_t from, struct stretch *found)
+{
+	uint32_t untouched = 0;
+
+	while (from < KSM_SHARE_PAGES && !(ksm_share_has(equal, from) && may_join(work, slice, from)))
+		from++;
+	*found = (struct stretch){ from, from, 0 };
+	for (uint32_t page = from; page < KSM_SHARE_PAGES && may_join(work, slice, page); page++) {
+		untouched = is_untouched(work, page) ? untouched + 1 : 0;
+		if (untouched > MOST_FILLED)
+			break;
+		if (ksm_share_has(equal, page)) {
+			found->end = page + 1;
+			found->equal++;
+		}
+	}
+	return found->end > found->begin;
+}
+
+/* What the process has and the file has not goes to where it can be copied back from. */
+static void save(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+		 const struct ksm_share_set *equal, const struct stretch *stretch)
+{
+	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
+		if (is_present(work, page) && !ksm_share_has(equal, page))
+			memcpy(work->saved + ((size_t)page << KSM_PAGE_SHIFT), page_at(slice, page), KSM_PAGE);
+	}
+}
+
+static void put_back(const struct ksm_share_work *work, struct ksm_share_slice *slice,
+		     const struct ksm_share_set *equal, const struct ksm_share_set *data,
+		     const struct stretch *stretch)
+{
+	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
+		if (ksm_share_has(equal, page))
+			continue;
+		if (is_present(work, page))
+			memcpy(page_at(slice, page), work->saved + ((size_t)page << KSM_PAGE_SHIFT), KSM_PAGE);
+		else if (ksm_share_has(data, page))
+			memset(page_at(slice, page), 0, KSM_PAGE);
+		else
+			continue;
+		slice->carried++;
+	}
+}
+
+/*
+ * The kernel leaves mappings of files out of core dumps that have no page of the process's own, as far as it can tell:
+ * one that ever had one is not left out.
+ */
+static void show_to_dumps(const struct ksm_share_slice *slice, uint32_t page)
+{
+	volatile unsigned char *byte = page_at(slice, page);
+
+	*byte = *byte;
+	ksm_os_madvise(page_at(slice, page), KSM_PAGE, MADV_DONTNEED);
+}
+
+/*
+ * The kernel has unmapped the pages and then mapped nothing: all of them are put back as they were, from the
+ * file and what was saved. There is no way on without them.
+ */
+KSM_COLD static void restore(const struct ksm_share_file *file, const struct ksm_share_work *work,
+			     const struct ksm_share_slice *slice, const struct ksm_share_set *equal,
+			     const struct stretch *stretch)
+{
+	size_t bytes = (size_t)(stretch->end - stretch->begin) << KSM_PAGE_SHIFT;
+
+	if (ksm_os_map_over(page_at(slice, stretch->begin), bytes) != 0)
+		__builtin_trap();
+	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
+		if (ksm_share_has(equal, page)) {
+			if (ksm_os_read_at(file->descriptor, page_at(slice, page), KSM_PAGE,
+					   offset_of(file, slice, page)) != (ssize_t)KSM_PAGE)
+				__builtin_trap();
+		} else if (is_present(work, page)) {
+			memcpy(page_at(slice, page), work->saved + ((size_t)page << KSM_PAGE_SHIFT), KSM_PAGE);
+		}
+	}
+	slice->introduce(page_at(slice, stretch->begin), bytes);
+}
+
+static int map_stretch(const struct ksm_share_file *file, const struct ksm_share_work *work,
+		       struct ksm_share_slice *slice, const struct ksm_share_set *equal,
+		       const struct ksm_share_set *data, const struct stretch *stretch)
+{
+	unsigned char *begin = page_at(slice, stretch->begin);
+	size_t bytes = (size_t)(stretch->end - stretch->begin) << KSM_PAGE_SHIFT;
+	int error;
+
+	save(work, slice, equal, stretch);
+	error = ksm_os_map_store(begin, bytes, file->descriptor, offset_of(file, slice, stretch->begin));
+	if (error) {
+		if (!ksm_os_is_mapped(begin, bytes))
+			restore(file, work, slice, equal, stretch);
+		return error;
+	}
+	/* Before its first private page, so that it can still be joined with its neighbours. */
+	slice->introduce(begin, bytes);
+	put_back(work, slice, equal, data, stretch);
+	show_to_dumps(slice, stretch->begin);
+	for (uint32_t page = stretch->begin; page < stretch->end; page++)
+		ksm_share_add(&slice->mapped, page);
+	slice->gained += stretch->equal;
+	slice->mappings++;
+	return 0;
+}
+
+static int map_stretches(const struct ksm_share_file *file, const struct ksm_share_work *work,
+			 struct ksm_share_slice *slice, const struct ksm_share_set *equal,
+			 const struct ksm_share_set *data)
+{
+	struct stretch stretch;
+
+	for (uint32_t from = 0; find_stretch(work, slice, equal, from, &stretch); from = stretch.end) {
+		uint32_t pages = stretch.end - stretch.begin;
+		int error;
+
+		if (stretch.equal < KSM_SHARE_LEAST || stretch.equal * WORTH < pages)
+			continue;
+		error = map_stretch(file, work, slice, equal, data, &stretch);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Pages that might be shared if another process had them, too. */
+static void note_alone(const struct ksm_share_work *work, struct ksm_share_slice *slice,
+		       const struct ksm_share_set *equal)
+{
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		if (is_present(work, page) && !ksm_share_has(equal, page) && may_join(work, slice, page))
+			ksm_share_add(&slice->alone, page);
+	}
+}
+
+int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *work, struct ksm_share_slice *slice)
+{
+	struct ksm_share_set data, equal;
+	int error;
+
+	slice->gained = slice->carried = slice->mappings = 0;
+	memset(&slice->alone, 0, sizeof(slice->alone));
+	error = find_data(file, slice, &data);
+	if (!error)
+		error = read_entries(work, slice);
+	if (!error)
+		error = compare(file, work, slice, &data, &equal);
+	if (error)
+		return error;
+	give_back_copies(slice, &equal);
+	note_alone(work, slice, &equal);
+	return map_stretches(file, work, slice, &equal, &data);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * share: mapping pages of a sealed file in place of a process's own pages that are equal to them.
+ *
+ * What it is: one *slice* of the process, 2 MiB of it, against one file of a store. Pages that are equal are compared
+ * byte by byte, and then the file is mapped privately in their place: a write copies a page back, as ever. What
+ * lies between them and differs is carried over. In a slice that maps the file already, pages that were copied by a
+ * write and are equal again are given back one by one, without a new mapping.
+ * What it is not: a choice of slices or files, or the way in which writers are kept away.
+ *
+ * What may be shared: only pages that the caller says are wanted, which are private, anonymous, readable, writable and
+ * without flags of the program's. Pages that the process never touched read as zeros, and so they do afterwards:
+ * where there are few between two others they become pages of zeros, else the mapping ends before them. Pages
+ * that are swapped out are left alone.
+ * What holes of the file hold is never looked at, since that would allocate it.
+ *
+ * Writers: nobody else runs in the process, no signal handler, and the kernel writes nothing on anybody's behalf; the
+ * caller guarantees that, and that its stack is in no page that is wanted. So a slice may be shared in any thread at
+ * any moment, also in one that was stopped inside of malloc: no lock is taken, nothing is allocated, errno stays as it is,
+ * and less than 1 KiB of stack is used besides what system calls of libc need.
+ *
+ * Failure: -errno, and memory is as it was: all that is needed is there before the first page is
+ * replaced. Should the kernel give up when it has unmapped the pages already (it did so before 6.12, without memory
+ * for the mapping itself), they are put back as anonymous memory.
+ */
+#ifndef KSM_SHARE_H
+#define KSM_SHARE_H
+
+#include "base.h"
+#include "os.h"
+
+#define KSM_SHARE_SLICE (2 * KSM_MIB)
+#define KSM_SHARE_PAGES ((uint32_t)(KSM_SHARE_SLICE >> KSM_PAGE_SHIFT))
+
+/* A mapping is made for as many pages at least, which cost their comparison and the kernel's record of it. */
+#define KSM_SHARE_LEAST 16u
+
+/* A bit for each page of a slice. */
+struct ksm_share_set {
+	uint64_t words[KSM_SHARE_PAGES / 64];
+};
+
+KSM_INLINE bool ksm_share_has(const struct ksm_share_set *set, uint32_t page)
+{
+	return set->words[page / 64] >> page % 64 & 1;
+}
+
+KSM_INLINE void ksm_share_add(struct ksm_share_set *set, uint32_t page)
+{
+	set->words[page / 64] |= UINT64_C(1) << page % 64;
+}
+
+KSM_INLINE void ksm_share_remove(struct ksm_share_set *set, uint32_t page)
+{
+	set->words[page / 64] &= ~(UINT64_C(1) << page % 64);
+}
+
+/* A file of a store: what belongs to address A lies at A - begin in it. */
+struct ksm_share_file {
+	int descriptor; /* negative: no file, one that has no page */
+	uintptr_t begin;
+	uint64_t bytes;
+};
+
+/*
+ * 0 if the descriptor is a memory file of this user's of that size, with all seals that keep it from ever being changed;
+ * -EPERM, -EINVAL or the system's error if not.
+ */
+int ksm_share_check(const struct ksm_share_file *file);
+
+/* What the work needs besides: memory of its own, and what the kernel tells of the process's pages. */
+struct ksm_share_work {
+	int pagemap;		 /* /proc/self/pagemap, of this process and not of its parent */
+	uint64_t *entries;	 /* what it says of a slice */
+	unsigned char *compared; /* some pages of the file */
+	unsigned char *saved;	 /* what is carried over: a slice */
+};
+
+/* 0 or -errno; the memory stays until ksm_share_end(), the descriptor until ksm_share_close(). */
+int ksm_share_begin(struct ksm_share_work *work);
+int ksm_share_open(struct ksm_share_work *work);
+void ksm_share_close(struct ksm_share_work *work);
+void ksm_share_end(struct ksm_share_work *work);
+
+struct ksm_share_slice {
+	uintptr_t address; /* a multiple of KSM_SHARE_SLICE */
+	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
+	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
+	struct ksm_share_set alone;  /* result: wanted pages that the process has, and that the file has not */
+	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
+	void (*introduce)(void *addr, size_t length);
+	uint32_t gained;   /* result: own pages that are not needed any more */
+	uint32_t carried;  /* result: pages that were copied */
+	uint32_t mappings; /* result: how often the file was mapped */
+};
+
+/* Shares what is worth it. 0, also if that is nothing, or -errno; what was shared before it failed stays shared. */
+int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *work, struct ksm_share_slice *slice);
+
+#endif
