@@ -8,8 +8,10 @@
 #include "base.h"
 #include "block.h"
 #include "os.h"
+#include "shared.h"
 #include "span.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key);
@@ -40,6 +42,22 @@ static bool is_lasting(int advice)
 	}
 }
 
+/* True if the kernel would take it for a range. */
+static bool is_range(const void *addr, size_t length)
+{
+	return (uintptr_t)addr % KSM_PAGE == 0 && (uintptr_t)addr + ksm_align_up(length, KSM_PAGE) > (uintptr_t)addr;
+}
+
+KSM_COLD static int give_back(void *addr, size_t length, int advice)
+{
+	int error = ksm_shared_give_back(addr, ksm_align_up(length, KSM_PAGE), advice);
+
+	if (!error)
+		return 0;
+	errno = -error;
+	return -1;
+}
+
 KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)) && is_lasting(advice)) {
@@ -47,6 +65,8 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 			return 0;
 		ksm_block_note_altered(addr, length);
 	}
+	if (ksm_shared_is_any() && ksm_shared_is_giving_back(advice) && is_range(addr, length))
+		return give_back(addr, length, advice);
 	return ksm_os_madvise_raw(addr, length, advice);
 }
 
@@ -54,6 +74,8 @@ KSM_EXPORT int mprotect(void *addr, size_t length, int prot)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
 		ksm_block_note_altered(addr, length);
+	if (ksm_shared_is_any())
+		ksm_shared_note_rights(addr, length);
 	return ksm_os_mprotect_raw(addr, length, prot);
 }
 
@@ -61,5 +83,7 @@ KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
 		ksm_block_note_altered(addr, length);
+	if (ksm_shared_is_any())
+		ksm_shared_note_rights(addr, length);
 	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 }

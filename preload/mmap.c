@@ -9,6 +9,7 @@
 #include "ksmalloc/stream.h"
 #include "mapping.h"
 #include "os.h"
+#include "shared.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -41,8 +42,11 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
 		return memory;
 	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
-	if (memory != MAP_FAILED)
-		ksm_mapping_note_map(memory, length, prot, flags);
+	if (memory == MAP_FAILED)
+		return memory;
+	if (ksm_shared_is_any() && (flags & MAP_FIXED))
+		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
+	ksm_mapping_note_map(memory, length, prot, flags);
 	return memory;
 }
 
@@ -55,6 +59,8 @@ KSM_EXPORT int munmap(void *addr, size_t length)
 {
 	int result = ksm_os_munmap_raw(addr, length);
 
+	if (result == 0 && ksm_shared_is_any())
+		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
 	if (result == 0)
 		ksm_mapping_note_unmap(addr, length);
 	return result;

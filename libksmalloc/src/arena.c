@@ -7,6 +7,7 @@
 #include "option.h"
 #include "os.h"
 #include "region.h"
+#include "shared.h"
 #include "span.h"
 #include "stat.h"
 #include "stream.h"
@@ -322,6 +323,8 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;
+	if (ksm_shared_is_any() && (flags & MAP_FIXED))
+		ksm_shared_forget(memory, length);
 	/* The kernel has no other place for blocks of tens of TiB. */
 	if (ksm_unlikely(reaches_into_slots(memory, length))) {
 		ksm_os_munmap_raw(memory, length);
@@ -370,18 +373,21 @@ int ksm_heap_munmap(void *addr, size_t length)
 
 	if (result == 0)
 		count_mapped(-(int64_t)length);
+	if (result == 0 && ksm_shared_is_any())
+		ksm_shared_forget(addr, length);
 	errno = saved_errno;
 	return result;
 }
 
 int ksm_heap_madvise(void *addr, size_t length, int advice)
 {
-	int saved_errno = errno;
-	int result = ksm_os_madvise_raw(addr, length, advice);
+	int error = ksm_shared_is_giving_back(advice) ? ksm_shared_give_back(addr, length, advice) :
+							ksm_os_madvise(addr, length, advice);
 
-	if (result == 0)
-		errno = saved_errno;
-	return result;
+	if (!error)
+		return 0;
+	errno = -error;
+	return -1;
 }
 
 void ksm_heap_bad_pointer(const char *what)

@@ -9,6 +9,7 @@
 
 #include "layout.h"
 #include "option.h"
+#include "shared.h"
 #include "stat.h"
 
 #include <errno.h>
@@ -276,11 +277,11 @@ void ksm_keep_taken(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32
 /* Tells the kernel that the pages are not needed; true if it took them. */
 static bool discard(void *addr, size_t length)
 {
-	int error = ksm_os_madvise(addr, length, MADV_DONTNEED);
+	int error = ksm_shared_give_back(addr, length, MADV_DONTNEED);
 
 	/* The program has locked some of them; kernels before 5.18 know no way. */
 	if (error == -EINVAL)
-		error = ksm_os_madvise(addr, length, MADV_DONTNEED_LOCKED);
+		error = ksm_shared_give_back(addr, length, MADV_DONTNEED_LOCKED);
 	return error == 0;
 }
 

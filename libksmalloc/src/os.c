@@ -115,10 +115,14 @@ int ksm_os_map_at(void *addr, size_t length)
 
 int ksm_os_map_over(void *addr, size_t length)
 {
+	return ksm_os_map_instead(addr, length, PROT_READ | PROT_WRITE);
+}
+
+int ksm_os_map_instead(void *addr, size_t length, int prot)
+{
 	void *memory;
 
-	return map(&memory, addr, length, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1);
+	return map(&memory, addr, length, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1);
 }
 
 int ksm_os_map_anew(void *addr, size_t length)

@@ -60,6 +60,9 @@ int ksm_os_map_place(void *addr, size_t length, int prot, int flags);
 int ksm_os_map_over(void *addr, size_t length);
 int ksm_os_map_anew(void *addr, size_t length);
 
+/* The same, not accounted for, with these rights. */
+int ksm_os_map_instead(void *addr, size_t length, int prot);
+
 /* Replaces whatever lies at addr by a mapping of fd with the rights and the flag of sharing. */
 int ksm_os_map_file_over(void *addr, size_t length, int prot, int sharing, int fd);
 
@@ -237,7 +240,8 @@ struct ksm_os_mapping {
 	uintptr_t end;
 	uint64_t offset;
 	uint64_t inode;		/* 0 for anonymous memory */
-	bool is_plain;		/* private, to be read and written, not executed */
+	int rights;		/* PROT_READ and so on */
+	bool is_private;
 };
 int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void *argument), void *argument);
 

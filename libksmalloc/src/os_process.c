@@ -138,7 +138,9 @@ static bool parse_mapping(const char *line, struct ksm_os_mapping *mapping)
 	mapping->end = strtoul(rest + 1, &rest, 16);
 	if (*rest != ' ' || strlen(rest) < sizeof(" rwxp ") - 1)
 		return false;
-	mapping->is_plain = strncmp(rest, " rw-p ", 6) == 0;
+	mapping->rights = (rest[1] == 'r' ? PROT_READ : 0) | (rest[2] == 'w' ? PROT_WRITE : 0) |
+			  (rest[3] == 'x' ? PROT_EXEC : 0);
+	mapping->is_private = rest[4] == 'p';
 	mapping->offset = strtoull(rest + 6, &rest, 16);
 	rest += strcspn(rest, ":");
 	if (*rest != ':')

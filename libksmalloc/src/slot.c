@@ -3,6 +3,7 @@
 
 #include "hint.h"
 #include "meta.h"
+#include "shared.h"
 #include "site.h"
 #include "span.h"
 #include "stat.h"
@@ -171,6 +172,8 @@ int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages)
 	size_t length = (size_t)pages << KSM_PAGE_SHIFT;
 	int error = ksm_os_map_anew(addr, length);
 
+	if (ksm_shared_is_any())
+		ksm_shared_forget(addr, length);
 	if (!error)
 		introduce(slot, addr, length);
 	return error;

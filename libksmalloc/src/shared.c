@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. */
+#include "shared.h"
+
+#include "meta.h"
+#include "span.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#define GUARD_INSTALL 102 /* MADV_GUARD_INSTALL, Linux 6.13 */
+
+/* A shorter run of shared pages is overwritten by zeros. */
+#define LONG_RUN 16u
+/* So often memory was put in the place of shared pages: each time may have cut a mapping into three. */
+#define MOST_CUTS 8192u
+
+#define SPAN_SHIFT  44 /* of the largest span there is */
+#define LEAF_SHIFT  30
+#define SLICE_SHIFT 21
+#define LEAVES	    (1u << (SPAN_SHIFT - LEAF_SHIFT))
+#define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
+
+bool ksm_shared_any;
+
+/* Synchronization: atomic. */
+static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE;
+static void (*introduce_memory)(void *addr, size_t length);
+static atomic_uint cuts;
+static atomic_bool rights_vary;
+
+void ksm_shared_init(void (*introduce)(void *addr, size_t length))
+{
+	introduce_memory = introduce;
+}
+
+struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
+{
+	uint64_t offset = address - ksm_span_map.base;
+	struct ksm_shared_slice *leaf;
+
+	if (offset >> SPAN_SHIFT)
+		return NULL;
+	leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
+	if (!leaf && make) {
+		leaf = ksm_meta_alloc(LEAF_SLICES * sizeof(*leaf));
+		atomic_store_explicit(&leaves[offset >> LEAF_SHIFT], leaf, memory_order_release);
+	}
+	return leaf ? &leaf[offset >> SLICE_SHIFT & (LEAF_SLICES - 1)] : NULL;
+}
+
+void ksm_shared_add(struct ksm_shared_slice *slice, uint32_t layer, const struct ksm_share_set *mapped)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(mapped->words); i++)
+		__atomic_fetch_or(&slice->layers[layer].mapped.words[i], mapped->words[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_shared_any, true, __ATOMIC_RELEASE);
+}
+
+/* True if the page is mapped from the store. */
+static bool is_shared(uintptr_t address)
+{
+	const struct ksm_shared_slice *slice = ksm_shared_find(address, false);
+	uint32_t page = (uint32_t)(address >> KSM_PAGE_SHIFT) % KSM_SHARE_PAGES;
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; slice && i < KSM_SHARED_LAYERS; i++)
+		bits |= __atomic_load_n(&slice->layers[i].mapped.words[page / 64], __ATOMIC_RELAXED);
+	return bits >> page % 64 & 1;
+}
+
+/* The end of the run of pages that are shared, or not, as the first one is. */
+static uintptr_t end_of_run(uintptr_t begin, uintptr_t end, bool *shared)
+{
+	uintptr_t at = begin;
+
+	*shared = is_shared(begin);
+	while (at < end) {
+		uintptr_t next = at + KSM_PAGE;
+
+		/* A slice, or a GiB, without an entry is passed at once. */
+		if (!*shared && !ksm_shared_find(at, false))
+			next = ksm_align_down(at, KSM_SHARE_SLICE) + KSM_SHARE_SLICE;
+		else if (is_shared(at) != *shared)
+			break;
+		at = next;
+	}
+	return ksm_min(at, end);
+}
+
+void ksm_shared_forget(const void *addr, size_t length)
+{
+	uintptr_t end = (uintptr_t)addr + length;
+
+	for (uintptr_t at = (uintptr_t)addr; at < end; at += KSM_PAGE) {
+		struct ksm_shared_slice *slice = ksm_shared_find(at, false);
+		uint32_t page = (uint32_t)(at >> KSM_PAGE_SHIFT) % KSM_SHARE_PAGES;
+
+		if (!slice) {
+			at = ksm_align_down(at, KSM_SHARE_SLICE) + KSM_SHARE_SLICE - KSM_PAGE;
+			continue;
+		}
+		for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
+			__atomic_fetch_and(&slice->layers[i].mapped.words[page / 64], ~(UINT64_C(1) << page % 64),
+					   __ATOMIC_RELAXED);
+	}
+}
+
+void ksm_shared_note_rights(const void *addr, size_t length)
+{
+	bool shared;
+	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE);
+	uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
+
+	if (begin < end && (end_of_run(begin, end, &shared) < end || shared))
+		atomic_store_explicit(&rights_vary, true, memory_order_relaxed);
+}
+
+/* --- giving back -------------------------------------------------------------------------- */
+
+struct rights {
+	uintptr_t address;
+	int rights;
+};
+
+static bool look_for_rights(const struct ksm_os_mapping *mapping, void *argument)
+{
+	struct rights *wanted = argument;
+
+	if (wanted->address < mapping->begin || wanted->address >= mapping->end)
+		return true;
+	wanted->rights = mapping->rights;
+	return false;
+}
+
+/* Those that anonymous memory is to have there. */
+static int rights_at(uintptr_t address)
+{
+	struct rights wanted = { address, PROT_READ | PROT_WRITE };
+
+	if (ksm_unlikely(atomic_load_explicit(&rights_vary, memory_order_relaxed)))
+		ksm_os_each_mapping(look_for_rights, &wanted);
+	return wanted.rights;
+}
+
+/* Puts zeros in the place of shared pages, which are nobody's at the moment. */
+static void replace(uintptr_t begin, uintptr_t end)
+{
+	size_t length = end - begin;
+	int rights = rights_at(begin);
+	bool is_writable = rights & PROT_WRITE;
+	int error = -EAGAIN;
+
+	if ((length >> KSM_PAGE_SHIFT >= LONG_RUN && atomic_fetch_add(&cuts, 1) < MOST_CUTS) || !is_writable)
+		error = ksm_os_map_instead((void *)begin, length, rights);
+	if (!error) {
+		ksm_shared_forget((void *)begin, length);
+		introduce_memory((void *)begin, length);
+	} else if (is_writable) {
+		memset((void *)begin, 0, length);
+	}
+}
+
+bool ksm_shared_is_giving_back(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_DONTNEED_LOCKED ||
+	       advice == GUARD_INSTALL;
+}
+
+KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
+{
+	int error = 0;
+
+	while (begin < end) {
+		bool shared;
+		uintptr_t next = end_of_run(begin, end, &shared);
+		int failed = 0;
+
+		if (shared)
+			replace(begin, next);
+		if (!shared || advice == GUARD_INSTALL)
+			failed = ksm_os_madvise((void *)begin, next - begin, advice);
+		error = error ? error : failed;
+		begin = next;
+	}
+	return error;
+}
+
+int ksm_shared_give_back(void *addr, size_t length, int advice)
+{
+	if (!ksm_shared_is_any())
+		return ksm_os_madvise(addr, length, advice);
+	return give_back_runs((uintptr_t)addr, (uintptr_t)addr + length, advice);
+}

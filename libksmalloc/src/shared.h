@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * shared: which pages of this process are mapped from the store, and the one way in which memory is given back.
+ *
+ * What it is: a table of the slices in which pages were shared (share.h), and what follows from it: a page that is
+ * given back reads as zeros afterwards, and one that is mapped from a file would read as the file's. So everything in
+ * the library that gives memory back does it here, the program's madvise(2) too.
+ * What it is not: sharing.
+ *
+ * How such pages are given back: anonymous memory takes the place of long runs. Where a run is short, or where that
+ * fails, zeros are written to it: the memory stays, but no mapping is cut into many.
+ *
+ * Invariants: a page that the table does not have maps no file of the store. One that it has may be mapped from
+ * somewhere else if the program has mapped that there by a system call of its own.
+ * Locking: none. A slice's sets are atomic words; entries are made by passes only, while nobody else runs.
+ * Failure: giving back fails as madvise(2) does, for pages that are not in the table.
+ */
+#ifndef KSM_SHARED_H
+#define KSM_SHARED_H
+
+#include "base.h"
+#include "share.h"
+
+/* Files that one slice may have pages of. */
+#define KSM_SHARED_LAYERS 3u
+
+struct ksm_shared_layer {
+	uint64_t inode; /* of the file, 0 for none */
+	struct ksm_share_set mapped;
+};
+
+struct ksm_shared_slice {
+	struct ksm_shared_layer layers[KSM_SHARED_LAYERS];
+};
+
+/* True once a page was shared. Synchronization: relaxed atomic; never false again. */
+extern bool ksm_shared_any __attribute__((visibility("hidden")));
+
+KSM_INLINE bool ksm_shared_is_any(void)
+{
+	return ksm_unlikely(__atomic_load_n(&ksm_shared_any, __ATOMIC_RELAXED));
+}
+
+/* Before the first page is shared: what is said of memory that takes the place of shared pages. */
+void ksm_shared_init(void (*introduce)(void *addr, size_t length));
+
+/* The entry of the slice that lies at this address in the span; NULL if there is none. make: unless there is no memory. */
+struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make);
+
+/* Adds pages of the slice at this address to one of its layers. */
+void ksm_shared_add(struct ksm_shared_slice *slice, uint32_t layer, const struct ksm_share_set *mapped);
+
+/*
+ * Gives memory back, by MADV_DONTNEED or another advice after which it reads as zeros. Any range of whole pages. 0 or -errno.
+ */
+int ksm_shared_give_back(void *addr, size_t length, int advice);
+
+/* True for such advice. */
+bool ksm_shared_is_giving_back(int advice);
+
+/* Something else was mapped there, or nothing is any more. */
+void ksm_shared_forget(const void *addr, size_t length);
+
+/* Rights of these pages may have been changed by the program. */
+void ksm_shared_note_rights(const void *addr, size_t length);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory that is given back reads as zeros, whatever of it is mapped from a file. */
+#include "shared.h"
+
+#include "span.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGES KSM_SHARE_PAGES
+
+static unsigned char *memory;
+static uint32_t introduced;
+
+static void introduce(void *addr, size_t length)
+{
+	(void)addr;
+	(void)length;
+	introduced++;
+}
+
+/* A slice of the span; the pages from 100 to 300, and each eighth one behind them, are mapped from a file of ones. */
+static void setup(void)
+{
+	struct ksm_share_set mapped = { 0 };
+	static unsigned char ones[KSM_PAGE];
+	int file = ksm_os_create_store("test");
+	size_t length;
+
+	ksm_span_init((void *)UINTPTR_MAX);
+	memory = (unsigned char *)ksm_align_up(ksm_span_upper_half(&length), KSM_SHARE_SLICE);
+	cr_assert_eq(ksm_os_map_at(memory, 2 * KSM_SHARE_SLICE), 0);
+	memset(memory, 2, 2 * KSM_SHARE_SLICE);
+	memset(ones, 1, sizeof(ones));
+	for (uint32_t i = 0; i < PAGES; i++)
+		cr_assert_eq(pwrite(file, ones, KSM_PAGE, (off_t)(i * KSM_PAGE)), (ssize_t)KSM_PAGE);
+	for (uint32_t i = 100; i < PAGES; i++) {
+		if (i >= 300 && i % 8)
+			continue;
+		cr_assert_eq(ksm_os_map_store(memory + i * KSM_PAGE, KSM_PAGE, file, i * KSM_PAGE), 0);
+		ksm_share_add(&mapped, i);
+	}
+	ksm_shared_init(introduce);
+	cr_assert_not(ksm_shared_is_any());
+	ksm_shared_add(ksm_shared_find((uintptr_t)memory, true), 1, &mapped);
+	cr_assert(ksm_shared_is_any());
+}
+
+TestSuite(shared, .init = setup, .timeout = 60);
+
+static void expect(uint32_t page, uint32_t pages, unsigned char value)
+{
+	for (size_t i = page * KSM_PAGE; i < (page + pages) * KSM_PAGE; i++)
+		cr_assert_eq(memory[i], value, "page %zu has %u", i / KSM_PAGE, memory[i]);
+}
+
+static int give_back(uint32_t page, uint32_t pages)
+{
+	int error;
+
+	errno = 99;
+	error = ksm_shared_give_back(memory + page * KSM_PAGE, pages * KSM_PAGE, MADV_DONTNEED);
+	cr_assert_eq(errno, 99);
+	return error;
+}
+
+Test(shared, all_kinds_of_pages_read_as_zeros)
+{
+	cr_assert_eq(give_back(50, 400), 0);
+	expect(0, 50, 2);
+	expect(50, 400, 0);
+	expect(449, 1, 0);
+	expect(456, 1, 1);
+	cr_assert_eq(introduced, 1, "single pages are overwritten, and cut no mapping");
+}
+
+Test(shared, a_part_of_a_run_leaves_the_rest)
+{
+	cr_assert_eq(give_back(150, 20), 0);
+	expect(100, 50, 1);
+	expect(150, 20, 0);
+	expect(170, 130, 1);
+	/* What was replaced is memory like any other. */
+	memset(memory + 150 * KSM_PAGE, 3, 20 * KSM_PAGE);
+	introduced = 0;
+	cr_assert_eq(give_back(150, 20), 0);
+	expect(150, 20, 0);
+	cr_assert_eq(introduced, 0);
+}
+
+Test(shared, what_was_written_is_given_back_too)
+{
+	memset(memory + 100 * KSM_PAGE, 3, 100 * KSM_PAGE);
+	cr_assert_eq(give_back(100, 5), 0);
+	cr_assert_eq(give_back(110, 50), 0);
+	expect(100, 5, 0);
+	expect(105, 5, 3);
+	expect(110, 50, 0);
+	expect(160, 40, 3);
+}
+
+Test(shared, a_range_over_many_slices)
+{
+	cr_assert_eq(give_back(0, 2 * PAGES), 0);
+	expect(0, 2 * PAGES, 0);
+}
+
+Test(shared, other_memory_is_the_kernel_s_affair)
+{
+	char *elsewhere = mmap(NULL, 4 * KSM_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	elsewhere[0] = 1;
+	cr_assert_eq(ksm_shared_give_back(elsewhere, 4 * KSM_MIB, MADV_DONTNEED), 0);
+	cr_assert_eq(elsewhere[0], 0);
+	cr_assert_eq(munmap(elsewhere, 4 * KSM_MIB), 0);
+	cr_assert_eq(ksm_shared_give_back(elsewhere, 4 * KSM_MIB, MADV_DONTNEED), -ENOMEM);
+}
+
+Test(shared, what_is_forgotten_is_not_replaced)
+{
+	cr_assert_eq(munmap(memory + 100 * KSM_PAGE, 200 * KSM_PAGE), 0);
+	ksm_shared_forget(memory + 100 * KSM_PAGE, 200 * KSM_PAGE);
+	cr_assert_eq(give_back(100, 200), -ENOMEM, "nothing may be mapped where the program has unmapped");
+	cr_assert_eq(introduced, 0);
+}
+
+Test(shared, rights_of_the_program_s_stay)
+{
+	cr_assert_eq(mprotect(memory + 120 * KSM_PAGE, 4 * KSM_PAGE, PROT_READ), 0);
+	ksm_shared_note_rights(memory + 120 * KSM_PAGE, 4 * KSM_PAGE);
+	cr_assert_eq(give_back(121, 2), 0);
+	expect(120, 1, 1);
+	expect(121, 2, 0);
+	expect(123, 10, 1);
+	/* It cannot be written to: a system call says so, and no signal. */
+	cr_assert_eq(getcwd((char *)memory + 121 * KSM_PAGE, KSM_PAGE), NULL);
+	cr_assert_eq(errno, EFAULT);
+	cr_assert_eq(mprotect(memory + 120 * KSM_PAGE, 4 * KSM_PAGE, PROT_READ | PROT_WRITE), 0);
+	expect(121, 2, 0);
+}
