@@ -7,6 +7,7 @@
  */
 #include "base.h"
 #include "block.h"
+#include "option.h"
 #include "os.h"
 #include "shared.h"
 #include "span.h"
@@ -42,6 +43,13 @@ static bool is_lasting(int advice)
 	}
 }
 
+/* True for advice that a mapping of a file does not take, or that memory must not lose. */
+static bool sets_apart(int advice)
+{
+	return advice == MADV_DONTFORK || advice == MADV_WIPEONFORK || advice == MADV_DONTDUMP ||
+	       advice == MADV_UNMERGEABLE;
+}
+
 /* True if the kernel would take it for a range. */
 static bool is_range(const void *addr, size_t length)
 {
@@ -65,6 +73,8 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 			return 0;
 		ksm_block_note_altered(addr, length);
 	}
+	if (ksm_unlikely(ksm_options.share) && sets_apart(advice))
+		ksm_shared_keep_out(addr, length);
 	if (ksm_shared_is_any() && ksm_shared_is_giving_back(advice) && is_range(addr, length))
 		return give_back(addr, length, advice);
 	return ksm_os_madvise_raw(addr, length, advice);

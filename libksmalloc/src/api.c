@@ -15,6 +15,7 @@
 #include "merge.h"
 #include "runtime.h"
 #include "os.h"
+#include "pass.h"
 #include "region.h"
 #include "site.h"
 #include "start.h"
@@ -176,6 +177,16 @@ long ksmalloc_merge_now(const void *block, unsigned int flags)
 	if (flags & ~KSMALLOC_MERGE_TRY)
 		return -EINVAL;
 	return ksm_start_slots_wait() ? ksm_merge_now(block, flags & KSMALLOC_MERGE_TRY) : -EOPNOTSUPP;
+}
+
+long ksmalloc_share(void)
+{
+	return ksm_pass_now();
+}
+
+long ksmalloc_share_step(unsigned int microseconds)
+{
+	return ksm_pass_step(microseconds);
 }
 
 void *ksmalloc_malloc_mergeable(size_t size)

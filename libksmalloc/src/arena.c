@@ -289,6 +289,11 @@ static bool lies_in_stretch(const void *memory)
 	return count > STRETCHES;
 }
 
+bool ksm_arena_may_merge(const void *memory)
+{
+	return !lies_in_stretch(memory);
+}
+
 /* New memory merges or does not, as the policy has it. */
 static void introduce(void *memory, size_t length, bool is_mapped_again)
 {

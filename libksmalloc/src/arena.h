@@ -47,6 +47,9 @@ void *ksm_arena_alloc_kept_out(size_t size, size_t alignment, bool zero);
 /* realloc(3) of a block that lies in a kept out arena: it stays there. size is not 0. */
 void *ksm_arena_realloc_kept_out(void *block, size_t size);
 
+/* True if this memory of jemalloc's is not of a kept out arena. */
+bool ksm_arena_may_merge(const void *memory);
+
 /* True if jemalloc's block lies in a kept out arena. */
 bool ksm_arena_keeps_out(const void *block);
 

@@ -124,6 +124,9 @@ void ksm_os_pause(void);
 /* Milliseconds of the monotonic clock (coarse, no system call). */
 uint64_t ksm_os_now_ms(void);
 
+/* Microseconds of the monotonic clock. */
+uint64_t ksm_os_now_us(void);
+
 /* True if the page at address is in memory (mincore(2)). */
 bool ksm_os_is_resident(const void *address);
 
@@ -240,6 +243,7 @@ struct ksm_os_mapping {
 	uintptr_t end;
 	uint64_t offset;
 	uint64_t inode;		/* 0 for anonymous memory */
+	const char *name;	/* its beginning, or "" */
 	int rights;		/* PROT_READ and so on */
 	bool is_private;
 };
@@ -268,6 +272,8 @@ int ksm_os_describe_path(const char *path, struct ksm_os_file *facts);
 int ksm_os_open_to_read(const char *path);
 int ksm_os_open_table(const char *path);
 
+int ksm_os_open_folder(const char *path);
+
 /* pread(2); the length or -errno. */
 ssize_t ksm_os_read_at(int file, void *buffer, size_t length, uint64_t offset);
 
@@ -280,6 +286,10 @@ int ksm_os_create_store(const char *name);
 int ksm_os_set_length(int file, uint64_t bytes);
 int ksm_os_seal(int file);
 bool ksm_os_is_sealed(int file);
+
+/* flock(2) without waiting: 0, or -EWOULDBLOCK. Closing the file unlocks it, too. */
+int ksm_os_try_lock(int file);
+void ksm_os_unlock(int file);
 
 /* Gives the open file another number, at least lowest, if there is one: the low ones are the program's. */
 int ksm_os_keep_high(int file, int lowest);

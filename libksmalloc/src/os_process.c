@@ -147,6 +147,7 @@ static bool parse_mapping(const char *line, struct ksm_os_mapping *mapping)
 		return false;
 	strtoul(rest + 1, &rest, 16);
 	mapping->inode = strtoull(rest, &rest, 10);
+	mapping->name = rest + strspn(rest, " ");
 	return true;
 }
 
@@ -154,7 +155,7 @@ int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void
 {
 	int file = ksm_os_open_at(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
 	struct ksm_os_mapping mapping;
-	char head[96]; /* of the line: the name is not wanted */
+	char head[128]; /* of the line: the end of a name is not wanted */
 	size_t kept = 0;
 	char buffer[1024];
 	ssize_t got;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -17,6 +18,11 @@
 int ksm_os_open_to_read(const char *path)
 {
 	return ksm_os_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+}
+
+int ksm_os_open_folder(const char *path)
+{
+	return ksm_os_open_at(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY, 0);
 }
 
 int ksm_os_open_table(const char *path)
@@ -117,6 +123,16 @@ int ksm_os_create_store(const char *name)
 	int file = (int)KSM_OS_CALL(SYS_memfd_create, name, close_on_exec | may_be_sealed | not_executable);
 
 	return file == -EINVAL ? (int)KSM_OS_CALL(SYS_memfd_create, name, close_on_exec | may_be_sealed) : file;
+}
+
+int ksm_os_try_lock(int file)
+{
+	return (int)KSM_OS_CALL(SYS_flock, file, LOCK_EX | LOCK_NB);
+}
+
+void ksm_os_unlock(int file)
+{
+	KSM_OS_CALL(SYS_flock, file, LOCK_UN);
 }
 
 int ksm_os_keep_high(int file, int lowest)

@@ -304,16 +304,21 @@ uint64_t ksm_region_taken(void)
 	return atomic_load_explicit(&regions.taken, memory_order_relaxed);
 }
 
-void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
+void ksm_region_advise(enum ksm_region region, void *addr, size_t length)
 {
-	const struct ksm_region_range *all = &regions.all[region];
-
 	if (!regions.merges[region]) {
 		if (ksm_hint_covers_process())
 			ksm_hint_exempt(addr, length);
 	} else if (ksm_layout_is_shared() && ksm_hint_advise(addr, length)) {
 		ksm_hint_set(addr, length, regions.hint[region]);
 	}
+}
+
+void ksm_region_introduce(enum ksm_region region, void *addr, size_t length)
+{
+	const struct ksm_region_range *all = &regions.all[region];
+
+	ksm_region_advise(region, addr, length);
 	if ((uintptr_t)addr >= all->begin && (uintptr_t)addr < all->end)
 		ksm_hint_name(addr, length, names[region]);
 }

@@ -76,6 +76,9 @@ bool ksm_region_merges(enum ksm_region region);
  */
 void ksm_region_introduce(enum ksm_region region, void *addr, size_t length);
 
+/* The same, but for the name. */
+void ksm_region_advise(enum ksm_region region, void *addr, size_t length);
+
 /* Says of new memory that it does not merge, though its region may. */
 void ksm_region_keep_out(void *addr, size_t length);
 

@@ -18,6 +18,7 @@
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_OF_FILE (UINT64_C(1) << 61)
+#define PAGE_EXCLUSIVE (UINT64_C(1) << 56) /* no other process maps it */
 
 int ksm_share_check(const struct ksm_share_file *file)
 {
@@ -342,12 +343,13 @@ static int map_stretches(const struct ksm_share_file *file, const struct ksm_sha
 	return 0;
 }
 
-/* Pages that might be shared if another process had them, too. */
+/* Pages that might be shared if another process had one like them; what fork or the kernel shares already is not worth it. */
 static void note_alone(const struct ksm_share_work *work, struct ksm_share_slice *slice,
 		       const struct ksm_share_set *equal)
 {
 	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
-		if (is_present(work, page) && !ksm_share_has(equal, page) && may_join(work, slice, page))
+		if (is_present(work, page) && (work->entries[page] & PAGE_EXCLUSIVE) && !ksm_share_has(equal, page) &&
+		    may_join(work, slice, page) && !ksm_share_has(&slice->mapped, page))
 			ksm_share_add(&slice->alone, page);
 	}
 }
@@ -367,6 +369,7 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 	if (error)
 		return error;
 	give_back_copies(slice, &equal);
+	error = map_stretches(file, work, slice, &equal, &data);
 	note_alone(work, slice, &equal);
-	return map_stretches(file, work, slice, &equal, &data);
+	return error;
 }

@@ -86,7 +86,7 @@ struct ksm_share_slice {
 	uintptr_t address; /* a multiple of KSM_SHARE_SLICE */
 	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
-	struct ksm_share_set alone;  /* result: wanted pages that the process has, and that the file has not */
+	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */
 	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
 	void (*introduce)(void *addr, size_t length);
 	uint32_t gained;   /* result: own pages that are not needed any more */

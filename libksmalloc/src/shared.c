@@ -120,6 +120,69 @@ void ksm_shared_note_rights(const void *addr, size_t length)
 		atomic_store_explicit(&rights_vary, true, memory_order_relaxed);
 }
 
+/* --- kept out ------------------------------------------------------------------------------ */
+
+#define MOST_RANGES 64u
+
+/* Synchronization: atomic; an end is written last. */
+static struct {
+	atomic_uintptr_t begin;
+	atomic_uintptr_t end;
+} ranges[MOST_RANGES] KSM_SPARSE;
+static atomic_uint range_count; /* also of those that found no room */
+
+/* Puts anonymous memory with the same content in the place of shared pages. Without memory they stay. */
+KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
+{
+	size_t length = end - begin;
+	void *saved;
+
+	if (ksm_os_map(&saved, length, true) != 0)
+		return;
+	memcpy(saved, (void *)begin, length);
+	if (ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE) == 0) {
+		memcpy((void *)begin, saved, length);
+		ksm_shared_forget((void *)begin, length);
+		introduce_memory((void *)begin, length);
+	}
+	ksm_os_unmap(saved, length);
+}
+
+void ksm_shared_keep_out(void *addr, size_t length)
+{
+	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE);
+	uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
+	unsigned int i;
+
+	if (begin >= end || (begin - ksm_span_map.base) >> SPAN_SHIFT)
+		return;
+	i = atomic_fetch_add(&range_count, 1);
+	if (i < MOST_RANGES) {
+		atomic_store(&ranges[i].begin, begin);
+		atomic_store(&ranges[i].end, end);
+	}
+	while (ksm_shared_is_any() && begin < end) {
+		bool shared;
+		uintptr_t next = end_of_run(begin, end, &shared);
+
+		if (shared)
+			copy(begin, next);
+		begin = next;
+	}
+}
+
+bool ksm_shared_is_kept_out(const void *addr, size_t length)
+{
+	unsigned int count = atomic_load(&range_count);
+
+	for (unsigned int i = 0; i < count && i < MOST_RANGES; i++) {
+		if ((uintptr_t)addr < atomic_load(&ranges[i].end) &&
+		    (uintptr_t)addr + length > atomic_load(&ranges[i].begin))
+			return true;
+	}
+	return count > MOST_RANGES;
+}
+
 /* --- giving back -------------------------------------------------------------------------- */
 
 struct rights {

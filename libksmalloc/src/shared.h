@@ -61,6 +61,13 @@ bool ksm_shared_is_giving_back(int advice);
 /* Something else was mapped there, or nothing is any more. */
 void ksm_shared_forget(const void *addr, size_t length);
 
+/*
+ * The program has said of these pages what a mapping of a file cannot have, or would lose: they are not shared from now
+ * on, and those that were are copied. A few ranges are told apart; with more of them nothing is shared any more.
+ */
+void ksm_shared_keep_out(void *addr, size_t length);
+bool ksm_shared_is_kept_out(const void *addr, size_t length);
+
 /* Rights of these pages may have been changed by the program. */
 void ksm_shared_note_rights(const void *addr, size_t length);
 

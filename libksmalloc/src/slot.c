@@ -50,11 +50,14 @@ static uint32_t grown_size(uint32_t pages)
 	return size >= pages ? size : (uint32_t)ksm_align_up(pages, STEP_PAGES);
 }
 
-/* Says of new memory what the pool wants said of it. */
-static void introduce(struct ksm_slot *slot, void *addr, size_t length)
+/* Whether the kernel took what it was told of memory. */
+struct told {
+	bool advised;
+	bool hinted;
+};
+
+static struct told tell(const struct ksm_pool *pool, void *addr, size_t length)
 {
-	const struct ksm_pool *pool = slot->pool;
-	char name[32];
 	bool advised = pool->advise && ksm_hint_advise(addr, length);
 	bool hinted = advised && pool->hint && ksm_hint_set(addr, length, pool->hint) == 0;
 
@@ -62,18 +65,41 @@ static void introduce(struct ksm_slot *slot, void *addr, size_t length)
 		ksm_hint_exempt(addr, length);
 	if (pool->has_owners && !advised)
 		ksm_hint_small_pages(addr, length);
+	return (struct told){ advised, hinted };
+}
+
+static void name_memory(const struct ksm_pool *pool, void *addr, size_t length)
+{
+	char name[32];
+
 	snprintf(name, sizeof(name), "ksmalloc:%012llx", (unsigned long long)pool->site_id);
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
+}
+
+void ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named)
+{
+	tell(slot->pool, addr, length);
+	if (named)
+		name_memory(slot->pool, addr, length);
+}
+
+/* Says of new memory what the pool wants said of it. */
+static void introduce(struct ksm_slot *slot, void *addr, size_t length)
+{
+	const struct ksm_pool *pool = slot->pool;
+	struct told told = tell(pool, addr, length);
+
+	name_memory(pool, addr, length);
 	if (slot->record < 0) {
-		uint32_t flags = (advised ? KSMALLOC_SLOT_ADVISED : 0) |
+		uint32_t flags = (told.advised ? KSMALLOC_SLOT_ADVISED : 0) |
 				 (pool->has_owners ? KSMALLOC_SLOT_NURSERY : 0) |
 				 (pool->is_exempt ? KSMALLOC_SLOT_EXEMPT : 0);
 
 		slot->record = ksm_stat_add_slot(slot->base, pool->site, flags);
 	}
-	if (hinted && !pool->has_owners)
+	if (told.hinted && !pool->has_owners)
 		ksm_stat_set(&ksm_stat->sites[pool->site].hint, pool->hint);
-	if (advised && !pool->has_owners)
+	if (told.advised && !pool->has_owners)
 		__atomic_fetch_or(&ksm_stat->sites[pool->site].flags, KSMALLOC_SITE_ADVISED,
 				  __ATOMIC_RELAXED);
 }

@@ -83,6 +83,9 @@ void ksm_slot_note_altered(struct ksm_slot *slot, uintptr_t addr, size_t length)
 /* Replaces free pages by new ones with ordinary rights and flags, which are zero. 0 or -errno. */
 int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages);
 
+/* Says of memory that was mapped within the slot what the rest of it has been told; named: unless it is a file's. */
+void ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named);
+
 KSM_INLINE void *ksm_slot_address(const struct ksm_slot *slot, uint32_t page)
 {
 	return (void *)(slot->base + ((uintptr_t)page << KSM_PAGE_SHIFT));

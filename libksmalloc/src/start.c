@@ -15,6 +15,7 @@
 #include "module.h"
 #include "option.h"
 #include "os.h"
+#include "pass.h"
 #include "placed.h"
 #include "policy.h"
 #include "region.h"
@@ -102,6 +103,7 @@ KSM_COLD static void init_process(void)
 		return;
 	ksm_span_init(ksm_stat);
 	describe_layout();
+	ksm_pass_init();
 }
 
 /* Where jemalloc's memory and the program's lie, and what of it merges. jemalloc follows. */

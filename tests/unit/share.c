@@ -216,7 +216,7 @@ Test(share, pages_that_differ_stay_the_process_s_own)
 		bool differs = i >= 3 && (i - 3) % 7 == 0;
 
 		cr_assert_eq(kind(i) == 'o', differs, "page %u", i);
-		cr_assert_eq(ksm_share_has(&slices[0].alone, i), differs, "page %u", i);
+		cr_assert_not(ksm_share_has(&slices[0].alone, i), "page %u lies between shared ones", i);
 		page_at(i)[i] ^= differs;
 	}
 	cr_assert_eq(slices[0].carried, (PAGES - 4) / 7 + 1);

@@ -113,6 +113,25 @@ KSMALLOC_EXPORT int ksmalloc_settled(const void *block);
 KSMALLOC_EXPORT long ksmalloc_merge_now(const void *block, unsigned int flags);
 #define KSMALLOC_MERGE_TRY 1u
 
+/*
+ * Shares pages of this process now, where the option share is on: a whole pass, in the caller's time. Pages
+ * that other processes of the group have at the same addresses are mapped from one file, without KSM; writing to one
+ * copies it. What only this process has is noted, so that the next one which has it, too, publishes it.
+ *
+ * Returns the number of own pages that are not needed any more, or -EOPNOTSUPP if the option is off or the layout is
+ * not shared; -EBUSY if the process has other threads, is traced, or is a child of vfork(2); -EPERM if it has locked
+ * or pinned memory, or the kernel or a device writes to its memory (io_uring, asynchronous I/O); or what failed.
+ * Memory is as it was then.
+ */
+KSMALLOC_EXPORT long ksmalloc_share(void);
+
+/*
+ * The same in small steps, for loops that wait for events: goes on for about so many microseconds if a
+ * pass is due or under way. Returns how many milliseconds later there is more to do, 0 for at once, or an error as
+ * above. libksmalloc-share.so calls it before calls of libc that wait.
+ */
+KSMALLOC_EXPORT long ksmalloc_share_step(unsigned int microseconds);
+
 #ifdef __cplusplus
 }
 #endif

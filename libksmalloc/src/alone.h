@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * alone: can this thread be sure that nobody else writes to the process's memory?
+ *
+ * What it is: what the kernel tells of threads, debuggers, locked and pinned memory, and of devices and rings through
+ * which it, or hardware, writes on the program's behalf.
+ * What it is not: a lock: it holds for as long as the thread does nothing about it, with signals blocked.
+ * Locking: none. Failure: counts as not alone.
+ */
+#ifndef KSM_ALONE_H
+#define KSM_ALONE_H
+
+#include "base.h"
+
+/* At load. 0, or -errno: then it cannot be told. */
+int ksm_alone_init(void);
+
+/*
+ * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
+ * or something else may write to it.
+ */
+int ksm_alone_check(void);
+
+#endif

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /proc/self/maps is the truth about what lies where: what the program has mapped, protected or unmapped by itself is
+ * seen there, and the table of shared pages is put right by it.
+ */
+#include "pass.h"
+
+#include "alone.h"
+#include "arena.h"
+#include "layout.h"
+#include "option.h"
+#include "os.h"
+#include "region.h"
+#include "shared.h"
+#include "slot.h"
+#include "span.h"
+#include "stat.h"
+#include "store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH	      32u    /* slices with pages that are published at once */
+#define LEAST_PAGES   64u    /* fewer are not worth a file */
+#define FIRST_MS      500
+#define SHORTEST_MS   1000   /* between the ends of two passes */
+#define LONGEST_MS    64000
+#define LEAST_GROWTH  (4 * KSM_MIB)
+#define STACK_MARGIN  (256 * KSM_KIB)
+
+enum phase {
+	NOTHING,
+	LOOK,	/* at all slices from next on */
+	RETURN, /* to those of which pages were published */
+};
+
+static struct {
+	bool is_on;
+	bool is_busy;
+	enum phase phase;
+	uintptr_t next;
+	uintptr_t batch[BATCH]; /* slices with pages that are to be published, or were */
+	uint32_t batch_count;
+	long gained;
+	bool has_published;
+	uint64_t due_ms;
+	uint64_t interval_ms;
+	uint64_t size; /* of the process when the last pass began */
+	struct ksm_share_work work;
+	struct ksm_store store;
+} pass KSM_SPARSE;
+
+/* --- what may be shared --------------------------------------------------------------------- */
+
+static void add_pages(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
+{
+	begin = ksm_max(begin, slice);
+	end = ksm_min(end, slice + KSM_SHARE_SLICE);
+	for (; begin < end; begin += KSM_PAGE)
+		ksm_share_add(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
+}
+
+static void remove_pages(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
+{
+	begin = ksm_max(begin, slice);
+	end = ksm_min(end, slice + KSM_SHARE_SLICE);
+	for (; begin < end; begin += KSM_PAGE)
+		ksm_share_remove(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
+}
+
+static void keep(struct ksm_share_set *set, const struct ksm_share_set *what)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		set->words[i] &= what->words[i];
+}
+
+static void drop(struct ksm_share_set *set, const struct ksm_share_set *what)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		set->words[i] &= ~what->words[i];
+}
+
+static uint32_t count(const struct ksm_share_set *set)
+{
+	uint32_t pages = 0;
+
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		pages += (uint32_t)__builtin_popcountll(set->words[i]);
+	return pages;
+}
+
+static bool is_of_heap(uintptr_t address)
+{
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+
+	return address >= heap.begin && address < heap.end;
+}
+
+/* Pages of a slot that merge. The last one stays: the slot grows by it. */
+static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_share_set *allowed)
+{
+	if (!slot->pool->advise || slot->pool->is_exempt || slot->mapped_pages == 0)
+		return;
+	add_pages(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
+	if (slot->altered_end)
+		remove_pages(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
+			     slot->base + ((uintptr_t)slot->altered_end << KSM_PAGE_SHIFT));
+}
+
+/* Coroutines run on stacks that they have from malloc, and this may be one. */
+static bool holds_stack(uintptr_t slice)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN;
+}
+
+static void allow(uintptr_t slice, struct ksm_share_set *allowed)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
+
+	memset(allowed, 0, sizeof(*allowed));
+	if (holds_stack(slice) || ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
+		return;
+	if (slot)
+		allow_slot(slot, slice, allowed);
+	else if (is_of_heap(slice) && ksm_region_merges(KSM_REGION_HEAP) && ksm_arena_may_merge((const void *)slice))
+		memset(allowed, 0xff, sizeof(*allowed));
+}
+
+/* Says of memory in the place of shared pages what was said of the rest of its slot or region. */
+static void introduce(void *addr, size_t length)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
+
+	if (slot)
+		ksm_slot_introduce(slot, addr, length, true);
+	else
+		ksm_region_introduce(KSM_REGION_HEAP, addr, length);
+}
+
+/* The same of a mapping of the store: it can have no name. */
+static void introduce_shared(void *addr, size_t length)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
+
+	if (slot)
+		ksm_slot_introduce(slot, addr, length, false);
+	else
+		ksm_region_advise(KSM_REGION_HEAP, addr, length);
+}
+
+/* --- one slice ------------------------------------------------------------------------------ */
+
+/* What the maps say of a slice. */
+struct view {
+	uintptr_t address;
+	struct ksm_share_set anonymous;
+	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
+};
+
+/* The layer of the slice that has pages of the file, or can have some; KSM_SHARED_LAYERS if none. */
+static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct view *view, uint64_t inode)
+{
+	uint32_t found = KSM_SHARED_LAYERS;
+
+	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
+		if (entry->layers[i].inode == inode)
+			return i;
+		if (found == KSM_SHARED_LAYERS && count(&view->mapped[i]) == 0)
+			found = i;
+	}
+	return found;
+}
+
+static bool has_data(const struct ksm_share_file *file, uintptr_t address)
+{
+	uint64_t offset = address - file->begin;
+	int64_t data = ksm_os_next_data(file->descriptor, offset);
+
+	return data >= 0 && (uint64_t)data < offset + KSM_SHARE_SLICE;
+}
+
+/* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
+static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct view *view)
+{
+	struct ksm_share_file file = ksm_store_file(&pass.store, index);
+	uint32_t layer = layer_of(entry, view, pass.store.files[index].inode);
+	struct ksm_share_slice slice = { .address = view->address, .introduce = introduce_shared };
+	int error;
+
+	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->address))
+		return 0;
+	slice.wanted = view->anonymous;
+	slice.mapped = view->mapped[layer];
+	entry->layers[layer].inode = pass.store.files[index].inode;
+	error = ksm_share_slice(&file, &pass.work, &slice);
+	view->mapped[layer] = slice.mapped;
+	ksm_shared_add(entry, layer, &slice.mapped);
+	drop(&view->anonymous, &slice.mapped);
+	pass.gained += slice.gained;
+	return error;
+}
+
+/* Marks what the store has not, and publishes of it what another member has marked, too. */
+static int offer(struct view *view)
+{
+	struct ksm_share_slice slice = { .address = view->address, .wanted = view->anonymous };
+	const struct ksm_share_file none = { .descriptor = -1 };
+	struct ksm_share_set common;
+	int error = ksm_share_slice(&none, &pass.work, &slice);
+
+	if (error || count(&slice.alone) < KSM_SHARE_LEAST)
+		return error;
+	error = ksm_store_mark(&pass.store, view->address, &slice.alone, &common);
+	/* A full table is no failure of the pass. */
+	if (error || count(&common) < KSM_SHARE_LEAST || !ksm_store_may_publish(&pass.store))
+		return error == -ENOSPC ? 0 : error;
+	error = ksm_store_add(&pass.store, view->address, &common);
+	if (error) {
+		ksm_store_give_up(&pass.store);
+		pass.batch_count = 0;
+		return error;
+	}
+	pass.batch[pass.batch_count++] = view->address;
+	return 0;
+}
+
+static int share_slice(struct view *view)
+{
+	struct ksm_shared_slice *entry = ksm_shared_find(view->address, true);
+	struct ksm_share_set allowed;
+
+	allow(view->address, &allowed);
+	keep(&view->anonymous, &allowed);
+	if (!entry)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
+		keep(&view->mapped[i], &entry->layers[i].mapped);
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		int error = pass.store.files[i].inode ? share_with(i, entry, view) : 0;
+
+		if (error)
+			return error;
+	}
+	return pass.phase == LOOK ? offer(view) : 0;
+}
+
+/* --- all slices ------------------------------------------------------------------------------ */
+
+struct walk {
+	struct view view;
+	uint64_t until_us;
+	int error;
+	bool is_stopped; /* before the end of memory */
+};
+
+static bool is_of_batch(uintptr_t slice)
+{
+	for (uint32_t i = 0; i < pass.batch_count; i++) {
+		if (pass.batch[i] == slice)
+			return true;
+	}
+	return false;
+}
+
+/* Ends with the slice that the maps were read of; false if the walk is to stop. */
+static bool finish_slice(struct walk *walk)
+{
+	uintptr_t slice = walk->view.address;
+
+	if (!slice)
+		return true;
+	walk->view.address = 0;
+	walk->error = 0;
+	if (slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
+		return true;
+	walk->view.address = slice;
+	walk->error = share_slice(&walk->view);
+	walk->view.address = 0;
+	pass.next = slice + KSM_SHARE_SLICE;
+	walk->is_stopped = walk->error || ksm_os_now_us() >= walk->until_us ||
+			   (pass.phase == LOOK && pass.batch_count == BATCH);
+	return !walk->is_stopped;
+}
+
+static void note_mapping(struct walk *walk, const struct ksm_os_mapping *mapping)
+{
+	const struct ksm_shared_slice *entry = ksm_shared_find(walk->view.address, false);
+
+	if (mapping->inode == 0)
+		add_pages(&walk->view.anonymous, walk->view.address, mapping->begin, mapping->end);
+	for (uint32_t i = 0; entry && i < KSM_SHARED_LAYERS; i++) {
+		if (mapping->inode && entry->layers[i].inode == mapping->inode)
+			add_pages(&walk->view.mapped[i], walk->view.address, mapping->begin, mapping->end);
+	}
+}
+
+static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
+{
+	struct walk *walk = argument;
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+	uintptr_t begin = ksm_max(ksm_max(mapping->begin, pass.next), ksm_gate.low ? ksm_gate.low : heap.begin);
+	uintptr_t end = ksm_min(mapping->end, heap.end);
+
+	if (mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private)
+		return true;
+	for (uintptr_t slice = ksm_align_down(begin, KSM_SHARE_SLICE); begin < end && slice < end;
+	     slice += KSM_SHARE_SLICE) {
+		if (walk->view.address != slice) {
+			if (!finish_slice(walk))
+				return false;
+			memset(&walk->view, 0, sizeof(walk->view));
+			walk->view.address = slice;
+		}
+		note_mapping(walk, mapping);
+	}
+	return true;
+}
+
+/* Looks at slices until the time is over; 0 with is_stopped, or without it at the end, or -errno. */
+static int look_at_slices(struct walk *walk)
+{
+	int error = ksm_os_each_mapping(visit_mapping, walk);
+
+	if (!error && !walk->is_stopped)
+		finish_slice(walk);
+	return error ? error : walk->error;
+}
+
+/* --- phases ---------------------------------------------------------------------------------- */
+
+/* Bytes that may be shared, roughly. */
+static uint64_t size_now(void)
+{
+	return ksm_arena_mapped_bytes() + ksm_stat->header.stats.placed_live_bytes;
+}
+
+static void begin_pass(void)
+{
+	pass.phase = LOOK;
+	pass.next = 0;
+	pass.batch_count = 0;
+	pass.gained = 0;
+	pass.has_published = false;
+	pass.size = size_now();
+}
+
+static void end_pass(int error)
+{
+	bool was_useful = !error && (pass.gained > 0 || pass.has_published);
+
+	if (error)
+		ksm_store_give_up(&pass.store);
+	pass.phase = NOTHING;
+	pass.interval_ms = was_useful ? SHORTEST_MS : ksm_min(2 * pass.interval_ms, LONGEST_MS);
+	pass.due_ms = ksm_os_now_ms() + pass.interval_ms;
+}
+
+/* Publishes what was found, if it is worth it, and goes back to its slices. */
+static int publish(void)
+{
+	int index;
+
+	if (pass.store.built_pages < LEAST_PAGES) {
+		ksm_store_give_up(&pass.store);
+		pass.batch_count = 0;
+		return 0;
+	}
+	index = ksm_store_publish(&pass.store);
+	if (index < 0) {
+		pass.batch_count = 0;
+		return index;
+	}
+	pass.has_published = true;
+	pass.phase = RETURN;
+	pass.next = pass.batch[0];
+	return 0;
+}
+
+/* The batch is full, or all slices were looked at. */
+static int turn(const struct walk *walk)
+{
+	bool is_at_end = !walk->is_stopped;
+
+	if (pass.phase == LOOK && pass.batch_count > 0 && (is_at_end || pass.batch_count == BATCH))
+		return publish();
+	if (pass.phase == LOOK && is_at_end)
+		end_pass(0);
+	if (pass.phase == RETURN && is_at_end) {
+		pass.phase = LOOK;
+		pass.next = pass.batch[pass.batch_count - 1] + KSM_SHARE_SLICE;
+		pass.batch_count = 0;
+	}
+	return 0;
+}
+
+static int work_until(uint64_t until_us)
+{
+	int error = 0;
+
+	while (!error && pass.phase != NOTHING && ksm_os_now_us() < until_us) {
+		struct walk walk = { .until_us = until_us };
+
+		error = look_at_slices(&walk);
+		if (!error)
+			error = turn(&walk);
+	}
+	return error;
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static int work(uint64_t budget_us)
+{
+	uint64_t begin_us = ksm_os_now_us();
+	pid_t before = pass.store.pid;
+	int error = ksm_alone_check();
+
+	if (error)
+		return error;
+	error = ksm_share_open(&pass.work);
+	if (error)
+		return error;
+	error = ksm_store_enter(&pass.store);
+	if (!error) {
+		/* A child has what its parent was about to publish in no file. */
+		if (pass.phase == NOTHING || before != pass.store.pid)
+			begin_pass();
+		error = work_until(budget_us > UINT64_MAX - begin_us ? UINT64_MAX : begin_us + budget_us);
+		ksm_store_leave(&pass.store);
+	}
+	ksm_share_close(&pass.work);
+	return error;
+}
+
+static int work_undisturbed(uint64_t budget_us)
+{
+	uint64_t signals;
+	int error;
+
+	if (!pass.is_on)
+		return -EOPNOTSUPP;
+	if (pass.is_busy)
+		return -EBUSY;
+	pass.is_busy = true;
+	ksm_os_block_signals(&signals);
+	error = work(budget_us);
+	if (error)
+		end_pass(error);
+	ksm_os_restore_signals(signals);
+	pass.is_busy = false;
+	return error;
+}
+
+static bool is_due(uint64_t now)
+{
+	return pass.phase != NOTHING || now >= pass.due_ms ||
+	       (size_now() > pass.size + ksm_max(LEAST_GROWTH, pass.size / 8) &&
+		now + pass.interval_ms >= pass.due_ms + SHORTEST_MS);
+}
+
+long ksm_pass_step(uint64_t budget_us)
+{
+	uint64_t now;
+	int error;
+
+	if (!pass.is_on)
+		return -EOPNOTSUPP;
+	now = ksm_os_now_ms();
+	if (!is_due(now))
+		return (long)(pass.due_ms - now);
+	error = work_undisturbed(budget_us);
+	if (error)
+		return error;
+	return pass.phase == NOTHING ? (long)pass.interval_ms : 0;
+}
+
+long ksm_pass_now(void)
+{
+	int error;
+
+	if (pass.is_on && !pass.is_busy)
+		pass.phase = NOTHING;
+	error = work_undisturbed(UINT64_MAX);
+	return error ? error : pass.gained;
+}
+
+void ksm_pass_init(void)
+{
+	uintptr_t begin = ksm_span_map.base;
+	size_t length;
+	uintptr_t upper = ksm_span_upper_half(&length);
+
+	if (!ksm_options.share || !ksm_layout_is_shared() || !ksm_stat || ksm_os_is_secure())
+		return;
+	if ((size_t)snprintf(pass.store.path, sizeof(pass.store.path), "%s.store", ksm_options.seed) >=
+	    sizeof(pass.store.path))
+		return;
+	pass.store.id = ksm_layout_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_word(KSMALLOC_SEED_SLOTS);
+	pass.store.begin = begin;
+	pass.store.bytes = upper + length - begin;
+	if (ksm_store_init(&pass.store) != 0 || ksm_share_begin(&pass.work) != 0 || ksm_alone_init() != 0)
+		return;
+	ksm_shared_init(introduce);
+	pass.interval_ms = SHORTEST_MS;
+	pass.due_ms = ksm_os_now_ms() + FIRST_MS;
+	pass.is_on = true;
+}

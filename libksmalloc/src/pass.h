@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pass: looks at all slices of the process, shares what the store has, and publishes what it has not.
+ *
+ * What it is: which memory may be shared (that which merges: advised slots and the region heap, in the shared layout),
+ * and the work in steps that are bounded in time, by the process's only thread. Signals are blocked meanwhile.
+ * What it is not: for processes of several threads: they stand aside, and so do those that something else may write
+ * to: a debugger, io_uring, asynchronous I/O, pinned memory; or that have locked memory, which must not change.
+ * Nor for a child that borrows its parent's memory (vfork(2)): the parent may have threads.
+ *
+ * A pass: each slice is shared with the store's files (share.h). Pages that none has are marked, and those that another
+ * member has marked with the same content are published, some MiB at a time, and shared at once.
+ * When: a while after the start, when the process has grown, and else in intervals that double as long as nothing
+ * is gained.
+ *
+ * Locking: none; the process has one thread. Where steps are made, no lock of ours is held.
+ * Failure: -errno, and the pass ends. Memory is as it was.
+ */
+#ifndef KSM_PASS_H
+#define KSM_PASS_H
+
+#include "base.h"
+
+/* At load, after the layout and the options are known. */
+KSM_COLD void ksm_pass_init(void);
+
+/* Goes on with a pass that is under way or due, for some microseconds. Milliseconds until there is more to do, or -errno. */
+long ksm_pass_step(uint64_t budget_us);
+
+/* Makes a whole pass now. Own pages that are not needed any more, or -errno. */
+long ksm_pass_now(void);
+
+#endif

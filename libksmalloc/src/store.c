@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Marks lie by slice, so that the table takes memory for those slices that have some, and is read a slice at a time. */
+#include "store.h"
+
+#include "meta.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define MAGIC	  UINT64_C(0x31534d534b53544f)
+#define HOLDERS	  7u
+#define SLICES	  4096u	 /* that have marks */
+#define PROBES	  16u	 /* places that a slice's marks are looked for at */
+#define WAYS	  2u	 /* contents of a page that are remembered */
+#define LEASE_MS  10000u /* for as long a member publishes if it says nothing more */
+#define HIGH	  700	 /* descriptors from here on are few programs' */
+#define TAG_BITS  16u
+#define TAG_MASK  ((UINT64_C(1) << TAG_BITS) - 1)
+
+struct holder {
+	uint32_t pid;
+	uint32_t descriptor;
+};
+
+struct file_record {
+	uint64_t inode; /* 0: none */
+	struct holder holders[HOLDERS];
+};
+
+/* What lies at the beginning of the table. All of it may be anything. */
+struct head {
+	uint64_t magic;
+	uint64_t id;
+	uint64_t generation; /* grows with each file */
+	uint64_t lease_until; /* milliseconds of the machine's clock */
+	uint32_t lease_pid;
+	uint32_t reserved;
+	uint64_t room[3];
+	struct file_record files[KSM_STORE_FILES];
+};
+
+/* The marks of a slice: bits of a hash above, the tag of a member below; 0 for none. */
+struct row {
+	uint64_t marks[KSM_SHARE_PAGES][WAYS];
+};
+
+#define KEYS_OFFSET 8192u /* a word for each row: the number of its slice, and 1 */
+#define ROWS_OFFSET (KEYS_OFFSET + SLICES * sizeof(uint64_t))
+#define TABLE_BYTES (ROWS_OFFSET + (uint64_t)SLICES * sizeof(struct row))
+
+static_assert(sizeof(struct head) <= KEYS_OFFSET, "the head fits");
+
+struct ksm_store_tables {
+	struct head head;
+	struct row row;
+};
+
+int ksm_store_init(struct ksm_store *store)
+{
+	store->tables = ksm_meta_alloc(sizeof(*store->tables));
+	store->table = -1;
+	store->built.descriptor = -1;
+	store->built.inode = 0;
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+		store->files[i].inode = 0;
+	return store->tables ? 0 : -ENOMEM;
+}
+
+/* --- the table ---------------------------------------------------------------------------- */
+
+static int read_table(const struct ksm_store *store, void *to, size_t length, uint64_t offset)
+{
+	ssize_t got = ksm_os_read_at(store->table, to, length, offset);
+
+	return got == (ssize_t)length ? 0 : got < 0 ? (int)got : -EIO;
+}
+
+static int write_table(const struct ksm_store *store, const void *from, size_t length, uint64_t offset)
+{
+	return ksm_os_write(store->table, from, length, (off_t)offset);
+}
+
+static int read_head(struct ksm_store *store)
+{
+	return read_table(store, &store->tables->head, sizeof(store->tables->head), 0);
+}
+
+static int write_head(const struct ksm_store *store)
+{
+	return write_table(store, &store->tables->head, sizeof(store->tables->head), 0);
+}
+
+/* Empties a table that is new, or of another layout: who is in it stands aside from then on. */
+static int clear_table(struct ksm_store *store)
+{
+	struct head *head = &store->tables->head;
+	int error = ksm_os_set_length(store->table, 0);
+
+	if (!error)
+		error = ksm_os_set_length(store->table, TABLE_BYTES);
+	if (error)
+		return error;
+	memset(head, 0, sizeof(*head));
+	head->magic = MAGIC;
+	head->id = store->id;
+	return write_head(store);
+}
+
+static bool is_ours(const struct ksm_store *store)
+{
+	return store->tables->head.magic == MAGIC && store->tables->head.id == store->id;
+}
+
+static int check_table(struct ksm_store *store)
+{
+	struct ksm_os_file facts;
+	int error = ksm_os_describe_file(store->table, &facts);
+
+	if (error)
+		return error;
+	if (!facts.is_regular || facts.owner != ksm_os_user() || (facts.mode & 077) || facts.links != 1)
+		return -EPERM;
+	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store))
+		return 0;
+	error = ksm_os_try_lock(store->table);
+	if (error)
+		return error;
+	/* Somebody may have been faster. */
+	error = ksm_os_describe_file(store->table, &facts);
+	if (!error && !(facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store)))
+		error = clear_table(store);
+	ksm_os_unlock(store->table);
+	return error;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+static struct ksm_share_file share_file(const struct ksm_store *store, const struct ksm_store_file *file)
+{
+	return (struct ksm_share_file){ file->inode ? file->descriptor : -1, store->begin, store->bytes };
+}
+
+struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index)
+{
+	return share_file(store, &store->files[index]);
+}
+
+/* True if the descriptor is still the file's: the program may have closed it, and opened something else. */
+static bool is_open(const struct ksm_store_file *file)
+{
+	struct ksm_os_file facts;
+
+	return file->inode && ksm_os_describe_file(file->descriptor, &facts) == 0 && facts.inode == file->inode &&
+	       facts.device == file->device;
+}
+
+static void forget_file(struct ksm_store_file *file)
+{
+	file->inode = 0;
+	file->descriptor = -1;
+}
+
+static void close_file(struct ksm_store_file *file)
+{
+	if (is_open(file))
+		ksm_os_close(file->descriptor);
+	forget_file(file);
+}
+
+/* Opens what a holder is said to have, if it is that file and one of the store's. */
+static int open_held(const struct ksm_store *store, const struct holder *holder, uint64_t inode,
+		     struct ksm_store_file *file)
+{
+	struct ksm_os_file facts;
+	struct ksm_share_file opened;
+	char path[64];
+	int error;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%u", holder->pid, holder->descriptor);
+	/* Before it is opened: what else there may be does something when it is. */
+	error = ksm_os_describe_path(path, &facts);
+	if (error)
+		return error;
+	if (!facts.is_regular || facts.inode != inode || facts.bytes != store->bytes)
+		return -EINVAL;
+	opened = (struct ksm_share_file){ ksm_os_open_to_read(path), store->begin, store->bytes };
+	if (opened.descriptor < 0)
+		return opened.descriptor;
+	error = ksm_os_describe_file(opened.descriptor, &facts);
+	if (!error && facts.inode != inode)
+		error = -EINVAL;
+	if (!error)
+		error = ksm_share_check(&opened);
+	if (error) {
+		ksm_os_close(opened.descriptor);
+		return error;
+	}
+	*file = (struct ksm_store_file){ inode, facts.device, ksm_os_keep_high(opened.descriptor, HIGH) };
+	return 0;
+}
+
+static bool is_alive(const struct holder *holder)
+{
+	return holder->pid && holder->pid <= INT32_MAX && ksm_os_process_exists((pid_t)holder->pid);
+}
+
+/* Adds this process to those who have the file. True if the record was changed. */
+static bool hold(const struct ksm_store *store, struct file_record *record, int descriptor)
+{
+	const struct holder me = { (uint32_t)store->pid, (uint32_t)descriptor };
+
+	for (uint32_t i = 0; i < HOLDERS; i++) {
+		if (memcmp(&record->holders[i], &me, sizeof(me)) == 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < HOLDERS; i++) {
+		if (record->holders[i].pid == me.pid || !is_alive(&record->holders[i])) {
+			record->holders[i] = me;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Opens a file of the table that is not open here. */
+static void open_file(struct ksm_store *store, uint32_t index)
+{
+	struct file_record *record = &store->tables->head.files[index];
+	struct ksm_store_file *file = &store->files[index];
+
+	for (uint32_t i = 0; i < HOLDERS && !file->inode; i++) {
+		if (record->holders[i].pid)
+			open_held(store, &record->holders[i], record->inode, file);
+	}
+}
+
+/* Makes the list of open files that of the table, and lets others know of it. */
+static void follow_files(struct ksm_store *store)
+{
+	struct file_record *records = store->tables->head.files;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		struct ksm_store_file *file = &store->files[i];
+
+		if (file->inode && !is_open(file))
+			forget_file(file);
+		if (file->inode && file->inode != records[i].inode)
+			close_file(file);
+		if (!file->inode && records[i].inode)
+			open_file(store, i);
+	}
+	if (ksm_os_try_lock(store->table) != 0)
+		return;
+	if (read_head(store) == 0 && is_ours(store)) {
+		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+			if (store->files[i].inode && store->files[i].inode == records[i].inode)
+				changed |= hold(store, &records[i], store->files[i].descriptor);
+		}
+		if (changed)
+			write_head(store);
+	}
+	ksm_os_unlock(store->table);
+}
+
+/* --- members ------------------------------------------------------------------------------ */
+
+/* A new process, also the child of a fork: what its parent was building is its parent's. */
+static void become_member(struct ksm_store *store)
+{
+	pid_t pid = ksm_os_pid();
+
+	if (store->pid == pid)
+		return;
+	close_file(&store->built);
+	store->built_pages = 0;
+	ksm_os_random(&store->tag, sizeof(store->tag));
+	store->tag = (store->tag & TAG_MASK) ? store->tag & TAG_MASK : 1;
+	store->pid = pid;
+}
+
+int ksm_store_enter(struct ksm_store *store)
+{
+	int error;
+
+	become_member(store);
+	store->table = ksm_os_open_table(store->path);
+	if (store->table < 0)
+		return store->table;
+	error = check_table(store);
+	if (error) {
+		ksm_store_leave(store);
+		return error;
+	}
+	if (store->built.inode && !is_open(&store->built))
+		forget_file(&store->built);
+	follow_files(store);
+	return 0;
+}
+
+void ksm_store_leave(struct ksm_store *store)
+{
+	if (store->table >= 0)
+		ksm_os_close(store->table);
+	store->table = -1;
+}
+
+uint64_t ksm_store_generation(const struct ksm_store *store)
+{
+	return store->tables->head.generation;
+}
+
+/* --- marks -------------------------------------------------------------------------------- */
+
+/* The row of a slice, which is made unless it is there; -ENOSPC if there is no room for it. */
+static int find_row(const struct ksm_store *store, uintptr_t address, uint64_t *offset)
+{
+	uint64_t wanted = (address - store->begin) / KSM_SHARE_SLICE + 1;
+	uint32_t at = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+
+	for (uint32_t i = 0; i < PROBES; i++) {
+		uint64_t index = (at + i) % SLICES;
+		uint64_t place = KEYS_OFFSET + index * sizeof(uint64_t);
+		uint64_t key;
+		int error = read_table(store, &key, sizeof(key), place);
+
+		if (!error && key == 0) {
+			key = wanted;
+			error = write_table(store, &key, sizeof(key), place);
+		}
+		if (error)
+			return error;
+		if (key == wanted) {
+			*offset = ROWS_OFFSET + index * sizeof(struct row);
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+/* Writes the mark among those of its page; true if another member has one with the same content. */
+static bool mark_page(uint64_t *ways, uint64_t mark)
+{
+	uint32_t place = WAYS - 1;
+
+	for (uint32_t i = 0; i < WAYS; i++) {
+		if ((ways[i] & ~TAG_MASK) == (mark & ~TAG_MASK))
+			return (ways[i] & TAG_MASK) != (mark & TAG_MASK);
+	}
+	for (uint32_t i = 0; i < WAYS; i++) {
+		/* What this member had there before goes first. */
+		if (ways[i] == 0 || (ways[i] & TAG_MASK) == (mark & TAG_MASK)) {
+			place = i;
+			break;
+		}
+	}
+	ways[place] = mark;
+	return false;
+}
+
+int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages,
+		   struct ksm_share_set *common)
+{
+	struct row *row = &store->tables->row;
+	uint64_t offset;
+	int error = find_row(store, address, &offset);
+
+	memset(common, 0, sizeof(*common));
+	if (!error)
+		error = read_table(store, row, sizeof(*row), offset);
+	if (error)
+		return error;
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		const char *content = (const char *)address + ((size_t)page << KSM_PAGE_SHIFT);
+		uint64_t mark;
+
+		if (!ksm_share_has(pages, page))
+			continue;
+		/* With the address, so that a mark in a row that two slices have written to means nothing to the other. */
+		mark = (XXH3_64bits_withSeed(content, KSM_PAGE, (uintptr_t)content) & ~TAG_MASK) | store->tag;
+		if (mark_page(row->marks[page], mark))
+			ksm_share_add(common, page);
+	}
+	return write_table(store, row, sizeof(*row), offset);
+}
+
+/* --- publishing --------------------------------------------------------------------------- */
+
+static bool is_leased(const struct ksm_store *store, uint64_t now)
+{
+	const struct head *head = &store->tables->head;
+
+	return head->lease_pid != (uint32_t)store->pid && head->lease_until > now &&
+	       head->lease_until - now <= LEASE_MS && is_alive(&(struct holder){ head->lease_pid, 0 });
+}
+
+bool ksm_store_may_publish(struct ksm_store *store)
+{
+	uint64_t now = ksm_os_now_ms();
+	struct head *head = &store->tables->head;
+	bool mine = false;
+
+	if (is_leased(store, now) || ksm_os_try_lock(store->table) != 0)
+		return false;
+	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
+		head->lease_pid = (uint32_t)store->pid;
+		head->lease_until = now + LEASE_MS;
+		mine = write_head(store) == 0;
+	}
+	ksm_os_unlock(store->table);
+	return mine;
+}
+
+static int begin_file(struct ksm_store *store)
+{
+	int descriptor = ksm_os_create_store("ksmalloc-store");
+	struct ksm_os_file facts;
+	int error = descriptor < 0 ? descriptor : ksm_os_set_length(descriptor, store->bytes);
+
+	if (!error)
+		error = ksm_os_describe_file(descriptor, &facts);
+	if (error) {
+		if (descriptor >= 0)
+			ksm_os_close(descriptor);
+		return error;
+	}
+	store->built = (struct ksm_store_file){ facts.inode, facts.device, ksm_os_keep_high(descriptor, HIGH) };
+	store->built_pages = 0;
+	return 0;
+}
+
+int ksm_store_add(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages)
+{
+	int error = store->built.inode ? 0 : begin_file(store);
+
+	for (uint32_t page = 0; !error && page < KSM_SHARE_PAGES; page++) {
+		uintptr_t at = address + ((uintptr_t)page << KSM_PAGE_SHIFT);
+		uint32_t run = 0;
+
+		while (page + run < KSM_SHARE_PAGES && ksm_share_has(pages, page + run))
+			run++;
+		if (run == 0)
+			continue;
+		error = ksm_os_write(store->built.descriptor, (const void *)at, (size_t)run << KSM_PAGE_SHIFT,
+				     (off_t)(at - store->begin));
+		store->built_pages += run;
+		page += run;
+	}
+	return error;
+}
+
+void ksm_store_give_up(struct ksm_store *store)
+{
+	close_file(&store->built);
+	store->built_pages = 0;
+}
+
+/* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
+static int free_record(const struct ksm_store *store)
+{
+	const struct file_record *records = store->tables->head.files;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		bool is_held = false;
+
+		for (uint32_t h = 0; records[i].inode && h < HOLDERS; h++)
+			is_held |= is_alive(&records[i].holders[h]);
+		if (!is_held && !store->files[i].inode)
+			return (int)i;
+	}
+	return -ENOSPC;
+}
+
+static int enter_file(struct ksm_store *store)
+{
+	struct head *head = &store->tables->head;
+	int index = read_head(store) == 0 && is_ours(store) ? free_record(store) : -ESTALE;
+
+	if (index < 0)
+		return index;
+	head->files[index] = (struct file_record){ .inode = store->built.inode };
+	hold(store, &head->files[index], store->built.descriptor);
+	head->generation++;
+	head->lease_until = 0;
+	return write_head(store) == 0 ? index : -EIO;
+}
+
+int ksm_store_publish(struct ksm_store *store)
+{
+	struct ksm_share_file file = share_file(store, &store->built);
+	int index = ksm_os_seal(store->built.descriptor);
+
+	if (index == 0)
+		index = ksm_share_check(&file);
+	if (index == 0)
+		index = ksm_os_try_lock(store->table);
+	if (index == 0) {
+		index = enter_file(store);
+		ksm_os_unlock(store->table);
+	}
+	if (index < 0) {
+		ksm_store_give_up(store);
+		return index;
+	}
+	store->files[index] = store->built;
+	store->built.inode = 0;
+	store->built_pages = 0;
+	return index;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store: the memory files that the processes of a group have in common, and the table by which they find each other.
+ *
+ * What it is: a file beside the group's seed, with three tables. *Marks*: which content which member had at which
+ * address, so that only pages are published that a second member has, too. *Files*: the store's, with members that
+ * have each of them open, of whom others get it through /proc/PID/fd. And a *lease*: one member publishes at a time.
+ * What it is not: trusted. Another member may have written anything there, be broken, or have gone. A page is shared
+ * only after it was compared, and from a file that was checked (ksm_share_check()); what the table says wrongly costs
+ * time, or pages that nobody maps.
+ *
+ * The table is read and written by system calls, each time through its path: it may be cut short at any moment, and the
+ * program may close all descriptors. Those of the store's files, which have to stay open, are looked at each time.
+ *
+ * Invariants: between ksm_store_enter() and ksm_store_leave() the descriptors of files are what they should be. A forked
+ * child enters as a member of its own.
+ * Locking: one thread at a time; flock(2) on the table between processes, never waited for.
+ * Failure: -errno; nothing is published or found then.
+ */
+#ifndef KSM_STORE_H
+#define KSM_STORE_H
+
+#include "base.h"
+#include "share.h"
+
+#define KSM_STORE_FILES 64u
+
+struct ksm_store_file {
+	uint64_t inode; /* 0: none */
+	uint64_t device;
+	int descriptor;
+};
+
+struct ksm_store_tables;
+
+struct ksm_store {
+	/* Set by the owner. All members of a group have the same; id tells groups and layouts apart. */
+	char path[256];
+	uint64_t id;
+	uintptr_t begin; /* of what files of the store have room for */
+	uint64_t bytes;
+
+	pid_t pid;	   /* that the rest is of */
+	uint32_t tag;	   /* this member's in marks */
+	int table;	   /* open while entered, else negative */
+	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
+	struct ksm_store_file built; /* what is to be published next */
+	uint32_t built_pages;
+	struct ksm_store_tables *tables; /* what was read */
+};
+
+/* Prepares a store whose first four members are set. 0 or -ENOMEM. */
+int ksm_store_init(struct ksm_store *store);
+
+/* Opens the table, makes it unless it is there, and opens the files that are new in it. */
+int ksm_store_enter(struct ksm_store *store);
+void ksm_store_leave(struct ksm_store *store);
+
+/* A number that changes with the files of the store. Only while entered. */
+uint64_t ksm_store_generation(const struct ksm_store *store);
+
+/* One of the files; its descriptor is negative if there is none at this index. */
+struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index);
+
+/*
+ * Marks pages of the slice at this address as this member's. common: those of them that another member has marked with the
+ * same content. They are read, so that nobody may write meanwhile.
+ */
+int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages,
+		   struct ksm_share_set *common);
+
+/* True if this member is the one that publishes now; it stays so for some seconds. */
+bool ksm_store_may_publish(struct ksm_store *store);
+
+/* Adds pages of the slice to the file that is published next. */
+int ksm_store_add(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages);
+
+/* Publishes it; the index of the file, or -errno: it is given up then, as by ksm_store_give_up(). */
+int ksm_store_publish(struct ksm_store *store);
+void ksm_store_give_up(struct ksm_store *store);
+
+#endif
