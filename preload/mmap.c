@@ -41,11 +41,13 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 	tell(__builtin_return_address(0), length);
 	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
 		return memory;
+	ksm_shared_hold();
 	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+	if (memory != MAP_FAILED && ksm_shared_is_any() && (flags & MAP_FIXED))
+		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
+	ksm_shared_let_go();
 	if (memory == MAP_FAILED)
 		return memory;
-	if (ksm_shared_is_any() && (flags & MAP_FIXED))
-		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
 	ksm_mapping_note_map(memory, length, prot, flags);
 	return memory;
 }

@@ -15,7 +15,7 @@ static pid_t *owner;
 
 /* What is open where something else than the process's threads writes to its memory. */
 static const char *const writers[] = {
-	"anon_inode:[io_uring]", "anon_inode:[vfio", "anon_inode:kvm", "/dev/vfio/", "/dev/infiniband/",
+	"anon_inode:[io_uring]", "anon_inode:[userfaultfd]", "anon_inode:[vfio", "anon_inode:kvm", "/dev/vfio/", "/dev/infiniband/",
 	"/dev/nvidia", "/dev/kfd", "/dev/dri/",
 };
 

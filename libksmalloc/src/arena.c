@@ -324,12 +324,14 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 
 	if (ksm_layout_is_shared() && !addr)
 		memory = ksm_region_map_heap(arena_to_map_for(), length, prot, flags);
+	ksm_shared_hold();
 	if (!memory)
 		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+	if (memory != MAP_FAILED && ksm_shared_is_any() && (flags & MAP_FIXED))
+		ksm_shared_forget(memory, length);
+	ksm_shared_let_go();
 	if (memory == MAP_FAILED)
 		return memory;
-	if (ksm_shared_is_any() && (flags & MAP_FIXED))
-		ksm_shared_forget(memory, length);
 	/* The kernel has no other place for blocks of tens of TiB. */
 	if (ksm_unlikely(reaches_into_slots(memory, length))) {
 		ksm_os_munmap_raw(memory, length);

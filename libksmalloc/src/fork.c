@@ -11,6 +11,7 @@
 #include "os.h"
 #include "policy.h"
 #include "returned.h"
+#include "shared.h"
 #include "site.h"
 #include "stat.h"
 #include "stream.h"
@@ -132,6 +133,7 @@ static void renew_locks(void)
 	ksm_policy_postfork_child();
 	ksm_thread_postfork_child();
 	ksm_magazine_postfork_child();
+	ksm_shared_postfork_child();
 	ksm_keep_postfork_child();
 	ksm_nursery_postfork_child();
 	ksm_site_postfork_child();

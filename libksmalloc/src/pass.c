@@ -23,9 +23,11 @@
 
 #define BATCH	      32u    /* slices with pages that are published at once */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
+#define WORTH	      64u    /* of the process one in so many bytes: the next pass is soon */
 #define FIRST_MS      500
 #define SHORTEST_MS   1000   /* between the ends of two passes */
 #define LONGEST_MS    64000
+#define LONGEST_LOOK  8000   /* between two looks at whether the store has changed */
 #define LEAST_GROWTH  (4 * KSM_MIB)
 #define STACK_MARGIN  (256 * KSM_KIB)
 
@@ -46,6 +48,8 @@ static struct {
 	bool has_published;
 	uint64_t due_ms;
 	uint64_t interval_ms;
+	uint64_t look_ms; /* when to look whether the store has changed */
+	uint64_t generation; /* of the store that the last pass saw */
 	uint64_t size; /* of the process when the last pass began */
 	struct ksm_share_work work;
 	struct ksm_store store;
@@ -349,13 +353,15 @@ static void begin_pass(void)
 
 static void end_pass(int error)
 {
-	bool was_useful = !error && (pass.gained > 0 || pass.has_published);
+	uint64_t bytes = (uint64_t)pass.gained << KSM_PAGE_SHIFT;
+	bool was_useful = !error && (bytes > pass.size / WORTH || pass.has_published);
 
 	if (error)
 		ksm_store_give_up(&pass.store);
 	pass.phase = NOTHING;
 	pass.interval_ms = was_useful ? SHORTEST_MS : ksm_min(2 * pass.interval_ms, LONGEST_MS);
 	pass.due_ms = ksm_os_now_ms() + pass.interval_ms;
+	pass.look_ms = ksm_os_now_ms() + ksm_min(pass.interval_ms, LONGEST_LOOK);
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -428,6 +434,7 @@ static int work(uint64_t budget_us)
 		/* A child has what its parent was about to publish in no file. */
 		if (pass.phase == NOTHING || before != pass.store.pid)
 			begin_pass();
+		pass.generation = ksm_store_generation(&pass.store);
 		error = work_until(budget_us > UINT64_MAX - begin_us ? UINT64_MAX : begin_us + budget_us);
 		ksm_store_leave(&pass.store);
 	}
@@ -442,7 +449,7 @@ static int work_undisturbed(uint64_t budget_us)
 
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
-	if (pass.is_busy)
+	if (pass.is_busy || ksm_shared_is_held())
 		return -EBUSY;
 	pass.is_busy = true;
 	ksm_os_block_signals(&signals);
@@ -454,9 +461,18 @@ static int work_undisturbed(uint64_t budget_us)
 	return error;
 }
 
+/* True if the store has other files than at the last pass. */
+static bool is_changed(uint64_t now)
+{
+	if (now < pass.look_ms)
+		return false;
+	pass.look_ms = now + ksm_min(pass.interval_ms, LONGEST_LOOK);
+	return ksm_store_is_changed(&pass.store, pass.generation);
+}
+
 static bool is_due(uint64_t now)
 {
-	return pass.phase != NOTHING || now >= pass.due_ms ||
+	return pass.phase != NOTHING || now >= pass.due_ms || is_changed(now) ||
 	       (size_now() > pass.size + ksm_max(LEAST_GROWTH, pass.size / 8) &&
 		now + pass.interval_ms >= pass.due_ms + SHORTEST_MS);
 }
@@ -470,11 +486,11 @@ long ksm_pass_step(uint64_t budget_us)
 		return -EOPNOTSUPP;
 	now = ksm_os_now_ms();
 	if (!is_due(now))
-		return (long)(pass.due_ms - now);
+		return (long)(ksm_min(pass.due_ms, pass.look_ms) - now);
 	error = work_undisturbed(budget_us);
 	if (error)
 		return error;
-	return pass.phase == NOTHING ? (long)pass.interval_ms : 0;
+	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
 }
 
 long ksm_pass_now(void)

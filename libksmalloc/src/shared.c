@@ -2,7 +2,6 @@
 /* The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. */
 #include "shared.h"
 
-#include "meta.h"
 #include "span.h"
 
 #include <errno.h>
@@ -27,6 +26,7 @@
 #define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
 
 bool ksm_shared_any;
+uint32_t ksm_shared_held;
 
 /* Synchronization: atomic. */
 static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE;
@@ -39,6 +39,11 @@ void ksm_shared_init(void (*introduce)(void *addr, size_t length))
 	introduce_memory = introduce;
 }
 
+void ksm_shared_postfork_child(void)
+{
+	__atomic_store_n(&ksm_shared_held, 0, __ATOMIC_RELAXED);
+}
+
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 {
 	uint64_t offset = address - ksm_span_map.base;
@@ -48,7 +53,12 @@ struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 		return NULL;
 	leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
 	if (!leaf && make) {
-		leaf = ksm_meta_alloc(LEAF_SLICES * sizeof(*leaf));
+		/* Not meta, which has a lock: a signal handler may have interrupted who holds it. */
+		void *memory;
+
+		if (ksm_os_map(&memory, LEAF_SLICES * sizeof(*leaf), true) != 0)
+			return NULL;
+		leaf = memory;
 		atomic_store_explicit(&leaves[offset >> LEAF_SHIFT], leaf, memory_order_release);
 	}
 	return leaf ? &leaf[offset >> SLICE_SHIFT & (LEAF_SLICES - 1)] : NULL;
@@ -161,6 +171,7 @@ void ksm_shared_keep_out(void *addr, size_t length)
 		atomic_store(&ranges[i].begin, begin);
 		atomic_store(&ranges[i].end, end);
 	}
+	ksm_shared_hold();
 	while (ksm_shared_is_any() && begin < end) {
 		bool shared;
 		uintptr_t next = end_of_run(begin, end, &shared);
@@ -169,6 +180,7 @@ void ksm_shared_keep_out(void *addr, size_t length)
 			copy(begin, next);
 		begin = next;
 	}
+	ksm_shared_let_go();
 }
 
 bool ksm_shared_is_kept_out(const void *addr, size_t length)
@@ -255,7 +267,13 @@ KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 
 int ksm_shared_give_back(void *addr, size_t length, int advice)
 {
-	if (!ksm_shared_is_any())
-		return ksm_os_madvise(addr, length, advice);
-	return give_back_runs((uintptr_t)addr, (uintptr_t)addr + length, advice);
+	int error;
+
+	ksm_shared_hold();
+	if (ksm_shared_is_any())
+		error = give_back_runs((uintptr_t)addr, (uintptr_t)addr + length, advice);
+	else
+		error = ksm_os_madvise(addr, length, advice);
+	ksm_shared_let_go();
+	return error;
 }

@@ -44,6 +44,29 @@ KSM_INLINE bool ksm_shared_is_any(void)
 /* Before the first page is shared: what is said of memory that takes the place of shared pages. */
 void ksm_shared_init(void (*introduce)(void *addr, size_t length));
 
+/*
+ * Around what changes the pages and the table: a pass that a signal handler makes in between would come between the two.
+ */
+extern uint32_t ksm_shared_held __attribute__((visibility("hidden")));
+
+KSM_INLINE void ksm_shared_hold(void)
+{
+	__atomic_fetch_add(&ksm_shared_held, 1, __ATOMIC_ACQUIRE);
+}
+
+KSM_INLINE void ksm_shared_let_go(void)
+{
+	__atomic_fetch_sub(&ksm_shared_held, 1, __ATOMIC_RELEASE);
+}
+
+KSM_INLINE bool ksm_shared_is_held(void)
+{
+	return __atomic_load_n(&ksm_shared_held, __ATOMIC_RELAXED) != 0;
+}
+
+/* In a child whose other threads, which may have held it, are gone. */
+void ksm_shared_postfork_child(void);
+
 /* The entry of the slice that lies at this address in the span; NULL if there is none. make: unless there is no memory. */
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make);
 

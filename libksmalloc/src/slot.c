@@ -196,10 +196,13 @@ int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages)
 {
 	void *addr = ksm_slot_address(slot, page);
 	size_t length = (size_t)pages << KSM_PAGE_SHIFT;
-	int error = ksm_os_map_anew(addr, length);
+	int error;
 
+	ksm_shared_hold();
+	error = ksm_os_map_anew(addr, length);
 	if (ksm_shared_is_any())
 		ksm_shared_forget(addr, length);
+	ksm_shared_let_go();
 	if (!error)
 		introduce(slot, addr, length);
 	return error;

@@ -17,6 +17,7 @@
 #define PROBES	  16u	 /* places that a slice's marks are looked for at */
 #define WAYS	  2u	 /* contents of a page that are remembered */
 #define LEASE_MS  10000u /* for as long a member publishes if it says nothing more */
+#define PATIENCE  20u	 /* times that a lock is tried */
 #define HIGH	  700	 /* descriptors from here on are few programs' */
 #define TAG_BITS  16u
 #define TAG_MASK  ((UINT64_C(1) << TAG_BITS) - 1)
@@ -84,6 +85,19 @@ static int write_table(const struct ksm_store *store, const void *from, size_t l
 	return ksm_os_write(store->table, from, length, (off_t)offset);
 }
 
+/* Others have it for microseconds. Not for ever: one that has it may be stopped. */
+static int lock_table(const struct ksm_store *store)
+{
+	int error = -EWOULDBLOCK;
+
+	for (uint32_t i = 0; i < PATIENCE && error == -EWOULDBLOCK; i++) {
+		error = ksm_os_try_lock(store->table);
+		if (error)
+			ksm_os_pause();
+	}
+	return error;
+}
+
 static int read_head(struct ksm_store *store)
 {
 	return read_table(store, &store->tables->head, sizeof(store->tables->head), 0);
@@ -126,7 +140,7 @@ static int check_table(struct ksm_store *store)
 		return -EPERM;
 	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store))
 		return 0;
-	error = ksm_os_try_lock(store->table);
+	error = lock_table(store);
 	if (error)
 		return error;
 	/* Somebody may have been faster. */
@@ -254,7 +268,7 @@ static void follow_files(struct ksm_store *store)
 		if (!file->inode && records[i].inode)
 			open_file(store, i);
 	}
-	if (ksm_os_try_lock(store->table) != 0)
+	if (lock_table(store) != 0)
 		return;
 	if (read_head(store) == 0 && is_ours(store)) {
 		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
@@ -312,6 +326,18 @@ void ksm_store_leave(struct ksm_store *store)
 uint64_t ksm_store_generation(const struct ksm_store *store)
 {
 	return store->tables->head.generation;
+}
+
+bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation)
+{
+	int table = ksm_os_open_to_read(store->path);
+	uint64_t now = generation;
+
+	if (table < 0)
+		return false;
+	ksm_os_read_at(table, &now, sizeof(now), offsetof(struct head, generation));
+	ksm_os_close(table);
+	return now != generation;
 }
 
 /* --- marks -------------------------------------------------------------------------------- */
@@ -404,7 +430,7 @@ bool ksm_store_may_publish(struct ksm_store *store)
 	struct head *head = &store->tables->head;
 	bool mine = false;
 
-	if (is_leased(store, now) || ksm_os_try_lock(store->table) != 0)
+	if (is_leased(store, now) || lock_table(store) != 0)
 		return false;
 	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
 		head->lease_pid = (uint32_t)store->pid;
@@ -497,7 +523,7 @@ int ksm_store_publish(struct ksm_store *store)
 	if (index == 0)
 		index = ksm_share_check(&file);
 	if (index == 0)
-		index = ksm_os_try_lock(store->table);
+		index = lock_table(store);
 	if (index == 0) {
 		index = enter_file(store);
 		ksm_os_unlock(store->table);

@@ -14,7 +14,7 @@
  *
  * Invariants: between ksm_store_enter() and ksm_store_leave() the descriptors of files are what they should be. A forked
  * child enters as a member of its own.
- * Locking: one thread at a time; flock(2) on the table between processes, never waited for.
+ * Locking: one thread at a time; flock(2) on the table between processes, waited for less than a millisecond.
  * Failure: -errno; nothing is published or found then.
  */
 #ifndef KSM_STORE_H
@@ -58,6 +58,9 @@ void ksm_store_leave(struct ksm_store *store);
 
 /* A number that changes with the files of the store. Only while entered. */
 uint64_t ksm_store_generation(const struct ksm_store *store);
+
+/* True if it is another one now. Not while entered. */
+bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation);
 
 /* One of the files; its descriptor is negative if there is none at this index. */
 struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index);

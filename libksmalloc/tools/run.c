@@ -26,6 +26,7 @@ enum option_id {
 	OPTION_LAYOUT,
 	OPTION_THROUGH_LOADER,
 	OPTION_SHOW_LAYOUT,
+	OPTION_SHARE,
 	OPTION_PROFILE,
 	OPTION_QUIET,
 	OPTION_RENEW_SEED,
@@ -51,6 +52,7 @@ static const struct ksr_option options[] = {
 				   "Move the program's own image too; "
 				   "/proc/self/exe is the loader then."},
 	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
+	[OPTION_SHARE] = {"share", NULL, "Map pages that the group has in common from files, without KSM."},
 	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
 	[OPTION_QUIET] = {"quiet", NULL, "Do not say what is not random, and what a profile sets."},
 	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
@@ -76,6 +78,7 @@ struct run_options {
 	bool shared;
 	bool private; /* asked for by name, not only by default */
 	bool show_layout;
+	bool share;
 	bool age_given;
 	bool quiet;
 	const struct ksr_profile *profile;
@@ -179,6 +182,9 @@ static int set_shared(const struct ksr_command *command, struct run_options *cho
 	case OPTION_THROUGH_LOADER:
 		chosen->layout.through_loader = true;
 		break;
+	case OPTION_SHARE:
+		chosen->share = true;
+		return set_variable(command, "share", 5, "1");
 	case OPTION_RENEW_SEED:
 		request->renew = true;
 		break;
@@ -219,6 +225,7 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		return set_layout(command, chosen, value);
 	case OPTION_THROUGH_LOADER:
 	case OPTION_SHOW_LAYOUT:
+	case OPTION_SHARE:
 	case OPTION_PROFILE:
 	case OPTION_RENEW_SEED:
 	case OPTION_SEED_AGE:
@@ -453,6 +460,8 @@ static int enter_layout(const struct ksr_command *command, struct run_options *c
 		ksr_layout_warn(command, layout, program);
 	if (!status && layout->shared)
 		status = ksr_preload_helper(command, library, "libksmalloc-anchors.so", "the layout works", NULL);
+	if (!status && layout->shared && chosen->share)
+		status = ksr_preload_helper(command, library, "libksmalloc-share.so", "pages are shared on request only", NULL);
 	/* Equal hashes are worth their price where equal addresses are. */
 	if (!status && layout->shared && chosen->profile)
 		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program,

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libksmalloc-share.so: a library of its own, which `ksmalloc run --share` loads.
+ *
+ * Before a call of libc that may wait, the process has time to share pages with its group: a step of some two
+ * milliseconds, if a pass is due or under way (ksmalloc_share_step()). Where the call has nothing to do yet and there are
+ * more steps to make, they are made as long as that is so. Who waits for longer than until the next pass is
+ * woken for it, in calls that can be begun again without a difference.
+ * It is not a part of libksmalloc.so, since there the functions would be taken over in every program.
+ *
+ * All of these may be called from signal handlers, and most are cancellation points: beside the call itself and the step
+ * nothing is done that allocates, locks or waits. errno is that of the call.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ksmalloc/ksmalloc.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define STEP_US 2000
+#define ON_AND_ON INT_MAX /* milliseconds: no step has to be made while the call waits */
+
+/* Where the program has another ksmalloc, or none, there is nothing to share. */
+extern __typeof__(ksmalloc_share_step) ksmalloc_share_step __attribute__((weak));
+
+/* X(result, name, parameters, arguments) */
+#define READERS(X)											\
+	X(ssize_t, read, (int fd, void *buffer, size_t room), (fd, buffer, room))			\
+	X(ssize_t, recv, (int fd, void *buffer, size_t room, int flags), (fd, buffer, room, flags))	\
+	X(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))		\
+	X(ssize_t, recvfrom, (int fd, void *restrict buffer, size_t room, int flags,			\
+	   struct sockaddr *restrict from, socklen_t *restrict length), (fd, buffer, room, flags, from, length)) \
+	X(int, ppoll, (struct pollfd *fds, nfds_t count, const struct timespec *most,			\
+	   const sigset_t *mask), (fds, count, most, mask))						\
+	X(int, select, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
+	   fd_set *restrict other, struct timeval *restrict most), (count, to_read, to_write, other, most)) \
+	X(int, pselect, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
+	   fd_set *restrict other, const struct timespec *restrict most, const sigset_t *restrict mask), \
+	   (count, to_read, to_write, other, most, mask))
+
+#define OTHERS(X)											\
+	X(int, poll, (struct pollfd *fds, nfds_t count, int most), )					\
+	X(int, epoll_wait, (int set, struct epoll_event *events, int room, int most), )		\
+	X(int, epoll_pwait, (int set, struct epoll_event *events, int room, int most, const sigset_t *mask), ) \
+	X(int, accept, (int fd, struct sockaddr *restrict from, socklen_t *restrict length), )		\
+	X(int, accept4, (int fd, struct sockaddr *restrict from, socklen_t *restrict length, int flags), ) \
+	X(int, nanosleep, (const struct timespec *time, struct timespec *left), )			\
+	X(int, clock_nanosleep, (clockid_t clock, int flags, const struct timespec *time, struct timespec *left), )
+
+#define DECLARE(result, name, parameters, arguments) result (*name) parameters;
+#define FIND(result, name, parameters, arguments)    next.name = (__typeof__(next.name))dlsym(RTLD_NEXT, #name);
+
+static struct {
+	READERS(DECLARE)
+	OTHERS(DECLARE)
+} next;
+
+__attribute__((constructor(101))) static void find_next(void)
+{
+	READERS(FIND)
+	OTHERS(FIND)
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Makes a step. How many milliseconds later there is another one, 0 for at once. */
+static int step(void)
+{
+	int saved_errno = errno;
+	long later = ksmalloc_share_step ? ksmalloc_share_step(STEP_US) : -1;
+
+	errno = saved_errno;
+	return later < 0 || later > INT_MAX ? ON_AND_ON : (int)later;
+}
+
+/* --- calls that can be begun again ----------------------------------------------------------- */
+
+/* What is left of most milliseconds, where a negative number is for ever. */
+static int left_of(int most, int64_t begun_ns)
+{
+	int64_t left = most - (now_ns() - begun_ns) / 1000000;
+
+	return most < 0 ? most : left > 0 ? (int)left : 0;
+}
+
+/* Makes steps, and calls in between, for as long as each of them may take. CALL sees it as `part`. */
+#define WAIT(most, CALL)								\
+	({										\
+		int64_t begun_ns = now_ns();						\
+		int left = most;							\
+		int result;								\
+											\
+		for (;;) {								\
+			int later = step();						\
+			bool is_last = later == ON_AND_ON || (left >= 0 && left <= later); \
+			int part = is_last ? left : later;				\
+											\
+			result = CALL;							\
+			if (result != 0 || is_last)					\
+				break;							\
+			left = left_of(most, begun_ns);					\
+		}									\
+		result;									\
+	})
+
+EXPORT int poll(struct pollfd *fds, nfds_t count, int most)
+{
+	if (!next.poll)
+		find_next();
+	if (most == 0)
+		return next.poll(fds, count, 0);
+	return WAIT(most, next.poll(fds, count, part));
+}
+
+EXPORT int epoll_wait(int set, struct epoll_event *events, int room, int most)
+{
+	if (!next.epoll_wait)
+		find_next();
+	if (most == 0)
+		return next.epoll_wait(set, events, room, 0);
+	return WAIT(most, next.epoll_wait(set, events, room, part));
+}
+
+EXPORT int epoll_pwait(int set, struct epoll_event *events, int room, int most, const sigset_t *mask)
+{
+	if (!next.epoll_pwait)
+		find_next();
+	if (most == 0)
+		return next.epoll_pwait(set, events, room, 0, mask);
+	return WAIT(most, next.epoll_pwait(set, events, room, part, mask));
+}
+
+/* --- sleeping -------------------------------------------------------------------------------- */
+
+static struct timespec timespec_of(int64_t ns)
+{
+	return (struct timespec){ ns / 1000000000, ns % 1000000000 };
+}
+
+/* Sleeps that long; 0 or EINTR, with what is left of it. */
+static int sleep_ns(int64_t ns, int64_t *left)
+{
+	int64_t end = now_ns() + ns;
+	int error = 0;
+
+	if (!next.clock_nanosleep)
+		find_next();
+	do {
+		int64_t part = (int64_t)step() * 1000000;
+		struct timespec time;
+
+		*left = end - now_ns();
+		if (*left <= 0)
+			break;
+		time = timespec_of(part < *left ? part : *left);
+		error = part > 0 ? next.clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL) : 0;
+	} while (!error);
+	*left = end - now_ns();
+	if (*left < 0)
+		*left = 0;
+	return error;
+}
+
+static bool is_time(const struct timespec *time)
+{
+	return time && time->tv_sec >= 0 && time->tv_sec < INT_MAX && time->tv_nsec >= 0 && time->tv_nsec < 1000000000;
+}
+
+static int sleep_for(const struct timespec *time, struct timespec *left)
+{
+	int64_t left_ns;
+	int error = sleep_ns((int64_t)time->tv_sec * 1000000000 + time->tv_nsec, &left_ns);
+
+	if (error && left)
+		*left = timespec_of(left_ns);
+	return error;
+}
+
+/* Until a time of a clock. One that can be set is slept by in one piece, once there is no step to be made at once. */
+static int sleep_until(clockid_t clock, const struct timespec *time, struct timespec *left)
+{
+	for (;;) {
+		struct timespec now, part = timespec_of((int64_t)step() * 1000000);
+		int error;
+
+		if (clock_gettime(clock, &now) != 0)
+			break;
+		now = timespec_of((now.tv_sec + part.tv_sec) * 1000000000 + now.tv_nsec + part.tv_nsec);
+		if (now.tv_sec > time->tv_sec || (now.tv_sec == time->tv_sec && now.tv_nsec >= time->tv_nsec) ||
+		    (part.tv_sec + part.tv_nsec > 0 && clock != CLOCK_MONOTONIC))
+			break;
+		error = next.clock_nanosleep(CLOCK_MONOTONIC, 0, &part, NULL);
+		if (error)
+			return error;
+	}
+	return next.clock_nanosleep(clock, TIMER_ABSTIME, time, left);
+}
+
+EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
+{
+	int error;
+
+	if (!next.nanosleep)
+		find_next();
+	if (!is_time(time))
+		return next.nanosleep(time, left);
+	error = sleep_for(time, left);
+	if (error)
+		errno = error;
+	return error ? -1 : 0;
+}
+
+EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
+{
+	if (flags == 0 && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME) && is_time(time))
+		return sleep_for(time, left);
+	if (!next.clock_nanosleep)
+		find_next();
+	if (flags == TIMER_ABSTIME && is_time(time))
+		return sleep_until(clock, time, left);
+	return next.clock_nanosleep(clock, flags, time, left);
+}
+
+/* libc's own calls nanosleep() past us. */
+EXPORT unsigned int sleep(unsigned int seconds)
+{
+	int64_t left_ns;
+
+	if (sleep_ns((int64_t)seconds * 1000000000, &left_ns) == 0)
+		return 0;
+	errno = EINTR;
+	return (unsigned int)((left_ns + 500000000) / 1000000000);
+}
+
+EXPORT int usleep(useconds_t microseconds)
+{
+	int64_t left_ns;
+	int error = sleep_ns((int64_t)microseconds * 1000, &left_ns);
+
+	if (error)
+		errno = error;
+	return error ? -1 : 0;
+}
+
+/* --- calls that are made once ---------------------------------------------------------------- */
+
+/*
+ * Many workers wait in accept(2) for one connection, and one of them is woken; polling would wake all of them each time. So
+ * this one makes its steps while there is none, and then waits as it always does.
+ */
+static void step_until_ready(int fd)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	int saved_errno = errno;
+
+	if (!next.poll)
+		find_next();
+	while (step() == 0 && next.poll(&one, 1, 0) == 0)
+		;
+	errno = saved_errno;
+}
+
+EXPORT int accept(int fd, struct sockaddr *restrict from, socklen_t *restrict length)
+{
+	step_until_ready(fd);
+	return next.accept(fd, from, length);
+}
+
+EXPORT int accept4(int fd, struct sockaddr *restrict from, socklen_t *restrict length, int flags)
+{
+	step_until_ready(fd);
+	return next.accept4(fd, from, length, flags);
+}
+
+#define READER(result, name, parameters, arguments)	\
+	EXPORT result name parameters			\
+	{						\
+		if (!next.name)				\
+			find_next();			\
+		step();					\
+		return next.name arguments;		\
+	}
+
+READERS(READER)
