@@ -42,8 +42,6 @@ extern __typeof__(ksmalloc_share_step) ksmalloc_share_step __attribute__((weak))
 	   struct sockaddr *restrict from, socklen_t *restrict length), (fd, buffer, room, flags, from, length)) \
 	X(int, ppoll, (struct pollfd *fds, nfds_t count, const struct timespec *most,			\
 	   const sigset_t *mask), (fds, count, most, mask))						\
-	X(int, select, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
-	   fd_set *restrict other, struct timeval *restrict most), (count, to_read, to_write, other, most)) \
 	X(int, pselect, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
 	   fd_set *restrict other, const struct timespec *restrict most, const sigset_t *restrict mask), \
 	   (count, to_read, to_write, other, most, mask))
@@ -52,6 +50,8 @@ extern __typeof__(ksmalloc_share_step) ksmalloc_share_step __attribute__((weak))
 	X(int, poll, (struct pollfd *fds, nfds_t count, int most), )					\
 	X(int, epoll_wait, (int set, struct epoll_event *events, int room, int most), )		\
 	X(int, epoll_pwait, (int set, struct epoll_event *events, int room, int most, const sigset_t *mask), ) \
+	X(int, select, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
+	   fd_set *restrict other, struct timeval *restrict most), )					\
 	X(int, accept, (int fd, struct sockaddr *restrict from, socklen_t *restrict length), )		\
 	X(int, accept4, (int fd, struct sockaddr *restrict from, socklen_t *restrict length, int flags), ) \
 	X(int, nanosleep, (const struct timespec *time, struct timespec *left), )			\
@@ -144,6 +144,59 @@ EXPORT int epoll_pwait(int set, struct epoll_event *events, int room, int most, 
 	if (most == 0)
 		return next.epoll_pwait(set, events, room, 0, mask);
 	return WAIT(most, next.epoll_pwait(set, events, room, part, mask));
+}
+
+/* What select(2) is asked, and answers into. */
+struct sets {
+	fd_set *of_caller[3];
+	fd_set copies[3];
+};
+
+static int select_part(int count, struct sets *sets, int part)
+{
+	struct timeval time = { part / 1000, part % 1000 * 1000 };
+	fd_set *asked[3];
+
+	for (int i = 0; i < 3; i++) {
+		asked[i] = sets->of_caller[i] ? &sets->copies[i] : NULL;
+		if (asked[i])
+			sets->copies[i] = *sets->of_caller[i];
+	}
+	return next.select(count, asked[0], asked[1], asked[2], part < 0 ? NULL : &time);
+}
+
+/* Linux writes what is left of the time. */
+static int select_again(int count, struct sets *sets, struct timeval *most)
+{
+	int64_t start_ns = now_ns();
+	int64_t left_ns;
+	int all = most ? (int)(most->tv_sec * 1000 + (most->tv_usec + 999) / 1000) : -1;
+	int ready = WAIT(all, select_part(count, sets, part));
+
+	for (int i = 0; i < 3 && ready >= 0; i++) {
+		if (sets->of_caller[i])
+			*sets->of_caller[i] = sets->copies[i];
+	}
+	if (most) {
+		left_ns = (int64_t)most->tv_sec * 1000000000 + (int64_t)most->tv_usec * 1000 - (now_ns() - start_ns);
+		left_ns = left_ns > 0 && ready != 0 ? left_ns : 0;
+		*most = (struct timeval){ left_ns / 1000000000, left_ns % 1000000000 / 1000 };
+	}
+	return ready;
+}
+
+EXPORT int select(int count, fd_set *restrict to_read, fd_set *restrict to_write, fd_set *restrict other,
+		  struct timeval *restrict most)
+{
+	struct sets sets = { .of_caller = { to_read, to_write, other } };
+
+	if (!next.select)
+		find_next();
+	/* Programs with more files than sets have room for bring longer ones. */
+	if (count > FD_SETSIZE || (most && (most->tv_sec < 0 || most->tv_sec > INT_MAX / 2000 || most->tv_usec < 0 ||
+					   most->tv_usec >= 1000000 || (most->tv_sec == 0 && most->tv_usec < 1000))))
+		return next.select(count, to_read, to_write, other, most);
+	return select_again(count, &sets, most);
 }
 
 /* --- sleeping -------------------------------------------------------------------------------- */

@@ -140,7 +140,11 @@ int ksmalloc_stream_watch(void (*grown)(void))
 
 void *ksmalloc_stream_map(unsigned int stream, size_t bytes)
 {
-	return ksm_runtime_map(stream, bytes);
+	void *memory = ksm_runtime_map(stream, bytes);
+
+	if (memory)
+		ksm_pass_by_grown(bytes);
+	return memory;
 }
 
 void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end)

@@ -3,6 +3,7 @@
 
 #include "aside.h"
 #include "fatal.h"
+#include "late.h"
 #include "layout.h"
 #include "option.h"
 #include "os.h"
@@ -35,6 +36,9 @@ const char *ksm_je_malloc_conf = JE_CONF;
 #define JE_CONF_SHARED JE_CONF ",narenas:193,dirty_decay_ms:0,muzzy_decay_ms:0"
 static_assert(KSM_ARENAS == 192, "narenas above is one more than these");
 
+/* A step of growth is one that crosses a multiple of this. */
+#define GROWTH (2 * (int64_t)KSM_MIB)
+
 /* More than these are not told apart: each grows by a half, so that they hold all that there is. */
 #define STRETCHES 256u
 
@@ -42,6 +46,8 @@ static struct {
 	atomic_uint first_kept_out; /* arenas from this number on; 0: there can be none. Written at load. */
 	atomic_uint kept_out[KSM_PARTS]; /* the arena of each part, 0: none yet */
 	atomic_int_fast64_t mapped_bytes;
+	bool is_watched;		/* Written at load. */
+	atomic_bool has_grown;
 	atomic_uint stretch_count;	/* also of those that found no room */
 } arenas;
 
@@ -237,6 +243,26 @@ int ksm_heap_madvise(void *addr, size_t length, int advice);
 void ksm_heap_map_for_arena(unsigned int arena);
 _Noreturn void ksm_heap_bad_pointer(const char *what);
 
+void ksm_arena_watch_growth(void)
+{
+	arenas.is_watched = true;
+}
+
+bool ksm_arena_has_grown(void)
+{
+	if (!atomic_load_explicit(&arenas.has_grown, memory_order_relaxed))
+		return false;
+	atomic_store_explicit(&arenas.has_grown, false, memory_order_relaxed);
+	return true;
+}
+
+static void note_growth(void)
+{
+	atomic_store_explicit(&arenas.has_grown, true, memory_order_relaxed);
+	if (!ksm_late())
+		__atomic_store_n(&ksm_gate.entry_threshold, 0, __ATOMIC_RELAXED);
+}
+
 static void count_mapped(int64_t bytes)
 {
 	int64_t total = bytes + atomic_fetch_add_explicit(&arenas.mapped_bytes, bytes,
@@ -244,6 +270,8 @@ static void count_mapped(int64_t bytes)
 
 	if (ksm_stat)
 		ksm_stat_set(&ksm_stat->header.stats.heap_mapped_bytes, (uint64_t)total);
+	if (arenas.is_watched && total / GROWTH != (total - bytes) / GROWTH)
+		note_growth();
 }
 
 /* Whose memory jemalloc maps next. Initial-exec: no allocation at the first access. */

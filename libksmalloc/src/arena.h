@@ -38,6 +38,13 @@ KSM_COLD void ksm_arena_move_thread(void);
 /* Calls grown() where a thread gets a slab at a place where none was: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
 int ksm_arena_watch(void (*grown)(void));
 
+/*
+ * From now on the gate is closed when the heap grows, so that a call that allocates comes by its slow path. True, once
+ * each time, if it has grown since.
+ */
+void ksm_arena_watch_growth(void);
+bool ksm_arena_has_grown(void);
+
 /* Bytes that jemalloc has mapped. */
 uint64_t ksm_arena_mapped_bytes(void);
 

@@ -13,6 +13,7 @@
 #include "layout.h"
 #include "magazine.h"
 #include "option.h"
+#include "pass.h"
 #include "placed.h"
 #include "site.h"
 #include "start.h"
@@ -108,6 +109,13 @@ KSM_READS_FRAMES void *take_again(size_t size, uintptr_t caller, uintptr_t frame
 	return magazine ? ksm_magazine_take(thread, *magazine, size) : NULL;
 }
 
+/* What nobody waits for, in the shared layout. */
+static void pass_by(void)
+{
+	ksm_anchor_pass_by();
+	ksm_pass_by();
+}
+
 /* What every slow path does first. */
 static inline void begin_slow_call(void)
 {
@@ -116,7 +124,7 @@ static inline void begin_slow_call(void)
 	if (ksm_stream_is_due())
 		ksm_fork_go_for_small();
 	else if (ksm_unlikely(ksm_layout_is_shared()))
-		ksm_anchor_pass_by();
+		pass_by();
 }
 
 /* All that malloc may be asked besides; the caller's address and frame are those of its slow path. */

@@ -18,17 +18,18 @@
 #include "store.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BATCH	      32u    /* slices with pages that are published at once */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
 #define WORTH	      64u    /* of the process one in so many bytes: the next pass is soon */
-#define FIRST_MS      500
+#define FIRST_MS      200
 #define SHORTEST_MS   1000   /* between the ends of two passes */
 #define LONGEST_MS    64000
 #define LONGEST_LOOK  8000   /* between two looks at whether the store has changed */
-#define LEAST_GROWTH  (4 * KSM_MIB)
+#define LEAST_GROWTH  (8 * KSM_MIB)
 #define STACK_MARGIN  (256 * KSM_KIB)
 
 enum phase {
@@ -39,7 +40,7 @@ enum phase {
 
 static struct {
 	bool is_on;
-	bool is_busy;
+	atomic_bool is_busy;
 	enum phase phase;
 	uintptr_t next;
 	uintptr_t batch[BATCH]; /* slices with pages that are to be published, or were */
@@ -50,6 +51,7 @@ static struct {
 	uint64_t interval_ms;
 	uint64_t look_ms; /* when to look whether the store has changed */
 	uint64_t generation; /* of the store that the last pass saw */
+	uint64_t objects; /* bytes that runtimes have of streams */
 	uint64_t size; /* of the process when the last pass began */
 	struct ksm_share_work work;
 	struct ksm_store store;
@@ -338,7 +340,7 @@ static int look_at_slices(struct walk *walk)
 /* Bytes that may be shared, roughly. */
 static uint64_t size_now(void)
 {
-	return ksm_arena_mapped_bytes() + ksm_stat->header.stats.placed_live_bytes;
+	return pass.objects + ksm_arena_mapped_bytes() + ksm_stat->header.stats.placed_live_bytes;
 }
 
 static void begin_pass(void)
@@ -442,22 +444,24 @@ static int work(uint64_t budget_us)
 	return error;
 }
 
-static int work_undisturbed(uint64_t budget_us)
+static int work_undisturbed(uint64_t budget_us, bool anew)
 {
 	uint64_t signals;
 	int error;
 
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
-	if (pass.is_busy || ksm_shared_is_held())
+	/* A signal handler may have interrupted what it would disturb, and another thread be here at the same time. */
+	if (ksm_shared_is_held() || atomic_exchange(&pass.is_busy, true))
 		return -EBUSY;
-	pass.is_busy = true;
 	ksm_os_block_signals(&signals);
+	if (anew)
+		pass.phase = NOTHING;
 	error = work(budget_us);
 	if (error)
 		end_pass(error);
 	ksm_os_restore_signals(signals);
-	pass.is_busy = false;
+	atomic_store(&pass.is_busy, false);
 	return error;
 }
 
@@ -473,7 +477,7 @@ static bool is_changed(uint64_t now)
 static bool is_due(uint64_t now)
 {
 	return pass.phase != NOTHING || now >= pass.due_ms || is_changed(now) ||
-	       (size_now() > pass.size + ksm_max(LEAST_GROWTH, pass.size / 8) &&
+	       (size_now() > pass.size + ksm_max(LEAST_GROWTH, pass.size / 2) &&
 		now + pass.interval_ms >= pass.due_ms + SHORTEST_MS);
 }
 
@@ -487,7 +491,7 @@ long ksm_pass_step(uint64_t budget_us)
 	now = ksm_os_now_ms();
 	if (!is_due(now))
 		return (long)(ksm_min(pass.due_ms, pass.look_ms) - now);
-	error = work_undisturbed(budget_us);
+	error = work_undisturbed(budget_us, false);
 	if (error)
 		return error;
 	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
@@ -495,12 +499,33 @@ long ksm_pass_step(uint64_t budget_us)
 
 long ksm_pass_now(void)
 {
-	int error;
+	int error = work_undisturbed(UINT64_MAX, true);
 
-	if (pass.is_on && !pass.is_busy)
-		pass.phase = NOTHING;
-	error = work_undisturbed(UINT64_MAX);
 	return error ? error : pass.gained;
+}
+
+/* Between two growths of the heap, in the time of a call that allocates. */
+#define BUDGET_IN_CALL_US 1000
+
+void ksm_pass_by_slowly(void)
+{
+	int saved_errno = errno;
+
+	if (!ksm_arena_has_grown())
+		return;
+	/* What another thread has closed it for waits for that thread's next slow call. */
+	__atomic_store_n(&ksm_gate.entry_threshold, __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+	ksm_pass_step(BUDGET_IN_CALL_US);
+	errno = saved_errno;
+}
+
+void ksm_pass_by_grown(size_t bytes)
+{
+	if (!pass.is_on)
+		return;
+	__atomic_fetch_add(&pass.objects, bytes, __ATOMIC_RELAXED);
+	ksm_pass_step(BUDGET_IN_CALL_US);
 }
 
 void ksm_pass_init(void)
@@ -523,4 +548,5 @@ void ksm_pass_init(void)
 	pass.interval_ms = SHORTEST_MS;
 	pass.due_ms = ksm_os_now_ms() + FIRST_MS;
 	pass.is_on = true;
+	ksm_arena_watch_growth();
 }

@@ -20,12 +20,25 @@
 #define KSM_PASS_H
 
 #include "base.h"
+#include "option.h"
 
 /* At load, after the layout and the options are known. */
 KSM_COLD void ksm_pass_init(void);
 
 /* Goes on with a pass that is under way or due, for some microseconds. Milliseconds until there is more to do, or -errno. */
 long ksm_pass_step(uint64_t budget_us);
+
+/* The same in calls that allocate, for a shorter time, after the heap has grown. */
+KSM_COLD void ksm_pass_by_slowly(void);
+
+KSM_INLINE void ksm_pass_by(void)
+{
+	if (ksm_unlikely(ksm_options.share))
+		ksm_pass_by_slowly();
+}
+
+/* The same for a runtime that takes memory of a stream. */
+KSM_COLD void ksm_pass_by_grown(size_t bytes);
 
 /* Makes a whole pass now. Own pages that are not needed any more, or -errno. */
 long ksm_pass_now(void);

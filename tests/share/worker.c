@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A worker that knows each byte that it should have. It reads commands from standard input, and answers each of them with a
+ * line: numbers, or "ok", or what is wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ksmalloc/ksmalloc.h"
+
+#define PAGE 4096u
+
+struct block {
+	unsigned char *bytes;
+	size_t size;
+	uint32_t version;
+};
+
+static struct block *blocks;
+static uint32_t count;
+
+static unsigned char byte_of(const struct block *block, size_t at)
+{
+	uint32_t number = (uint32_t)(block - blocks);
+
+	return (unsigned char)(number * 31 + block->version * 7 + at / 16 * 3 + 1);
+}
+
+static void fill(struct block *block, size_t from)
+{
+	for (size_t i = from; i < block->size; i++)
+		block->bytes[i] = byte_of(block, i);
+}
+
+static bool is_right(const struct block *block, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		if (block->bytes[i] != byte_of(block, i))
+			return false;
+	}
+	return true;
+}
+
+static size_t size_of(uint32_t number)
+{
+	return number % 10 ? 100 + number % 900 : 20000 + number % 5000;
+}
+
+static void load(uint32_t wanted)
+{
+	blocks = calloc(wanted, sizeof(*blocks));
+	count = wanted;
+	for (uint32_t i = 0; i < count; i++) {
+		blocks[i].size = size_of(i);
+		blocks[i].bytes = malloc(blocks[i].size);
+		fill(&blocks[i], 0);
+	}
+}
+
+static uint32_t count_wrong(void)
+{
+	uint32_t wrong = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		wrong += !is_right(&blocks[i], blocks[i].size);
+	return wrong;
+}
+
+/* --- what a program does to memory ----------------------------------------------------------- */
+
+static void rewrite(uint32_t every, uint32_t versions)
+{
+	for (uint32_t i = 0; every && i < count; i += every) {
+		blocks[i].version += versions;
+		fill(&blocks[i], 0);
+	}
+}
+
+/* What was freed comes back as zeros from calloc. */
+static uint32_t renew(void)
+{
+	uint32_t wrong = 0;
+
+	for (uint32_t i = 0; i < count; i += 2)
+		free(blocks[i].bytes);
+	for (uint32_t i = 0; i < count; i += 2) {
+		blocks[i].bytes = calloc(1, blocks[i].size);
+		for (size_t at = 0; at < blocks[i].size; at++)
+			wrong += blocks[i].bytes[at] != 0;
+	}
+	for (uint32_t i = 0; i < count; i += 2)
+		fill(&blocks[i], 0);
+	return wrong;
+}
+
+/* All of it is freed, so that whole runs go back to the kernel, and allocated anew. */
+static uint32_t renew_all(void)
+{
+	uint32_t wrong = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		free(blocks[i].bytes);
+	ksmalloc_trim();
+	for (uint32_t i = 0; i < count; i++) {
+		blocks[i].bytes = calloc(1, blocks[i].size);
+		for (size_t at = 0; at < blocks[i].size; at++)
+			wrong += blocks[i].bytes[at] != 0;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		fill(&blocks[i], 0);
+	return wrong;
+}
+
+static uint32_t grow(void)
+{
+	uint32_t wrong = 0;
+
+	for (uint32_t i = 0; i < count; i += 5) {
+		size_t before = blocks[i].size;
+
+		blocks[i].size = before * 3;
+		blocks[i].bytes = realloc(blocks[i].bytes, blocks[i].size);
+		wrong += !is_right(&blocks[i], before);
+		fill(&blocks[i], before);
+	}
+	return wrong;
+}
+
+static int fork_and_write(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		uint32_t wrong = count_wrong();
+
+		rewrite(3, 1);
+		ksmalloc_share();
+		wrong += renew() + count_wrong();
+		rewrite(3, (uint32_t)-1);
+		ksmalloc_share();
+		_exit(wrong + count_wrong() != 0);
+	}
+	waitpid(child, &status, 0);
+	return status;
+}
+
+/* Blocks of whole pages, whose advice and rights the program changes. */
+static const char *advise(void)
+{
+	static unsigned char *block;
+	const size_t bytes = 64 * PAGE;
+	int status = 0;
+	pid_t child;
+
+	if (!block) {
+		if (posix_memalign((void **)&block, PAGE, 8 * bytes))
+			return "no memory";
+		for (size_t i = 0; i < 8 * bytes; i++)
+			block[i] = (unsigned char)(i / 100 + 1);
+		return "made";
+	}
+	if (madvise(block + bytes, bytes, MADV_DONTNEED) || madvise(block + 3 * bytes, PAGE, MADV_DONTNEED) ||
+	    (madvise(block + 3 * bytes + 2 * PAGE, PAGE, MADV_FREE) && errno != EINVAL))
+		return strerror(errno);
+	for (size_t i = 0; i < bytes; i++) {
+		if (block[bytes + i] || (i < PAGE && block[3 * bytes + i]))
+			return "what was given back is not zero";
+		if (block[2 * bytes + i] != (unsigned char)((2 * bytes + i) / 100 + 1))
+			return "what lies beside it is gone";
+	}
+	if (madvise(block + 5 * bytes, PAGE, MADV_WIPEONFORK))
+		return strerror(errno);
+	child = fork();
+	if (child == 0)
+		_exit(block[5 * bytes + 1] != 0 || block[6 * bytes] != (unsigned char)(6 * bytes / 100 + 1));
+	waitpid(child, &status, 0);
+	if (status)
+		return "the child was to have zeros";
+	if (mprotect(block + 7 * bytes, 2 * PAGE, PROT_READ) || madvise(block + 7 * bytes, PAGE, MADV_DONTNEED) ||
+	    block[7 * bytes] != 0 || mprotect(block + 7 * bytes, 2 * PAGE, PROT_READ | PROT_WRITE))
+		return "what may only be read cannot be given back";
+	block[7 * bytes] = 1;
+	return "ok";
+}
+
+/* A mapping of the program's own that becomes longer, beside all that. */
+static const char *remap(void)
+{
+	const size_t bytes = 1 << 20;
+	unsigned char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return "no mapping";
+	memset(memory, 5, bytes);
+	ksmalloc_share();
+	memory = mremap(memory, bytes, 2 * bytes, MREMAP_MAYMOVE);
+	if (memory == MAP_FAILED)
+		return "no longer mapping";
+	for (size_t i = 0; i < 2 * bytes; i++) {
+		if (memory[i] != (i < bytes ? 5 : 0))
+			return "another content";
+	}
+	munmap(memory, 2 * bytes);
+	return "ok";
+}
+
+/* --- limits ------------------------------------------------------------------------------------ */
+
+static long limit_files(bool on)
+{
+	static struct rlimit before;
+	struct rlimit none = { 3, 3 };
+
+	if (on)
+		getrlimit(RLIMIT_NOFILE, &before);
+	none.rlim_max = before.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, on ? &none : &before);
+}
+
+static long limit_addresses(void)
+{
+	struct rlimit limit = { 0, 0 };
+	unsigned long pages = 0;
+	FILE *sizes = fopen("/proc/self/statm", "re");
+
+	if (!sizes || fscanf(sizes, "%lu", &pages) != 1)
+		return -1;
+	fclose(sizes);
+	limit.rlim_cur = limit.rlim_max = pages * PAGE;
+	return setrlimit(RLIMIT_AS, &limit);
+}
+
+static void *wait_for_ever(void *nothing)
+{
+	for (;;)
+		pause();
+	return nothing;
+}
+
+static long share_with_thread(void)
+{
+	pthread_t thread;
+	long result;
+
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL))
+		return 1;
+	result = ksmalloc_share();
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	return result;
+}
+
+/* As a program does that becomes a daemon; what is opened afterwards has their numbers. */
+static long close_files(void)
+{
+	long opened = 0;
+
+	for (int i = 3; i < 1024; i++)
+		close(i);
+	for (int i = 0; i < 1000; i++)
+		opened += open("/dev/null", O_RDWR) >= 0;
+	return opened;
+}
+
+/* --- figures ----------------------------------------------------------------------------------- */
+
+static long field(const char *name)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	long value = -1;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			sscanf(line + strlen(name), ": %ld", &value);
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* The store's files that are open: inode and KiB of each. */
+static void show_files(void)
+{
+	for (int i = 0; i < 1024; i++) {
+		char path[64], name[64] = "";
+		struct stat status;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
+		if (readlink(path, name, sizeof(name) - 1) > 0 && strstr(name, "memfd:ksmalloc-store") &&
+		    stat(path, &status) == 0)
+			printf(" %lu:%ld", (unsigned long)status.st_ino, (long)status.st_blocks / 2);
+	}
+}
+
+static long count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	long lines = 0;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		lines++;
+	if (maps)
+		fclose(maps);
+	return lines;
+}
+
+static bool is(const char *line, const char *command)
+{
+	return strncmp(line, command, strlen(command)) == 0;
+}
+
+static void obey(const char *line)
+{
+	long number = strtol(strchr(line, ' ') ? strchr(line, ' ') : "0", NULL, 10);
+
+	if (is(line, "load"))
+		load((uint32_t)number);
+	if (is(line, "rewrite"))
+		rewrite((uint32_t)labs(number), number < 0 ? (uint32_t)-1 : 1);
+	if (is(line, "share"))
+		printf("%ld\n", ksmalloc_share());
+	else if (is(line, "check"))
+		printf("%u\n", count_wrong());
+	else if (is(line, "renew_all"))
+		printf("%u\n", renew_all());
+	else if (is(line, "renew"))
+		printf("%u\n", renew());
+	else if (is(line, "grow"))
+		printf("%u\n", grow());
+	else if (is(line, "fork"))
+		printf("%d\n", fork_and_write());
+	else if (is(line, "advise"))
+		printf("%s\n", advise());
+	else if (is(line, "remap"))
+		printf("%s\n", remap());
+	else if (is(line, "files"))
+		printf("%ld\n", limit_files(number));
+	else if (is(line, "addresses"))
+		printf("%ld\n", limit_addresses());
+	else if (is(line, "thread"))
+		printf("%ld\n", share_with_thread());
+	else if (is(line, "close"))
+		printf("%ld\n", close_files());
+	else if (is(line, "maps"))
+		printf("%ld\n", count_mappings());
+	else if (is(line, "lock"))
+		printf("%d\n", mlock(blocks, PAGE));
+	else if (is(line, "wait"))
+		printf("%d\n", usleep((useconds_t)number * 1000));
+	else if (is(line, "memory")) {
+		printf("%ld", field("Pss") - field("Pss_Shmem"));
+		show_files();
+		printf("\n");
+	} else {
+		printf("ok\n");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char line[64];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* What was not read yet is for the program that takes its place. */
+	setvbuf(stdin, NULL, _IONBF, 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (is(line, "exec"))
+			execv(argv[0], argv);
+		obey(line);
+	}
+	return argc > 1;
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Loads data, waits for a line on standard input, and says whether the data is what it was."""
+import json
+import os
+import select
+import sys
+
+N = 40000
+data = json.loads(json.dumps([{"id": i, "name": f"record {i}", "value": i * 1.5} for i in range(N)]))
+print("ready", flush=True)
+
+
+def memory():
+    size = {}
+    for line in open("/proc/self/smaps_rollup"):
+        key, _, value = line.partition(":")
+        if key in ("Pss", "Pss_Shmem"):
+            size[key] = int(value.split()[0])
+    held = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            status = os.stat("/proc/self/fd/" + name)
+            if "memfd:ksmalloc-store" in os.readlink("/proc/self/fd/" + name):
+                held.append(f"{status.st_ino}:{status.st_blocks // 2}")
+        except OSError:
+            pass
+    return " ".join([str(size["Pss"] - size["Pss_Shmem"]), *held])
+
+
+buffer = b""
+while True:
+    select.select([0], [], [])
+    piece = os.read(0, 100)
+    if not piece:
+        break
+    buffer += piece
+    while b"\n" in buffer:
+        line, _, buffer = buffer.partition(b"\n")
+        if line.startswith(b"memory"):
+            print(memory(), flush=True)
+        else:
+            wrong = sum(d["id"] != i or d["name"] != f"record {i}" or d["value"] != i * 1.5 for i, d in enumerate(data))
+            print(wrong + (len(data) != N), flush=True)
