@@ -220,8 +220,9 @@ static int offer(struct view *view)
 	if (error || count(&slice.alone) < KSM_SHARE_LEAST)
 		return error;
 	error = ksm_store_mark(&pass.store, view->address, &slice.alone, &common);
+	ksm_share_keep_worthy(&pass.work, &slice, &common);
 	/* A full table is no failure of the pass. */
-	if (error || count(&common) < KSM_SHARE_LEAST || !ksm_store_may_publish(&pass.store))
+	if (error || count(&common) == 0 || !ksm_store_may_publish(&pass.store))
 		return error == -ENOSPC ? 0 : error;
 	error = ksm_store_add(&pass.store, view->address, &common);
 	if (error) {

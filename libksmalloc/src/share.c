@@ -324,6 +324,11 @@ static int map_stretch(const struct ksm_share_file *file, const struct ksm_share
 	return 0;
 }
 
+static bool is_worth_it(const struct stretch *stretch)
+{
+	return stretch->equal >= KSM_SHARE_LEAST && stretch->equal * WORTH >= stretch->end - stretch->begin;
+}
+
 static int map_stretches(const struct ksm_share_file *file, const struct ksm_share_work *work,
 			 struct ksm_share_slice *slice, const struct ksm_share_set *equal,
 			 const struct ksm_share_set *data)
@@ -331,10 +336,9 @@ static int map_stretches(const struct ksm_share_file *file, const struct ksm_sha
 	struct stretch stretch;
 
 	for (uint32_t from = 0; find_stretch(work, slice, equal, from, &stretch); from = stretch.end) {
-		uint32_t pages = stretch.end - stretch.begin;
 		int error;
 
-		if (stretch.equal < KSM_SHARE_LEAST || stretch.equal * WORTH < pages)
+		if (!is_worth_it(&stretch))
 			continue;
 		error = map_stretch(file, work, slice, equal, data, &stretch);
 		if (error)
@@ -351,6 +355,21 @@ static void note_alone(const struct ksm_share_work *work, struct ksm_share_slice
 		if (is_present(work, page) && (work->entries[page] & PAGE_EXCLUSIVE) && !ksm_share_has(equal, page) &&
 		    may_join(work, slice, page) && !ksm_share_has(&slice->mapped, page))
 			ksm_share_add(&slice->alone, page);
+	}
+}
+
+void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+			   struct ksm_share_set *pages)
+{
+	struct ksm_share_set all = *pages;
+	struct stretch stretch;
+
+	memset(pages, 0, sizeof(*pages));
+	for (uint32_t from = 0; find_stretch(work, slice, &all, from, &stretch); from = stretch.end) {
+		for (uint32_t page = stretch.begin; page < stretch.end && is_worth_it(&stretch); page++) {
+			if (ksm_share_has(&all, page))
+				ksm_share_add(pages, page);
+		}
 	}
 }
 

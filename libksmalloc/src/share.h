@@ -94,6 +94,13 @@ struct ksm_share_slice {
 	uint32_t mappings; /* result: how often the file was mapped */
 };
 
+/*
+ * Takes off a set what would not be shared if a file had just these pages: too few of them lie together. slice and work are
+ * as ksm_share_slice() has left them.
+ */
+void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+			   struct ksm_share_set *pages);
+
 /* Shares what is worth it. 0, also if that is nothing, or -errno; what was shared before it failed stays shared. */
 int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *work, struct ksm_share_slice *slice);
 

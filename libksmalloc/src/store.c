@@ -424,13 +424,29 @@ static bool is_leased(const struct ksm_store *store, uint64_t now)
 	       head->lease_until - now <= LEASE_MS && is_alive(&(struct holder){ head->lease_pid, 0 });
 }
 
+/* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
+static int free_record(const struct ksm_store *store)
+{
+	const struct file_record *records = store->tables->head.files;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		bool is_held = false;
+
+		for (uint32_t h = 0; records[i].inode && h < HOLDERS; h++)
+			is_held |= is_alive(&records[i].holders[h]);
+		if (!is_held && !store->files[i].inode)
+			return (int)i;
+	}
+	return -ENOSPC;
+}
+
 bool ksm_store_may_publish(struct ksm_store *store)
 {
 	uint64_t now = ksm_os_now_ms();
 	struct head *head = &store->tables->head;
 	bool mine = false;
 
-	if (is_leased(store, now) || lock_table(store) != 0)
+	if (free_record(store) < 0 || is_leased(store, now) || lock_table(store) != 0)
 		return false;
 	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
 		head->lease_pid = (uint32_t)store->pid;
@@ -483,22 +499,6 @@ void ksm_store_give_up(struct ksm_store *store)
 {
 	close_file(&store->built);
 	store->built_pages = 0;
-}
-
-/* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
-static int free_record(const struct ksm_store *store)
-{
-	const struct file_record *records = store->tables->head.files;
-
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_held = false;
-
-		for (uint32_t h = 0; records[i].inode && h < HOLDERS; h++)
-			is_held |= is_alive(&records[i].holders[h]);
-		if (!is_held && !store->files[i].inode)
-			return (int)i;
-	}
-	return -ENOSPC;
 }
 
 static int enter_file(struct ksm_store *store)
