@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Members of a group and their table: what they find in it, and what a hostile one cannot make them do. */
+#include "store.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static unsigned char *memory;
+static char folder[] = "/tmp/store.XXXXXX";
+static struct ksm_store store;
+
+static void prepare(struct ksm_store *member)
+{
+	memset(member, 0, sizeof(*member));
+	snprintf(member->path, sizeof(member->path), "%s/table", folder);
+	member->id = 42;
+	member->begin = (uintptr_t)memory;
+	member->bytes = 4 * KSM_SHARE_SLICE;
+	cr_assert_eq(ksm_store_init(member), 0);
+}
+
+static void setup(void)
+{
+	char *reserved = mmap(NULL, 6 * KSM_SHARE_SLICE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	memory = (unsigned char *)ksm_align_up((uintptr_t)reserved, KSM_SHARE_SLICE);
+	for (uint32_t i = 0; i < KSM_SHARE_PAGES; i++)
+		memset(memory + i * KSM_PAGE, (int)i + 1, KSM_PAGE);
+	cr_assert_neq(mkdtemp(folder), NULL);
+	prepare(&store);
+}
+
+static void teardown(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(store, .init = setup, .fini = teardown, .timeout = 100);
+
+static struct ksm_share_set pages(uint32_t begin, uint32_t count)
+{
+	struct ksm_share_set set = { 0 };
+
+	for (uint32_t i = begin; i < begin + count; i++)
+		ksm_share_add(&set, i);
+	return set;
+}
+
+static uint32_t count(const struct ksm_share_set *set)
+{
+	uint32_t result = 0;
+
+	for (uint32_t i = 0; i < KSM_SHARE_PAGES; i++)
+		result += ksm_share_has(set, i);
+	return result;
+}
+
+/* As another process, which has what this one has in its memory and its open files. */
+static int in_child(int (*act)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(act());
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
+static uint32_t mark(uint32_t begin, uint32_t number)
+{
+	struct ksm_share_set set = pages(begin, number), common;
+
+	cr_assert_eq(ksm_store_mark(&store, (uintptr_t)memory, &set, &common), 0);
+	return count(&common);
+}
+
+static int mark_in_child(void)
+{
+	return ksm_store_enter(&store) == 0 ? (int)mark(0, 100) : 255;
+}
+
+/* --- what members find ------------------------------------------------------------------------- */
+
+Test(store, what_a_second_member_has_too_is_common)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(mark(0, 50), 0);
+	cr_assert_eq(mark(0, 50), 0, "these are its own");
+	ksm_store_leave(&store);
+	cr_assert_eq(in_child(mark_in_child), 50);
+}
+
+Test(store, another_content_is_not_common)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	mark(0, 100);
+	ksm_store_leave(&store);
+	memory[0]++;
+	memory[99 * KSM_PAGE + KSM_PAGE - 1]++;
+	cr_assert_eq(in_child(mark_in_child), 98);
+}
+
+Test(store, two_contents_of_a_page_are_remembered)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	mark(0, 100);
+	ksm_store_leave(&store);
+	memset(memory, 222, 100 * KSM_PAGE);
+	cr_assert_eq(in_child(mark_in_child), 0);
+	cr_assert_eq(in_child(mark_in_child), 100, "what the first child had");
+}
+
+static int publish_in_child(void)
+{
+	struct ksm_share_set set = pages(0, 100);
+	int index;
+
+	if (ksm_store_enter(&store) || !ksm_store_may_publish(&store) ||
+	    ksm_store_add(&store, (uintptr_t)memory, &set))
+		return 255;
+	index = ksm_store_publish(&store);
+	ksm_store_leave(&store);
+	return index;
+}
+
+static int find_in_child(void)
+{
+	struct ksm_share_file file;
+	unsigned char byte = 0;
+
+	if (ksm_store_enter(&store))
+		return 255;
+	file = ksm_store_file(&store, 0);
+	if (file.descriptor < 0)
+		return 254;
+	if (ksm_share_check(&file) || pread(file.descriptor, &byte, 1, 5 * KSM_PAGE) != 1)
+		return 253;
+	return byte;
+}
+
+Test(store, what_one_publishes_all_find)
+{
+	uint64_t before;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	before = ksm_store_generation(&store);
+	ksm_store_leave(&store);
+	cr_assert_not(ksm_store_is_changed(&store, before));
+	cr_assert_eq(publish_in_child(), 0);
+	cr_assert(ksm_store_is_changed(&store, before));
+	cr_assert_eq(in_child(find_in_child), 6);
+}
+
+static int find_anew_in_child(void)
+{
+	close(store.files[0].descriptor);
+	return find_in_child();
+}
+
+Test(store, a_file_is_had_from_who_holds_it)
+{
+	cr_assert_eq(publish_in_child(), 0);
+	cr_assert_eq(in_child(find_anew_in_child), 6);
+}
+
+Test(store, who_publishes_keeps_others_from_it_for_as_long_as_it_lives)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert(ksm_store_may_publish(&store));
+	cr_assert(ksm_store_may_publish(&store));
+	ksm_store_leave(&store);
+	cr_assert_eq(in_child(publish_in_child), 255);
+	/* The lease of a process that has ended. */
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert(ksm_store_may_publish(&store));
+	ksm_store_leave(&store);
+}
+
+Test(store, descriptors_of_others_are_not_taken_for_its_own)
+{
+	int descriptor;
+
+	cr_assert_eq(publish_in_child(), 0);
+	descriptor = store.files[0].descriptor;
+	close(descriptor);
+	cr_assert_eq(dup2(open("/dev/null", O_RDWR), descriptor), descriptor);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_neq(ksm_store_file(&store, 0).descriptor, descriptor);
+	/* It is not closed either. */
+	cr_assert_eq(fcntl(descriptor, F_GETFD), 0);
+}
+
+/* --- what is refused ----------------------------------------------------------------------------- */
+
+Test(store, a_table_that_others_may_write_to_is_refused)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_leave(&store);
+	cr_assert_eq(chmod(store.path, 0620), 0);
+	cr_assert_eq(ksm_store_enter(&store), -EPERM);
+	cr_assert_lt(store.table, 0);
+}
+
+Test(store, a_link_is_not_followed)
+{
+	char other[80];
+
+	snprintf(other, sizeof(other), "%s/other", folder);
+	cr_assert_eq(symlink(other, store.path), 0);
+	cr_assert_eq(ksm_store_enter(&store), -ELOOP);
+	cr_assert_neq(access(other, F_OK), 0);
+	cr_assert_eq(unlink(store.path), 0);
+	cr_assert_eq(mkfifo(store.path, 0600), 0);
+	cr_assert_lt(ksm_store_enter(&store), 0);
+}
+
+Test(store, a_table_of_another_layout_is_begun_anew)
+{
+	struct ksm_store other;
+
+	cr_assert_eq(publish_in_child(), 0);
+	prepare(&other);
+	other.id = 43;
+	cr_assert_eq(ksm_store_enter(&other), 0);
+	cr_assert_lt(ksm_store_file(&other, 0).descriptor, 0);
+}
+
+/* --- hostile tables -------------------------------------------------------------------------------- */
+
+static uint64_t random_state = 88172645463325252ull;
+
+static uint32_t draw(uint32_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 20) % below;
+}
+
+/* What must not be opened, or not be taken for a file of the store's. */
+static int hostile_files[6];
+
+static void make_hostile_files(void)
+{
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	hostile_files[0] = ends[0];
+	hostile_files[1] = open("/dev/zero", O_RDWR);
+	hostile_files[2] = ksm_os_create_store("open");
+	cr_assert_eq(ksm_os_set_length(hostile_files[2], store.bytes), 0);
+	hostile_files[3] = ksm_os_create_store("short");
+	cr_assert_eq(ksm_os_set_length(hostile_files[3], KSM_PAGE), 0);
+	cr_assert_eq(ksm_os_seal(hostile_files[3]), 0);
+	hostile_files[4] = open(store.path, O_RDWR);
+	hostile_files[5] = open("/", O_RDONLY);
+}
+
+/* A record of a file as the table has them: an inode and holders. It may be right in all but what the file is. */
+static void write_record(int table, uint32_t index, int descriptor)
+{
+	uint32_t holder[2] = { (uint32_t)getpid(), (uint32_t)descriptor };
+	struct stat status;
+	uint64_t inode;
+
+	cr_assert_eq(fstat(descriptor, &status), 0);
+	inode = status.st_ino;
+	cr_assert_eq(pwrite(table, &inode, 8, 64 + index * 64), 8);
+	cr_assert_eq(pwrite(table, holder, 8, 64 + index * 64 + 8), 8);
+}
+
+Test(store, files_that_are_none_of_the_store_s_are_not_taken)
+{
+	int table;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_leave(&store);
+	make_hostile_files();
+	table = open(store.path, O_RDWR);
+	for (uint32_t i = 0; i < KSM_COUNT_OF(hostile_files); i++)
+		write_record(table, i, hostile_files[i]);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+		cr_assert_lt(ksm_store_file(&store, i).descriptor, 0, "file %u", i);
+	ksm_store_leave(&store);
+	/* The same, but for seals: the record is well made. */
+	cr_assert_eq(ksm_os_seal(hostile_files[2]), 0);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_geq(ksm_store_file(&store, 2).descriptor, 0);
+}
+
+/* Anything may be written anywhere, at any moment between two calls. */
+static void spoil(int table)
+{
+	uint64_t words[16];
+	uint32_t length = 1 + draw(sizeof(words));
+	static const uint64_t interesting[] = { 0, 1, UINT64_MAX, INT64_MAX, UINT32_MAX, INT32_MAX, 42 };
+
+	for (uint32_t i = 0; i < KSM_COUNT_OF(words); i++)
+		words[i] = draw(3) ? interesting[draw(KSM_COUNT_OF(interesting))] :
+				     (uint64_t)draw(UINT32_MAX) << 32 | draw(UINT32_MAX);
+	/* The head more often than the rest, and behind its first two words, which others clear the table for. */
+	cr_assert_gt(pwrite(table, words, length, draw(4) ? 16 + draw(4200) : draw(34000000)), 0);
+	if (draw(50) == 0)
+		write_record(table, draw(KSM_STORE_FILES), hostile_files[draw(KSM_COUNT_OF(hostile_files))]);
+	if (draw(100) == 0)
+		cr_assert_eq(ftruncate(table, draw(2) ? draw(40000000) : draw(10000)), 0);
+}
+
+Test(store, whatever_the_table_says_files_are_sealed_and_nothing_else_is_touched)
+{
+	uint32_t published = 0, taken = 0;
+	int table;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_leave(&store);
+	make_hostile_files();
+	table = open(store.path, O_RDWR);
+	for (uint32_t round = 0; round < 1500; round++) {
+		struct ksm_share_set set = pages(draw(400), 1 + draw(100)), common;
+
+		spoil(table);
+		if (ksm_store_enter(&store) != 0)
+			continue;
+		spoil(table);
+		ksm_store_mark(&store, (uintptr_t)memory + draw(4) * KSM_SHARE_SLICE, &set, &common);
+		spoil(table);
+		if (draw(20) == 0 && ksm_store_may_publish(&store) &&
+		    ksm_store_add(&store, (uintptr_t)memory, &set) == 0)
+			published += ksm_store_publish(&store) >= 0;
+		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+			struct ksm_share_file file = ksm_store_file(&store, i);
+
+			if (file.descriptor < 0)
+				continue;
+			taken++;
+			cr_assert_eq(ksm_share_check(&file), 0);
+		}
+		ksm_store_leave(&store);
+	}
+	cr_assert_gt(published, 0);
+	cr_assert_gt(taken, 0);
+	for (uint32_t i = 0; i < KSM_COUNT_OF(hostile_files); i++)
+		cr_assert_eq(fcntl(hostile_files[i], F_GETFD) & ~FD_CLOEXEC, 0);
+	for (uint32_t i = 0; i < KSM_SHARE_PAGES; i++)
+		cr_assert_eq(memory[i * KSM_PAGE], (unsigned char)(i + 1));
+}
