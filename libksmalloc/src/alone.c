@@ -38,14 +38,14 @@ static unsigned long number_of(const char *status, const char *name, unsigned lo
 	return found ? strtoul(found + strlen(name), NULL, 10) : otherwise;
 }
 
-static int check_status(void)
+static int check_status(bool stopped)
 {
 	char status[4096];
 	ssize_t length = ksm_os_read_file("/proc/self/status", status, sizeof(status));
 
 	if (length < 0)
 		return (int)length;
-	if (number_of(status, "\nThreads:", 2) != 1 || number_of(status, "\nTracerPid:", 1) != 0)
+	if (!stopped && (number_of(status, "\nThreads:", 2) != 1 || number_of(status, "\nTracerPid:", 1) != 0))
 		return -EBUSY;
 	if (number_of(status, "\nVmLck:", 1) != 0 || number_of(status, "\nVmPin:", 1) != 0)
 		return -EPERM;
@@ -93,7 +93,7 @@ static int check_mappings(void)
 	return error ? error : found ? -EPERM : 0;
 }
 
-int ksm_alone_check(void)
+int ksm_alone_check(bool stopped)
 {
 	pid_t pid = ksm_os_pid();
 	int error;
@@ -104,7 +104,7 @@ int ksm_alone_check(void)
 		*owner = pid;
 	if (*owner != pid)
 		return -EBUSY;
-	error = check_status();
+	error = check_status(stopped);
 	if (!error)
 		error = check_files();
 	return error ? error : check_mappings();

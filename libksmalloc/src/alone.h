@@ -17,8 +17,8 @@ int ksm_alone_init(void);
 
 /*
  * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
- * or something else may write to it.
+ * or something else may write to it. stopped: a tracer has stopped all other threads.
  */
-int ksm_alone_check(void);
+int ksm_alone_check(bool stopped);
 
 #endif

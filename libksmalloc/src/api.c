@@ -5,6 +5,7 @@
  */
 #define KSMALLOC_EXPORT __attribute__((visibility("default")))
 #include <ksmalloc/ksmalloc.h>
+#include <ksmalloc/keeper.h>
 #include <ksmalloc/stream.h>
 
 #include "anchor.h"
@@ -191,6 +192,11 @@ long ksmalloc_share(void)
 long ksmalloc_share_step(unsigned int microseconds)
 {
 	return ksm_pass_step(microseconds);
+}
+
+long ksmalloc_share_stopped(unsigned int microseconds)
+{
+	return ksm_pass_step_stopped(microseconds);
 }
 
 void *ksmalloc_malloc_mergeable(size_t size)

@@ -421,11 +421,11 @@ static int work_until(uint64_t until_us)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static int work(uint64_t budget_us)
+static int work(uint64_t budget_us, bool stopped)
 {
 	uint64_t begin_us = ksm_os_now_us();
 	pid_t before = pass.store.pid;
-	int error = ksm_alone_check();
+	int error = ksm_alone_check(stopped);
 
 	if (error)
 		return error;
@@ -445,7 +445,8 @@ static int work(uint64_t budget_us)
 	return error;
 }
 
-static int work_undisturbed(uint64_t budget_us, bool anew)
+/* anew: all of a pass, from its beginning. stopped: by a tracer, which has seen to signals. */
+static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 {
 	uint64_t signals;
 	int error;
@@ -458,7 +459,7 @@ static int work_undisturbed(uint64_t budget_us, bool anew)
 	ksm_os_block_signals(&signals);
 	if (anew)
 		pass.phase = NOTHING;
-	error = work(budget_us);
+	error = work(budget_us, stopped);
 	if (error)
 		end_pass(error);
 	ksm_os_restore_signals(signals);
@@ -492,7 +493,7 @@ long ksm_pass_step(uint64_t budget_us)
 	now = ksm_os_now_ms();
 	if (!is_due(now))
 		return (long)(ksm_min(pass.due_ms, pass.look_ms) - now);
-	error = work_undisturbed(budget_us, false);
+	error = work_undisturbed(budget_us, false, false);
 	if (error)
 		return error;
 	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
@@ -500,9 +501,18 @@ long ksm_pass_step(uint64_t budget_us)
 
 long ksm_pass_now(void)
 {
-	int error = work_undisturbed(UINT64_MAX, true);
+	int error = work_undisturbed(UINT64_MAX, true, false);
 
 	return error ? error : pass.gained;
+}
+
+long ksm_pass_step_stopped(uint64_t budget_us)
+{
+	int error = work_undisturbed(budget_us, false, true);
+
+	if (error)
+		return error;
+	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
 }
 
 /* Between two growths of the heap, in the time of a call that allocates. */

@@ -28,6 +28,12 @@ KSM_COLD void ksm_pass_init(void);
 /* Goes on with a pass that is under way or due, for some microseconds. Milliseconds until there is more to do, or -errno. */
 long ksm_pass_step(uint64_t budget_us);
 
+/*
+ * The same, whether it is due or not, in one thread of several, all others of which a tracer has stopped. It may have
+ * been stopped anywhere, also inside of malloc. Takes less than 16 KiB of stack.
+ */
+long ksm_pass_step_stopped(uint64_t budget_us);
+
 /* The same in calls that allocate, for a shorter time, after the heap has grown. */
 KSM_COLD void ksm_pass_by_slowly(void);
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ksmalloc/keeper.h"
 #include "ksmalloc/ksmalloc.h"
 
 #define PAGE 4096u
@@ -249,14 +250,15 @@ static void *wait_for_ever(void *nothing)
 	return nothing;
 }
 
-static long share_with_thread(void)
+/* stopped: the other thread sleeps, as if a keeper had stopped it. */
+static long share_with_thread(bool stopped)
 {
 	pthread_t thread;
 	long result;
 
 	if (pthread_create(&thread, NULL, wait_for_ever, NULL))
 		return 1;
-	result = ksmalloc_share();
+	result = stopped ? ksmalloc_share_stopped(10000000) : ksmalloc_share();
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
 	return result;
@@ -352,7 +354,7 @@ static void obey(const char *line)
 	else if (is(line, "addresses"))
 		printf("%ld\n", limit_addresses());
 	else if (is(line, "thread"))
-		printf("%ld\n", share_with_thread());
+		printf("%ld\n", share_with_thread(number));
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
