@@ -30,6 +30,8 @@
 #define LONGEST_MS    64000
 #define LONGEST_LOOK  8000   /* between two looks at whether the store has changed */
 #define LEAST_GROWTH  (8 * KSM_MIB)
+#define IDLE_PASSES   3u     /* after which a file is closed that no page is mapped of */
+#define COPIED	      16u    /* of the pages of a mapping one in so many is to be shared still */
 #define STACK_MARGIN  (256 * KSM_KIB)
 
 enum phase {
@@ -47,6 +49,8 @@ static struct {
 	uint32_t batch_count;
 	long gained;
 	bool has_published;
+	uint32_t mapped[KSM_STORE_FILES]; /* pages of each file that this pass has found mapped */
+	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none */
 	uint64_t due_ms;
 	uint64_t interval_ms;
 	uint64_t look_ms; /* when to look whether the store has changed */
@@ -58,43 +62,6 @@ static struct {
 } pass KSM_SPARSE;
 
 /* --- what may be shared --------------------------------------------------------------------- */
-
-static void add_pages(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
-{
-	begin = ksm_max(begin, slice);
-	end = ksm_min(end, slice + KSM_SHARE_SLICE);
-	for (; begin < end; begin += KSM_PAGE)
-		ksm_share_add(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
-}
-
-static void remove_pages(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
-{
-	begin = ksm_max(begin, slice);
-	end = ksm_min(end, slice + KSM_SHARE_SLICE);
-	for (; begin < end; begin += KSM_PAGE)
-		ksm_share_remove(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
-}
-
-static void keep(struct ksm_share_set *set, const struct ksm_share_set *what)
-{
-	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
-		set->words[i] &= what->words[i];
-}
-
-static void drop(struct ksm_share_set *set, const struct ksm_share_set *what)
-{
-	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
-		set->words[i] &= ~what->words[i];
-}
-
-static uint32_t count(const struct ksm_share_set *set)
-{
-	uint32_t pages = 0;
-
-	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
-		pages += (uint32_t)__builtin_popcountll(set->words[i]);
-	return pages;
-}
 
 static bool is_of_heap(uintptr_t address)
 {
@@ -108,9 +75,9 @@ static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_
 {
 	if (!slot->pool->advise || slot->pool->is_exempt || slot->mapped_pages == 0)
 		return;
-	add_pages(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
+	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
 	if (slot->altered_end)
-		remove_pages(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
+		ksm_share_remove_range(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
 			     slot->base + ((uintptr_t)slot->altered_end << KSM_PAGE_SHIFT));
 }
 
@@ -174,7 +141,7 @@ static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct view
 	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
 		if (entry->layers[i].inode == inode)
 			return i;
-		if (found == KSM_SHARED_LAYERS && count(&view->mapped[i]) == 0)
+		if (found == KSM_SHARED_LAYERS && ksm_share_count(&view->mapped[i]) == 0)
 			found = i;
 	}
 	return found;
@@ -186,6 +153,22 @@ static bool has_data(const struct ksm_share_file *file, uintptr_t address)
 	int64_t data = ksm_os_next_data(file->descriptor, offset);
 
 	return data >= 0 && (uint64_t)data < offset + KSM_SHARE_SLICE;
+}
+
+/*
+ * Where nearly all pages were written to since, the mapping only keeps the file: it is left. What the program has
+ * given rights of its own to is not in view, and stays.
+ */
+static void leave_if_copied(uint32_t index, struct ksm_shared_slice *entry, const struct view *view, uint32_t layer,
+			    uint32_t shared)
+{
+	uint32_t mapped = ksm_share_count(&view->mapped[layer]);
+
+	if (mapped > 0 && shared * COPIED < mapped &&
+	    memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0)
+		ksm_shared_leave(view->address, entry, layer);
+	else
+		pass.mapped[index] += mapped;
 }
 
 /* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
@@ -204,7 +187,8 @@ static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct vie
 	error = ksm_share_slice(&file, &pass.work, &slice);
 	view->mapped[layer] = slice.mapped;
 	ksm_shared_add(entry, layer, &slice.mapped);
-	drop(&view->anonymous, &slice.mapped);
+	leave_if_copied(index, entry, view, layer, slice.shared);
+	ksm_share_drop(&view->anonymous, &slice.mapped);
 	pass.gained += slice.gained;
 	return error;
 }
@@ -217,12 +201,12 @@ static int offer(struct view *view)
 	struct ksm_share_set common;
 	int error = ksm_share_slice(&none, &pass.work, &slice);
 
-	if (error || count(&slice.alone) < KSM_SHARE_LEAST)
+	if (error || ksm_share_count(&slice.alone) < KSM_SHARE_LEAST)
 		return error;
 	error = ksm_store_mark(&pass.store, view->address, &slice.alone, &common);
 	ksm_share_keep_worthy(&pass.work, &slice, &common);
 	/* A full table is no failure of the pass. */
-	if (error || count(&common) == 0 || !ksm_store_may_publish(&pass.store))
+	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass.store))
 		return error == -ENOSPC ? 0 : error;
 	error = ksm_store_add(&pass.store, view->address, &common);
 	if (error) {
@@ -240,11 +224,11 @@ static int share_slice(struct view *view)
 	struct ksm_share_set allowed;
 
 	allow(view->address, &allowed);
-	keep(&view->anonymous, &allowed);
+	ksm_share_keep(&view->anonymous, &allowed);
 	if (!entry)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
-		keep(&view->mapped[i], &entry->layers[i].mapped);
+		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		int error = pass.store.files[i].inode ? share_with(i, entry, view) : 0;
 
@@ -297,10 +281,10 @@ static void note_mapping(struct walk *walk, const struct ksm_os_mapping *mapping
 	const struct ksm_shared_slice *entry = ksm_shared_find(walk->view.address, false);
 
 	if (mapping->inode == 0)
-		add_pages(&walk->view.anonymous, walk->view.address, mapping->begin, mapping->end);
+		ksm_share_add_range(&walk->view.anonymous, walk->view.address, mapping->begin, mapping->end);
 	for (uint32_t i = 0; entry && i < KSM_SHARED_LAYERS; i++) {
 		if (mapping->inode && entry->layers[i].inode == mapping->inode)
-			add_pages(&walk->view.mapped[i], walk->view.address, mapping->begin, mapping->end);
+			ksm_share_add_range(&walk->view.mapped[i], walk->view.address, mapping->begin, mapping->end);
 	}
 }
 
@@ -351,7 +335,25 @@ static void begin_pass(void)
 	pass.batch_count = 0;
 	pass.gained = 0;
 	pass.has_published = false;
+	memset(pass.mapped, 0, sizeof(pass.mapped));
+	/* A process that has grown may want what it did not before. */
+	if (size_now() > pass.size + pass.size / 8)
+		ksm_store_want_all(&pass.store);
 	pass.size = size_now();
+}
+
+/* Lets go of files that this process has no page of: they are waste if that is so for all. */
+static void let_go_of_files(void)
+{
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		bool is_idle = pass.store.files[i].inode && pass.mapped[i] == 0;
+
+		pass.idle[i] = is_idle ? (uint8_t)(pass.idle[i] + 1) : 0;
+		if (pass.idle[i] < IDLE_PASSES)
+			continue;
+		ksm_store_let_go(&pass.store, i);
+		pass.idle[i] = 0;
+	}
 }
 
 static void end_pass(int error)
@@ -395,8 +397,10 @@ static int turn(const struct walk *walk)
 
 	if (pass.phase == LOOK && pass.batch_count > 0 && (is_at_end || pass.batch_count == BATCH))
 		return publish();
-	if (pass.phase == LOOK && is_at_end)
+	if (pass.phase == LOOK && is_at_end) {
+		let_go_of_files();
 		end_pass(0);
+	}
 	if (pass.phase == RETURN && is_at_end) {
 		pass.phase = LOOK;
 		pass.next = pass.batch[pass.batch_count - 1] + KSM_SHARE_SLICE;

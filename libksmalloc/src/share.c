@@ -20,6 +20,47 @@
 #define PAGE_OF_FILE (UINT64_C(1) << 61)
 #define PAGE_EXCLUSIVE (UINT64_C(1) << 56) /* no other process maps it */
 
+/* --- sets ----------------------------------------------------------------------------------- */
+
+void ksm_share_add_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
+{
+	begin = ksm_max(begin, slice);
+	end = ksm_min(end, slice + KSM_SHARE_SLICE);
+	for (; begin < end; begin += KSM_PAGE)
+		ksm_share_add(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
+}
+
+void ksm_share_remove_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end)
+{
+	begin = ksm_max(begin, slice);
+	end = ksm_min(end, slice + KSM_SHARE_SLICE);
+	for (; begin < end; begin += KSM_PAGE)
+		ksm_share_remove(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
+}
+
+void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		set->words[i] &= other->words[i];
+}
+
+void ksm_share_drop(struct ksm_share_set *set, const struct ksm_share_set *other)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		set->words[i] &= ~other->words[i];
+}
+
+uint32_t ksm_share_count(const struct ksm_share_set *set)
+{
+	uint32_t pages = 0;
+
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		pages += (uint32_t)__builtin_popcountll(set->words[i]);
+	return pages;
+}
+
+/* --- what the work needs --------------------------------------------------------------------- */
+
 int ksm_share_check(const struct ksm_share_file *file)
 {
 	struct ksm_os_file facts;
@@ -177,6 +218,17 @@ static int compare(const struct ksm_share_file *file, const struct ksm_share_wor
 		page += ksm_max(pages, 1u);
 	}
 	return 0;
+}
+
+static uint32_t count_shared(const struct ksm_share_work *work, const struct ksm_share_slice *slice)
+{
+	uint32_t shared = 0;
+
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++)
+		shared += ksm_share_has(&slice->mapped, page) &&
+			  !(work->entries[page] & PAGE_SWAPPED) &&
+			  (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE));
+	return shared;
 }
 
 /* --- pages that were copied and are equal again --------------------------------------------- */
@@ -378,7 +430,7 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 	struct ksm_share_set data, equal;
 	int error;
 
-	slice->gained = slice->carried = slice->mappings = 0;
+	slice->gained = slice->shared = slice->carried = slice->mappings = 0;
 	memset(&slice->alone, 0, sizeof(slice->alone));
 	error = find_data(file, slice, &data);
 	if (!error)
@@ -387,8 +439,10 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 		error = compare(file, work, slice, &data, &equal);
 	if (error)
 		return error;
+	slice->shared = count_shared(work, slice);
 	give_back_copies(slice, &equal);
 	error = map_stretches(file, work, slice, &equal, &data);
 	note_alone(work, slice, &equal);
+	slice->shared += slice->gained;
 	return error;
 }

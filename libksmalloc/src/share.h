@@ -55,6 +55,15 @@ KSM_INLINE void ksm_share_remove(struct ksm_share_set *set, uint32_t page)
 	set->words[page / 64] &= ~(UINT64_C(1) << page % 64);
 }
 
+/* Those pages of a range of addresses that lie in the slice at this address are added, or removed. */
+void ksm_share_add_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
+void ksm_share_remove_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
+
+/* Leaves in the set what is in the other one, too, or what is not; the number of pages. */
+void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other);
+void ksm_share_drop(struct ksm_share_set *set, const struct ksm_share_set *other);
+uint32_t ksm_share_count(const struct ksm_share_set *set);
+
 /* A file of a store: what belongs to address A lies at A - begin in it. */
 struct ksm_share_file {
 	int descriptor; /* negative: no file, one that has no page */
@@ -90,6 +99,7 @@ struct ksm_share_slice {
 	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
 	void (*introduce)(void *addr, size_t length);
 	uint32_t gained;   /* result: own pages that are not needed any more */
+	uint32_t shared;   /* result: pages that map the file and were not copied since */
 	uint32_t carried;  /* result: pages that were copied */
 	uint32_t mappings; /* result: how often the file was mapped */
 };

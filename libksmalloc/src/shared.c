@@ -146,11 +146,19 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 {
 	size_t length = end - begin;
 	void *saved;
+	int error;
 
 	if (ksm_os_map(&saved, length, true) != 0)
 		return;
 	memcpy(saved, (void *)begin, length);
-	if (ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE) == 0) {
+	error = ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE);
+	/* Kernels before 6.12 may have unmapped what was there. */
+	if (error && !ksm_os_is_mapped((void *)begin, length)) {
+		error = ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE);
+		if (error)
+			__builtin_trap();
+	}
+	if (!error) {
 		memcpy((void *)begin, saved, length);
 		ksm_shared_forget((void *)begin, length);
 		introduce_memory((void *)begin, length);
@@ -181,6 +189,21 @@ void ksm_shared_keep_out(void *addr, size_t length)
 		begin = next;
 	}
 	ksm_shared_let_go();
+}
+
+void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer)
+{
+	struct ksm_share_set mapped = slice->layers[layer].mapped;
+
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		uint32_t end = page;
+
+		while (end < KSM_SHARE_PAGES && ksm_share_has(&mapped, end))
+			end++;
+		if (end > page)
+			copy(address + ((uintptr_t)page << KSM_PAGE_SHIFT), address + ((uintptr_t)end << KSM_PAGE_SHIFT));
+		page = end;
+	}
 }
 
 bool ksm_shared_is_kept_out(const void *addr, size_t length)

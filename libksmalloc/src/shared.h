@@ -89,6 +89,9 @@ void ksm_shared_forget(const void *addr, size_t length);
  * on, and those that were are copied. A few ranges are told apart; with more of them nothing is shared any more.
  */
 void ksm_shared_keep_out(void *addr, size_t length);
+/* Puts pages of the slice's layer that are mapped from its file into anonymous memory; without memory they stay. */
+void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer);
+
 bool ksm_shared_is_kept_out(const void *addr, size_t length);
 
 /* Rights of these pages may have been changed by the program. */

@@ -240,6 +240,30 @@ static bool hold(const struct ksm_store *store, struct file_record *record, int 
 	return false;
 }
 
+void ksm_store_let_go(struct ksm_store *store, uint32_t index)
+{
+	struct file_record *record = &store->tables->head.files[index];
+
+	store->unwanted[index] = store->files[index].inode;
+	close_file(&store->files[index]);
+	if (lock_table(store) != 0)
+		return;
+	/* Who looks for the file need not ask this process. */
+	if (read_head(store) == 0 && is_ours(store) && record->inode == store->unwanted[index]) {
+		for (uint32_t i = 0; i < HOLDERS; i++) {
+			if (record->holders[i].pid == (uint32_t)store->pid)
+				record->holders[i] = (struct holder){ 0, 0 };
+		}
+		write_head(store);
+	}
+	ksm_os_unlock(store->table);
+}
+
+void ksm_store_want_all(struct ksm_store *store)
+{
+	memset(store->unwanted, 0, sizeof(store->unwanted));
+}
+
 /* Opens a file of the table that is not open here. */
 static void open_file(struct ksm_store *store, uint32_t index)
 {
@@ -265,7 +289,7 @@ static void follow_files(struct ksm_store *store)
 			forget_file(file);
 		if (file->inode && file->inode != records[i].inode)
 			close_file(file);
-		if (!file->inode && records[i].inode)
+		if (!file->inode && records[i].inode && records[i].inode != store->unwanted[i])
 			open_file(store, i);
 	}
 	if (lock_table(store) != 0)

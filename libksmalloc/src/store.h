@@ -46,6 +46,7 @@ struct ksm_store {
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
 	struct ksm_store_file built; /* what is to be published next */
 	uint32_t built_pages;
+	uint64_t unwanted[KSM_STORE_FILES]; /* inodes of files that are not to be opened again */
 	struct ksm_store_tables *tables; /* what was read */
 };
 
@@ -64,6 +65,13 @@ bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation);
 
 /* One of the files; its descriptor is negative if there is none at this index. */
 struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index);
+
+/*
+ * Closes a file of which this process maps no page, so that it goes when all have done so. It is not opened again before
+ * ksm_store_want_all().
+ */
+void ksm_store_let_go(struct ksm_store *store, uint32_t index);
+void ksm_store_want_all(struct ksm_store *store);
 
 /*
  * Marks pages of the slice at this address as this member's. common: those of them that another member has marked with the

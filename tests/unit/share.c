@@ -267,6 +267,7 @@ Test(share, a_copy_that_is_equal_again_is_given_back_without_a_mapping)
 	page_at(200)[0] ^= 1;
 	cr_assert_eq(share(0), 0);
 	cr_assert_eq(slices[0].gained, 2);
+	cr_assert_eq(slices[0].shared, PAGES - 1);
 	cr_assert_eq(slices[0].mappings, 0);
 	cr_assert_eq(kind(10), 'o');
 	page_at(10)[0] ^= 1;

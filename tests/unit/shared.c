@@ -108,6 +108,26 @@ Test(shared, a_range_over_many_slices)
 	expect(0, 2 * PAGES, 0);
 }
 
+Test(shared, what_is_left_or_kept_out_keeps_its_content)
+{
+	memset(memory + 110 * KSM_PAGE, 3, KSM_PAGE);
+	ksm_shared_keep_out(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
+	cr_assert(ksm_shared_is_kept_out(memory, KSM_SHARE_SLICE));
+	cr_assert_not(ksm_shared_is_kept_out(memory + KSM_SHARE_SLICE, KSM_SHARE_SLICE));
+	cr_assert_eq(madvise(memory + 105 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0, "it is anonymous now");
+	cr_assert_neq(madvise(memory + 115 * KSM_PAGE, KSM_PAGE, MADV_WIPEONFORK), 0);
+	ksm_shared_leave((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1);
+	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 200 * KSM_PAGE, MADV_WIPEONFORK), 0);
+	expect(100, 10, 1);
+	expect(110, 1, 3);
+	expect(111, 189, 1);
+	expect(304, 1, 1);
+	introduced = 0;
+	cr_assert_eq(give_back(100, 200), 0);
+	expect(100, 200, 0);
+	cr_assert_eq(introduced, 0);
+}
+
 Test(shared, other_memory_is_the_kernel_s_affair)
 {
 	char *elsewhere = mmap(NULL, 4 * KSM_MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
