@@ -178,6 +178,32 @@ Test(store, a_file_is_had_from_who_holds_it)
 	cr_assert_eq(in_child(find_anew_in_child), 6);
 }
 
+static int let_go_in_child(void)
+{
+	if (ksm_store_enter(&store) || ksm_store_file(&store, 0).descriptor < 0)
+		return 255;
+	ksm_store_let_go(&store, 0);
+	ksm_store_leave(&store);
+	if (ksm_store_enter(&store) || ksm_store_file(&store, 0).descriptor >= 0)
+		return 254;
+	ksm_store_want_all(&store);
+	ksm_store_leave(&store);
+	/* Its parent still has it. */
+	return find_in_child();
+}
+
+Test(store, a_file_that_all_let_go_is_gone)
+{
+	cr_assert_eq(publish_in_child(), 0);
+	cr_assert_eq(in_child(let_go_in_child), 6);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_let_go(&store, 0);
+	ksm_store_want_all(&store);
+	ksm_store_leave(&store);
+	cr_assert_eq(in_child(find_in_child), 254);
+	cr_assert_eq(publish_in_child(), 0, "its place is free again");
+}
+
 Test(store, who_publishes_keeps_others_from_it_for_as_long_as_it_lives)
 {
 	cr_assert_eq(ksm_store_enter(&store), 0);
