@@ -43,7 +43,7 @@ static bool is_lasting(int advice)
 	}
 }
 
-/* True for advice that a mapping of a file does not take, or that memory must not lose. */
+/* True for advice that memory must not lose. */
 static bool sets_apart(int advice)
 {
 	return advice == MADV_DONTFORK || advice == MADV_WIPEONFORK || advice == MADV_DONTDUMP ||
@@ -74,7 +74,7 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 		ksm_block_note_altered(addr, length);
 	}
 	if (ksm_unlikely(ksm_options.share) && sets_apart(advice))
-		ksm_shared_keep_out(addr, length);
+		ksm_shared_keep_out(addr, length, advice == MADV_WIPEONFORK);
 	if (ksm_shared_is_any() && ksm_shared_is_giving_back(advice) && is_range(addr, length))
 		return give_back(addr, length, advice);
 	return ksm_os_madvise_raw(addr, length, advice);

@@ -543,6 +543,16 @@ void ksm_pass_by_grown(size_t bytes)
 	ksm_pass_step(BUDGET_IN_CALL_US);
 }
 
+/* Beside the seed, by its name; false if that is too long. */
+static bool name_table(void)
+{
+	const char *slash = strrchr(ksm_options.seed, '/');
+	const char *name = slash ? slash + 1 : ksm_options.seed;
+
+	return (size_t)snprintf(pass.store.path, sizeof(pass.store.path), "%.*sstore.%s", (int)(name - ksm_options.seed),
+				ksm_options.seed, name) < sizeof(pass.store.path);
+}
+
 void ksm_pass_init(void)
 {
 	uintptr_t begin = ksm_span_map.base;
@@ -551,8 +561,7 @@ void ksm_pass_init(void)
 
 	if (!ksm_options.share || !ksm_layout_is_shared() || !ksm_stat || ksm_os_is_secure())
 		return;
-	if ((size_t)snprintf(pass.store.path, sizeof(pass.store.path), "%s.store", ksm_options.seed) >=
-	    sizeof(pass.store.path))
+	if (!name_table())
 		return;
 	pass.store.id = ksm_layout_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_word(KSMALLOC_SEED_SLOTS);
 	pass.store.begin = begin;

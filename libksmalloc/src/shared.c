@@ -134,6 +134,9 @@ void ksm_shared_note_rights(const void *addr, size_t length)
 
 #define MOST_RANGES 64u
 
+/* glibc's own word: no other thread was ever made. */
+extern char __libc_single_threaded __attribute__((weak));
+
 /* Synchronization: atomic; an end is written last. */
 static struct {
 	atomic_uintptr_t begin;
@@ -166,10 +169,11 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 	ksm_os_unmap(saved, length);
 }
 
-void ksm_shared_keep_out(void *addr, size_t length)
+void ksm_shared_keep_out(void *addr, size_t length, bool copied)
 {
 	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE);
 	uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
+	uint64_t signals;
 	unsigned int i;
 
 	if (begin >= end || (begin - ksm_span_map.base) >> SPAN_SHIFT)
@@ -179,8 +183,11 @@ void ksm_shared_keep_out(void *addr, size_t length)
 		atomic_store(&ranges[i].begin, begin);
 		atomic_store(&ranges[i].end, end);
 	}
+	if (!copied || !ksm_shared_is_any() || !(&__libc_single_threaded && __libc_single_threaded))
+		return;
 	ksm_shared_hold();
-	while (ksm_shared_is_any() && begin < end) {
+	ksm_os_block_signals(&signals);
+	while (begin < end) {
 		bool shared;
 		uintptr_t next = end_of_run(begin, end, &shared);
 
@@ -188,6 +195,7 @@ void ksm_shared_keep_out(void *addr, size_t length)
 			copy(begin, next);
 		begin = next;
 	}
+	ksm_os_restore_signals(signals);
 	ksm_shared_let_go();
 }
 

@@ -85,10 +85,11 @@ bool ksm_shared_is_giving_back(int advice);
 void ksm_shared_forget(const void *addr, size_t length);
 
 /*
- * The program has said of these pages what a mapping of a file cannot have, or would lose: they are not shared from now
- * on, and those that were are copied. A few ranges are told apart; with more of them nothing is shared any more.
+ * The program has said of these pages what a new mapping would lose: they are not shared from now on. A few ranges are
+ * told apart; with more of them nothing is shared any more. copy: those that are shared become anonymous memory, for
+ * advice that a mapping of a file does not take; only in a process of one thread, since another one might write meanwhile.
  */
-void ksm_shared_keep_out(void *addr, size_t length);
+void ksm_shared_keep_out(void *addr, size_t length, bool copy);
 /* Puts pages of the slice's layer that are mapped from its file into anonymous memory; without memory they stay. */
 void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer);
 

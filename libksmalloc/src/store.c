@@ -140,6 +140,9 @@ static int check_table(struct ksm_store *store)
 		return -EPERM;
 	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store))
 		return 0;
+	/* What is neither empty nor a table is somebody's file, and stays as it is. */
+	if (facts.bytes > 0 && (read_head(store) != 0 || store->tables->head.magic != MAGIC))
+		return -EINVAL;
 	error = lock_table(store);
 	if (error)
 		return error;

@@ -242,6 +242,18 @@ Test(store, a_table_that_others_may_write_to_is_refused)
 	cr_assert_lt(store.table, 0);
 }
 
+Test(store, somebody_s_file_is_not_overwritten)
+{
+	char content[32] = "something that is no table";
+	int file = open(store.path, O_RDWR | O_CREAT, 0600);
+
+	cr_assert_eq(write(file, content, sizeof(content)), (ssize_t)sizeof(content));
+	cr_assert_eq(ksm_store_enter(&store), -EINVAL);
+	memset(content, 0, sizeof(content));
+	cr_assert_eq(pread(file, content, sizeof(content), 0), (ssize_t)sizeof(content));
+	cr_assert_str_eq(content, "something that is no table");
+}
+
 Test(store, a_link_is_not_followed)
 {
 	char other[80];
