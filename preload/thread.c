@@ -31,7 +31,8 @@ struct start {
 	void *argument;
 	uint32_t ordinal;
 	size_t stack_bytes;
-	uint32_t *ready;	/* not 0: the creator goes on; NULL where it does not wait */
+	bool is_awaited;	/* by the creator, whose block this is then */
+	uint32_t is_ready;	/* not 0: the creator goes on. Synchronization: atomic */
 };
 
 static create_function *next_create;
@@ -43,55 +44,79 @@ __attribute__((constructor)) static void find_next(void)
 
 static void *run(void *argument)
 {
-	struct start start = *(struct start *)argument;
+	struct start *given = argument;
+	struct start start = *given;
 
 	ksm_stream_start_thread(start.ordinal);
 	ksm_unwind_own_stack(start.stack_bytes);
-	if (start.ready) {
+	if (start.is_awaited) {
 		ksm_arena_bind_thread();
-		/* The creator may be gone between these two: nobody sleeps on the word then. */
-		__atomic_store_n(start.ready, 1, __ATOMIC_RELEASE);
-		ksm_os_wake(start.ready);
+		/* The creator may have gone on between these two: nobody sleeps on the word then. */
+		__atomic_store_n(&given->is_ready, 1, __ATOMIC_RELEASE);
+		ksm_os_wake(&given->is_ready);
 	} else {
-		ksm_je_free(argument);
+		ksm_je_free(given);
 	}
 	return start.routine(start.argument);
+}
+
+static struct start *copy_of(const struct start *start)
+{
+	struct start *copy = ksm_je_malloc(sizeof(*copy));
+
+	if (copy)
+		*copy = *start;
+	return copy;
+}
+
+/* True in a child that was forked since there were so many forks, by fork(3) or without its handlers. */
+static bool was_forked(uint32_t forks)
+{
+	ksm_fork_detect();
+	return ksm_fork_count() != forks;
 }
 
 /*
  * In the shared layout the creator waits until the thread has taken what jemalloc needs for it.
  * Otherwise that and what the creator allocates next would change places from run to run. No
  * block goes from one thread to the other for the same reason. Not a semaphore: waiting for one
- * is a cancellation point, which pthread_create(3) is not. A signal handler may fork meanwhile: in that child there is
- * no such thread.
+ * is a cancellation point, which pthread_create(3) is not.
+ *
+ * A signal handler may fork meanwhile. In that child there is a thread if it was not yet made then, and else there is
+ * none. Nobody can tell, so the creator looks once more, and what it leaves behind stays where it is.
  */
 #define LOOK_AGAIN_US 50000
 
 static int create_and_wait(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
-			   struct start *start)
+			   const struct start *start)
 {
 	uint32_t forks = ksm_fork_count();
-	uint32_t ready = 0;
+	struct start *copy = copy_of(start);
+	bool is_child = false;
 	int error;
 
+	if (!copy)
+		return EAGAIN;
 	/* While a thread starts the library, large blocks of others are jemalloc's. */
 	ksm_start_slots();
-	start->ready = &ready;
-	error = next(thread, attributes, run, start);
-	while (!error && !__atomic_load_n(&ready, __ATOMIC_ACQUIRE) && ksm_fork_count() == forks)
-		ksm_os_wait(&ready, 0, LOOK_AGAIN_US);
+	error = next(thread, attributes, run, copy);
+	while (!error && !__atomic_load_n(&copy->is_ready, __ATOMIC_ACQUIRE) && !is_child) {
+		is_child = was_forked(forks);
+		ksm_os_wait(&copy->is_ready, 0, LOOK_AGAIN_US);
+	}
+	if (!is_child)
+		ksm_je_free(copy);
 	return error;
 }
 
 static int create(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
 		  const struct start *start)
 {
-	struct start *copy = ksm_je_malloc(sizeof(*copy));
+	struct start *copy = copy_of(start);
 	int error;
 
 	if (!copy)
 		return EAGAIN;
-	*copy = *start;
 	error = next(thread, attributes, run, copy);
 	if (error)
 		ksm_je_free(copy);
@@ -126,8 +151,9 @@ static int create_numbered(create_function *next, pthread_t *thread, const pthre
 		return next(thread, attributes, routine, argument);
 	start.stack_bytes = stack_size(attributes);
 	start.ordinal = ksm_stream_next_ordinal();
-	return ksm_layout_is_shared() ? create_and_wait(next, thread, attributes, &start) :
-					create(next, thread, attributes, &start);
+	start.is_awaited = ksm_layout_is_shared();
+	return start.is_awaited ? create_and_wait(next, thread, attributes, &start) :
+				  create(next, thread, attributes, &start);
 }
 
 KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,

@@ -8,6 +8,7 @@
  *   threads   forks by a thread while others allocate and free
  *   idle-threads  two hundred threads that have freed what they had, and wait
  *   created   a signal handler that forks while a thread is created: the child goes on
+ *   unborn    the same before there is a thread: the child gets it, and what it is given
  *   vfork     vfork and exec, between calls of malloc
  *   idle      four children of a master that has allocated nothing: they print where their first memory lies
  *   names     a million files opened by as many names: memory stays, and calls stay quick
@@ -16,6 +17,8 @@
  *   filled    something else lies where an anchored arena's blocks are to come: they come right behind the first arena's
  */
 #include "test.h"
+
+#include "abuse-create.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -273,6 +276,16 @@ static void idle_threads(void)
 static volatile sig_atomic_t is_creating, interrupted;
 static volatile bool is_child;
 
+/* What a signal handler may call. */
+static pid_t fork_without_handlers(void)
+{
+#if __GLIBC_PREREQ(2, 34)
+	return _Fork();
+#else
+	return fork();
+#endif
+}
+
 static void fork_now(int ignored)
 {
 	int saved_errno = errno;
@@ -281,7 +294,7 @@ static void fork_now(int ignored)
 	(void)ignored;
 	if (!is_creating)
 		return;
-	child = fork();
+	child = interrupted % 2 ? fork_without_handlers() : fork();
 	if (child == 0) {
 		/* Ends a child that hangs. */
 		signal(SIGALRM, SIG_DFL);
@@ -323,6 +336,48 @@ static void created(void)
 		if (error || pthread_join(thread, NULL))
 			fail("no thread");
 	}
+}
+
+static void fork_before_thread(void)
+{
+	pid_t child;
+
+	abuse_before_thread = NULL;
+	child = fork();
+	if (child == 0)
+		is_child = true;
+	else
+		wait_for(child);
+}
+
+static void *hand_back(void *given)
+{
+	return given;
+}
+
+/* What the creator had on its stack is not there any more. */
+static __attribute__((noinline)) void go_elsewhere(void)
+{
+	volatile char elsewhere[16384];
+
+	for (size_t i = 0; i < sizeof(elsewhere); i++)
+		elsewhere[i] = 0x55;
+}
+
+static void unborn(void)
+{
+	char given[] = "given";
+	pthread_t thread;
+	void *result;
+
+	abuse_before_thread = fork_before_thread;
+	if (pthread_create(&thread, NULL, hand_back, given) != 0)
+		fail("no thread");
+	go_elsewhere();
+	if (pthread_join(thread, &result) != 0 || result != given)
+		fail("the thread got something else");
+	if (is_child)
+		_exit(0);
 }
 
 /* Of its own, since a vfork may lose what the registers of its caller hold. */
@@ -516,6 +571,8 @@ int main(int argc, char **argv)
 		idle_threads();
 	else if (strcmp(what, "created") == 0)
 		created();
+	else if (strcmp(what, "unborn") == 0)
+		unborn();
 	else if (strcmp(what, "vfork") == 0)
 		vforks();
 	else if (strcmp(what, "idle") == 0)
