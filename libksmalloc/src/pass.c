@@ -94,7 +94,7 @@ static void allow(uintptr_t slice, struct ksm_share_set *allowed)
 	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
 
 	memset(allowed, 0, sizeof(*allowed));
-	if (holds_stack(slice) || ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
+	if (ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
 		return;
 	if (slot)
 		allow_slot(slot, slice, allowed);
@@ -218,6 +218,17 @@ static int offer(struct view *view)
 	return 0;
 }
 
+/* Its files are needed still. */
+static void pass_over(const struct ksm_shared_slice *entry, const struct view *view)
+{
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		for (uint32_t layer = 0; pass.store.files[i].inode && layer < KSM_SHARED_LAYERS; layer++) {
+			if (entry->layers[layer].inode == pass.store.files[i].inode)
+				pass.mapped[i] += ksm_share_count(&view->mapped[layer]);
+		}
+	}
+}
+
 static int share_slice(struct view *view)
 {
 	struct ksm_shared_slice *entry = ksm_shared_find(view->address, true);
@@ -229,6 +240,11 @@ static int share_slice(struct view *view)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
+	/* What is shared already must not be given back or replaced under this thread either. */
+	if (holds_stack(view->address)) {
+		pass_over(entry, view);
+		return 0;
+	}
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		int error = pass.store.files[i].inode ? share_with(i, entry, view) : 0;
 

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "ksmalloc/keeper.h"
@@ -217,6 +218,42 @@ static const char *remap(void)
 	return "ok";
 }
 
+/* --- stacks in memory of malloc ---------------------------------------------------------------- */
+
+static ucontext_t main_context, coroutine;
+static long share_result;
+
+static void share_in_coroutine(void)
+{
+	share_result = ksmalloc_share();
+}
+
+/* At first makes the memory. Then writes to all of it, and a pass is made on a stack in the middle of it. */
+static long share_on_own_stack(void)
+{
+	const size_t bytes = 6 << 20, stack = 1 << 20;
+	static unsigned char *memory;
+	bool is_new = !memory;
+
+	if (is_new)
+		memory = malloc(bytes);
+	for (size_t i = 0; i < bytes; i++)
+		memory[i] = (unsigned char)(i / 100 + (is_new ? 1 : 2));
+	if (is_new)
+		return 0;
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = memory + bytes / 2;
+	coroutine.uc_stack.ss_size = stack;
+	coroutine.uc_link = &main_context;
+	makecontext(&coroutine, share_in_coroutine, 0);
+	swapcontext(&main_context, &coroutine);
+	for (size_t i = 0; i < bytes; i++) {
+		if ((i < bytes / 2 || i >= bytes / 2 + stack) && memory[i] != (unsigned char)(i / 100 + 2))
+			return -1000;
+	}
+	return share_result;
+}
+
 /* --- limits ------------------------------------------------------------------------------------ */
 
 static long limit_files(bool on)
@@ -355,6 +392,8 @@ static void obey(const char *line)
 		printf("%ld\n", limit_addresses());
 	else if (is(line, "thread"))
 		printf("%ld\n", share_with_thread(number));
+	else if (is(line, "coroutine"))
+		printf("%ld\n", share_on_own_stack());
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
