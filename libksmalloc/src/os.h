@@ -281,6 +281,9 @@ ssize_t ksm_os_read_at(int file, void *buffer, size_t length, uint64_t offset);
 int64_t ksm_os_next_data(int file, uint64_t offset);
 int64_t ksm_os_next_hole(int file, uint64_t offset);
 
+/* False if a file may not become that long (setrlimit(2)): writing there would end the program with SIGXFSZ. */
+bool ksm_os_may_write_to(uint64_t end);
+
 /* A memory file that can be sealed; its length; all seals; whether it has them, and is one on small pages. */
 int ksm_os_create_store(const char *name);
 int ksm_os_set_length(int file, uint64_t bytes);

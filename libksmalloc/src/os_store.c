@@ -105,13 +105,19 @@ int ksm_os_seal(int file)
 				F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-/* Beyond the limit ftruncate would end the program with SIGXFSZ (setrlimit(2)). */
-int ksm_os_set_length(int file, uint64_t bytes)
+bool ksm_os_may_write_to(uint64_t end)
 {
 	int saved_errno = errno;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur)
+	return ksm_os_result(getrlimit(RLIMIT_FSIZE, &limit), saved_errno) != 0 || end <= limit.rlim_cur;
+}
+
+int ksm_os_set_length(int file, uint64_t bytes)
+{
+	int saved_errno = errno;
+
+	if (!ksm_os_may_write_to(bytes))
 		return -EFBIG;
 	return (int)ksm_os_result(ftruncate(file, (off_t)bytes), saved_errno);
 }

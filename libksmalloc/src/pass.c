@@ -205,9 +205,9 @@ static int offer(struct view *view)
 		return error;
 	error = ksm_store_mark(&pass.store, view->address, &slice.alone, &common);
 	ksm_share_keep_worthy(&pass.work, &slice, &common);
-	/* A full table is no failure of the pass. */
+	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
 	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass.store))
-		return error == -ENOSPC ? 0 : error;
+		return error == -ENOSPC || error == -EFBIG ? 0 : error;
 	error = ksm_store_add(&pass.store, view->address, &common);
 	if (error) {
 		ksm_store_give_up(&pass.store);

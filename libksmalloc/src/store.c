@@ -82,6 +82,8 @@ static int read_table(const struct ksm_store *store, void *to, size_t length, ui
 
 static int write_table(const struct ksm_store *store, const void *from, size_t length, uint64_t offset)
 {
+	if (!ksm_os_may_write_to(offset + length))
+		return -EFBIG;
 	return ksm_os_write(store->table, from, length, (off_t)offset);
 }
 
@@ -473,7 +475,8 @@ bool ksm_store_may_publish(struct ksm_store *store)
 	struct head *head = &store->tables->head;
 	bool mine = false;
 
-	if (free_record(store) < 0 || is_leased(store, now) || lock_table(store) != 0)
+	if (!ksm_os_may_write_to(store->bytes) || free_record(store) < 0 || is_leased(store, now) ||
+	    lock_table(store) != 0)
 		return false;
 	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
 		head->lease_pid = (uint32_t)store->pid;

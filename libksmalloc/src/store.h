@@ -80,7 +80,7 @@ void ksm_store_want_all(struct ksm_store *store);
 int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages,
 		   struct ksm_share_set *common);
 
-/* True if this member is the one that publishes now; it stays so for some seconds. */
+/* True if this member may publish now; it may for some seconds. Not one whose files may not become long enough. */
 bool ksm_store_may_publish(struct ksm_store *store);
 
 /* Adds pages of the slice to the file that is published next. */

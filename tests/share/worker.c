@@ -280,6 +280,13 @@ static long limit_addresses(void)
 	return setrlimit(RLIMIT_AS, &limit);
 }
 
+static long limit_file_size(long bytes)
+{
+	struct rlimit limit = { (rlim_t)bytes, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 static void *wait_for_ever(void *nothing)
 {
 	for (;;)
@@ -394,6 +401,8 @@ static void obey(const char *line)
 		printf("%ld\n", share_with_thread(number));
 	else if (is(line, "coroutine"))
 		printf("%ld\n", share_on_own_stack());
+	else if (is(line, "length"))
+		printf("%ld\n", limit_file_size(number));
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
