@@ -16,7 +16,7 @@ static pid_t *owner;
 /* What is open where something else than the process's threads writes to its memory. */
 static const char *const writers[] = {
 	"anon_inode:[io_uring]", "anon_inode:[userfaultfd]", "anon_inode:[vfio", "anon_inode:kvm", "/dev/vfio/", "/dev/infiniband/",
-	"/dev/nvidia", "/dev/kfd", "/dev/dri/",
+	"/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel/", "/dev/vhost-", "/dev/video",
 };
 
 int ksm_alone_init(void)
@@ -49,7 +49,17 @@ static int check_status(bool stopped)
 		return -EBUSY;
 	if (number_of(status, "\nVmLck:", 1) != 0 || number_of(status, "\nVmPin:", 1) != 0)
 		return -EPERM;
-	return 0;
+	/* clone(2) with CLONE_VM makes processes, not threads. Where it cannot be told (a sandbox), there is none. */
+	return !stopped && ksm_os_has_partner() ? -EBUSY : 0;
+}
+
+static bool is_writer(const char *name)
+{
+	for (size_t i = 0; i < KSM_COUNT_OF(writers); i++) {
+		if (strncmp(name, writers[i], strlen(writers[i])) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void look_at_file(const char *name, void *argument)
@@ -60,8 +70,7 @@ static void look_at_file(const char *name, void *argument)
 	snprintf(path, sizeof(path), "/proc/self/fd/%.20s", name);
 	if (ksm_os_read_link(path, link, sizeof(link)) < 0)
 		return;
-	for (size_t i = 0; i < KSM_COUNT_OF(writers); i++)
-		*found |= strncmp(link, writers[i], strlen(writers[i])) == 0;
+	*found |= is_writer(link);
 }
 
 static int check_files(void)
@@ -81,7 +90,8 @@ static bool look_at_mapping(const struct ksm_os_mapping *mapping, void *argument
 {
 	bool *found = argument;
 
-	*found |= strncmp(mapping->name, "/[aio]", sizeof("/[aio]") - 1) == 0;
+	/* A ring goes on when its descriptor was closed, until it is unmapped. */
+	*found |= strncmp(mapping->name, "/[aio]", sizeof("/[aio]") - 1) == 0 || is_writer(mapping->name);
 	return !*found;
 }
 

@@ -303,6 +303,9 @@ int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
 /* False if there is a page in the range that nothing is mapped at. */
 bool ksm_os_is_mapped(const void *addr, size_t length);
 
+/* True if another thread or process runs in this address space, as far as the kernel tells. */
+bool ksm_os_has_partner(void);
+
 /* Blocks all signals of the thread; puts back what was before. */
 void ksm_os_block_signals(uint64_t *before);
 void ksm_os_restore_signals(uint64_t before);

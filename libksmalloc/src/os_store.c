@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -164,6 +165,12 @@ bool ksm_os_is_mapped(const void *addr, size_t length)
 {
 	/* With MS_ASYNC, which does nothing else. */
 	return KSM_OS_CALL(SYS_msync, addr, length, 1) != -ENOMEM;
+}
+
+bool ksm_os_has_partner(void)
+{
+	/* The kernel does nothing if there is nothing to part with, and else says that it cannot. */
+	return KSM_OS_CALL(SYS_unshare, CLONE_VM) == -EINVAL;
 }
 
 void ksm_os_block_signals(uint64_t *before)

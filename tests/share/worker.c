@@ -5,7 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -308,6 +312,52 @@ static long share_with_thread(bool stopped)
 	return result;
 }
 
+static int write_for_ever(void *memory)
+{
+	volatile unsigned char *byte = memory;
+
+	for (;;)
+		++*byte;
+	return 0;
+}
+
+/* 1 if it cannot be told here that another process has the memory, too. */
+static long share_with_partner(void)
+{
+	static unsigned char stack[65536] __attribute__((aligned(16)));
+	unsigned char *memory = malloc(PAGE);
+	long result;
+	pid_t partner;
+
+	if (unshare(CLONE_VM))
+		return 1;
+	partner = clone(write_for_ever, stack + sizeof(stack), CLONE_VM | SIGCHLD, memory);
+	result = ksmalloc_share();
+	kill(partner, SIGKILL);
+	waitpid(partner, NULL, 0);
+	free(memory);
+	return result;
+}
+
+/* A ring of which only the mapping is left. 1 if there is none here. */
+static long share_with_ring(void)
+{
+	struct io_uring_params parameters = { 0 };
+	int ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
+	void *memory;
+	long result;
+
+	if (ring < 0)
+		return 1;
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	close(ring);
+	if (memory == MAP_FAILED)
+		return 1;
+	result = ksmalloc_share();
+	munmap(memory, PAGE);
+	return result;
+}
+
 /* As a program does that becomes a daemon; what is opened afterwards has their numbers. */
 static long close_files(void)
 {
@@ -403,6 +453,10 @@ static void obey(const char *line)
 		printf("%ld\n", share_on_own_stack());
 	else if (is(line, "length"))
 		printf("%ld\n", limit_file_size(number));
+	else if (is(line, "partner"))
+		printf("%ld\n", share_with_partner());
+	else if (is(line, "ring"))
+		printf("%ld\n", share_with_ring());
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
