@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -71,12 +73,17 @@ __attribute__((constructor(101))) static void find_next(void)
 	OTHERS(FIND)
 }
 
+static int64_t ns_of(clockid_t clock)
+{
+	struct timespec now = { 0, 0 };
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int64_t now_ns(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return ns_of(CLOCK_MONOTONIC);
 }
 
 /* Makes a step. How many milliseconds later there is another one, 0 for at once. */
@@ -89,6 +96,40 @@ static int step(void)
 	return later < 0 || later > INT_MAX ? ON_AND_ON : (int)later;
 }
 
+/*
+ * A signal that comes while a step is made must still end the call that waits. So all are blocked from the first step
+ * until the kernel waits, which lets them through by itself.
+ */
+static void block_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void restore_signals(const sigset_t *before)
+{
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/*
+ * Lets signals through that came meanwhile. True, with errno, if there was a handler for one of them. epoll_pwait(2)
+ * by itself would be ended by those, too, that are ignored.
+ */
+static bool is_interrupted(const sigset_t *mask)
+{
+	const struct timespec now = { 0, 0 };
+
+	return next.ppoll(NULL, 0, &now, mask) < 0 && errno == EINTR;
+}
+
+static struct timespec *time_of(int milliseconds, struct timespec *time)
+{
+	*time = (struct timespec){ milliseconds / 1000, milliseconds % 1000 * 1000000L };
+	return milliseconds < 0 ? NULL : time;
+}
+
 /* --- calls that can be begun again ----------------------------------------------------------- */
 
 /* What is left of most milliseconds, where a negative number is for ever. */
@@ -99,13 +140,18 @@ static int left_of(int most, int64_t begun_ns)
 	return most < 0 ? most : left > 0 ? (int)left : 0;
 }
 
-/* Makes steps, and calls in between, for as long as each of them may take. CALL sees it as `part`. */
+/*
+ * Makes steps, and calls in between, for as long as each of them may take. CALL sees it as `part`, and is to let
+ * signals through as `before` says.
+ */
 #define WAIT(most, CALL)								\
 	({										\
 		int64_t begun_ns = now_ns();						\
 		int left = most;							\
 		int result;								\
+		sigset_t before;							\
 											\
+		block_signals(&before);							\
 		for (;;) {								\
 			int later = step();						\
 			bool is_last = later == ON_AND_ON || (left >= 0 && left <= later); \
@@ -116,16 +162,19 @@ static int left_of(int most, int64_t begun_ns)
 				break;							\
 			left = left_of(most, begun_ns);					\
 		}									\
+		restore_signals(&before);						\
 		result;									\
 	})
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int most)
 {
+	struct timespec time;
+
 	if (!next.poll)
 		find_next();
 	if (most == 0)
 		return next.poll(fds, count, 0);
-	return WAIT(most, next.poll(fds, count, part));
+	return WAIT(most, next.ppoll(fds, count, time_of(part, &time), &before));
 }
 
 EXPORT int epoll_wait(int set, struct epoll_event *events, int room, int most)
@@ -134,7 +183,7 @@ EXPORT int epoll_wait(int set, struct epoll_event *events, int room, int most)
 		find_next();
 	if (most == 0)
 		return next.epoll_wait(set, events, room, 0);
-	return WAIT(most, next.epoll_wait(set, events, room, part));
+	return WAIT(most, is_interrupted(&before) ? -1 : next.epoll_pwait(set, events, room, part, &before));
 }
 
 EXPORT int epoll_pwait(int set, struct epoll_event *events, int room, int most, const sigset_t *mask)
@@ -143,7 +192,8 @@ EXPORT int epoll_pwait(int set, struct epoll_event *events, int room, int most, 
 		find_next();
 	if (most == 0)
 		return next.epoll_pwait(set, events, room, 0, mask);
-	return WAIT(most, next.epoll_pwait(set, events, room, part, mask));
+	return WAIT(most, is_interrupted(mask ? mask : &before) ? -1 :
+		    next.epoll_pwait(set, events, room, part, mask ? mask : &before));
 }
 
 /* What select(2) is asked, and answers into. */
@@ -152,9 +202,9 @@ struct sets {
 	fd_set copies[3];
 };
 
-static int select_part(int count, struct sets *sets, int part)
+static int select_part(int count, struct sets *sets, int part, const sigset_t *mask)
 {
-	struct timeval time = { part / 1000, part % 1000 * 1000 };
+	struct timespec time;
 	fd_set *asked[3];
 
 	for (int i = 0; i < 3; i++) {
@@ -162,7 +212,7 @@ static int select_part(int count, struct sets *sets, int part)
 		if (asked[i])
 			sets->copies[i] = *sets->of_caller[i];
 	}
-	return next.select(count, asked[0], asked[1], asked[2], part < 0 ? NULL : &time);
+	return next.pselect(count, asked[0], asked[1], asked[2], time_of(part, &time), mask);
 }
 
 /* Linux writes what is left of the time. */
@@ -171,7 +221,7 @@ static int select_again(int count, struct sets *sets, struct timeval *most)
 	int64_t start_ns = now_ns();
 	int64_t left_ns;
 	int all = most ? (int)(most->tv_sec * 1000 + (most->tv_usec + 999) / 1000) : -1;
-	int ready = WAIT(all, select_part(count, sets, part));
+	int ready = WAIT(all, select_part(count, sets, part, &before));
 
 	for (int i = 0; i < 3 && ready >= 0; i++) {
 		if (sets->of_caller[i])
@@ -206,23 +256,41 @@ static struct timespec timespec_of(int64_t ns)
 	return (struct timespec){ ns / 1000000000, ns % 1000000000 };
 }
 
+/* Makes steps until none is to be made at once, or the time has come. 0 or EINTR; milliseconds until the next one. */
+static int step_until(clockid_t clock, int64_t end_ns, int *later)
+{
+	sigset_t before;
+	int saved_errno = errno;
+	int error = 0;
+
+	block_signals(&before);
+	do {
+		*later = step();
+		error = is_interrupted(&before) ? EINTR : 0;
+	} while (!error && *later == 0 && ns_of(clock) < end_ns);
+	restore_signals(&before);
+	errno = saved_errno;
+	return error;
+}
+
 /* Sleeps that long; 0 or EINTR, with what is left of it. */
 static int sleep_ns(int64_t ns, int64_t *left)
 {
 	int64_t end = now_ns() + ns;
-	int error = 0;
+	int error;
 
 	if (!next.clock_nanosleep)
 		find_next();
 	do {
-		int64_t part = (int64_t)step() * 1000000;
+		int later;
 		struct timespec time;
 
+		error = step_until(CLOCK_MONOTONIC, end, &later);
 		*left = end - now_ns();
-		if (*left <= 0)
+		if (error || *left <= 0)
 			break;
-		time = timespec_of(part < *left ? part : *left);
-		error = part > 0 ? next.clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL) : 0;
+		time = timespec_of(later * INT64_C(1000000) < *left ? later * INT64_C(1000000) : *left);
+		error = next.clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 	} while (!error);
 	*left = end - now_ns();
 	if (*left < 0)
@@ -248,16 +316,18 @@ static int sleep_for(const struct timespec *time, struct timespec *left)
 /* Until a time of a clock. One that can be set is slept by in one piece, once there is no step to be made at once. */
 static int sleep_until(clockid_t clock, const struct timespec *time, struct timespec *left)
 {
-	for (;;) {
-		struct timespec now, part = timespec_of((int64_t)step() * 1000000);
-		int error;
+	int64_t end = (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 
-		if (clock_gettime(clock, &now) != 0)
+	for (;;) {
+		struct timespec part;
+		int later;
+		int error = step_until(clock, end, &later);
+
+		if (error)
+			return error;
+		if (clock != CLOCK_MONOTONIC || end - ns_of(clock) <= later * INT64_C(1000000))
 			break;
-		now = timespec_of((now.tv_sec + part.tv_sec) * 1000000000 + now.tv_nsec + part.tv_nsec);
-		if (now.tv_sec > time->tv_sec || (now.tv_sec == time->tv_sec && now.tv_nsec >= time->tv_nsec) ||
-		    (part.tv_sec + part.tv_nsec > 0 && clock != CLOCK_MONOTONIC))
-			break;
+		part = timespec_of(later * INT64_C(1000000));
 		error = next.clock_nanosleep(CLOCK_MONOTONIC, 0, &part, NULL);
 		if (error)
 			return error;
