@@ -59,10 +59,13 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT int munmap(void *addr, size_t length)
 {
-	int result = ksm_os_munmap_raw(addr, length);
+	int result;
 
+	ksm_shared_hold();
+	result = ksm_os_munmap_raw(addr, length);
 	if (result == 0 && ksm_shared_is_any())
 		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
+	ksm_shared_let_go();
 	if (result == 0)
 		ksm_mapping_note_unmap(addr, length);
 	return result;

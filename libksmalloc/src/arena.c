@@ -404,12 +404,15 @@ bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned i
 int ksm_heap_munmap(void *addr, size_t length)
 {
 	int saved_errno = errno;
-	int result = ksm_os_munmap_raw(addr, length);
+	int result;
 
-	if (result == 0)
-		count_mapped(-(int64_t)length);
+	ksm_shared_hold();
+	result = ksm_os_munmap_raw(addr, length);
 	if (result == 0 && ksm_shared_is_any())
 		ksm_shared_forget(addr, length);
+	ksm_shared_let_go();
+	if (result == 0)
+		count_mapped(-(int64_t)length);
 	errno = saved_errno;
 	return result;
 }
