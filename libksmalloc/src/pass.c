@@ -42,7 +42,7 @@ enum phase {
 
 static struct {
 	bool is_on;
-	atomic_bool is_busy;
+	atomic_int busy; /* the process that makes a pass: not its child, which another thread may have forked meanwhile */
 	enum phase phase;
 	uintptr_t next;
 	uintptr_t batch[BATCH]; /* slices with pages that are to be published, or were */
@@ -468,13 +468,15 @@ static int work(uint64_t budget_us, bool stopped)
 /* anew: all of a pass, from its beginning. stopped: by a tracer, which has seen to signals. */
 static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 {
+	pid_t pid = ksm_os_pid();
+	int busy = atomic_load(&pass.busy);
 	uint64_t signals;
 	int error;
 
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
 	/* A signal handler may have interrupted what it would disturb, and another thread be here at the same time. */
-	if (ksm_shared_is_held() || atomic_exchange(&pass.is_busy, true))
+	if (ksm_shared_is_held() || busy == pid || !atomic_compare_exchange_strong(&pass.busy, &busy, pid))
 		return -EBUSY;
 	ksm_os_block_signals(&signals);
 	if (anew)
@@ -483,7 +485,7 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	if (error)
 		end_pass(error);
 	ksm_os_restore_signals(signals);
-	atomic_store(&pass.is_busy, false);
+	atomic_store(&pass.busy, 0);
 	return error;
 }
 

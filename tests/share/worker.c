@@ -312,6 +312,37 @@ static long share_with_thread(bool stopped)
 	return result;
 }
 
+static void *share_for_ever(void *nothing)
+{
+	for (;;) {
+		ksmalloc_share();
+		pthread_testcancel();
+	}
+	return nothing;
+}
+
+/* How many of some children, which are forked while another thread asks for a pass, cannot make one. */
+static uint32_t fork_beside_thread(void)
+{
+	uint32_t refused = 0;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, share_for_ever, NULL))
+		return 1000;
+	for (int i = 0; i < 30; i++) {
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(ksmalloc_share() < 0);
+		waitpid(child, &status, 0);
+		refused += status != 0;
+	}
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	return refused;
+}
+
 static int write_for_ever(void *memory)
 {
 	volatile unsigned char *byte = memory;
@@ -453,6 +484,8 @@ static void obey(const char *line)
 		printf("%ld\n", share_on_own_stack());
 	else if (is(line, "length"))
 		printf("%ld\n", limit_file_size(number));
+	else if (is(line, "children"))
+		printf("%u\n", fork_beside_thread());
 	else if (is(line, "partner"))
 		printf("%ld\n", share_with_partner());
 	else if (is(line, "ring"))
