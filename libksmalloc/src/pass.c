@@ -372,6 +372,15 @@ static void let_go_of_files(void)
 	}
 }
 
+static void wait_for(uint64_t interval_ms)
+{
+	uint64_t now = ksm_os_now_ms();
+
+	pass.interval_ms = ksm_min(interval_ms, LONGEST_MS);
+	pass.due_ms = now + pass.interval_ms;
+	pass.look_ms = now + ksm_min(pass.interval_ms, LONGEST_LOOK);
+}
+
 static void end_pass(int error)
 {
 	uint64_t bytes = (uint64_t)pass.gained << KSM_PAGE_SHIFT;
@@ -380,9 +389,11 @@ static void end_pass(int error)
 	if (error)
 		ksm_store_give_up(&pass.store);
 	pass.phase = NOTHING;
-	pass.interval_ms = was_useful ? SHORTEST_MS : ksm_min(2 * pass.interval_ms, LONGEST_MS);
-	pass.due_ms = ksm_os_now_ms() + pass.interval_ms;
-	pass.look_ms = ksm_os_now_ms() + ksm_min(pass.interval_ms, LONGEST_LOOK);
+	/* That another member has the table for a moment says nothing of what there is to gain. */
+	if (error == -EWOULDBLOCK)
+		wait_for(pass.interval_ms);
+	else
+		wait_for(was_useful ? SHORTEST_MS : 2 * pass.interval_ms);
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -441,15 +452,12 @@ static int work_until(uint64_t until_us)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static int work(uint64_t budget_us, bool stopped)
+static int work(uint64_t budget_us)
 {
 	uint64_t begin_us = ksm_os_now_us();
 	pid_t before = pass.store.pid;
-	int error = ksm_alone_check(stopped);
+	int error = ksm_share_open(&pass.work);
 
-	if (error)
-		return error;
-	error = ksm_share_open(&pass.work);
 	if (error)
 		return error;
 	error = ksm_store_enter(&pass.store);
@@ -479,11 +487,17 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	if (ksm_shared_is_held() || busy == pid || !atomic_compare_exchange_strong(&pass.busy, &busy, pid))
 		return -EBUSY;
 	ksm_os_block_signals(&signals);
-	if (anew)
-		pass.phase = NOTHING;
-	error = work(budget_us, stopped);
-	if (error)
-		end_pass(error);
+	error = ksm_alone_check(stopped);
+	if (error) {
+		/* What is under way stays so: this may be a child that has its parent's memory. */
+		wait_for(2 * pass.interval_ms);
+	} else {
+		if (anew)
+			pass.phase = NOTHING;
+		error = work(budget_us);
+		if (error)
+			end_pass(error);
+	}
 	ksm_os_restore_signals(signals);
 	atomic_store(&pass.busy, 0);
 	return error;

@@ -287,7 +287,8 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 		count_alloc_locked(site, magazine, size);
 		ksm_stat_add_locked(&site->record->stats.placed_bytes,
 				    (uint64_t)place.pages << KSM_PAGE_SHIFT);
-		if (magazine && place.kept == place.pages)
+		/* What lies behind a block that grows is for that block. */
+		if (magazine && kind == KSM_PLACED_USUAL && place.kept == place.pages)
 			ksm_magazine_refill_locked(ksm_thread_self, magazine, place.slot, place.page, place.pages);
 		sample = ksm_sample_charge_locked(pool, place.pages);
 	}
