@@ -38,7 +38,6 @@ typedef uintptr_t value;
 #define SAFE_AND_RAW 5 /* RUBY_EVENT_HOOK_FLAG_SAFE | RUBY_EVENT_HOOK_FLAG_RAW_ARG */
 #define NIL 8 /* Qnil */
 #define TRUE_VALUE 20 /* Qtrue */
-#define ONE 3 /* INT2FIX(1) */
 
 #define NO_CLASS 0 /* programs do not see such objects */
 
@@ -61,8 +60,7 @@ static struct {
 	const unsigned int *traced; /* events that somebody is told of, of any object */
 	const unsigned int *traces; /* how many tell of events of single methods */
 	const value *ractor_class;
-	value (*intern)(const char *name);
-	value (*call)(value object, value name, int count, const value *arguments);
+	void *const *only_ractor; /* NULL from where the first one beside it begins */
 } ruby;
 
 static const struct ksh_symbol symbols[] = {
@@ -78,8 +76,7 @@ static const struct ksh_symbol symbols[] = {
 	{ &ruby.traced, "ruby_vm_event_flags" },
 	{ &ruby.traces, "ruby_vm_event_local_num" },
 	{ &ruby.ractor_class, "rb_cRactor" },
-	{ &ruby.intern, "rb_intern" },
-	{ &ruby.call, "rb_funcallv" },
+	{ &ruby.only_ractor, "ruby_single_main_ractor" },
 };
 
 /* --- which object it is ---------------------------------------------------------------------------- */
@@ -250,10 +247,13 @@ static bool is_ractor(value object)
 	return ((const value *)object)[1] == *ruby.ractor_class;
 }
 
-/* The method is written in ruby: who traces the program would see it. */
+/*
+ * Or had, or is about to have: before it counts its first one ruby warns, which runs code of the program's, and of other
+ * threads.
+ */
 static bool has_ractors(void)
 {
-	return ruby.call(*ruby.ractor_class, ruby.intern("count"), 0, NULL) != ONE;
+	return !*ruby.only_ractor;
 }
 
 /* What is filled in would be kept for ever then. To ask by rb_gc_disable() would end a sweep that is under way. */
@@ -272,7 +272,7 @@ static void see(value data, void *event)
 
 	(void)data;
 	newest = ruby.object_of(event);
-	if (is_ractor(newest))
+	if (is_ractor(newest) || has_ractors())
 		seen.looks = false;
 	if (seen.looks && before)
 		pass_object(before, newest);

@@ -14,7 +14,7 @@
  * Nothing is done for single objects but while one is looked for.
  *
  * What it is not: for rubies other than 3.1, whose objects were looked at; for programs whose objects have no content
- * that tells one from the next; for those that are traced, have ractors, or have switched the collector off.
+ * that tells one from the next; for those that are traced, have or had ractors, or have switched the collector off.
  *
  * Locking: what may happen in any function of ruby's only counts, and asks ruby to call later; the rest holds ruby's
  * lock. Failure: none; objects go where they always go.
