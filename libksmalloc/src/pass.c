@@ -10,6 +10,7 @@
 #include "layout.h"
 #include "option.h"
 #include "os.h"
+#include "pass_memory.h"
 #include "region.h"
 #include "shared.h"
 #include "slot.h"
@@ -61,25 +62,7 @@ static struct {
 	struct ksm_store store;
 } pass KSM_SPARSE;
 
-/* --- what may be shared --------------------------------------------------------------------- */
-
-static bool is_of_heap(uintptr_t address)
-{
-	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
-
-	return address >= heap.begin && address < heap.end;
-}
-
-/* Pages of a slot that merge. The last one stays: the slot grows by it. */
-static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_share_set *allowed)
-{
-	if (!slot->pool->advise || slot->pool->is_exempt || slot->mapped_pages == 0)
-		return;
-	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
-	if (slot->altered_end)
-		ksm_share_remove_range(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
-			     slot->base + ((uintptr_t)slot->altered_end << KSM_PAGE_SHIFT));
-}
+/* --- one slice ------------------------------------------------------------------------------ */
 
 /* Coroutines run on stacks that they have from malloc, and this may be one. */
 static bool holds_stack(uintptr_t slice)
@@ -88,43 +71,6 @@ static bool holds_stack(uintptr_t slice)
 
 	return here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN;
 }
-
-static void allow(uintptr_t slice, struct ksm_share_set *allowed)
-{
-	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
-
-	memset(allowed, 0, sizeof(*allowed));
-	if (ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
-		return;
-	if (slot)
-		allow_slot(slot, slice, allowed);
-	else if (is_of_heap(slice) && ksm_region_merges(KSM_REGION_HEAP) && ksm_arena_may_merge((const void *)slice))
-		memset(allowed, 0xff, sizeof(*allowed));
-}
-
-/* Says of memory in the place of shared pages what was said of the rest of its slot or region. */
-static void introduce(void *addr, size_t length)
-{
-	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
-
-	if (slot)
-		ksm_slot_introduce(slot, addr, length, true);
-	else
-		ksm_region_introduce(KSM_REGION_HEAP, addr, length);
-}
-
-/* The same of a mapping of the store: it can have no name. */
-static void introduce_shared(void *addr, size_t length)
-{
-	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
-
-	if (slot)
-		ksm_slot_introduce(slot, addr, length, false);
-	else
-		ksm_region_advise(KSM_REGION_HEAP, addr, length);
-}
-
-/* --- one slice ------------------------------------------------------------------------------ */
 
 /* What the maps say of a slice. */
 struct view {
@@ -176,7 +122,7 @@ static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct vie
 {
 	struct ksm_share_file file = ksm_store_file(&pass.store, index);
 	uint32_t layer = layer_of(entry, view, pass.store.files[index].inode);
-	struct ksm_share_slice slice = { .address = view->address, .introduce = introduce_shared };
+	struct ksm_share_slice slice = { .address = view->address, .introduce = ksm_pass_memory_introduce_shared };
 	int error;
 
 	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->address))
@@ -234,7 +180,7 @@ static int share_slice(struct view *view)
 	struct ksm_shared_slice *entry = ksm_shared_find(view->address, true);
 	struct ksm_share_set allowed;
 
-	allow(view->address, &allowed);
+	ksm_pass_memory_allow(view->address, &allowed);
 	ksm_share_keep(&view->anonymous, &allowed);
 	if (!entry)
 		return -ENOMEM;
@@ -600,7 +546,7 @@ void ksm_pass_init(void)
 	pass.store.bytes = upper + length - begin;
 	if (ksm_store_init(&pass.store) != 0 || ksm_share_begin(&pass.work) != 0 || ksm_alone_init() != 0)
 		return;
-	ksm_shared_init(introduce);
+	ksm_shared_init(ksm_pass_memory_introduce);
 	pass.interval_ms = SHORTEST_MS;
 	pass.due_ms = ksm_os_now_ms() + FIRST_MS;
 	pass.is_on = true;

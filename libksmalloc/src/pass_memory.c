@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pass_memory.h"
+
+#include "arena.h"
+#include "region.h"
+#include "shared.h"
+#include "slot.h"
+#include "span.h"
+
+#include <string.h>
+
+static bool is_of_heap(uintptr_t address)
+{
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+
+	return address >= heap.begin && address < heap.end;
+}
+
+/* Pages of a slot that merge. The last one stays: the slot grows by it. */
+static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_share_set *allowed)
+{
+	if (!slot->pool->advise || slot->pool->is_exempt || slot->mapped_pages == 0)
+		return;
+	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
+	if (slot->altered_end)
+		ksm_share_remove_range(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
+			     slot->base + ((uintptr_t)slot->altered_end << KSM_PAGE_SHIFT));
+}
+
+void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
+
+	memset(allowed, 0, sizeof(*allowed));
+	if (ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
+		return;
+	if (slot)
+		allow_slot(slot, slice, allowed);
+	else if (is_of_heap(slice) && ksm_region_merges(KSM_REGION_HEAP) && ksm_arena_may_merge((const void *)slice))
+		memset(allowed, 0xff, sizeof(*allowed));
+}
+
+void ksm_pass_memory_introduce(void *addr, size_t length)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
+
+	if (slot)
+		ksm_slot_introduce(slot, addr, length, true);
+	else
+		ksm_region_introduce(KSM_REGION_HEAP, addr, length);
+}
+
+void ksm_pass_memory_introduce_shared(void *addr, size_t length)
+{
+	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
+
+	if (slot)
+		ksm_slot_introduce(slot, addr, length, false);
+	else
+		ksm_region_advise(KSM_REGION_HEAP, addr, length);
+}
