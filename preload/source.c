@@ -26,8 +26,8 @@ static void give_back(void *pages, size_t bytes)
 
 bool ksh_source_follow(struct ksh_source *source, void (*moved)(void))
 {
-	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_anchor || !ksmalloc_stream_follow || !ksmalloc_stream_map ||
-	    !ksmalloc_stream_range || ksmalloc_stream_follow(moved))
+	if (!ksmalloc_stream || !ksmalloc_stream_among || !ksmalloc_stream_anchor || !ksmalloc_stream_follow ||
+	    !ksmalloc_stream_map || !ksmalloc_stream_range || ksmalloc_stream_follow(moved))
 		return false;
 	*source = (struct ksh_source){
 		.stream = ksmalloc_stream,
