@@ -2,9 +2,11 @@
 /* How: everything is read anew at each call, since the tests change what they ask about. */
 #include "test.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static void say(const char *kind, const char *format, va_list arguments)
@@ -317,6 +319,19 @@ TEST_NOINLINE size_t test_opaque(size_t value)
 {
 	__asm__ volatile("" : "+r"(value));
 	return value;
+}
+
+void test_limit_memory(size_t bytes)
+{
+	char text[64] = "";
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	struct rlimit limit;
+
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+	limit.rlim_cur = strtoul(text, NULL, 10) * TEST_PAGE + bytes;
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 
 int test_run_self(const char *const argv[], char *buffer, size_t size)

@@ -117,6 +117,9 @@ uint64_t test_random(uint64_t *state);
  */
 size_t test_opaque(size_t value);
 
+/* From now on the process may have so many bytes of address space more than it has (RLIMIT_AS). */
+void test_limit_memory(size_t bytes);
+
 /* Runs "/proc/self/exe argument..." with this environment; its standard output goes to buffer. */
 int test_run_self(const char *const argv[], char *buffer, size_t size);
 

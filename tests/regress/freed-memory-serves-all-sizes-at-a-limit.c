@@ -5,27 +5,10 @@
  */
 #include "test.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
-
 #define ROOM (64 * TEST_MIB)
 
 /* Slabs of 1 to 7 pages, and blocks that have no slab. */
 static const size_t sizes[] = { 64, 48, 320, 1800, 80, 7000, 14000, 15000, 1280, 160 };
-
-/* So much more than there is now. */
-static void limit_to(size_t bytes)
-{
-	char text[64] = "";
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	struct rlimit limit;
-
-	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
-	limit.rlim_cur = strtoul(text, NULL, 10) * TEST_PAGE + bytes;
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-}
 
 /* How many bytes there are in blocks of this size. Each keeps the one before it. */
 static size_t use_up(size_t size)
@@ -52,7 +35,7 @@ static size_t use_up(size_t size)
 int main(void)
 {
 	free(malloc(test_opaque(100)));
-	limit_to(ROOM);
+	test_limit_memory(ROOM);
 	for (size_t i = 0; i < TEST_COUNT_OF(sizes); i++) {
 		size_t bytes = use_up(sizes[i]);
 

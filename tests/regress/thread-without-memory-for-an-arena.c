@@ -6,9 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,27 +27,13 @@ static void *first_call(void *data)
 	return data;
 }
 
-/* So much more than there is now. */
-static void limit_to(size_t bytes)
-{
-	char text[64] = "";
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	struct rlimit limit;
-
-	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
-	limit.rlim_cur = strtoul(text, NULL, 10) * TEST_PAGE + bytes;
-	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-}
-
 static void start_with(size_t bytes)
 {
 	pthread_t thread;
 
 	CHECK(pthread_barrier_init(&limited, NULL, 2) == 0);
 	CHECK(pthread_create(&thread, NULL, first_call, NULL) == 0);
-	limit_to(bytes);
+	test_limit_memory(bytes);
 	pthread_barrier_wait(&limited);
 	CHECK(pthread_join(thread, NULL) == 0);
 	_exit(0);
