@@ -5,7 +5,7 @@ import os
 import select
 import sys
 
-N = 40000
+N = 400000  # so many that what each python has of its own hardly counts
 data = json.loads(json.dumps([{"id": i, "name": f"record {i}", "value": i * 1.5} for i in range(N)]))
 print("ready", flush=True)
 
