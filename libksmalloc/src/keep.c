@@ -121,30 +121,31 @@ KSM_COLD static void earn(int64_t pages, int64_t live)
 	SET(earned_ms, now);
 }
 
-/* The end of an epoch: what lay unused all the time is not worth keeping. */
-KSM_COLD static void end_epoch(int64_t live)
+/* Of what lay unused all the time one of so many pages is taken off the allowance: it is not worth keeping. */
+KSM_COLD static void take_off_unused(int64_t live, int64_t one_of)
 {
-	int64_t unused = GET(least) - base_of(live);
-	int64_t allowance = GET(allowance);
-
-	SET(taken, 0);
-	SET(least, GET(kept));
-	if (unused > 0 && allowance > 0)
-		SET(allowance, allowance > unused / 2 ? allowance - unused / 2 : 0);
-}
-
-/*
- * So much was freed without a call that takes any: the program lets go of its data, and may not call again for long. What
- * lay unused before that is not worth keeping, either.
- */
-KSM_COLD static void end_row(int64_t live)
-{
-	int64_t unused = GET(least) - base_of(live);
+	int64_t unused = (GET(least) - base_of(live)) / one_of;
 	int64_t allowance = GET(allowance);
 
 	SET(least, GET(kept));
 	if (unused > 0)
 		SET(allowance, allowance > unused ? allowance - unused : 0);
+}
+
+/* The end of an epoch. */
+KSM_COLD static void end_epoch(int64_t live)
+{
+	SET(taken, 0);
+	take_off_unused(live, 2);
+}
+
+/*
+ * So much was freed without a call that takes any: the program lets go of its data, and may not call again for long.
+ * Nothing that lay unused before is worth keeping.
+ */
+KSM_COLD static void end_row(int64_t live)
+{
+	take_off_unused(live, 1);
 }
 
 /* In the private layout an allowance does not outlast what has earned it by much. */
