@@ -41,14 +41,9 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 	tell(__builtin_return_address(0), length);
 	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
 		return memory;
-	ksm_shared_hold();
-	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
-	if (memory != MAP_FAILED && ksm_shared_is_any() && (flags & MAP_FIXED))
-		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
-	ksm_shared_let_go();
-	if (memory == MAP_FAILED)
-		return memory;
-	ksm_mapping_note_map(memory, length, prot, flags);
+	memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
+	if (memory != MAP_FAILED)
+		ksm_mapping_note_map(memory, length, prot, flags);
 	return memory;
 }
 
@@ -59,13 +54,8 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT int munmap(void *addr, size_t length)
 {
-	int result;
+	int result = ksm_shared_munmap_raw(addr, length);
 
-	ksm_shared_hold();
-	result = ksm_os_munmap_raw(addr, length);
-	if (result == 0 && ksm_shared_is_any())
-		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
-	ksm_shared_let_go();
 	if (result == 0)
 		ksm_mapping_note_unmap(addr, length);
 	return result;

@@ -352,12 +352,8 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 
 	if (ksm_layout_is_shared() && !addr)
 		memory = ksm_region_map_heap(arena_to_map_for(), length, prot, flags);
-	ksm_shared_hold();
 	if (!memory)
-		memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
-	if (memory != MAP_FAILED && ksm_shared_is_any() && (flags & MAP_FIXED))
-		ksm_shared_forget(memory, length);
-	ksm_shared_let_go();
+		memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory == MAP_FAILED)
 		return memory;
 	/* The kernel has no other place for blocks of tens of TiB. */
@@ -404,13 +400,8 @@ bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned i
 int ksm_heap_munmap(void *addr, size_t length)
 {
 	int saved_errno = errno;
-	int result;
+	int result = ksm_shared_munmap_raw(addr, length);
 
-	ksm_shared_hold();
-	result = ksm_os_munmap_raw(addr, length);
-	if (result == 0 && ksm_shared_is_any())
-		ksm_shared_forget(addr, length);
-	ksm_shared_let_go();
 	if (result == 0)
 		count_mapped(-(int64_t)length);
 	errno = saved_errno;

@@ -120,6 +120,30 @@ void ksm_shared_forget(const void *addr, size_t length)
 	}
 }
 
+void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	void *memory;
+
+	ksm_shared_hold();
+	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
+	if (memory != MAP_FAILED && ksm_shared_is_any() && (flags & MAP_FIXED))
+		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
+	ksm_shared_let_go();
+	return memory;
+}
+
+int ksm_shared_munmap_raw(void *addr, size_t length)
+{
+	int result;
+
+	ksm_shared_hold();
+	result = ksm_os_munmap_raw(addr, length);
+	if (result == 0 && ksm_shared_is_any())
+		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
+	ksm_shared_let_go();
+	return result;
+}
+
 void ksm_shared_note_rights(const void *addr, size_t length)
 {
 	bool shared;

@@ -84,6 +84,10 @@ bool ksm_shared_is_giving_back(int advice);
 /* Something else was mapped there, or nothing is any more. */
 void ksm_shared_forget(const void *addr, size_t length);
 
+/* mmap(2) and munmap(2), errno too, after which what they have replaced or unmapped is forgotten. */
+void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+int ksm_shared_munmap_raw(void *addr, size_t length);
+
 /*
  * The program has said of these pages what a new mapping would lose: they are not shared from now on. A few ranges are
  * told apart; with more of them nothing is shared any more. copy: those that are shared become anonymous memory, for
