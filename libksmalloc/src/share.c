@@ -15,6 +15,11 @@
 /* Pages of the file that are compared at once. */
 #define PIECE 16u
 
+/* The memory of the work: entries, compared, saved. */
+#define ENTRIES_BYTES  (KSM_SHARE_PAGES * sizeof(uint64_t))
+#define COMPARED_BYTES (PIECE * KSM_PAGE)
+#define WORK_BYTES     (ENTRIES_BYTES + COMPARED_BYTES + KSM_SHARE_SLICE)
+
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_OF_FILE (UINT64_C(1) << 61)
@@ -59,6 +64,17 @@ uint32_t ksm_share_count(const struct ksm_share_set *set)
 	return pages;
 }
 
+bool ksm_share_next_run(const struct ksm_share_set *set, struct ksm_share_run *run)
+{
+	run->begin = run->end;
+	while (run->begin < KSM_SHARE_PAGES && !ksm_share_has(set, run->begin))
+		run->begin++;
+	run->end = run->begin;
+	while (run->end < KSM_SHARE_PAGES && ksm_share_has(set, run->end))
+		run->end++;
+	return run->end > run->begin;
+}
+
 /* --- what the work needs --------------------------------------------------------------------- */
 
 int ksm_share_check(const struct ksm_share_file *file)
@@ -75,17 +91,15 @@ int ksm_share_check(const struct ksm_share_file *file)
 
 int ksm_share_begin(struct ksm_share_work *work)
 {
-	size_t entries = KSM_SHARE_PAGES * sizeof(*work->entries);
-	size_t compared = PIECE * KSM_PAGE;
 	void *memory;
-	int error = ksm_os_map(&memory, entries + compared + KSM_SHARE_SLICE, true);
+	int error = ksm_os_map(&memory, WORK_BYTES, true);
 
 	if (error)
 		return error;
 	work->pagemap = -1;
 	work->entries = memory;
-	work->compared = (unsigned char *)memory + entries;
-	work->saved = work->compared + compared;
+	work->compared = (unsigned char *)memory + ENTRIES_BYTES;
+	work->saved = work->compared + COMPARED_BYTES;
 	return 0;
 }
 
@@ -106,10 +120,8 @@ void ksm_share_close(struct ksm_share_work *work)
 
 void ksm_share_end(struct ksm_share_work *work)
 {
-	size_t bytes = KSM_SHARE_PAGES * sizeof(*work->entries) + PIECE * KSM_PAGE + KSM_SHARE_SLICE;
-
 	if (work->entries)
-		ksm_os_unmap(work->entries, bytes);
+		ksm_os_unmap(work->entries, WORK_BYTES);
 	work->entries = NULL;
 }
 
@@ -127,11 +139,10 @@ static uint64_t offset_of(const struct ksm_share_file *file, const struct ksm_sh
 
 static int read_entries(struct ksm_share_work *work, const struct ksm_share_slice *slice)
 {
-	const size_t bytes = KSM_SHARE_PAGES * sizeof(*work->entries);
 	uint64_t offset = (slice->address >> KSM_PAGE_SHIFT) * sizeof(*work->entries);
-	ssize_t length = ksm_os_read_at(work->pagemap, work->entries, bytes, offset);
+	ssize_t length = ksm_os_read_at(work->pagemap, work->entries, ENTRIES_BYTES, offset);
 
-	return length == (ssize_t)bytes ? 0 : length < 0 ? (int)length : -EIO;
+	return length == (ssize_t)ENTRIES_BYTES ? 0 : length < 0 ? (int)length : -EIO;
 }
 
 static bool is_present(const struct ksm_share_work *work, uint32_t page)
@@ -236,17 +247,15 @@ static uint32_t count_shared(const struct ksm_share_work *work, const struct ksm
 /* The file's pages show through where the process's own are given back. */
 static void give_back_copies(struct ksm_share_slice *slice, const struct ksm_share_set *equal)
 {
-	uint32_t page = 0;
+	struct ksm_share_set copies = *equal;
+	struct ksm_share_run run = { 0, 0 };
 
-	while (page < KSM_SHARE_PAGES) {
-		uint32_t end = page;
+	ksm_share_keep(&copies, &slice->mapped);
+	while (ksm_share_next_run(&copies, &run)) {
+		uint32_t pages = run.end - run.begin;
 
-		while (end < KSM_SHARE_PAGES && ksm_share_has(equal, end) && ksm_share_has(&slice->mapped, end))
-			end++;
-		if (end > page &&
-		    ksm_os_madvise(page_at(slice, page), (size_t)(end - page) << KSM_PAGE_SHIFT, MADV_DONTNEED) == 0)
-			slice->gained += end - page;
-		page = end + 1;
+		if (ksm_os_madvise(page_at(slice, run.begin), (size_t)pages << KSM_PAGE_SHIFT, MADV_DONTNEED) == 0)
+			slice->gained += pages;
 	}
 }
 
@@ -405,7 +414,7 @@ static void note_alone(const struct ksm_share_work *work, struct ksm_share_slice
 {
 	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
 		if (is_present(work, page) && (work->entries[page] & PAGE_EXCLUSIVE) && !ksm_share_has(equal, page) &&
-		    may_join(work, slice, page) && !ksm_share_has(&slice->mapped, page))
+		    may_join(work, slice, page))
 			ksm_share_add(&slice->alone, page);
 	}
 }

@@ -64,6 +64,15 @@ void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other
 void ksm_share_drop(struct ksm_share_set *set, const struct ksm_share_set *other);
 uint32_t ksm_share_count(const struct ksm_share_set *set);
 
+/* Pages that are in a set, one after the other. */
+struct ksm_share_run {
+	uint32_t begin;
+	uint32_t end;
+};
+
+/* The first run of the set at or behind the end of this one, which begins as { 0, 0 }; false if there is none. */
+bool ksm_share_next_run(const struct ksm_share_set *set, struct ksm_share_run *run);
+
 /* A file of a store: what belongs to address A lies at A - begin in it. */
 struct ksm_share_file {
 	int descriptor; /* negative: no file, one that has no page */

@@ -226,15 +226,11 @@ void ksm_shared_keep_out(void *addr, size_t length, bool copied)
 void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer)
 {
 	struct ksm_share_set mapped = slice->layers[layer].mapped;
+	struct ksm_share_run run = { 0, 0 };
 
-	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
-		uint32_t end = page;
-
-		while (end < KSM_SHARE_PAGES && ksm_share_has(&mapped, end))
-			end++;
-		if (end > page)
-			copy(address + ((uintptr_t)page << KSM_PAGE_SHIFT), address + ((uintptr_t)end << KSM_PAGE_SHIFT));
-		page = end;
+	while (ksm_share_next_run(&mapped, &run)) {
+		copy(address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT),
+		     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT));
 	}
 }
 

@@ -507,20 +507,15 @@ static int begin_file(struct ksm_store *store)
 
 int ksm_store_add(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages)
 {
+	struct ksm_share_run run = { 0, 0 };
 	int error = store->built.inode ? 0 : begin_file(store);
 
-	for (uint32_t page = 0; !error && page < KSM_SHARE_PAGES; page++) {
-		uintptr_t at = address + ((uintptr_t)page << KSM_PAGE_SHIFT);
-		uint32_t run = 0;
+	while (!error && ksm_share_next_run(pages, &run)) {
+		uintptr_t at = address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT);
 
-		while (page + run < KSM_SHARE_PAGES && ksm_share_has(pages, page + run))
-			run++;
-		if (run == 0)
-			continue;
-		error = ksm_os_write(store->built.descriptor, (const void *)at, (size_t)run << KSM_PAGE_SHIFT,
-				     (off_t)(at - store->begin));
-		store->built_pages += run;
-		page += run;
+		error = ksm_os_write(store->built.descriptor, (const void *)at,
+				     (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT, (off_t)(at - store->begin));
+		store->built_pages += run.end - run.begin;
 	}
 	return error;
 }
