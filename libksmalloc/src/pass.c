@@ -223,15 +223,9 @@ static bool finish_slice(struct walk *walk)
 {
 	uintptr_t slice = walk->view.address;
 
-	if (!slice)
+	if (!slice || slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
 		return true;
-	walk->view.address = 0;
-	walk->error = 0;
-	if (slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
-		return true;
-	walk->view.address = slice;
 	walk->error = share_slice(&walk->view);
-	walk->view.address = 0;
 	pass.next = slice + KSM_SHARE_SLICE;
 	walk->is_stopped = walk->error || ksm_os_now_us() >= walk->until_us ||
 			   (pass.phase == LOOK && pass.batch_count == BATCH);
@@ -465,20 +459,25 @@ static bool is_due(uint64_t now)
 		now + pass.interval_ms >= pass.due_ms + SHORTEST_MS);
 }
 
+static long step(uint64_t budget_us, bool stopped)
+{
+	int error = work_undisturbed(budget_us, false, stopped);
+
+	if (error)
+		return error;
+	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
+}
+
 long ksm_pass_step(uint64_t budget_us)
 {
 	uint64_t now;
-	int error;
 
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
 	now = ksm_os_now_ms();
 	if (!is_due(now))
 		return (long)(ksm_min(pass.due_ms, pass.look_ms) - now);
-	error = work_undisturbed(budget_us, false, false);
-	if (error)
-		return error;
-	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
+	return step(budget_us, false);
 }
 
 long ksm_pass_now(void)
@@ -490,11 +489,7 @@ long ksm_pass_now(void)
 
 long ksm_pass_step_stopped(uint64_t budget_us)
 {
-	int error = work_undisturbed(budget_us, false, true);
-
-	if (error)
-		return error;
-	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
+	return step(budget_us, true);
 }
 
 /* Between two growths of the heap, in the time of a call that allocates. */
