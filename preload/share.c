@@ -273,46 +273,6 @@ static int step_until(clockid_t clock, int64_t end_ns, int *later)
 	return error;
 }
 
-/* Sleeps that long; 0 or EINTR, with what is left of it. */
-static int sleep_ns(int64_t ns, int64_t *left)
-{
-	int64_t end = now_ns() + ns;
-	int error;
-
-	if (!next.clock_nanosleep)
-		find_next();
-	do {
-		int later;
-		struct timespec time;
-
-		error = step_until(CLOCK_MONOTONIC, end, &later);
-		*left = end - now_ns();
-		if (error || *left <= 0)
-			break;
-		time = timespec_of(later * INT64_C(1000000) < *left ? later * INT64_C(1000000) : *left);
-		error = next.clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
-	} while (!error);
-	*left = end - now_ns();
-	if (*left < 0)
-		*left = 0;
-	return error;
-}
-
-static bool is_time(const struct timespec *time)
-{
-	return time && time->tv_sec >= 0 && time->tv_sec < INT_MAX && time->tv_nsec >= 0 && time->tv_nsec < 1000000000;
-}
-
-static int sleep_for(const struct timespec *time, struct timespec *left)
-{
-	int64_t left_ns;
-	int error = sleep_ns((int64_t)time->tv_sec * 1000000000 + time->tv_nsec, &left_ns);
-
-	if (error && left)
-		*left = timespec_of(left_ns);
-	return error;
-}
-
 /* Until a time of a clock. One that can be set is slept by in one piece, once there is no step to be made at once. */
 static int sleep_until(clockid_t clock, const struct timespec *time, struct timespec *left)
 {
@@ -333,6 +293,37 @@ static int sleep_until(clockid_t clock, const struct timespec *time, struct time
 			return error;
 	}
 	return next.clock_nanosleep(clock, TIMER_ABSTIME, time, left);
+}
+
+/* Sleeps that long; 0 or EINTR, with what is left of it. */
+static int sleep_ns(int64_t ns, int64_t *left)
+{
+	int64_t end = now_ns() + ns;
+	struct timespec time = timespec_of(end);
+	int error;
+
+	if (!next.clock_nanosleep)
+		find_next();
+	error = sleep_until(CLOCK_MONOTONIC, &time, NULL);
+	*left = end - now_ns();
+	if (*left < 0)
+		*left = 0;
+	return error;
+}
+
+static bool is_time(const struct timespec *time)
+{
+	return time && time->tv_sec >= 0 && time->tv_sec < INT_MAX && time->tv_nsec >= 0 && time->tv_nsec < 1000000000;
+}
+
+static int sleep_for(const struct timespec *time, struct timespec *left)
+{
+	int64_t left_ns;
+	int error = sleep_ns((int64_t)time->tv_sec * 1000000000 + time->tv_nsec, &left_ns);
+
+	if (error && left)
+		*left = timespec_of(left_ns);
+	return error;
 }
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
