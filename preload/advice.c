@@ -74,7 +74,9 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 		ksm_block_note_altered(addr, length);
 	}
 	if (ksm_unlikely(ksm_options.share) && sets_apart(advice))
-		ksm_shared_keep_out(addr, length, advice == MADV_WIPEONFORK);
+		ksm_shared_keep_out(addr, length);
+	if (ksm_unlikely(ksm_options.share) && advice == MADV_WIPEONFORK)
+		ksm_shared_leave(addr, length);
 	/* Also before anything is shared: a signal handler may make the first pass just before the call. */
 	if (ksm_unlikely(ksm_options.share) && ksm_shared_is_giving_back(advice) && is_range(addr, length))
 		return give_back(addr, length, advice);
@@ -97,7 +99,9 @@ KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
 	if (ksm_shared_is_any())
 		ksm_shared_note_rights(addr, length);
 	/* Pages with a key may be unreadable at any moment, and a new mapping would lose it. */
-	if (ksm_unlikely(ksm_options.share) && key > 0)
-		ksm_shared_keep_out(addr, length, true);
+	if (ksm_unlikely(ksm_options.share) && key > 0) {
+		ksm_shared_keep_out(addr, length);
+		ksm_shared_leave(addr, length);
+	}
 	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 }

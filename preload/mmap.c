@@ -72,7 +72,7 @@ KSM_EXPORT void *mremap(void *old, size_t old_length, size_t new_length, int fla
 		to = va_arg(arguments, void *);
 		va_end(arguments);
 	}
-	memory = ksm_os_mremap_raw(old, old_length, new_length, flags, to);
+	memory = ksm_shared_mremap_raw(old, old_length, new_length, flags, to);
 	if (memory != MAP_FAILED)
 		ksm_mapping_note_remap(old, old_length, memory, new_length, flags);
 	return memory;

@@ -112,7 +112,7 @@ static void leave_if_copied(uint32_t index, struct ksm_shared_slice *entry, cons
 
 	if (mapped > 0 && shared * COPIED < mapped &&
 	    memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0)
-		ksm_shared_leave(view->address, entry, layer);
+		ksm_shared_leave_layer(view->address, entry, layer);
 	else
 		pass.mapped[index] += mapped;
 }

@@ -12,6 +12,9 @@
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 #define GUARD_INSTALL 102 /* MADV_GUARD_INSTALL, Linux 6.13 */
 
 /* A shorter run of shared pages is overwritten by zeros. */
@@ -120,6 +123,26 @@ void ksm_shared_forget(const void *addr, size_t length)
 	}
 }
 
+/* Addresses of whole pages. */
+struct range {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+static struct range pages_of(const void *addr, size_t length)
+{
+	uintptr_t begin = (uintptr_t)addr;
+
+	return (struct range){ ksm_align_down(begin, KSM_PAGE), ksm_align_up(begin + length, KSM_PAGE) };
+}
+
+static bool has_shared(struct range range)
+{
+	bool shared;
+
+	return range.begin < range.end && (end_of_run(range.begin, range.end, &shared) < range.end || shared);
+}
+
 void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	void *memory;
@@ -146,11 +169,7 @@ int ksm_shared_munmap_raw(void *addr, size_t length)
 
 void ksm_shared_note_rights(const void *addr, size_t length)
 {
-	bool shared;
-	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE);
-	uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
-
-	if (begin < end && (end_of_run(begin, end, &shared) < end || shared))
+	if (has_shared(pages_of(addr, length)))
 		atomic_store_explicit(&rights_vary, true, memory_order_relaxed);
 }
 
@@ -186,31 +205,37 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 			__builtin_trap();
 	}
 	if (!error) {
-		memcpy((void *)begin, saved, length);
+		/* Before its first page, so that it can still be joined with its neighbours. */
 		ksm_shared_forget((void *)begin, length);
 		introduce_memory((void *)begin, length);
+		memcpy((void *)begin, saved, length);
 	}
 	ksm_os_unmap(saved, length);
 }
 
-void ksm_shared_keep_out(void *addr, size_t length, bool copied)
+void ksm_shared_keep_out(void *addr, size_t length)
 {
-	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE);
-	uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
-	uint64_t signals;
+	struct range range = pages_of(addr, length);
 	unsigned int i;
 
-	if (begin >= end || (begin - ksm_span_map.base) >> SPAN_SHIFT)
+	if (range.begin >= range.end || (range.begin - ksm_span_map.base) >> SPAN_SHIFT)
 		return;
 	i = atomic_fetch_add(&range_count, 1);
 	if (i < MOST_RANGES) {
-		atomic_store(&ranges[i].begin, begin);
-		atomic_store(&ranges[i].end, end);
+		atomic_store(&ranges[i].begin, range.begin);
+		atomic_store(&ranges[i].end, range.end);
 	}
-	if (!copied || !ksm_shared_is_any() || !(&__libc_single_threaded && __libc_single_threaded))
-		return;
-	ksm_shared_hold();
-	ksm_os_block_signals(&signals);
+}
+
+/* What the program has given rights of its own to, or mapped there by itself, is left as it is. */
+static bool leave_mapping(const struct ksm_os_mapping *mapping, void *argument)
+{
+	const struct range *range = argument;
+	uintptr_t begin = ksm_max(mapping->begin, range->begin);
+	uintptr_t end = ksm_min(mapping->end, range->end);
+
+	if (mapping->inode == 0 || mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private)
+		return true;
 	while (begin < end) {
 		bool shared;
 		uintptr_t next = end_of_run(begin, end, &shared);
@@ -219,11 +244,45 @@ void ksm_shared_keep_out(void *addr, size_t length, bool copied)
 			copy(begin, next);
 		begin = next;
 	}
+	return true;
+}
+
+void ksm_shared_leave(const void *addr, size_t length)
+{
+	struct range range = pages_of(addr, length);
+	uint64_t signals;
+
+	if (!ksm_shared_is_any() || !(&__libc_single_threaded && __libc_single_threaded) || !has_shared(range))
+		return;
+	ksm_shared_hold();
+	ksm_os_block_signals(&signals);
+	ksm_os_each_mapping(leave_mapping, &range);
 	ksm_os_restore_signals(signals);
 	ksm_shared_let_go();
 }
 
-void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer)
+void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to)
+{
+	size_t before = ksm_align_up(old_length, KSM_PAGE);
+	size_t after = ksm_align_up(new_length, KSM_PAGE);
+	void *memory;
+
+	ksm_shared_hold();
+	ksm_shared_leave(old, old_length);
+	memory = ksm_os_mremap_raw(old, old_length, new_length, flags, to);
+	if (memory != MAP_FAILED && ksm_shared_is_any()) {
+		size_t kept = memory == old ? after : flags & MREMAP_DONTUNMAP ? before : 0;
+
+		if (kept < before)
+			ksm_shared_forget((char *)old + kept, before - kept);
+		if (memory != old)
+			ksm_shared_forget(memory, after);
+	}
+	ksm_shared_let_go();
+	return memory;
+}
+
+void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer)
 {
 	struct ksm_share_set mapped = slice->layers[layer].mapped;
 	struct ksm_share_run run = { 0, 0 };

@@ -84,20 +84,29 @@ bool ksm_shared_is_giving_back(int advice);
 /* Something else was mapped there, or nothing is any more. */
 void ksm_shared_forget(const void *addr, size_t length);
 
-/* mmap(2) and munmap(2), errno too, after which what they have replaced or unmapped is forgotten. */
+/*
+ * mmap(2), munmap(2) and mremap(2), errno too, after which what they have replaced or unmapped is forgotten. What is to
+ * be moved or to become longer is left before, as by ksm_shared_leave(): behind it would be more of the file.
+ */
 void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
 int ksm_shared_munmap_raw(void *addr, size_t length);
+void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to);
 
 /*
  * The program has said of these pages what a new mapping would lose: they are not shared from now on. A few ranges are
- * told apart; with more of them nothing is shared any more. copy: those that are shared become anonymous memory, for
- * advice that a mapping of a file does not take; only in a process of one thread, since another one might write meanwhile.
+ * told apart; with more of them nothing is shared any more.
  */
-void ksm_shared_keep_out(void *addr, size_t length, bool copy);
-/* Puts pages of the slice's layer that are mapped from its file into anonymous memory; without memory they stay. */
-void ksm_shared_leave(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer);
-
+void ksm_shared_keep_out(void *addr, size_t length);
 bool ksm_shared_is_kept_out(const void *addr, size_t length);
+
+/*
+ * Puts shared pages into anonymous memory, for what a mapping of a file does not take, or takes otherwise; without
+ * memory they stay. Only in a process of one thread, since another one might write meanwhile.
+ */
+void ksm_shared_leave(const void *addr, size_t length);
+
+/* The same for all pages of the slice's layer, in a pass. */
+void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer);
 
 /* Rights of these pages may have been changed by the program. */
 void ksm_shared_note_rights(const void *addr, size_t length);

@@ -163,16 +163,19 @@ static int fork_and_write(void)
 }
 
 /* Blocks of whole pages, whose advice and rights the program changes. */
+static unsigned char *block_of_pages;
+
 static const char *advise(void)
 {
-	static unsigned char *block;
+	unsigned char *block = block_of_pages;
 	const size_t bytes = 64 * PAGE;
 	int status = 0;
 	pid_t child;
 
 	if (!block) {
-		if (posix_memalign((void **)&block, PAGE, 8 * bytes))
+		if (posix_memalign((void **)&block_of_pages, PAGE, 8 * bytes))
 			return "no memory";
+		block = block_of_pages;
 		for (size_t i = 0; i < 8 * bytes; i++)
 			block[i] = (unsigned char)(i / 100 + 1);
 		return "made";
@@ -201,6 +204,22 @@ static const char *advise(void)
 	return "ok";
 }
 
+/* Shared memory of malloc that becomes longer: what is behind it in the file is something else. It is never freed. */
+static const char *remap_block(void)
+{
+	const size_t bytes = 64 * PAGE;
+	unsigned char *memory = mremap(block_of_pages, bytes, 2 * bytes, MREMAP_MAYMOVE);
+
+	if (memory == MAP_FAILED)
+		return strerror(errno);
+	for (size_t i = 0; i < 2 * bytes; i++) {
+		if (memory[i] != (i < bytes ? (unsigned char)(i / 100 + 1) : 0))
+			return "what became longer has another content";
+	}
+	munmap(memory, 2 * bytes);
+	return "ok";
+}
+
 /* A mapping of the program's own that becomes longer, beside all that. */
 static const char *remap(void)
 {
@@ -219,7 +238,7 @@ static const char *remap(void)
 			return "another content";
 	}
 	munmap(memory, 2 * bytes);
-	return "ok";
+	return remap_block();
 }
 
 /* --- stacks in memory of malloc ---------------------------------------------------------------- */

@@ -33,7 +33,9 @@ static void setup(void)
 
 	ksm_span_init((void *)UINTPTR_MAX);
 	memory = (unsigned char *)ksm_align_up(ksm_span_upper_half(&length), KSM_SHARE_SLICE);
-	cr_assert_eq(ksm_os_map_at(memory, 2 * KSM_SHARE_SLICE), 0);
+	/* As jemalloc does. */
+	cr_assert_eq(ksm_os_map_place(memory, 2 * KSM_SHARE_SLICE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE), 0);
 	memset(memory, 2, 2 * KSM_SHARE_SLICE);
 	memset(ones, 1, sizeof(ones));
 	for (uint32_t i = 0; i < PAGES; i++)
@@ -114,12 +116,13 @@ Test(shared, what_is_left_or_kept_out_keeps_its_content)
 	/* The framework had threads in this process's parent. */
 	__libc_single_threaded = 1;
 	memset(memory + 110 * KSM_PAGE, 3, KSM_PAGE);
-	ksm_shared_keep_out(memory + 105 * KSM_PAGE, 10 * KSM_PAGE, true);
+	ksm_shared_keep_out(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
+	ksm_shared_leave(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
 	cr_assert(ksm_shared_is_kept_out(memory, KSM_SHARE_SLICE));
 	cr_assert_not(ksm_shared_is_kept_out(memory + KSM_SHARE_SLICE, KSM_SHARE_SLICE));
 	cr_assert_eq(madvise(memory + 105 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0, "it is anonymous now");
 	cr_assert_neq(madvise(memory + 115 * KSM_PAGE, KSM_PAGE, MADV_WIPEONFORK), 0);
-	ksm_shared_leave((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1);
+	ksm_shared_leave_layer((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1);
 	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 200 * KSM_PAGE, MADV_WIPEONFORK), 0);
 	expect(100, 10, 1);
 	expect(110, 1, 3);
@@ -129,6 +132,37 @@ Test(shared, what_is_left_or_kept_out_keeps_its_content)
 	cr_assert_eq(give_back(100, 200), 0);
 	expect(100, 200, 0);
 	cr_assert_eq(introduced, 0);
+}
+
+/* The file has ones behind those pages, too. */
+Test(shared, what_is_moved_is_anonymous_and_what_is_behind_it_zeros)
+{
+	unsigned char *moved;
+
+	__libc_single_threaded = 1;
+	memset(memory + 150 * KSM_PAGE, 3, KSM_PAGE);
+	moved = ksm_shared_mremap_raw(memory + 90 * KSM_PAGE, 100 * KSM_PAGE, 150 * KSM_PAGE, MREMAP_MAYMOVE, NULL);
+	cr_assert_neq((void *)moved, MAP_FAILED, "it was one mapping for the program");
+	for (size_t i = 0; i < 150 * KSM_PAGE; i++) {
+		size_t page = i / KSM_PAGE;
+
+		cr_assert_eq(moved[i], page == 60 ? 3 : page < 10 ? 2 : page < 100 ? 1 : 0, "page %zu has %u", page,
+			     moved[i]);
+	}
+	expect(190, 110, 1);
+	cr_assert_not(ksm_shared_is_kept_out(memory, KSM_SHARE_SLICE));
+	cr_assert_eq(give_back(90, 100), -ENOMEM, "nothing may be mapped where memory was moved from");
+}
+
+/* Which it could not be read from. */
+Test(shared, what_has_other_rights_is_not_copied)
+{
+	__libc_single_threaded = 1;
+	cr_assert_eq(mprotect(memory + 110 * KSM_PAGE, KSM_PAGE, PROT_NONE), 0);
+	ksm_shared_leave(memory + 100 * KSM_PAGE, 20 * KSM_PAGE);
+	cr_assert_eq(mprotect(memory + 110 * KSM_PAGE, KSM_PAGE, PROT_READ), 0);
+	expect(100, 200, 1);
+	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0);
 }
 
 Test(shared, other_memory_is_the_kernel_s_affair)
