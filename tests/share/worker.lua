@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 -- Loads data, waits for lines on standard input, and says whether the data is what it was.
 local wait = assert(package.loadlib(arg[1], "share_wait"))
-local N = 100000
+local N = 400000 -- so many that what each lua has of its own hardly counts
 local data = {}
 for i = 1, N do
 	data[i] = { id = i, name = "record " .. i, value = i * 1.5 }
