@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ksmalloc/ksmalloc.h"
+#include "test.h"
 
 #define BLOCKS 700u
 #define PAGE 4096u
@@ -31,14 +32,11 @@ struct block {
 
 static struct block blocks[BLOCKS];
 static volatile sig_atomic_t gained, passes;
-static uint64_t random_state = 88172645463325252ull;
+static uint64_t random_state;
 
 static uint32_t draw(uint32_t below)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
+	return (uint32_t)(test_random(&random_state) % below);
 }
 
 static unsigned char byte_of(const struct block *block, size_t at)
@@ -195,7 +193,7 @@ int main(int argc, char **argv)
 {
 	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
 	uint32_t own = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000;
-	uint64_t mine = (uint64_t)getpid() * 0x9e3779b97f4a7c15;
+	uint64_t mine = (uint64_t)getpid() << 32;
 
 	signal(SIGALRM, pass);
 	for (uint32_t i = 0; time(NULL) < end; i++) {

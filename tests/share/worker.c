@@ -24,6 +24,7 @@
 
 #include "ksmalloc/keeper.h"
 #include "ksmalloc/ksmalloc.h"
+#include "test.h"
 
 #define PAGE 4096u
 
@@ -290,19 +291,6 @@ static long limit_files(bool on)
 	return setrlimit(RLIMIT_NOFILE, on ? &none : &before);
 }
 
-static long limit_addresses(void)
-{
-	struct rlimit limit = { 0, 0 };
-	unsigned long pages = 0;
-	FILE *sizes = fopen("/proc/self/statm", "re");
-
-	if (!sizes || fscanf(sizes, "%lu", &pages) != 1)
-		return -1;
-	fclose(sizes);
-	limit.rlim_cur = limit.rlim_max = pages * PAGE;
-	return setrlimit(RLIMIT_AS, &limit);
-}
-
 static long limit_file_size(long bytes)
 {
 	struct rlimit limit = { (rlim_t)bytes, RLIM_INFINITY };
@@ -451,19 +439,6 @@ static void show_files(void)
 	}
 }
 
-static long count_mappings(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char line[512];
-	long lines = 0;
-
-	while (maps && fgets(line, sizeof(line), maps))
-		lines++;
-	if (maps)
-		fclose(maps);
-	return lines;
-}
-
 static bool is(const char *line, const char *command)
 {
 	return strncmp(line, command, strlen(command)) == 0;
@@ -495,8 +470,6 @@ static void obey(const char *line)
 		printf("%s\n", remap());
 	else if (is(line, "files"))
 		printf("%ld\n", limit_files(number));
-	else if (is(line, "addresses"))
-		printf("%ld\n", limit_addresses());
 	else if (is(line, "thread"))
 		printf("%ld\n", share_with_thread(number));
 	else if (is(line, "coroutine"))
@@ -512,12 +485,15 @@ static void obey(const char *line)
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
-		printf("%ld\n", count_mappings());
+		printf("%zu\n", test_vma_count());
 	else if (is(line, "lock"))
 		printf("%d\n", mlock(blocks, PAGE));
 	else if (is(line, "wait"))
 		printf("%d\n", usleep((useconds_t)number * 1000));
-	else if (is(line, "memory")) {
+	else if (is(line, "addresses")) {
+		test_limit_memory(0);
+		printf("0\n");
+	} else if (is(line, "memory")) {
 		printf("%ld", field("Pss") - field("Pss_Shmem"));
 		show_files();
 		printf("\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ranges.h"
 
+#include "draw.h"
 #include "os.h"
 
 #include <criterion/criterion.h>
@@ -20,15 +21,6 @@ enum kind {
 };
 
 static struct ksm_ranges set;
-static uint64_t state = 88172645463325252u;
-
-static uint32_t random_below(uint32_t limit)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 11) % limit;
-}
 
 static bool add(uint64_t begin, uint64_t end, bool reserved)
 {
@@ -93,10 +85,10 @@ static uintptr_t place_in_model(uint32_t at, uint32_t end, uint32_t pages, uint3
 
 static void check_places(void)
 {
-	uint32_t at = random_below(PAGES);
-	uint32_t end = at + random_below(PAGES - at) + 1;
-	uint32_t pages = 1 + random_below(random_below(8) ? 20 : 1500);
-	uint32_t alignment = random_below(2) ? KSM_RANGES_ALIGNMENT / KSM_PAGE : 1;
+	uint32_t at = draw(PAGES);
+	uint32_t end = at + draw(PAGES - at) + 1;
+	uint32_t pages = 1 + draw(draw(8) ? 20 : 1500);
+	uint32_t alignment = draw(2) ? KSM_RANGES_ALIGNMENT / KSM_PAGE : 1;
 
 	cr_assert_eq(ksm_ranges_place(&set, AT(at), AT(end), pages * KSM_PAGE, alignment * KSM_PAGE),
 		     place_in_model(at, end, pages, alignment), "%u..%u %u %u", at, end, pages,
@@ -105,7 +97,7 @@ static void check_places(void)
 
 static void check_find(void)
 {
-	uint32_t at = random_below(PAGES);
+	uint32_t at = draw(PAGES);
 	uint32_t begin = at;
 	struct ksm_range range;
 
@@ -141,9 +133,9 @@ static void check_counts(void)
 /* more: how many of 16 changes add something; longest: pages of most changes. */
 static void change(uint32_t more, uint32_t longest)
 {
-	uint32_t begin = random_below(PAGES);
-	uint32_t end = begin + 1 + random_below(random_below(1024) ? longest : 4000);
-	enum kind kind = random_below(16) < more ? 1 + (enum kind)random_below(2) : FREE;
+	uint32_t begin = draw(PAGES);
+	uint32_t end = begin + 1 + draw(draw(1024) ? longest : 4000);
+	enum kind kind = draw(16) < more ? 1 + (enum kind)draw(2) : FREE;
 
 	end = (uint32_t)ksm_min(end, PAGES);
 	if (kind == FREE)
@@ -174,7 +166,7 @@ Test(ranges, random_changes_and_questions_answer_as_the_model_does)
 static void shuffle(uint32_t *numbers, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t other = i + random_below(count - i);
+		uint32_t other = i + draw(count - i);
 		uint32_t number = numbers[other];
 
 		numbers[other] = numbers[i];
@@ -223,7 +215,7 @@ Test(ranges, two_million_ranges_downwards_as_the_kernel_places_them)
 	/* Leaves are full then. */
 	cr_assert_lt(set.pool.used, MANY / 63 * 11 / 10);
 	for (uint32_t i = 0; i < MANY; i++) {
-		uint32_t length = 1 + random_below(3);
+		uint32_t length = 1 + draw(3);
 
 		/* All gaps are one page long. */
 		cr_assert_eq(ksm_ranges_place(&set, AT(3), AT(PAGES * 1000), length * KSM_PAGE,

@@ -2,6 +2,8 @@
 /* Slices of this process against real memory files: what is shared, what stays as it is, and what fails. */
 #include "share.h"
 
+#include "draw.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +27,7 @@ static uint32_t introduced;
 
 /* --- failures, as the system has them ------------------------------------------------------- */
 
-static enum { NOTHING, REFUSE, UNMAP_AND_REFUSE } injected;
+static enum failure { NOTHING, REFUSE, UNMAP_AND_REFUSE } injected;
 static int maps_before_failure;
 
 int __real_ksm_os_map_store(void *addr, size_t length, int descriptor, uint64_t offset);
@@ -447,17 +449,22 @@ static void expect_unharmed(void)
 	expect_usual(300, PAGES - 300);
 }
 
-Test(share, a_mapping_that_is_refused_leaves_memory_as_it_was)
+static void expect_nothing_mapped_by(enum failure failure)
 {
 	uint32_t of_file;
 
 	prepare_failure();
-	injected = REFUSE;
+	injected = failure;
 	cr_assert_eq(share(0), -ENOMEM);
 	count_mappings(&of_file);
 	cr_assert_eq(of_file, 0);
 	cr_assert_not(ksm_share_has(&slices[0].mapped, 50));
 	expect_unharmed();
+}
+
+Test(share, a_mapping_that_is_refused_leaves_memory_as_it_was)
+{
+	expect_nothing_mapped_by(REFUSE);
 }
 
 Test(share, what_was_shared_before_a_failure_stays_shared)
@@ -476,16 +483,8 @@ Test(share, what_was_shared_before_a_failure_stays_shared)
 
 Test(share, a_kernel_that_unmaps_before_it_fails_loses_nothing)
 {
-	uint32_t of_file;
-
-	prepare_failure();
-	injected = UNMAP_AND_REFUSE;
-	cr_assert_eq(share(0), -ENOMEM);
-	count_mappings(&of_file);
-	cr_assert_eq(of_file, 0);
+	expect_nothing_mapped_by(UNMAP_AND_REFUSE);
 	cr_assert_eq(introduced, 1);
-	cr_assert_not(ksm_share_has(&slices[0].mapped, 50));
-	expect_unharmed();
 }
 
 /* As many mappings as the kernel allows: no mapping can be cut into two any more. */
@@ -540,16 +539,6 @@ Test(share, a_limit_of_addresses_is_none)
 }
 
 /* --- all together ----------------------------------------------------------------------------- */
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint32_t draw(uint32_t below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
-}
 
 /* Runs of pages that are touched, stored, written to and shared at random, and each byte is what was written. */
 Test(share, random_slices_keep_every_byte)

@@ -2,6 +2,8 @@
 /* Members of a group and their table: what they find in it, and what a hostile one cannot make them do. */
 #include "store.h"
 
+#include "draw.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -279,16 +281,6 @@ Test(store, a_table_of_another_layout_is_begun_anew)
 }
 
 /* --- hostile tables -------------------------------------------------------------------------------- */
-
-static uint64_t random_state = 88172645463325252ull;
-
-static uint32_t draw(uint32_t below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 20) % below;
-}
 
 /* What must not be opened, or not be taken for a file of the store's. */
 static int hostile_files[6];
