@@ -155,13 +155,9 @@ static int offer(struct view *view)
 	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass.store))
 		return error == -ENOSPC || error == -EFBIG ? 0 : error;
 	error = ksm_store_add(&pass.store, view->address, &common);
-	if (error) {
-		ksm_store_give_up(&pass.store);
-		pass.batch_count = 0;
-		return error;
-	}
-	pass.batch[pass.batch_count++] = view->address;
-	return 0;
+	if (!error)
+		pass.batch[pass.batch_count++] = view->address;
+	return error;
 }
 
 /* Its files are needed still. */
@@ -312,13 +308,18 @@ static void let_go_of_files(void)
 	}
 }
 
+static uint64_t ms_until_look(void)
+{
+	return ksm_min(pass.interval_ms, LONGEST_LOOK);
+}
+
 static void wait_for(uint64_t interval_ms)
 {
 	uint64_t now = ksm_os_now_ms();
 
 	pass.interval_ms = ksm_min(interval_ms, LONGEST_MS);
 	pass.due_ms = now + pass.interval_ms;
-	pass.look_ms = now + ksm_min(pass.interval_ms, LONGEST_LOOK);
+	pass.look_ms = now + ms_until_look();
 }
 
 static void end_pass(int error)
@@ -347,10 +348,8 @@ static int publish(void)
 		return 0;
 	}
 	index = ksm_store_publish(&pass.store);
-	if (index < 0) {
-		pass.batch_count = 0;
+	if (index < 0)
 		return index;
-	}
 	pass.has_published = true;
 	pass.phase = RETURN;
 	pass.next = pass.batch[0];
@@ -448,7 +447,7 @@ static bool is_changed(uint64_t now)
 {
 	if (now < pass.look_ms)
 		return false;
-	pass.look_ms = now + ksm_min(pass.interval_ms, LONGEST_LOOK);
+	pass.look_ms = now + ms_until_look();
 	return ksm_store_is_changed(&pass.store, pass.generation);
 }
 
@@ -465,7 +464,7 @@ static long step(uint64_t budget_us, bool stopped)
 
 	if (error)
 		return error;
-	return pass.phase == NOTHING ? (long)ksm_min(pass.interval_ms, LONGEST_LOOK) : 0;
+	return pass.phase == NOTHING ? (long)ms_until_look() : 0;
 }
 
 long ksm_pass_step(uint64_t budget_us)
