@@ -25,14 +25,9 @@ struct waits_shared *waits_shared;
 
 static struct ksr_image image;
 
-static uint64_t now_ns(void)
-{
-	return ksr_stop_now();
-}
-
 static void wait_in_child(const struct wait *wait)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = ksr_stop_now();
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (offer_make(&waits_shared->offer))
@@ -40,7 +35,7 @@ static void wait_in_child(const struct wait *wait)
 	errno = 0;
 	waits_shared->result = wait->wait();
 	waits_shared->error = errno;
-	waits_shared->elapsed_ns = now_ns() - begin;
+	waits_shared->elapsed_ns = ksr_stop_now() - begin;
 	/* The stops after one that ended the wait find it here. */
 	while (!waits_shared->leave)
 		usleep(200);

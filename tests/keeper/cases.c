@@ -107,9 +107,7 @@ static int stop_and_call(void *data)
 	shared->stop = ksr_stop(&stop, &image, shared->limit_ns);
 	if (shared->stop)
 		return 0;
-	shared->threads = 0;
-	for (size_t i = 0; i < stop.count; i++)
-		shared->threads += stop.threads[i].stands;
+	shared->threads = ksr_stop_standing(&stop);
 	shared->call = ksr_call(&stop, &shared->offer.room, &request, &shared->result);
 	ksr_stop_end(&stop);
 	return 0;

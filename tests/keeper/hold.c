@@ -46,15 +46,6 @@ static struct shared {
 static struct ksr_image image;
 static uint64_t wanted_cycles;
 
-static uint64_t standing(const struct ksr_stop *stop)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < stop->count; i++)
-		count += stop->threads[i].stands;
-	return count;
-}
-
 static int call_any(struct ksr_stop *stop)
 {
 	bool scribbles = wanted_cycles == 0;
@@ -89,7 +80,7 @@ static int cycle(void)
 	at[1] = ksr_stop_now();
 	if (error)
 		return error;
-	threads = standing(&stop);
+	threads = ksr_stop_standing(&stop);
 	if (threads > shared->most_threads)
 		shared->most_threads = threads;
 	error = call_any(&stop);

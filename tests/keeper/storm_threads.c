@@ -16,20 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stop.h"
+
 #define WAIT_MS 5
 
 extern char **environ;
 
 volatile uint64_t storm_counters[STORM_COUNTERS];
 uint64_t (*storm_pages)[STORM_PAGE_WORDS];
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The mask of signals is a thread's own, and none of those that ask changes it. */
 static void check_mask(const sigset_t *wanted)
@@ -121,12 +115,12 @@ static void wait_for_time(unsigned int number)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	for (unsigned int i = 0; !storm_ended(); i++) {
-		uint64_t begin = now_ns();
+		uint64_t begin = ksr_stop_now();
 
 		errno = 0;
 		if (wait_once(i))
 			storm_failed("wait %u for a time ended with errno %d", i % 5, errno);
-		if (now_ns() - begin < WAIT_MS * 1000000ULL)
+		if (ksr_stop_now() - begin < WAIT_MS * 1000000ULL)
 			storm_failed("wait %u for a time ended early", i % 5);
 		check_mask(&mask);
 		storm->rounds[number]++;

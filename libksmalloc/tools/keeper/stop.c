@@ -261,7 +261,7 @@ static int still_standing(struct ksr_stop *stop)
 	return all;
 }
 
-static size_t standing(const struct ksr_stop *stop)
+size_t ksr_stop_standing(const struct ksr_stop *stop)
 {
 	size_t count = 0;
 
@@ -285,7 +285,7 @@ static int stop_all(struct ksr_stop *stop)
 			return -ETIMEDOUT;
 	}
 	/* The pid was the image's before and after, and what we hold kept it. */
-	return standing(stop) ? ksr_image_alive(stop->image) : -ESRCH;
+	return ksr_stop_standing(stop) ? ksr_image_alive(stop->image) : -ESRCH;
 }
 
 /*

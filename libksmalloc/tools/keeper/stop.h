@@ -69,6 +69,9 @@ int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limi
 /* All go on. It may be called at any time, and again. */
 void ksr_stop_end(struct ksr_stop *stop);
 
+/* How many of its threads stand. */
+size_t ksr_stop_standing(const struct ksr_stop *stop);
+
 /* Is the process stopped by a signal as well? */
 bool ksr_stop_in_group_stop(const struct ksr_stop *stop);
 
