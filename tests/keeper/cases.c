@@ -5,48 +5,30 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "cases.h"
 #include "hand.h"
-#include "offer.h"
-#include "stop.h"
 #include "test.h"
 
-#define MS UINT64_C(1000000)
 #define THREADS 500
 
-/* What the processes of a case tell each other. */
-static struct shared {
-	struct offer offer;
-	volatile uint32_t ready, leave, entered;
-	volatile uint64_t turns; /* of the process: it runs */
-	pid_t child;
-	volatile pid_t inner; /* of another namespace */
-	uint64_t limit_ns;
-	int64_t result;
-	int stop, call;
-	size_t threads;
-} *shared;
+struct cases_shared *shared;
+struct ksr_image image;
+enum offered function;
+uint64_t argument, call_limit;
 
-static struct ksr_image image;
-static enum offered function;
-static uint64_t argument, call_limit;
-
-static void ready_and_wait(void)
+void ready_and_wait(void)
 {
 	shared->ready = 1;
 	while (!shared->leave) {
@@ -55,11 +37,11 @@ static void ready_and_wait(void)
 	}
 }
 
-static void begin(void (*in_child)(void))
+void begin(void (*in_child)(void))
 {
 	pid_t child;
 
-	*shared = (struct shared){.limit_ns = 1000 * MS};
+	*shared = (struct cases_shared){.limit_ns = 1000 * MS};
 	function = OFFERED_SCRIBBLE;
 	argument = 1;
 	call_limit = 1000 * MS;
@@ -79,7 +61,7 @@ static void begin(void (*in_child)(void))
 }
 
 /* The process goes on, and ends as it wants to; nobody traces it. */
-static void end_well(void)
+void end_well(void)
 {
 	struct ksr_image_status traced;
 	uint64_t turns = shared->turns;
@@ -96,7 +78,7 @@ static void end_well(void)
 	ksr_image_close(&image);
 }
 
-static int stop_and_call(void *data)
+int stop_and_call(void *data)
 {
 	struct ksr_request request = {.function = shared->offer.functions[function], .arguments = {argument, 2, 3},
 				      .limit_ns = call_limit};
@@ -113,7 +95,7 @@ static int stop_and_call(void *data)
 	return 0;
 }
 
-static void expect(int stop, int call)
+void expect(int stop, int call)
 {
 	CHECK(ksr_hand_run(stop_and_call, NULL) == 0);
 	CHECK_MSG(shared->stop == stop && shared->call == call, "stop %d and call %d instead of %d and %d", shared->stop,
@@ -130,7 +112,7 @@ static void plain(void)
 	end_well();
 }
 
-static bool in_state(char state)
+bool in_state(char state)
 {
 	for (int tries = 0; tries < 3000; tries++) {
 		if (ksr_image_state(&image, shared->child) == state)
@@ -333,156 +315,6 @@ static void no_resources(void)
 	end_well();
 }
 
-static void *wait_for_vfork(void *data)
-{
-	pid_t pid;
-
-	(void)data;
-	pid = vfork();
-	if (pid == 0) {
-		/* Until it ends its parent cannot be stopped. */
-		while (!shared->entered)
-			syscall(SYS_sched_yield);
-		_exit(0);
-	}
-	return NULL;
-}
-
-static void vfork_somewhere(void)
-{
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, wait_for_vfork, NULL))
-		_exit(1);
-	usleep(20000);
-	ready_and_wait();
-	pthread_join(thread, NULL);
-}
-
-static void cannot_be_stopped(void)
-{
-	begin(vfork_somewhere);
-	shared->limit_ns = 50 * MS;
-	expect(-ETIMEDOUT, -ECANCELED);
-	shared->entered = 1;
-	usleep(20000);
-	shared->limit_ns = 2000 * MS;
-	expect(0, 0);
-	end_well();
-}
-
-static void not_in_time(void)
-{
-	begin(ready_and_wait);
-	function = OFFERED_LONG;
-	argument = LONG_TURNS;
-	call_limit = 5 * MS;
-	expect(0, -ETIMEDOUT);
-	/* Until the function has returned the room is in use. */
-	call_limit = 1000 * MS;
-	function = OFFERED_SCRIBBLE;
-	expect(0, -EAGAIN);
-	for (int tries = 0; shared->call; tries++) {
-		CHECK(tries < 1000);
-		usleep(5000);
-		CHECK(ksr_hand_run(stop_and_call, NULL) == 0 && shared->stop == 0);
-	}
-	end_well();
-}
-
-static void traced_already(void)
-{
-	int status;
-	pid_t tracer;
-
-	begin(ready_and_wait);
-	tracer = fork();
-	if (tracer == 0) {
-		shared->entered = ptrace(PTRACE_SEIZE, shared->child, NULL, NULL) ? 2 : 1;
-		while (shared->entered == 1)
-			usleep(200);
-		_exit(0);
-	}
-	while (!shared->entered)
-		usleep(200);
-	CHECK(shared->entered == 1);
-	expect(-EBUSY, -ECANCELED);
-	shared->entered = 3;
-	CHECK(waitpid(tracer, &status, 0) == tracer);
-	expect(0, 0);
-	end_well();
-}
-
-static void add_filter(void)
-{
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog filter = {1, &allow};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
-		_exit(77);
-	ready_and_wait();
-}
-
-static void filters_added(void)
-{
-	begin(add_filter);
-	expect(0, -EACCES);
-	shared->offer.room.filters++;
-	expect(0, 0);
-	end_well();
-}
-
-static void block_all(void)
-{
-	sigset_t set;
-
-	sigfillset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	ready_and_wait();
-}
-
-static void on_signal(int number)
-{
-	(void)number;
-	_exit(9);
-}
-
-/* All that are ignored by themselves have handlers; one is ignored because the program says so. */
-static void handle_usual(void)
-{
-	signal(SIGURG, on_signal);
-	signal(SIGWINCH, on_signal);
-	signal(SIGPIPE, SIG_IGN);
-	ready_and_wait();
-}
-
-static void marks(void)
-{
-	begin(block_all);
-	expect(0, -EAGAIN);
-	end_well();
-	begin(handle_usual);
-	expect(0, 0);
-	end_well();
-}
-
-static int as_nobody(void *data)
-{
-	if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
-		return -ECANCELED;
-	return stop_and_call(data);
-}
-
-static void other_user(void)
-{
-	if (getuid())
-		return;
-	begin(ready_and_wait);
-	CHECK(ksr_hand_run(as_nobody, NULL) == 0);
-	CHECK_MSG(shared->stop == -EPERM, "stop %d", shared->stop);
-	end_well();
-}
-
 static void *count_on(void *data)
 {
 	(void)data;
@@ -568,6 +400,7 @@ static const struct test {
 	{"cannot-be-stopped", cannot_be_stopped, true},
 	{"not-in-time", not_in_time, true},
 	{"traced-already", traced_already, true},
+	{"hand-stopped", hand_stopped, false},
 	{"filters-added", filters_added, true},
 	{"marks", marks, true},
 	{"other-user", other_user, true},

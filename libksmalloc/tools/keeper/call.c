@@ -339,7 +339,7 @@ int ksr_call(struct ksr_stop *stop, const struct ksr_room *room, const struct ks
 	struct call call = {.stop = stop, .room = room};
 	int error;
 
-	stop->deadline = ksr_stop_now() + request->limit_ns;
+	ksr_stop_limit(stop, request->limit_ns);
 	error = prepare(&call, request->thread);
 	if (!error)
 		error = make_call(&call, request, result);

@@ -14,7 +14,7 @@
 
 #include "base.h"
 
-/* So much after the limit whoever could not keep to it ends. */
+/* So much after the limit a hand that could not keep to it ends. */
 #define WATCH_NS UINT64_C(20000000)
 #define SEIZE_TRIES 3
 #define EVENT_OF(status) ((status) >> 8)
@@ -291,33 +291,40 @@ static int stop_all(struct ksr_stop *stop)
 /*
  * A thread that calls execve waits until all others have ended, and, where they were traced, until
  * their tracer has waited for them. PTRACE_SEIZE waits for that execve, and neither the limit nor a
- * signal ends it, but for SIGKILL: then the execve goes on.
+ * signal ends it, but for SIGKILL: then the execve goes on. And a hand that is stopped itself, by
+ * SIGSTOP or ^Z, sees no limit at all, while all that it holds stands.
  */
-static int begin_watch(timer_t *watch, uint64_t limit_ns)
+static int begin_watch(struct ksr_stop *stop)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-	struct itimerspec once = {0};
 
-	limit_ns += WATCH_NS;
-	once.it_value.tv_sec = (time_t)(limit_ns / 1000000000);
-	once.it_value.tv_nsec = (long)(limit_ns % 1000000000);
-	if (timer_create(CLOCK_MONOTONIC, &event, watch))
+	if (timer_create(CLOCK_MONOTONIC, &event, &stop->watch))
 		return -errno;
-	timer_settime(*watch, 0, &once, NULL);
+	stop->watched = true;
 	return 0;
+}
+
+void ksr_stop_limit(struct ksr_stop *stop, uint64_t limit_ns)
+{
+	uint64_t watch_ns = limit_ns + WATCH_NS;
+	const struct itimerspec once = {
+		.it_value = {(time_t)(watch_ns / 1000000000), (long)(watch_ns % 1000000000)},
+	};
+
+	stop->deadline = ksr_stop_now() + limit_ns;
+	timer_settime(stop->watch, 0, &once, NULL);
 }
 
 int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns)
 {
-	timer_t watch;
 	int error;
 
-	*stop = (struct ksr_stop){.image = image, .deadline = ksr_stop_now() + limit_ns};
-	error = begin_watch(&watch, limit_ns);
+	*stop = (struct ksr_stop){.image = image};
+	error = begin_watch(stop);
 	if (error)
 		return error;
+	ksr_stop_limit(stop, limit_ns);
 	error = stop_all(stop);
-	timer_delete(watch);
 	if (error)
 		ksr_stop_end(stop);
 	return error;
@@ -336,6 +343,9 @@ void ksr_stop_end(struct ksr_stop *stop)
 	for (size_t i = 0; i < stop->count; i++)
 		if (stop->threads[i].stands)
 			trace(PTRACE_DETACH, stop->threads[i].tid, NULL);
+	if (stop->watched)
+		timer_delete(stop->watch);
+	stop->watched = false;
 	free(stop->threads);
 	stop->threads = NULL;
 	stop->count = 0;

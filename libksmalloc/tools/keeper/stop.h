@@ -20,7 +20,9 @@
  * runs nothing of its own. No signal is taken from the kernel's queue and kept
  * here, so that the tracer's death loses none. A process that SIGSTOP had
  * stopped, or is stopped by it meanwhile, is in that state afterwards, and what
- * SIGCONT has continued runs. PTRACE_O_EXITKILL is never set.
+ * SIGCONT has continued runs. PTRACE_O_EXITKILL is never set. Soon after the limit of the
+ * stop, or of the last call, the process stands no more: who has not ended the stop by then is killed,
+ * also where it is stopped itself.
  *
  * Locking and owner: runs in a hand (hand.h), which waits for nothing but the
  * threads of one stop. Only this process may use them.
@@ -40,6 +42,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "image.h"
 
@@ -53,6 +56,8 @@ struct ksr_thread {
 struct ksr_stop {
 	const struct ksr_image *image;
 	uint64_t deadline; /* on CLOCK_MONOTONIC, in ns; the stop ends then or has begun */
+	timer_t watch; /* kills the hand soon after the deadline, whatever holds it up */
+	bool watched;
 	struct ksr_thread *threads; /* ended ones too: ask stands */
 	size_t count;
 	size_t capacity;
@@ -66,6 +71,8 @@ enum ksr_news {
 };
 
 int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns);
+/* From now on; as a call begins. The process is not held for longer: see the invariants. */
+void ksr_stop_limit(struct ksr_stop *stop, uint64_t limit_ns);
 /* All go on. It may be called at any time, and again. */
 void ksr_stop_end(struct ksr_stop *stop);
 

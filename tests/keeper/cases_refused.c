@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Processes that cannot be stopped or called, as they are or not in time. */
+#include <errno.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "hand.h"
+#include "test.h"
+
+#define LONG_TURNS UINT64_C(200000000) /* some 50 ms */
+
+static void *wait_for_vfork(void *data)
+{
+	pid_t pid;
+
+	(void)data;
+	pid = vfork();
+	if (pid == 0) {
+		/* Until it ends its parent cannot be stopped. */
+		while (!shared->entered)
+			syscall(SYS_sched_yield);
+		_exit(0);
+	}
+	return NULL;
+}
+
+static void vfork_somewhere(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, wait_for_vfork, NULL))
+		_exit(1);
+	usleep(20000);
+	ready_and_wait();
+	pthread_join(thread, NULL);
+}
+
+void cannot_be_stopped(void)
+{
+	begin(vfork_somewhere);
+	shared->limit_ns = 50 * MS;
+	expect(-ETIMEDOUT, -ECANCELED);
+	shared->entered = 1;
+	usleep(20000);
+	shared->limit_ns = 2000 * MS;
+	expect(0, 0);
+	end_well();
+}
+
+void not_in_time(void)
+{
+	begin(ready_and_wait);
+	function = OFFERED_LONG;
+	argument = LONG_TURNS;
+	call_limit = 5 * MS;
+	expect(0, -ETIMEDOUT);
+	/* Until the function has returned the room is in use. */
+	call_limit = 1000 * MS;
+	function = OFFERED_SCRIBBLE;
+	expect(0, -EAGAIN);
+	for (int tries = 0; shared->call; tries++) {
+		CHECK(tries < 1000);
+		usleep(5000);
+		CHECK(ksr_hand_run(stop_and_call, NULL) == 0 && shared->stop == 0);
+	}
+	end_well();
+}
+
+void traced_already(void)
+{
+	int status;
+	pid_t tracer;
+
+	begin(ready_and_wait);
+	tracer = fork();
+	if (tracer == 0) {
+		shared->entered = ptrace(PTRACE_SEIZE, shared->child, NULL, NULL) ? 2 : 1;
+		while (shared->entered == 1)
+			usleep(200);
+		_exit(0);
+	}
+	while (!shared->entered)
+		usleep(200);
+	CHECK(shared->entered == 1);
+	expect(-EBUSY, -ECANCELED);
+	shared->entered = 3;
+	CHECK(waitpid(tracer, &status, 0) == tracer);
+	expect(0, 0);
+	end_well();
+}
+
+static void add_filter(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog filter = {1, &allow};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		_exit(77);
+	ready_and_wait();
+}
+
+static int stop_itself(void *data)
+{
+	struct ksr_stop stop;
+
+	(void)data;
+	shared->stop = ksr_stop(&stop, &image, shared->limit_ns);
+	raise(SIGSTOP);
+	return 0;
+}
+
+/* As ^Z does it to a keeper in the foreground. */
+void hand_stopped(void)
+{
+	begin(ready_and_wait);
+	CHECK(ksr_hand_run(stop_itself, NULL) == -ECANCELED && shared->stop == 0);
+	end_well();
+}
+
+void filters_added(void)
+{
+	begin(add_filter);
+	expect(0, -EACCES);
+	shared->offer.room.filters++;
+	expect(0, 0);
+	end_well();
+}
+
+static void block_all(void)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	ready_and_wait();
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	_exit(9);
+}
+
+/* All that are ignored by themselves have handlers; one is ignored because the program says so. */
+static void handle_usual(void)
+{
+	signal(SIGURG, on_signal);
+	signal(SIGWINCH, on_signal);
+	signal(SIGPIPE, SIG_IGN);
+	ready_and_wait();
+}
+
+void marks(void)
+{
+	begin(block_all);
+	expect(0, -EAGAIN);
+	end_well();
+	begin(handle_usual);
+	expect(0, 0);
+	end_well();
+}
+
+static int as_nobody(void *data)
+{
+	if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+		return -ECANCELED;
+	return stop_and_call(data);
+}
+
+void other_user(void)
+{
+	if (getuid())
+		return;
+	begin(ready_and_wait);
+	CHECK(ksr_hand_run(as_nobody, NULL) == 0);
+	CHECK_MSG(shared->stop == -EPERM, "stop %d", shared->stop);
+	end_well();
+}
