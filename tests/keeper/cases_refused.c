@@ -135,6 +135,24 @@ void filters_added(void)
 	end_well();
 }
 
+/* read and write are all that it may do. */
+static void be_strict(void)
+{
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
+		_exit(77);
+	shared->ready = 1;
+	while (!shared->leave)
+		shared->turns++;
+	syscall(SYS_exit, 0);
+}
+
+void strict_mode(void)
+{
+	begin(be_strict);
+	expect(0, -EACCES);
+	end_well();
+}
+
 static void block_all(void)
 {
 	sigset_t set;

@@ -91,7 +91,7 @@ static int suits(struct call *call, struct place *place)
 
 	if (error)
 		return error;
-	if (status.filters != call->room->filters)
+	if (status.filters != call->room->filters || status.strict)
 		return -EACCES;
 	if (status.shadow_stack)
 		return -EOPNOTSUPP;

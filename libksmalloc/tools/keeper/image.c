@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -192,6 +193,7 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 	status->caught = number_of(text, "\nSigCgt:", 16);
 	status->tracer = (pid_t)number_of(text, "\nTracerPid:", 10);
 	status->filters = (unsigned int)number_of(text, "\nSeccomp_filters:", 10);
+	status->strict = number_of(text, "\nSeccomp:", 10) == SECCOMP_MODE_STRICT;
 	features = strstr(text, "\nx86_Thread_features:");
 	status->shadow_stack = features && strncmp(strchr(features, ':') + 1, "\tshstk", 6) == 0;
 	return 0;

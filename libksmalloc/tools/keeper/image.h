@@ -17,6 +17,7 @@
 #ifndef KSR_KEEPER_IMAGE_H
 #define KSR_KEEPER_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +36,7 @@ struct ksr_image_status {
 	uint64_t caught;
 	pid_t tracer;
 	unsigned int filters; /* of seccomp, 0 where the kernel does not count them */
+	bool strict; /* seccomp's other mode, which no filter counts for: it kills for most system calls */
 	int shadow_stack; /* of the main thread */
 };
 
