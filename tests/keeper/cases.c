@@ -402,6 +402,7 @@ static const struct test {
 	{"traced-already", traced_already, true},
 	{"hand-stopped", hand_stopped, false},
 	{"filters-added", filters_added, true},
+	{"filter-of-one", filter_of_one, true},
 	{"strict-mode", strict_mode, true},
 	{"marks", marks, true},
 	{"other-user", other_user, true},

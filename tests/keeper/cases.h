@@ -48,6 +48,7 @@ void not_in_time(void);
 void traced_already(void);
 void hand_stopped(void);
 void filters_added(void);
+void filter_of_one(void);
 void strict_mode(void);
 void marks(void);
 void other_user(void);

@@ -98,13 +98,18 @@ void traced_already(void)
 	end_well();
 }
 
-static void add_filter(void)
+static void filter(void)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog filter = {1, &allow};
+	struct sock_fprog program = {1, &allow};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		_exit(77);
+}
+
+static void add_filter(void)
+{
+	filter();
 	ready_and_wait();
 }
 
@@ -132,6 +137,35 @@ void filters_added(void)
 	expect(0, -EACCES);
 	shared->offer.room.filters++;
 	expect(0, 0);
+	end_well();
+}
+
+static void *add_own_filter(void *data)
+{
+	filter();
+	shared->entered = 1;
+	while (!shared->leave)
+		usleep(1000);
+	return data;
+}
+
+static void filter_one_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, add_own_filter, NULL))
+		_exit(1);
+	while (!shared->entered)
+		usleep(200);
+	ready_and_wait();
+	pthread_join(thread, NULL);
+}
+
+/* It could not wait where the keeper dies, whichever thread is called. */
+void filter_of_one(void)
+{
+	begin(filter_one_thread);
+	expect(0, -EACCES);
 	end_well();
 }
 

@@ -83,35 +83,28 @@ static int ignorable(const struct ksr_image_status *status, uint64_t mask)
 	return 0;
 }
 
-/* 1 where this thread can be called. */
-static int suits(struct call *call, struct place *place)
-{
-	struct ksr_image_status status;
-	int error = ksr_image_status(call->stop->image, place->thread->tid, &status);
-
-	if (error)
-		return error;
-	if (status.filters != call->room->filters || status.strict)
-		return -EACCES;
-	if (status.shadow_stack)
-		return -EOPNOTSUPP;
-	call->mark = ignorable(&status, place->was.mask);
-	call->called = place;
-	return call->mark != 0;
-}
-
+/* Whoever is not called makes system calls of its own where the tracer dies: all are asked. */
 static int choose(struct call *call, pid_t wanted)
 {
-	for (size_t i = 0; wanted && i < call->count; i++)
-		if (call->places[i].thread->tid == wanted && suits(call, &call->places[i]) == 1)
-			return 0;
 	for (size_t i = 0; i < call->count; i++) {
-		int got = suits(call, &call->places[i]);
+		struct place *place = &call->places[i];
+		struct ksr_image_status status;
+		int error = ksr_image_status(call->stop->image, place->thread->tid, &status);
+		int mark;
 
-		if (got)
-			return got < 0 ? got : 0;
+		if (error)
+			return error;
+		if (status.filters != call->room->filters || status.strict)
+			return -EACCES;
+		if (status.shadow_stack)
+			return -EOPNOTSUPP;
+		mark = ignorable(&status, place->was.mask);
+		if (mark && (!call->called || place->thread->tid == wanted)) {
+			call->called = place;
+			call->mark = mark;
+		}
 	}
-	return -EAGAIN;
+	return call->called ? 0 : -EAGAIN;
 }
 
 enum records { READ_BELOW, WRITE_RECORDS, WRITE_BELOW };

@@ -30,9 +30,9 @@
  * has, by themselves. The process cannot be called any more in this stop: end
  * it. -EAGAIN: not now (the process is stopped by a signal as well, or each of
  * its threads is where it must not be disturbed). -EACCES: filters of system
- * calls were added since the room was offered, or all but a few are forbidden. -EOPNOTSUPP, -ENOSYS: see
- * registers.h. -ENOSPC: the room is too small. -ESRCH: the process ended, or had begun
- * another program.
+ * calls were added to any thread since the room was offered, or all but a few
+ * are forbidden. -EOPNOTSUPP, -ENOSYS: see registers.h. -ENOSPC: the room is too
+ * small. -ESRCH: the process ended, or had begun another program.
  */
 #ifndef KSR_KEEPER_CALL_H
 #define KSR_KEEPER_CALL_H
