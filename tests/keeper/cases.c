@@ -41,10 +41,10 @@ void begin(void (*in_child)(void))
 {
 	pid_t child;
 
-	*shared = (struct cases_shared){.limit_ns = 1000 * MS};
+	*shared = (struct cases_shared){.limit_ns = LONG_NS};
 	function = OFFERED_SCRIBBLE;
 	argument = 1;
-	call_limit = 1000 * MS;
+	call_limit = LONG_NS;
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
@@ -141,26 +141,26 @@ static void stopped_before(void)
 	end_well();
 }
 
-/* Sends a signal while the function runs. */
+/* Sends a signal while the function runs, and lets it return. */
 static void send_later(int number)
 {
+	function = OFFERED_LONG;
+	argument = (uintptr_t)shared->words;
 	if (fork() == 0) {
-		usleep(20000);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (!shared->words[0])
+			usleep(200);
 		kill(shared->child, number);
+		shared->words[1] = 1;
 		_exit(0);
 	}
 }
-
-#define LONG_TURNS UINT64_C(200000000) /* some 50 ms */
 
 static void stopped_during(void)
 {
 	int status;
 
 	begin(ready_and_wait);
-	function = OFFERED_LONG;
-	argument = LONG_TURNS;
-	call_limit = 10000 * MS;
 	send_later(SIGSTOP);
 	expect(0, 0);
 	CHECK(shared->result == 9);
@@ -186,9 +186,6 @@ static void killed_during(void)
 	int status;
 
 	begin(ready_and_wait);
-	function = OFFERED_LONG;
-	argument = 100 * LONG_TURNS;
-	call_limit = 100000 * MS;
 	send_later(SIGKILL);
 	expect(0, -ESRCH);
 	while (waitpid(-1, &status, 0) != shared->child)
@@ -290,7 +287,6 @@ static void many_threads(void)
 {
 	begin(make_many);
 	for (int i = 0; i < 5; i++) {
-		shared->limit_ns = 5000 * MS;
 		expect(0, 0);
 		CHECK(shared->threads == THREADS + 1);
 	}

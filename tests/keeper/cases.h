@@ -11,11 +11,14 @@
 #include "stop.h"
 
 #define MS UINT64_C(1000000)
+/* Nothing that comes to an end by itself takes so long. */
+#define LONG_NS (60000 * MS)
 
 /* What the processes of a case tell each other. */
 struct cases_shared {
 	struct offer offer;
 	volatile uint32_t ready, leave, entered;
+	volatile uint32_t words[2]; /* of OFFERED_LONG */
 	volatile uint64_t turns; /* of the process: it runs */
 	pid_t child;
 	volatile pid_t inner; /* of another namespace */

@@ -120,10 +120,13 @@ static int64_t alone(uint64_t address, uint64_t count, uint64_t turns)
 	return changed;
 }
 
-static int64_t last_long(uint64_t turns)
+static int64_t last(uint64_t address)
 {
+	volatile uint32_t *words = (volatile uint32_t *)(uintptr_t)address;
+
 	offer_begun[OFFERED_LONG]++;
-	for (uint64_t i = 0; i < turns; i++)
+	words[0] = 1;
+	while (!words[1])
 		__asm__ volatile("" ::: "memory");
 	offer_ended[OFFERED_LONG]++;
 	return 9;
@@ -157,7 +160,7 @@ int offer_make(struct offer *offer)
 			 .park = (uintptr_t)ksr_entry_park, .filters = filters()},
 		.functions = {[OFFERED_EMPTY] = (uintptr_t)empty, [OFFERED_SCRIBBLE] = (uintptr_t)scribble,
 			      [OFFERED_FAULT] = (uintptr_t)fault, [OFFERED_REPLACE] = (uintptr_t)replace,
-			      [OFFERED_ALONE] = (uintptr_t)alone, [OFFERED_LONG] = (uintptr_t)last_long},
+			      [OFFERED_ALONE] = (uintptr_t)alone, [OFFERED_LONG] = (uintptr_t)last},
 	};
 	return 0;
 }

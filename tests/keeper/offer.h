@@ -18,7 +18,7 @@ enum offered {
 	OFFERED_FAULT, /* writes to address 0 */
 	OFFERED_REPLACE, /* (address, pages): other pages with equal content, as sharing does it */
 	OFFERED_ALONE, /* (counters, count, turns): how many of them changed meanwhile */
-	OFFERED_LONG, /* (turns): spins, and returns 9 */
+	OFFERED_LONG, /* (words): sets the first, spins until the second is set, and returns 9 */
 	OFFERED_COUNT,
 };
 
