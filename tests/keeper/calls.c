@@ -20,6 +20,8 @@
 
 #define MS UINT64_C(1000000)
 #define STOPS 3
+/* Nothing here takes so long. */
+#define LONG_NS (60000 * MS)
 
 struct waits_shared *waits_shared;
 
@@ -47,10 +49,10 @@ static int stop_and_call(void *data)
 	(void)data;
 	for (int i = 0; i < STOPS; i++) {
 		struct ksr_request request = {.function = waits_shared->offer.functions[OFFERED_SCRIBBLE],
-					      .arguments = {1, 2, 3}, .limit_ns = 1000 * MS};
+					      .arguments = {1, 2, 3}, .limit_ns = LONG_NS};
 		struct ksr_stop stop;
 		int64_t result = 0;
-		int error = ksr_stop(&stop, &image, 1000 * MS);
+		int error = ksr_stop(&stop, &image, LONG_NS);
 
 		if (!error)
 			error = ksr_call(&stop, &waits_shared->offer.room, &request, &result);
@@ -69,6 +71,7 @@ static int try(const struct wait *wait)
 	pid_t child;
 
 	waits_shared->ready = 0;
+	waits_shared->stopped = 0;
 	waits_shared->leave = 0;
 	waits_shared->word = 0;
 	child = fork();
@@ -81,6 +84,7 @@ static int try(const struct wait *wait)
 	while (ksr_image_state(&image, child) == 'R')
 		usleep(200);
 	error = ksr_hand_run(stop_and_call, NULL);
+	waits_shared->stopped = 1;
 	waits_shared->leave = 1;
 	CHECK_MSG(!error, "%s: a stop or call ended with %d", wait->name, error);
 	CHECK(waitpid(child, &status, 0) == child && status == 0);

@@ -20,6 +20,8 @@
 
 #define LIMIT_NS UINT64_C(50000000)
 #define TIMES 300
+#define STOPS 20
+#define MOST_ROUNDS 20
 
 static struct ksr_image image;
 static volatile uint64_t *stops;
@@ -76,17 +78,12 @@ static int stop_often(void *data)
 	}
 }
 
-int main(int argc, char **argv)
+static void run_and_stop(void)
 {
 	int left = TIMES;
 	int status, error;
-	pid_t child;
+	pid_t child = fork();
 
-	if (argc > 2 && strcmp(argv[1], "--again") == 0)
-		return start_threads(atoi(argv[2]));
-	stops = mmap(NULL, sizeof(*stops), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(stops != MAP_FAILED);
-	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -101,7 +98,21 @@ int main(int argc, char **argv)
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 3, "the process ended with status 0x%x",
 		  (unsigned int)status);
-	printf("%llu stops\n", (unsigned long long)*stops);
-	CHECK(*stops >= 20);
+	ksr_image_close(&image);
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = 0;
+
+	if (argc > 2 && strcmp(argv[1], "--again") == 0)
+		return start_threads(atoi(argv[2]));
+	stops = mmap(NULL, sizeof(*stops), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(stops != MAP_FAILED);
+	/* How many of them come in time depends on who else has the processors. */
+	while (*stops < STOPS && rounds++ < MOST_ROUNDS)
+		run_and_stop();
+	printf("%llu stops in %d rounds\n", (unsigned long long)*stops, rounds);
+	CHECK(*stops >= STOPS);
 	return 0;
 }

@@ -199,7 +199,8 @@ int main(int argc, char **argv)
 	CHECK(ksr_image_open(&image, pid, 0) == 0);
 	while (!error && (!wanted_cycles || shared->cycles < wanted_cycles)) {
 		error = ksr_hand_run(cycles, NULL);
-		if (error == -ETIMEDOUT) {
+		/* It may have been killed before it could say that it is late. */
+		if (error == -ETIMEDOUT || error == -ECANCELED) {
 			shared->late++;
 			error = 0;
 		}

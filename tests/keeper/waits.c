@@ -32,6 +32,13 @@ static int ends[2];
 static char buffer[BIG];
 static const struct timespec span = {.tv_nsec = WAIT_MS * 1000000L};
 
+static void wait_for_stops(void)
+{
+	usleep(WAIT_MS * 1000);
+	while (!waits_shared->stopped)
+		usleep(200);
+}
+
 /* Runs what ends the wait from outside, after the stops. */
 static void help_later(void (*help)(void))
 {
@@ -42,7 +49,7 @@ static void help_later(void (*help)(void))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != self)
 			_exit(5); /* it has ended already */
-		usleep(WAIT_MS * 1000);
+		wait_for_stops();
 		help();
 		_exit(5);
 	}
@@ -196,7 +203,7 @@ static long in_recv(void)
 
 static long in_recv_timed(void)
 {
-	struct timeval time = {.tv_sec = 5};
+	struct timeval time = {.tv_sec = 60};
 	char byte;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) ||
@@ -234,7 +241,7 @@ static long in_accept(void)
 
 static long in_accept_timed(void)
 {
-	struct timeval time = {.tv_sec = 5};
+	struct timeval time = {.tv_sec = 60};
 
 	if (listen_somewhere() || setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)))
 		return -2;
@@ -393,10 +400,11 @@ static void wait_for_holder(int fd, bool whole)
 	if (fork() == 0) {
 		int mine = open(path, O_RDWR);
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (whole ? flock(mine, LOCK_EX) : fcntl(mine, F_SETLK, &lock))
 			_exit(1);
 		waits_shared->word = 1;
-		usleep(WAIT_MS * 1000);
+		wait_for_stops();
 		_exit(0);
 	}
 	while (!waits_shared->word)

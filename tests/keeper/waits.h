@@ -14,6 +14,7 @@
 struct waits_shared {
 	struct offer offer;
 	volatile uint32_t ready;
+	volatile uint32_t stopped; /* it has been, as often as it is to be */
 	volatile uint32_t leave;
 	volatile uint32_t word; /* a futex */
 	volatile pid_t helper;
