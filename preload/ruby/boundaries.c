@@ -6,7 +6,6 @@
 #include "ksmalloc/stream.h"
 
 #include <dlfcn.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -309,7 +308,7 @@ static void look(void *argument)
 /* What a step of the sweep makes free lies in about this many pages; it reads the clock when it begins and ends. */
 #define PAGES_OF_SWEEP 5
 
-/* Where ruby's code lies; nowhere before krb_boundaries_start(). */
+/* Where ruby lies, its code among it; nowhere before krb_boundaries_start(). */
 static struct {
 	uintptr_t begin, end;
 } code;
@@ -369,28 +368,15 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
 
 /* --- start ----------------------------------------------------------------------------------------- */
 
-static int find_code(struct dl_phdr_info *file, size_t bytes, void *address)
-{
-	(void)bytes;
-	for (size_t i = 0; i < file->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &file->dlpi_phdr[i];
-		uintptr_t begin = file->dlpi_addr + part->p_vaddr;
-
-		if (part->p_type != PT_LOAD || (uintptr_t)address - begin >= part->p_memsz)
-			continue;
-		code.end = begin + part->p_memsz;
-		code.begin = begin;
-		return 1;
-	}
-	return 0;
-}
-
 void krb_boundaries_start(void)
 {
+	struct dl_find_object file;
+
 	if (code.end || !ksmalloc_mappings_follow ||
-	    !ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])))
+	    !ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])) ||
+	    _dl_find_object((void *)ruby.new_object, &file))
 		return;
-	dl_iterate_phdr(find_code, (void *)ruby.new_object);
-	if (code.end)
-		ksmalloc_mappings_follow(mapped);
+	code.end = (uintptr_t)file.dlfo_map_end;
+	code.begin = (uintptr_t)file.dlfo_map_start;
+	ksmalloc_mappings_follow(mapped);
 }
