@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "boundaries.h"
 
+#include "value.h"
+
 #include "../symbols.h"
 
 #include "ksmalloc/stream.h"
@@ -18,17 +20,13 @@
 
 /* --- what is used of ruby -------------------------------------------------------------------------- */
 
-/* As in ruby's headers, which need not be there when this is built. */
-typedef uintptr_t value;
-
-#define TYPES 0x1f /* RUBY_T_MASK */
+/* As in ruby's headers, like value.h. */
 #define OBJECT 0x01 /* RUBY_T_OBJECT */
 #define FLOAT 0x04 /* RUBY_T_FLOAT */
 #define STRING 0x05 /* RUBY_T_STRING */
 #define ARRAY 0x07 /* RUBY_T_ARRAY */
 #define STRUCT 0x09 /* RUBY_T_STRUCT */
 #define NUMBER 1 /* a bit of each small integer, and of no pointer to an object */
-#define WRITES_ARE_TOLD (1 << 5) /* RUBY_FL_WB_PROTECTED */
 #define BYTES_ARE_ELSEWHERE (1 << 13) /* RSTRING_NOEMBED */
 #define LENGTH_SHIFT 14 /* RSTRING_EMBED_LEN_SHIFT */
 #define LENGTH_BITS 0x1f
@@ -36,7 +34,6 @@ typedef uintptr_t value;
 #define NEW_OBJECT 0x100000 /* RUBY_INTERNAL_EVENT_NEWOBJ */
 #define SAFE_AND_RAW 5 /* RUBY_EVENT_HOOK_FLAG_SAFE | RUBY_EVENT_HOOK_FLAG_RAW_ARG */
 #define NIL 8 /* Qnil */
-#define TRUE_VALUE 20 /* Qtrue */
 
 #define NO_CLASS 0 /* programs do not see such objects */
 

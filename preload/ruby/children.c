@@ -2,6 +2,7 @@
 #include "children.h"
 
 #include "boundaries.h"
+#include "value.h"
 
 #include "../symbols.h"
 
@@ -16,18 +17,13 @@
 
 /* --- what is used of ruby -------------------------------------------------------------------------- */
 
-/* As in ruby's headers, which need not be there when this is built. */
-typedef uintptr_t value;
-
+/* As in ruby's headers, like value.h. */
 #define NOTHING 0 /* Qfalse */
 #define ZERO 1 /* INT2FIX(0) */
-#define TRUE_VALUE 20 /* Qtrue */
-#define TYPES 0x1f /* RUBY_T_MASK */
 #define NO_OBJECT 0 /* RUBY_T_NONE */
 #define LAST_SEEN 0x0f /* no more types from here on that a program sees: RUBY_T_COMPLEX */
 #define DEAD_OBJECT 0x1d /* RUBY_T_ZOMBIE: its finalizer is to run */
 #define FREE_AT_ONCE 1 /* RUBY_TYPED_FREE_IMMEDIATELY */
-#define WRITES_ARE_TOLD (1 << 5) /* RUBY_TYPED_WB_PROTECTED */
 
 struct data_type {
 	const char *name;
