@@ -2,6 +2,7 @@
 #include "symbols.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <string.h>
 
 bool ksh_find_symbols(void *scope, const struct ksh_symbol *symbols, size_t count)
@@ -15,4 +16,16 @@ bool ksh_find_symbols(void *scope, const struct ksh_symbol *symbols, size_t coun
 		memcpy(symbols[i].where, &found, sizeof(found));
 	}
 	return true;
+}
+
+size_t ksh_symbol_size(const void *address)
+{
+	const ElfW(Sym) *symbol;
+	void *entry = NULL;
+	Dl_info info;
+
+	if (!dladdr1(address, &info, &entry, RTLD_DL_SYMENT) || !entry)
+		return 0;
+	symbol = entry;
+	return symbol->st_size;
 }

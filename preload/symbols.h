@@ -18,4 +18,7 @@ struct ksh_symbol {
 bool ksh_find_symbols(void *scope, const struct ksh_symbol *symbols, size_t count)
 	__attribute__((visibility("hidden")));
 
+/* How many bytes the function or variable at this address has by its symbol. 0 if there is none. */
+size_t ksh_symbol_size(const void *address) __attribute__((visibility("hidden")));
+
 #endif

@@ -25,10 +25,9 @@
 #include "places.h"
 
 #include "../group.h"
+#include "../symbols.h"
 
 #include <dlfcn.h>
-#include <elf.h>
-#include <link.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,19 +44,14 @@ static time_t group_time;
 __attribute__((constructor)) static void start(void)
 {
 	void *function = dlsym(RTLD_DEFAULT, "lua_newstate");
-	const ElfW(Sym) *symbol = NULL;
 	struct ksmalloc_seed seed;
-	void *entry = NULL;
-	Dl_info info;
 
-	if (!function || !dladdr1(function, &info, &entry, RTLD_DL_SYMENT) || !entry ||
-	    !ksh_group_seed(&seed))
+	if (!function || !ksh_group_seed(&seed))
 		return;
-	symbol = entry;
 	group_time = (time_t)(ksmalloc_seed_derive(&seed, KSMALLOC_SEED_HASHES, NUMBER_OF_TIME) & INT32_MAX);
 	explicit_bzero(&seed, sizeof(seed));
 	first_byte = (uintptr_t)function;
-	end_byte = first_byte + symbol->st_size;
+	end_byte = first_byte + ksh_symbol_size(function);
 }
 
 __attribute__((visibility("default"))) time_t time(time_t *result)

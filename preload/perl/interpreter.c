@@ -4,22 +4,8 @@
 #include "../symbols.h"
 
 #include <dlfcn.h>
-#include <link.h>
 
 #include "base.h"
-
-/* What PL_ppaddr has for ops that are made while Perl runs (perl.h). */
-static bool has_as_many_ops(void *ops)
-{
-	const ElfW(Sym) *symbol = NULL;
-	void *entry = NULL;
-	Dl_info info;
-
-	if (!dladdr1(ops, &info, &entry, RTLD_DL_SYMENT) || !entry)
-		return false;
-	symbol = entry;
-	return symbol->st_size == sizeof(Perl_ppaddr_t) * MAXO;
-}
 
 /*
  * The size of the interpreter's structure follows from version and options, the number of ops from the version; Perl
@@ -41,5 +27,6 @@ bool ksp_perl_find(struct ksp_perl *perl)
 
 	return ksh_find_symbols(RTLD_DEFAULT, symbols, KSM_COUNT_OF(symbols)) &&
 	       *size == sizeof(struct interpreter) &&
-	       *old_size == PERL_INTERPRETER_SIZE_UPTO_MEMBER(PERL_LAST_5_18_0_INTERP_MEMBER) && has_as_many_ops(ops);
+	       *old_size == PERL_INTERPRETER_SIZE_UPTO_MEMBER(PERL_LAST_5_18_0_INTERP_MEMBER) &&
+	       ksh_symbol_size(ops) == sizeof(Perl_ppaddr_t) * MAXO;
 }
