@@ -100,10 +100,11 @@ static const struct ksr_profile profiles[] = {
 	{"perl",
 	 {"perl", NULL},
 	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
-	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "DETERMINISTIC"},
+	  /* With DETERMINISTIC each collision of two keys, also of two variables, turns all later orders. */
+	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "NO"},
 	  {HELPER, AS_IT_IS, "libksmalloc-perl.so", ""}},
-	 "hashes have the same order in every worker of the group: who finds colliding keys in one "
-	 "has them for all; values go on in new arenas now and then, which takes a percent or two of memory"},
+	 "hashes of the same keys have the same order in every worker of the group: who finds colliding keys "
+	 "in one has them for all, and an order that is shown tells more of the seed; values go on in new arenas now and then, which takes a percent or two of memory"},
 };
 
 static const struct ksr_profile automatic = {.name = "auto"};
