@@ -14,9 +14,24 @@
 static pid_t *owner;
 
 /* What is open where something else than the process's threads writes to its memory. */
-static const char *const writers[] = {
-	"anon_inode:[io_uring]", "anon_inode:[userfaultfd]", "anon_inode:[vfio", "anon_inode:kvm", "/dev/vfio/", "/dev/infiniband/",
-	"/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel/", "/dev/vhost-", "/dev/video",
+static const struct {
+	const char *name;
+	enum ksmalloc_aside reason;
+} writers[] = {
+	{ "anon_inode:[io_uring]", KSMALLOC_ASIDE_IO_URING },
+	{ "anon_inode:[userfaultfd]", KSMALLOC_ASIDE_USERFAULTFD },
+	{ "anon_inode:[vfio", KSMALLOC_ASIDE_DEVICE },
+	{ "anon_inode:kvm", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/vfio/", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/infiniband/", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/nvidia", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/kfd", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/dri/", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/accel/", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/vhost-", KSMALLOC_ASIDE_DEVICE },
+	{ "/dev/video", KSMALLOC_ASIDE_DEVICE },
+	/* A ring of mappings only, which its descriptor's is not. */
+	{ "/[aio]", KSMALLOC_ASIDE_AIO },
 };
 
 int ksm_alone_init(void)
@@ -38,84 +53,116 @@ static unsigned long number_of(const char *status, const char *name, unsigned lo
 	return found ? strtoul(found + strlen(name), NULL, 10) : otherwise;
 }
 
-static int check_status(bool stopped)
+static enum ksmalloc_aside look_at_status(const char *status, bool stopped)
+{
+	if (!stopped && number_of(status, "\nThreads:", 2) != 1)
+		return KSMALLOC_ASIDE_THREADS;
+	if (!stopped && number_of(status, "\nTracerPid:", 1) != 0)
+		return KSMALLOC_ASIDE_TRACED;
+	if (number_of(status, "\nVmLck:", 1) != 0)
+		return KSMALLOC_ASIDE_LOCKED;
+	if (number_of(status, "\nVmPin:", 1) != 0)
+		return KSMALLOC_ASIDE_PINNED;
+	/* clone(2) with CLONE_VM makes processes, not threads. Where it cannot be told (a sandbox), there is none. */
+	return !stopped && ksm_os_has_partner() ? KSMALLOC_ASIDE_PARTNER : KSMALLOC_ASIDE_NOT;
+}
+
+static int check_status(bool stopped, enum ksmalloc_aside *why)
 {
 	char status[4096];
 	ssize_t length = ksm_os_read_file("/proc/self/status", status, sizeof(status));
 
 	if (length < 0)
 		return (int)length;
-	if (!stopped && (number_of(status, "\nThreads:", 2) != 1 || number_of(status, "\nTracerPid:", 1) != 0))
-		return -EBUSY;
-	if (number_of(status, "\nVmLck:", 1) != 0 || number_of(status, "\nVmPin:", 1) != 0)
-		return -EPERM;
-	/* clone(2) with CLONE_VM makes processes, not threads. Where it cannot be told (a sandbox), there is none. */
-	return !stopped && ksm_os_has_partner() ? -EBUSY : 0;
+	*why = look_at_status(status, stopped);
+	return 0;
 }
 
-static bool is_writer(const char *name)
+static enum ksmalloc_aside reason_of(const char *name)
 {
 	for (size_t i = 0; i < KSM_COUNT_OF(writers); i++) {
-		if (strncmp(name, writers[i], strlen(writers[i])) == 0)
-			return true;
+		if (strncmp(name, writers[i].name, strlen(writers[i].name)) == 0)
+			return writers[i].reason;
 	}
-	return false;
+	return KSMALLOC_ASIDE_NOT;
 }
 
 static void look_at_file(const char *name, void *argument)
 {
-	bool *found = argument;
+	enum ksmalloc_aside *why = argument;
 	char path[64], link[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%.20s", name);
-	if (ksm_os_read_link(path, link, sizeof(link)) < 0)
-		return;
-	*found |= is_writer(link);
+	if (*why == KSMALLOC_ASIDE_NOT && ksm_os_read_link(path, link, sizeof(link)) >= 0)
+		*why = reason_of(link);
 }
 
-static int check_files(void)
+static int check_files(enum ksmalloc_aside *why)
 {
 	int folder = ksm_os_open_folder("/proc/self/fd");
-	bool found = false;
 	int error;
 
 	if (folder < 0)
 		return folder;
-	error = ksm_os_each_name(folder, look_at_file, &found);
+	error = ksm_os_each_name(folder, look_at_file, why);
 	ksm_os_close(folder);
-	return error ? error : found ? -EPERM : 0;
+	return error;
 }
 
 static bool look_at_mapping(const struct ksm_os_mapping *mapping, void *argument)
 {
-	bool *found = argument;
+	enum ksmalloc_aside *why = argument;
 
 	/* A ring goes on when its descriptor was closed, until it is unmapped. */
-	*found |= strncmp(mapping->name, "/[aio]", sizeof("/[aio]") - 1) == 0 || is_writer(mapping->name);
-	return !*found;
+	*why = reason_of(mapping->name);
+	return *why == KSMALLOC_ASIDE_NOT;
 }
 
-static int check_mappings(void)
+/* 0, with what was found, or -errno. */
+static int look(bool stopped, enum ksmalloc_aside *why)
 {
-	bool found = false;
-	int error = ksm_os_each_mapping(look_at_mapping, &found);
+	int error = check_status(stopped, why);
 
-	return error ? error : found ? -EPERM : 0;
+	if (!error && *why == KSMALLOC_ASIDE_NOT)
+		error = check_files(why);
+	if (!error && *why == KSMALLOC_ASIDE_NOT)
+		error = ksm_os_each_mapping(look_at_mapping, why);
+	return error;
 }
 
-int ksm_alone_check(bool stopped)
+static int error_of(enum ksmalloc_aside why)
+{
+	switch (why) {
+	case KSMALLOC_ASIDE_NOT:
+		return 0;
+	case KSMALLOC_ASIDE_THREADS:
+	case KSMALLOC_ASIDE_TRACED:
+	case KSMALLOC_ASIDE_PARTNER:
+	case KSMALLOC_ASIDE_BORROWED:
+		return -EBUSY;
+	default:
+		return -EPERM;
+	}
+}
+
+int ksm_alone_check(bool stopped, enum ksmalloc_aside *why)
 {
 	pid_t pid = ksm_os_pid();
 	int error;
 
+	*why = KSMALLOC_ASIDE_BEGINNING;
 	if (!owner)
 		return -EOPNOTSUPP;
 	if (*owner == 0)
 		*owner = pid;
+	*why = KSMALLOC_ASIDE_BORROWED;
 	if (*owner != pid)
 		return -EBUSY;
-	error = check_status(stopped);
-	if (!error)
-		error = check_files();
-	return error ? error : check_mappings();
+	*why = KSMALLOC_ASIDE_NOT;
+	error = look(stopped, why);
+	if (error) {
+		*why = error == -EMFILE || error == -ENFILE ? KSMALLOC_ASIDE_DESCRIPTORS : KSMALLOC_ASIDE_PROC;
+		return error;
+	}
+	return error_of(*why);
 }

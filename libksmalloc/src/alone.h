@@ -12,13 +12,16 @@
 
 #include "base.h"
 
+#include <ksmalloc/segment.h>
+
 /* At load. 0, or -errno: then it cannot be told. */
 int ksm_alone_init(void);
 
 /*
  * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
- * or something else may write to it. stopped: a tracer has stopped all other threads.
+ * or something else may write to it. stopped: a tracer has stopped all other threads. why: which of them it is, unless 0 is
+ * returned.
  */
-int ksm_alone_check(bool stopped);
+int ksm_alone_check(bool stopped, enum ksmalloc_aside *why);
 
 #endif

@@ -258,6 +258,7 @@ struct ksm_os_file {
 	uint64_t device;
 	uint64_t inode;
 	uint64_t bytes;
+	uint64_t memory; /* bytes that it takes: less than its length where it has holes */
 	uint64_t links;
 	uid_t owner;
 	mode_t mode; /* without its type */

@@ -57,6 +57,7 @@ static void describe(const struct stat *status, struct ksm_os_file *facts)
 		.device = status->st_dev,
 		.inode = status->st_ino,
 		.bytes = (uint64_t)status->st_size,
+		.memory = (uint64_t)status->st_blocks * 512,
 		.links = status->st_nlink,
 		.owner = status->st_uid,
 		.mode = status->st_mode & 07777,

@@ -11,6 +11,7 @@
 #include "option.h"
 #include "os.h"
 #include "pass_memory.h"
+#include "pass_stat.h"
 #include "region.h"
 #include "shared.h"
 #include "slot.h"
@@ -49,6 +50,7 @@ static struct {
 	uintptr_t batch[BATCH]; /* slices with pages that are to be published, or were */
 	uint32_t batch_count;
 	long gained;
+	uint64_t shared; /* pages that this pass has found mapped from the store, and not copied */
 	bool has_published;
 	uint32_t mapped[KSM_STORE_FILES]; /* pages of each file that this pass has found mapped */
 	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none */
@@ -133,6 +135,9 @@ static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct vie
 	error = ksm_share_slice(&file, &pass.work, &slice);
 	view->mapped[layer] = slice.mapped;
 	ksm_shared_add(entry, layer, &slice.mapped);
+	/* A slice to which the pass returns was counted before. */
+	pass.shared += pass.phase == LOOK ? slice.shared : slice.gained;
+	ksm_pass_stat_shared(&slice);
 	leave_if_copied(index, entry, view, layer, slice.shared);
 	ksm_share_drop(&view->anonymous, &slice.mapped);
 	pass.gained += slice.gained;
@@ -182,6 +187,7 @@ static int share_slice(struct view *view)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
+	ksm_pass_stat_looked();
 	/* What is shared already must not be given back or replaced under this thread either. */
 	if (holds_stack(view->address)) {
 		pass_over(entry, view);
@@ -286,6 +292,7 @@ static void begin_pass(void)
 	pass.next = 0;
 	pass.batch_count = 0;
 	pass.gained = 0;
+	pass.shared = 0;
 	pass.has_published = false;
 	memset(pass.mapped, 0, sizeof(pass.mapped));
 	/* A process that has grown may want what it did not before. */
@@ -340,9 +347,10 @@ static void end_pass(int error)
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
 static int publish(void)
 {
+	uint32_t pages = pass.store.built_pages;
 	int index;
 
-	if (pass.store.built_pages < LEAST_PAGES) {
+	if (pages < LEAST_PAGES) {
 		ksm_store_give_up(&pass.store);
 		pass.batch_count = 0;
 		return 0;
@@ -350,6 +358,7 @@ static int publish(void)
 	index = ksm_store_publish(&pass.store);
 	if (index < 0)
 		return index;
+	ksm_pass_stat_published(pages);
 	pass.has_published = true;
 	pass.phase = RETURN;
 	pass.next = pass.batch[0];
@@ -365,6 +374,7 @@ static int turn(const struct walk *walk)
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
 		let_go_of_files();
+		ksm_pass_stat_ended(&pass.store, pass.shared);
 		end_pass(0);
 	}
 	if (pass.phase == RETURN && is_at_end) {
@@ -391,16 +401,19 @@ static int work_until(uint64_t until_us)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
-static int work(uint64_t budget_us)
+/* why: what it was about if it fails. */
+static int work(uint64_t begin_us, uint64_t budget_us, enum ksmalloc_aside *why)
 {
-	uint64_t begin_us = ksm_os_now_us();
 	pid_t before = pass.store.pid;
 	int error = ksm_share_open(&pass.work);
 
+	*why = KSMALLOC_ASIDE_PROC;
 	if (error)
 		return error;
+	*why = KSMALLOC_ASIDE_TABLE;
 	error = ksm_store_enter(&pass.store);
 	if (!error) {
+		*why = KSMALLOC_ASIDE_FAILED;
 		/* A child has what its parent was about to publish in no file. */
 		if (pass.phase == NOTHING || before != pass.store.pid)
 			begin_pass();
@@ -409,6 +422,33 @@ static int work(uint64_t budget_us)
 		ksm_store_leave(&pass.store);
 	}
 	ksm_share_close(&pass.work);
+	return error;
+}
+
+/* The step itself, with signals blocked. */
+static int work_alone(uint64_t budget_us, bool anew, bool stopped)
+{
+	uint64_t begin_us = ksm_os_now_us();
+	enum ksmalloc_aside why;
+	int error = ksm_alone_check(stopped, &why);
+
+	if (error) {
+		/* What is under way stays so: this may be a child that has its parent's memory. */
+		wait_for(2 * pass.interval_ms);
+		if (why != KSMALLOC_ASIDE_BORROWED)
+			ksm_pass_stat_aside(why, error);
+		return error;
+	}
+	if (anew)
+		pass.phase = NOTHING;
+	error = work(begin_us, budget_us, &why);
+	if (error) {
+		end_pass(error);
+		ksm_pass_stat_failed(why, error);
+	} else {
+		ksm_pass_stat_aside(ksm_os_may_write_to(pass.store.bytes) ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_FILE_SIZE, 0);
+	}
+	ksm_pass_stat_worked(ksm_os_now_us() - begin_us);
 	return error;
 }
 
@@ -426,17 +466,7 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	if (ksm_shared_is_held() || busy == pid || !atomic_compare_exchange_strong(&pass.busy, &busy, pid))
 		return -EBUSY;
 	ksm_os_block_signals(&signals);
-	error = ksm_alone_check(stopped);
-	if (error) {
-		/* What is under way stays so: this may be a child that has its parent's memory. */
-		wait_for(2 * pass.interval_ms);
-	} else {
-		if (anew)
-			pass.phase = NOTHING;
-		error = work(budget_us);
-		if (error)
-			end_pass(error);
-	}
+	error = work_alone(budget_us, anew, stopped);
 	ksm_os_restore_signals(signals);
 	atomic_store(&pass.busy, 0);
 	return error;
@@ -525,20 +555,39 @@ static bool name_table(void)
 				ksm_options.seed, name) < sizeof(pass.store.path);
 }
 
-void ksm_pass_init(void)
+/* What is needed for all passes. False if it is not to be had. */
+static bool prepare(void)
 {
 	uintptr_t begin = ksm_span_map.base;
 	size_t length;
 	uintptr_t upper = ksm_span_upper_half(&length);
 
-	if (!ksm_options.share || !ksm_layout_is_shared() || !ksm_stat || ksm_os_is_secure())
-		return;
 	if (!name_table())
-		return;
+		return false;
 	pass.store.id = ksm_layout_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_word(KSMALLOC_SEED_SLOTS);
 	pass.store.begin = begin;
 	pass.store.bytes = upper + length - begin;
-	if (ksm_store_init(&pass.store) != 0 || ksm_share_begin(&pass.work) != 0 || ksm_alone_init() != 0)
+	return ksm_store_init(&pass.store) == 0 && ksm_share_begin(&pass.work) == 0 && ksm_alone_init() == 0;
+}
+
+static enum ksmalloc_aside begin(void)
+{
+	if (!ksm_options.share)
+		return KSMALLOC_ASIDE_OFF;
+	if (!ksm_layout_is_shared())
+		return KSMALLOC_ASIDE_LAYOUT;
+	if (ksm_os_is_secure())
+		return KSMALLOC_ASIDE_SECURE;
+	return prepare() ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_BEGINNING;
+}
+
+void ksm_pass_init(void)
+{
+	enum ksmalloc_aside why = begin();
+
+	if (ksm_stat)
+		ksm_pass_stat_aside(why, 0);
+	if (!ksm_stat || why != KSMALLOC_ASIDE_NOT)
 		return;
 	ksm_shared_init(ksm_pass_memory_introduce);
 	pass.interval_ms = SHORTEST_MS;

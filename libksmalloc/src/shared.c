@@ -3,6 +3,7 @@
 #include "shared.h"
 
 #include "span.h"
+#include "stat.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -72,6 +73,13 @@ void ksm_shared_add(struct ksm_shared_slice *slice, uint32_t layer, const struct
 	for (uint32_t i = 0; i < KSM_COUNT_OF(mapped->words); i++)
 		__atomic_fetch_or(&slice->layers[layer].mapped.words[i], mapped->words[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&ksm_shared_any, true, __ATOMIC_RELEASE);
+}
+
+/* Own memory, or none, has taken the place of so many bytes of the store's. */
+static void count_given_back(size_t length)
+{
+	if (ksm_stat)
+		ksm_stat_add(&ksm_stat->header.share.stats.given_back_bytes_total, length);
 }
 
 /* True if the page is mapped from the store. */
@@ -209,6 +217,7 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 		ksm_shared_forget((void *)begin, length);
 		introduce_memory((void *)begin, length);
 		memcpy((void *)begin, saved, length);
+		count_given_back(length);
 	}
 	ksm_os_unmap(saved, length);
 }
@@ -340,6 +349,7 @@ static void replace(uintptr_t begin, uintptr_t end)
 	bool is_writable = rights & PROT_WRITE;
 	int error = -EAGAIN;
 
+	count_given_back(length);
 	if ((length >> KSM_PAGE_SHIFT >= LONG_RUN && atomic_fetch_add(&cuts, 1) < MOST_CUTS) || !is_writable)
 		error = ksm_os_map_instead((void *)begin, length, rights);
 	if (!error) {

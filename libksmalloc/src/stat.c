@@ -443,6 +443,16 @@ static void leave_parents_file(void)
 	ksm_os_move_over(copy, SEGMENT_BYTES, ksm_stat);
 }
 
+/* What its parent has shared is the child's, too; what the parent has done for it is not. */
+static void count_from_zero(struct ksmalloc_share_stats *stats)
+{
+#define RESET_COUNTER(name, kind, help)                                                             \
+	if (KSMALLOC_STAT_##kind == KSMALLOC_STAT_COUNTER)                                           \
+		ksm_stat_set(&stats->name, 0);
+	KSMALLOC_SHARE_STATS(RESET_COUNTER)
+#undef RESET_COUNTER
+}
+
 void ksm_stat_renew_lock(void)
 {
 	pthread_mutex_init(&tables_lock, NULL);
@@ -457,5 +467,7 @@ void ksm_stat_postfork_child(void)
 	is_file = false;
 	file_path[0] = '\0';
 	must_publish = is_file_wanted();
+	if (ksm_options.share)
+		count_from_zero(&ksm_stat->header.share.stats);
 	ksm_stat_add(&ksm_stat->header.stats.forks_total, 1);
 }

@@ -23,7 +23,9 @@
 #include "base.h"
 #include "share.h"
 
-#define KSM_STORE_FILES 64u
+#include <ksmalloc/segment.h>
+
+#define KSM_STORE_FILES KSMALLOC_MAX_STORE_FILES
 
 struct ksm_store_file {
 	uint64_t inode; /* 0: none */

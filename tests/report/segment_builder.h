@@ -60,7 +60,7 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 		strncpy(header->group, builder->group, sizeof(header->group) - 1);
 	strcpy(header->library_version, "0.1.0");
 	header->sites =
-		(struct ksmalloc_segment_table){.offset = 1024,
+		(struct ksmalloc_segment_table){.offset = 2560,
 						.stride = sizeof(struct ksmalloc_segment_site),
 						.capacity = 8,
 						.count = 1 + builder->sites};

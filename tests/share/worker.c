@@ -24,6 +24,7 @@
 
 #include "ksmalloc/keeper.h"
 #include "ksmalloc/ksmalloc.h"
+#include "ksmalloc/segment.h"
 #include "test.h"
 
 #define PAGE 4096u
@@ -33,6 +34,53 @@ struct block {
 	size_t size;
 	uint32_t version;
 };
+
+/* --- what the library says of itself ----------------------------------------------------------- */
+
+static const char *const reasons[] = {
+#define REASON_KEY(name, key, words, remedy) key,
+	KSMALLOC_ASIDE_REASONS(REASON_KEY)
+};
+
+static uint32_t last_reason; /* why the last pass was not made */
+
+/* The process's own segment: it begins where its marker ends. */
+static const struct ksmalloc_segment_share *seen(void)
+{
+	static const struct ksmalloc_segment_header *header;
+	FILE *file = header ? NULL : fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned long end;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strstr(line, "/memfd:" KSMALLOC_SEGMENT_MARKER " ") && sscanf(line, "%*x-%lx", &end) == 1)
+			header = (const struct ksmalloc_segment_header *)end;
+	}
+	if (file)
+		fclose(file);
+	return &header->share;
+}
+
+static void show_counters(void)
+{
+#define SHOW_COUNTER(name, kind, help) printf(" " #name "=%llu", (unsigned long long)seen()->stats.name);
+	KSMALLOC_SHARE_STATS(SHOW_COUNTER)
+	for (unsigned int i = 0; i < KSMALLOC_MAX_STORE_FILES; i++) {
+		if (seen()->files[i].inode)
+			printf(" %llu:%llu", (unsigned long long)seen()->files[i].inode,
+			       (unsigned long long)seen()->files[i].bytes);
+	}
+	printf("\n");
+}
+
+static long share_now(void)
+{
+	long gained = ksmalloc_share();
+
+	last_reason = seen()->aside;
+	return gained;
+}
+
 
 static struct block *blocks;
 static uint32_t count;
@@ -153,10 +201,10 @@ static int fork_and_write(void)
 		uint32_t wrong = count_wrong();
 
 		rewrite(3, 1);
-		ksmalloc_share();
+		share_now();
 		wrong += renew() + count_wrong();
 		rewrite(3, (uint32_t)-1);
-		ksmalloc_share();
+		share_now();
 		_exit(wrong + count_wrong() != 0);
 	}
 	waitpid(child, &status, 0);
@@ -230,7 +278,7 @@ static const char *remap(void)
 	if (memory == MAP_FAILED)
 		return "no mapping";
 	memset(memory, 5, bytes);
-	ksmalloc_share();
+	share_now();
 	memory = mremap(memory, bytes, 2 * bytes, MREMAP_MAYMOVE);
 	if (memory == MAP_FAILED)
 		return "no longer mapping";
@@ -249,7 +297,7 @@ static long share_result;
 
 static void share_in_coroutine(void)
 {
-	share_result = ksmalloc_share();
+	share_result = share_now();
 }
 
 /* At first makes the memory. Then writes to all of it, and a pass is made on a stack in the middle of it. */
@@ -313,7 +361,7 @@ static long share_with_thread(bool stopped)
 
 	if (pthread_create(&thread, NULL, wait_for_ever, NULL))
 		return 1;
-	result = stopped ? ksmalloc_share_stopped(10000000) : ksmalloc_share();
+	result = stopped ? ksmalloc_share_stopped(10000000) : share_now();
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
 	return result;
@@ -322,7 +370,7 @@ static long share_with_thread(bool stopped)
 static void *share_for_ever(void *nothing)
 {
 	for (;;) {
-		ksmalloc_share();
+		share_now();
 		pthread_testcancel();
 	}
 	return nothing;
@@ -341,7 +389,7 @@ static uint32_t fork_beside_thread(void)
 		pid_t child = fork();
 
 		if (child == 0)
-			_exit(ksmalloc_share() < 0);
+			_exit(share_now() < 0);
 		waitpid(child, &status, 0);
 		refused += status != 0;
 	}
@@ -370,7 +418,7 @@ static long share_with_partner(void)
 	if (unshare(CLONE_VM))
 		return 1;
 	partner = clone(write_for_ever, stack + sizeof(stack), CLONE_VM | SIGCHLD, memory);
-	result = ksmalloc_share();
+	result = share_now();
 	kill(partner, SIGKILL);
 	waitpid(partner, NULL, 0);
 	free(memory);
@@ -391,7 +439,7 @@ static long share_with_ring(void)
 	close(ring);
 	if (memory == MAP_FAILED)
 		return 1;
-	result = ksmalloc_share();
+	result = share_now();
 	munmap(memory, PAGE);
 	return result;
 }
@@ -453,7 +501,11 @@ static void obey(const char *line)
 	if (is(line, "rewrite"))
 		rewrite((uint32_t)labs(number), number < 0 ? (uint32_t)-1 : 1);
 	if (is(line, "share"))
-		printf("%ld\n", ksmalloc_share());
+		printf("%ld\n", share_now());
+	else if (is(line, "reason"))
+		printf("%s\n", reasons[last_reason]);
+	else if (is(line, "seen"))
+		show_counters();
 	else if (is(line, "check"))
 		printf("%u\n", count_wrong());
 	else if (is(line, "renew_all"))
@@ -506,6 +558,7 @@ int main(int argc, char **argv)
 {
 	char line[64];
 
+	seen(); /* which is found in no thread, child or coroutine then */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* What was not read yet is for the program that takes its place. */
 	setvbuf(stdin, NULL, _IONBF, 0);

@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	5u	/* 2 has no hints, 3 no tallies, 4 no history */
+#define KSMALLOC_SEGMENT_VERSION	6u	/* 2 has no hints, 3 no tallies, 4 no history, 5 no store */
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -46,6 +46,7 @@
 #define KSMALLOC_MAX_SLOTS		8192u
 #define KSMALLOC_MAX_MODULES		1024u
 #define KSMALLOC_MAX_TALLIES		8192u
+#define KSMALLOC_MAX_STORE_FILES	64u
 #define KSMALLOC_GROUP_BYTES		64u
 #define KSMALLOC_BUILD_ID_BYTES		32u
 #define KSMALLOC_STRINGS_BYTES		(256u * 1024)
@@ -117,6 +118,93 @@ struct ksmalloc_process_stats {
 	KSMALLOC_PROCESS_STATS(KSMALLOC_STAT_FIELD)
 };
 
+/*
+ * What the group's store has done for the process, of the same form. Gauges are as the last pass has found them, a child of a fork
+ * counts from 0.
+ */
+#define KSMALLOC_SHARE_STATS(X)								\
+	X(shared_bytes, GAUGE, "Bytes that are mapped from the group's store and were not written since") \
+	X(gained_bytes_total, COUNTER, "Bytes of own pages that were given up for the store's")	\
+	X(published_bytes_total, COUNTER, "Bytes that this process has put into the store")	\
+	X(given_back_bytes_total, COUNTER, "Bytes of the store's pages that were given back, or left for own ones") \
+	X(carried_bytes_total, COUNTER, "Bytes of own pages that were copied since they lie between shared ones") \
+	X(files, GAUGE, "Files of the store that the process has open")			\
+	X(slices_total, COUNTER, "Slices that were looked at")				\
+	X(mappings_total, COUNTER, "Times that a file of the store was mapped")		\
+	X(passes_total, COUNTER, "Passes that came to their end")			\
+	X(failed_total, COUNTER, "Passes that a failure has ended")			\
+	X(refused_total, COUNTER, "Times that the process was to make a step and stood aside") \
+	X(work_us_total, COUNTER, "Microseconds that steps have taken")
+
+/*
+ * Why a process does not share with its group, or does not all that it could: X(name, key, what is so, what would change it).
+ * Sentences about the process, without a subject. Append only.
+ */
+#define KSMALLOC_ASIDE_REASONS(X)							\
+	X(NOT, "no", "takes part in sharing", "")					\
+	X(OFF, "off", "was not asked to share", "start it with 'ksmalloc run --share'")	\
+	X(LAYOUT, "layout", "does not have the shared layout of its group",		\
+	  "see what 'ksmalloc doctor' says of the layout")				\
+	X(SECURE, "secure", "runs with raised rights (setuid, file capabilities)",	\
+	  "only KSM can merge its memory")						\
+	X(BEGINNING, "beginning", "was refused memory or a path when it was to begin",	\
+	  "give it more memory, or another folder for run-time files")			\
+	X(THREADS, "threads", "has several threads, which may write at any moment",	\
+	  "only KSM can merge its memory, or a keeper that stops the threads")		\
+	X(TRACED, "traced", "is traced by a debugger", "end the debugger")		\
+	X(BORROWED, "borrowed", "uses its parent's memory (vfork)", "it lasts until the child executes a program") \
+	X(PARTNER, "partner", "has its memory in common with another process (CLONE_VM)", \
+	  "only KSM can merge its memory")						\
+	X(LOCKED, "locked", "has locked memory (mlock), which must stay where it is",	\
+	  "do without mlock(2) and mlockall(2)")					\
+	X(PINNED, "pinned", "has pinned memory, which devices write to", "only KSM can merge its memory") \
+	X(IO_URING, "io_uring", "has an io_uring, through which the kernel writes at any moment", \
+	  "switch io_uring off in the program (libuv: UV_USE_IO_URING=0)")		\
+	X(AIO, "aio", "has asynchronous I/O (io_setup), by which the kernel writes at any moment", \
+	  "switch asynchronous I/O off in the program")					\
+	X(USERFAULTFD, "userfaultfd", "has a userfaultfd, by which another process may write", \
+	  "only KSM can merge its memory")						\
+	X(DEVICE, "device", "has a device open that writes to memory (graphics, vfio, RDMA, KVM, video)", \
+	  "only KSM can merge its memory")						\
+	X(PROC, "proc", "cannot read what /proc says of it",				\
+	  "mount /proc where it runs, or allow its files in its sandbox")		\
+	X(TABLE, "table", "cannot use the table of its group",				\
+	  "look who owns the file store.GROUP in the group's folder, and whether the file system is full") \
+	X(DESCRIPTORS, "descriptors", "has no descriptor left", "raise RLIMIT_NOFILE (ulimit -n)") \
+	X(MEMORY, "memory", "was refused memory or a mapping",				\
+	  "raise RLIMIT_AS, RLIMIT_DATA or vm.max_map_count")				\
+	X(NO_MEMFD, "no_memfd", "may not make memory files", "allow memfd_create(2) in its sandbox") \
+	X(FILE_SIZE, "file_size", "shares what others publish and publishes nothing: its files may not become that long", \
+	  "raise RLIMIT_FSIZE (ulimit -f)")						\
+	X(FAILED, "failed", "could not go on", "")
+
+#define KSMALLOC_ASIDE_ID(name, key, words, remedy) KSMALLOC_ASIDE_##name,
+
+enum ksmalloc_aside {
+	KSMALLOC_ASIDE_REASONS(KSMALLOC_ASIDE_ID)
+	KSMALLOC_ASIDE_COUNT,
+};
+
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_share_stats {
+	KSMALLOC_SHARE_STATS(KSMALLOC_STAT_FIELD)
+};
+
+/* A file of the store that the process has open. Synchronization: each field is a relaxed atomic. */
+struct ksmalloc_segment_store_file {
+	uint64_t inode; /* 0: none */
+	uint64_t bytes; /* of memory that it takes */
+};
+
+/* Since version 6: the process and its group's store. Synchronization: each field is a relaxed atomic. */
+struct ksmalloc_segment_share {
+	struct ksmalloc_share_stats stats;
+	uint32_t aside;	      /* enum ksmalloc_aside, as of the last step */
+	uint32_t aside_errno; /* what the kernel said, 0 if nothing */
+	uint64_t answered;    /* the highest request of the group's table that a whole pass has followed */
+	struct ksmalloc_segment_store_file files[KSMALLOC_MAX_STORE_FILES];
+};
+
 /* One table of the segment: where it starts, how wide a record is, how many there are. */
 struct ksmalloc_segment_table {
 	uint64_t offset;	/* from the start of the segment */
@@ -160,6 +248,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table tallies; /* since version 4 */
 	/* Since version 5: where the history lies (ksmalloc/history.h), in the process's own memory; 0: nowhere. */
 	uint64_t history_address;
+	struct ksmalloc_segment_share share; /* since version 6 */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
