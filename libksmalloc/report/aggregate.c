@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
+static bool split_by_smaps(const struct ksr_vma *vma, struct ksr_memory *memory)
 {
 	uint64_t shared = vma->shared_clean + vma->shared_dirty;
 	uint64_t gain = ksr_less(vma->rss, vma->pss);
@@ -47,6 +47,18 @@ bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
 	return true;
 }
 
+bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
+{
+	bool is_estimate = split_by_smaps(vma, memory);
+
+	/* What is neither KSM's nor the process's own comes from the store, not from fork. */
+	if (vma->flags & KSR_VMA_STORE) {
+		memory->shared = ksr_less(vma->end - vma->begin, vma->anonymous + vma->swap);
+		memory->fork_shared = 0;
+	}
+	return is_estimate;
+}
+
 void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
 {
 	sum->resident += part->resident;
@@ -59,6 +71,7 @@ void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
 	sum->swapped += part->swapped;
 	sum->mergeable += part->mergeable;
 	sum->not_asked += part->not_asked;
+	sum->shared += part->shared;
 }
 
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole)
@@ -74,6 +87,7 @@ struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t par
 		.swapped = ksr_scale(memory->swapped, part, whole),
 		.mergeable = ksr_scale(memory->mergeable, part, whole),
 		.not_asked = ksr_scale(memory->not_asked, part, whole),
+		.shared = ksr_scale(memory->shared, part, whole),
 	};
 }
 
@@ -92,7 +106,7 @@ static void measure_vma(const struct ksr_fs *fs, struct ksr_report *report, pid_
 	}
 	memory->merged = sharing.ksm_mapped;
 	memory->saved = sharing.ksm_saved;
-	memory->fork_shared = sharing.fork_saved;
+	memory->fork_shared = vma->flags & KSR_VMA_STORE ? 0 : sharing.fork_saved;
 	memory->saved_error = 0;
 }
 
@@ -273,7 +287,7 @@ static void add_own_memory(struct join *join)
 		struct ksmalloc_segment_site entry;
 		struct ksr_site *site;
 
-		if (memory->resident == 0 && memory->swapped == 0 && !own->rows[i])
+		if (memory->resident == 0 && memory->swapped == 0 && memory->shared == 0 && !own->rows[i])
 			continue;
 		ksr_snapshot_site(snapshot, i, &entry);
 		site = index_get(join->index, join->report, entry.id);
@@ -298,7 +312,7 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 			break;
 		join->next++;
 	}
-	if (vma->rss == 0 && vma->swap == 0)
+	if (vma->rss == 0 && vma->swap == 0 && !(vma->flags & KSR_VMA_STORE))
 		return;
 	measure_vma(join->fs, join->report, join->process->snapshot.pid, vma, &memory);
 	for (uint32_t i = join->next; i < join->slot_count; i++) {
@@ -399,6 +413,8 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		ksr_memory_add(&report->totals.sites, &report->sites[i].memory);
 	if (!error)
 		error = ksr_parts_finish(report);
+	if (!error)
+		error = ksr_store_finish(report);
 	if (kernel->pages_sharing != KSR_NONE && kernel->pages_shared != KSR_NONE) {
 		report->totals.kernel_saved = kernel->pages_sharing * report->page_bytes;
 		report->totals.kernel_merging =

@@ -37,6 +37,10 @@
  * saved. Which of them paid, and whether all that shared a page are gone, nobody knows: their part
  * of what a site saves is taken in proportion, with a bound of the error.
  *
+ * What the library shares without KSM is told apart by the mapping: it is one of the store's file, and all of it that was not
+ * copied by a write is shared, whether it was read since, and so is resident, or not. `shared` is exact, and what such pages save
+ * is neither KSM's nor fork's.
+ *
  * Freed memory that the allocator still keeps is mapped, may merge, and is of no
  * use to anybody: its share of what a site's memory saves goes to saved_freed. No
  * counter tells which pages these are: they are at most kept_bytes, many of which
@@ -65,6 +69,7 @@ struct ksr_memory {
 	uint64_t stale;	      /* merged by the kernel's counters, and not mapped any more */
 	uint64_t saved_freed; /* the share of freed memory that the allocator keeps: not saved */
 	uint64_t fork_shared; /* saved by fork, not by KSM */
+	uint64_t shared;      /* pages of the group's store that are mapped, resident or not, and not copied */
 	uint64_t swapped;
 	uint64_t mergeable; /* resident bytes of VMAs marked mg */
 	uint64_t not_asked; /* resident bytes of VMAs without it */
@@ -154,6 +159,14 @@ struct ksr_group {
 	int failure;	 /* errno of one of these */
 	uint64_t placed; /* mappings that got a place of the shared layout */
 	uint64_t taken;	 /* places where something else lay */
+	/* By the group's store. */
+	uint32_t asked;	      /* processes that are to share */
+	uint32_t aside;	      /* of these, those that do not */
+	uint32_t reasons[KSMALLOC_ASIDE_COUNT]; /* processes for each, also those that share in part only */
+	uint32_t store_files;
+	uint64_t store;	 /* bytes that the files take */
+	uint64_t shared; /* bytes of the processes, as in struct ksr_memory */
+	struct ksmalloc_share_stats share; /* sums */
 };
 
 /* What one process has, before it is added to the sums. */
@@ -188,6 +201,11 @@ struct ksr_totals {
 	uint64_t other_merging;	   /* bytes: kernel_merging less merging, at least 0 */
 	uint64_t other_saved;	   /* bytes: kernel_saved less exact.saved, at least 0 */
 	uint64_t page_tables;
+	uint64_t shared;	/* of all mappings of stores */
+	uint64_t store;		/* what the stores' files take */
+	uint64_t pss;		/* of all mappings */
+	uint64_t store_pss;	/* of it, the stores' pages */
+	uint32_t sharing_asked; /* processes that are to share by a store */
 	struct ksr_exact exact;
 };
 
@@ -257,6 +275,17 @@ int ksr_exact_take(const struct ksr_process *process, uint64_t page_bytes,
 void ksr_exact_finish(struct ksr_report *report);
 /* aggregate_parts.c: what the processes count as live in parts; and their groups. */
 int ksr_parts_finish(struct ksr_report *report);
+/* aggregate_parts.c: the group of this name and layout, which is added unless it is there; NULL without memory. */
+struct ksr_group *ksr_group_find(struct ksr_report *report, const char *name, uint32_t layout);
+/* aggregate_store.c: what groups share by their stores. */
+int ksr_store_finish(struct ksr_report *report);
+/* Is the process to share by a store, and does it stand aside? */
+bool ksr_store_is_asked(const struct ksmalloc_segment_header *header);
+bool ksr_store_is_aside(const struct ksmalloc_segment_header *header);
+/* Of any number, which may come from a later version: one that is not known is `failed`. */
+const char *ksr_aside_key(uint32_t reason);
+const char *ksr_aside_words(uint32_t reason);
+const char *ksr_aside_remedy(uint32_t reason);
 const char *ksr_part_key(enum ksr_part_id part);
 const char *ksr_part_name(enum ksr_part_id part);
 /* aggregate_parts.c: which part a mapping outside of slots is of; KSR_PART_COUNT: none of KSM's. */

@@ -45,7 +45,7 @@ enum ksr_part_id ksr_part_of(const struct ksr_snapshot *snapshot, const struct k
 		return KSR_PART_COUNT;
 	if (vma->flags & KSR_VMA_SPECIAL)
 		return strcmp(vma->name, "[stack]") == 0 ? KSR_PART_STACKS : KSR_PART_COUNT;
-	if (vma->flags & KSR_VMA_FILE)
+	if ((vma->flags & KSR_VMA_FILE) && !(vma->flags & KSR_VMA_STORE))
 		return KSR_PART_FILES;
 	if (strcmp(vma->name, "[heap]") == 0)
 		return KSR_PART_BRK;
@@ -74,13 +74,13 @@ void ksr_part_add(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma
 			ksm_max(ksm_min(vma->anonymous, counted.resident), counted.merged);
 		counted.fork_shared = 0;
 	}
-	if (counted.resident == 0 && counted.swapped == 0)
+	if (counted.resident == 0 && counted.swapped == 0 && counted.shared == 0)
 		return;
 	ksr_memory_add(&own->parts[part], &counted);
 	own->has_part[part] = true;
 }
 
-static struct ksr_group *get_group(struct ksr_report *report, const char *name, uint32_t layout)
+struct ksr_group *ksr_group_find(struct ksr_report *report, const char *name, uint32_t layout)
 {
 	struct ksr_group *larger;
 
@@ -102,7 +102,7 @@ int ksr_parts_finish(struct ksr_report *report)
 		const struct ksr_process *process = &report->processes[i];
 		const struct ksmalloc_segment_header *header = &process->snapshot.header;
 		const struct ksmalloc_process_stats *stats = &header->stats;
-		struct ksr_group *group = get_group(report, header->group, header->layout);
+		struct ksr_group *group = ksr_group_find(report, header->group, header->layout);
 
 		if (!group)
 			return -ENOMEM;

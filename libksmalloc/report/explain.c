@@ -186,8 +186,10 @@ void ksr_explain_site(const struct ksr_report *report, const struct ksr_site *si
 {
 	reasons->count = 0;
 	explain_broken(report, site, reasons);
-	/* More than half merged: there is nothing to explain. */
+	/* More than half merged, or shared before KSM came: there is nothing to explain. */
 	if (site->memory.resident && site->memory.merged >= site->memory.resident / 2)
+		return;
+	if (site->memory.shared > site->memory.resident / 2)
 		return;
 	if (explain_placement(site, reasons))
 		return;

@@ -18,6 +18,7 @@ enum column_id {
 	COLUMN_LIVE,
 	COLUMN_RESIDENT,
 	COLUMN_MERGED,
+	COLUMN_SHARED,
 	COLUMN_SAVED,
 	COLUMN_SAVED_PERCENT,
 	COLUMN_FORK,
@@ -63,6 +64,7 @@ static const struct column columns[] = {
 	[COLUMN_LIVE] = {{"live", "LIVE"}, SHOWN_DEFAULT},
 	[COLUMN_RESIDENT] = {{"resident", "RESIDENT"}, SHOWN_DEFAULT},
 	[COLUMN_MERGED] = {{"merged", "MERGED"}, SHOWN_DEFAULT},
+	[COLUMN_SHARED] = {{"shared", "SHARED"}, SHOWN_NEVER},
 	[COLUMN_SAVED] = {{"saved", "SAVED"}, SHOWN_BOTH},
 	[COLUMN_SAVED_PERCENT] = {{"saved_percent", "SAVED %"}, SHOWN_DEFAULT},
 	[COLUMN_FORK] = {{"fork_shared", NULL}, SHOWN_NEVER},
@@ -111,6 +113,8 @@ static uint64_t sort_value(const struct ksr_site *site, size_t column)
 		return memory->resident;
 	case COLUMN_MERGED:
 		return memory->merged;
+	case COLUMN_SHARED:
+		return memory->shared;
 	case COLUMN_SAVED:
 		return memory->saved;
 	case COLUMN_SAVED_PERCENT:
@@ -286,6 +290,7 @@ static void fill_row(struct row *row, const struct ksr_site *site, const struct 
 	cells[COLUMN_LIVE] = ksr_cell_bytes(site->stats.live_bytes);
 	cells[COLUMN_RESIDENT] = ksr_cell_bytes(memory->resident);
 	cells[COLUMN_MERGED] = ksr_cell_bytes(memory->merged);
+	cells[COLUMN_SHARED] = ksr_cell_bytes(memory->shared);
 	cells[COLUMN_SAVED] = ksr_cell_bytes(memory->saved);
 	cells[COLUMN_SAVED_PERCENT] = ksr_cell_percent(memory->saved, memory->resident);
 	cells[COLUMN_FORK] = ksr_cell_bytes(memory->fork_shared);
@@ -307,7 +312,8 @@ static void fill_row(struct row *row, const struct ksr_site *site, const struct 
 /* A program has hundreds of stacks that once allocated and hold nothing now. */
 static bool holds_memory(const struct ksr_site *site)
 {
-	return site->stats.live_bytes || site->memory.resident || site->memory.swapped;
+	return site->stats.live_bytes || site->memory.resident || site->memory.swapped ||
+	       site->memory.shared;
 }
 
 static size_t move_empty_last(struct ksr_report *report)
@@ -326,7 +332,7 @@ static size_t move_empty_last(struct ksr_report *report)
 	return kept;
 }
 
-/* What text shows: by default merges that were broken as well, where the kernel counts them. */
+/* What text shows: merges that were broken as well, where the kernel counts them, and what is shared where that is asked for. */
 static void choose_columns(const struct ksr_report *report,
 			   const struct ksr_render_options *options,
 			   struct ksr_column heads[COLUMN_COUNT])
@@ -337,6 +343,8 @@ static void choose_columns(const struct ksr_report *report,
 		bool shown = columns[i].shown & wanted;
 
 		if (i == COLUMN_BROKEN && report->totals.exact.processes)
+			shown = true;
+		if (i == COLUMN_SHARED && report->totals.sharing_asked && !options->counters)
 			shown = true;
 		heads[i] = columns[i].head;
 		if (!shown)
@@ -448,6 +456,7 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 			ksr_emitter_value(emitter, lines[i].key, lines[i].title,
 					  ksr_cell_bytes(lines[i].bytes));
 	}
+	ksr_render_store_totals(totals, emitter);
 	ksr_emitter_section_end(emitter);
 }
 
@@ -536,6 +545,7 @@ void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 	render_sites(report, symbols, options, emitter);
 	ksr_render_parts(report, emitter);
 	ksr_render_groups(report, emitter);
+	ksr_render_stores(report, emitter);
 	render_totals(report, emitter);
 	render_notes(report, options, emitter);
 }

@@ -36,6 +36,11 @@ void ksr_render_columns(char *text, size_t bytes);
 void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter);
 void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter);
 
+/* render_store.c: what the groups share without KSM, and why processes do not. */
+void ksr_render_stores(const struct ksr_report *report, struct ksr_emitter *emitter);
+/* Lines of the totals' section, none where no process was asked to share. */
+void ksr_render_store_totals(const struct ksr_totals *totals, struct ksr_emitter *emitter);
+
 /* render_kernel.c: the section "kernel" of JSON and CSV, of all commands; not in text. */
 void ksr_render_kernel(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
 		       struct ksr_emitter *emitter);

@@ -11,14 +11,20 @@
 
 static const struct ksr_column part_columns[] = {
 	{"live", "LIVE"},      {"resident", "RESIDENT"},     {"merged", "MERGED"},
-	{"saved", "SAVED"},    {"saved_percent", "SAVED %"}, {"fork_shared", NULL},
+	{"shared", NULL},      {"saved", "SAVED"},           {"saved_percent", "SAVED %"},
+	{"fork_shared", NULL},
 	{"saved_error", NULL}, {"mergeable", NULL},	     {"processes", "PROCESSES"},
 	{"region", NULL},      {"name", "OUTSIDE OF SITES"},
 };
 
 void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter)
 {
-	ksr_emitter_table_begin(emitter, "regions", part_columns, KSM_COUNT_OF(part_columns));
+	struct ksr_column columns[KSM_COUNT_OF(part_columns)];
+
+	memcpy(columns, part_columns, sizeof(columns));
+	if (report->totals.sharing_asked)
+		columns[3].title = "SHARED";
+	ksr_emitter_table_begin(emitter, "regions", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
 		const struct ksr_part *part = &report->parts[i];
 		const struct ksr_memory *memory = &part->memory;
@@ -27,6 +33,7 @@ void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitt
 			part->has_live ? ksr_cell_bytes(part->live) : unknown,
 			ksr_cell_bytes(memory->resident),
 			ksr_cell_bytes(memory->merged),
+			ksr_cell_bytes(memory->shared),
 			ksr_cell_bytes(memory->saved),
 			ksr_cell_percent(memory->saved, memory->resident),
 			ksr_cell_bytes(memory->fork_shared),

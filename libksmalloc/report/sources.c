@@ -84,6 +84,13 @@ static void parse_field(const char *line, size_t bytes, struct ksr_vma *vma)
 		parse_vm_flags(colon + 1, end, vma);
 }
 
+bool ksr_is_store(const struct ksr_map_line *map)
+{
+	static const char name[] = "/memfd:" KSMALLOC_STORE_NAME " (deleted)";
+
+	return map->path_bytes == sizeof(name) - 1 && memcmp(map->path, name, sizeof(name) - 1) == 0;
+}
+
 /* "[anon:NAME]" and "[anon_shmem:NAME]" are names that a program gave. */
 static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 {
@@ -93,7 +100,7 @@ static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 	if (bytes == 0)
 		return;
 	if (name[0] != '[') {
-		vma->flags |= KSR_VMA_FILE;
+		vma->flags |= KSR_VMA_FILE | (ksr_is_store(map) ? KSR_VMA_STORE : 0);
 		return;
 	}
 	if (bytes > 7 && memcmp(name, "[anon:", 6) == 0) {

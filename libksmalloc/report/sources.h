@@ -46,6 +46,7 @@
 #define KSR_VMA_SPECIAL (1u << 4)    /* [stack], [vdso] and such: a name of the kernel's */
 #define KSR_VMA_SHARED (1u << 5)     /* a shared mapping: never merged by KSM */
 #define KSR_VMA_ASKED_HUGE (1u << 6) /* VmFlags has hg: madvise(MADV_HUGEPAGE) */
+#define KSR_VMA_STORE (1u << 7)	     /* maps a file of a group's store */
 
 struct ksr_vma {
 	uint64_t begin;
@@ -139,6 +140,9 @@ struct ksr_counter_table {
 	struct ksr_counters *rows;
 	size_t count;
 };
+
+/* Is this a file of a store, by its name? */
+bool ksr_is_store(const struct ksr_map_line *map);
 
 int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps);
 int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps);

@@ -489,7 +489,7 @@ bool ksm_store_may_publish(struct ksm_store *store)
 
 static int begin_file(struct ksm_store *store)
 {
-	int descriptor = ksm_os_create_store("ksmalloc-store");
+	int descriptor = ksm_os_create_store(KSMALLOC_STORE_NAME);
 	struct ksm_os_file facts;
 	int error = descriptor < 0 ? descriptor : ksm_os_set_length(descriptor, store->bytes);
 

@@ -49,7 +49,7 @@ static const struct ksr_option options[] = {
 	 0},
 };
 
-static const char *const tables[] = {"sites", "regions", "groups", "totals", "kernel", "shifting"};
+static const char *const tables[] = {"sites", "regions", "groups", "stores", "aside", "totals", "kernel", "shifting"};
 
 static int check_sort(const struct ksr_command *command, const char *sort)
 {

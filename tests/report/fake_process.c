@@ -5,9 +5,10 @@
  * sites. It knows nothing of the library, so that the reader is tested against
  * the layout and not against one writer.
  *
- * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME]
+ * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON]
  * CONTENT is equal, unique, half (of each) or zero. Prints "ready PID..." and waits for the end of
- * its input. What is advised is hinted as well where that is asked for and the kernel takes hints.
+ * its input. With share it maps half of its first slot from a file of a store, that of the process PID or, if that is 0, one
+ * that it makes; of these pages it has written to a quarter since, and has looked at another one. What is advised is hinted as well where that is asked for and the kernel takes hints.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -27,6 +28,7 @@
 #include "segment_builder.h"
 
 #define SITES 2
+#define STORE 700 /* descriptor of the store's file */
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -41,6 +43,9 @@ struct settings {
 	int forks;
 	bool advise;
 	bool hint;
+	bool share;
+	int publisher; /* its pid, 0: this one */
+	uint32_t reason;
 };
 
 static void die(const char *what)
@@ -132,6 +137,60 @@ static void make_slots(struct builder *builder, const struct settings *settings)
 	builder->frames[1] = (uint64_t)(uintptr_t)load_data + 10 - builder->bias;
 }
 
+/* A file of the store with the content of the pages at this address. */
+static int open_store(const struct settings *settings, const char *pages, size_t bytes)
+{
+	char path[64];
+	int fd;
+
+	if (settings->publisher) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", settings->publisher, STORE);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	} else {
+		fd = memfd_create(KSMALLOC_STORE_NAME, MFD_CLOEXEC);
+		if (fd >= 0 && write(fd, pages, bytes) != (ssize_t)bytes)
+			die("write to the store");
+	}
+	if (fd < 0 || dup2(fd, STORE) < 0)
+		die("the store");
+	close(fd);
+	return STORE;
+}
+
+static void share(struct builder *builder, const struct settings *settings)
+{
+	char *pages = (char *)builder->slot_base[0];
+	size_t count = settings->pages / 2;
+	int fd = open_store(settings, pages, count * 4096);
+	struct stat status;
+
+	if (fstat(fd, &status) || mmap(pages, count * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) ==
+					  MAP_FAILED)
+		die("mapping the store");
+	for (size_t i = 0; i < count / 2; i++) {
+		volatile char *byte = pages + i * 4096;
+
+		if (i < count / 4)
+			*byte = *byte;
+		else
+			(void)*byte;
+	}
+	builder->is_sharing = true;
+	builder->share.aside = settings->reason;
+	builder->share.stats = (struct ksmalloc_share_stats){
+		.shared_bytes = (count - count / 4) * 4096,
+		.gained_bytes_total = count * 4096,
+		.published_bytes_total = settings->publisher ? 0 : count * 4096,
+		.files = 1,
+		.slices_total = 40,
+		.mappings_total = 1,
+		.passes_total = 3,
+		.work_us_total = 12345,
+	};
+	builder->share.files[0] =
+		(struct ksmalloc_segment_store_file){status.st_ino, (uint64_t)status.st_blocks * 512};
+}
+
 static void publish(const struct builder *builder, const struct settings *settings)
 {
 	static unsigned char bytes[BUILDER_SEGMENT_BYTES];
@@ -152,7 +211,7 @@ static void publish(const struct builder *builder, const struct settings *settin
 static void parse(int argc, char **argv, struct settings *settings)
 {
 	if (argc < 4)
-		die("usage: fake_process DIR PAGES CONTENT [fork N] [advise] [group NAME]");
+		die("usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON]");
 	settings->folder = argv[1];
 	settings->pages = strtoul(argv[2], NULL, 10);
 	settings->content = argv[3];
@@ -166,7 +225,11 @@ static void parse(int argc, char **argv, struct settings *settings)
 			settings->forks = atoi(argv[++i]);
 		else if (strcmp(argv[i], "group") == 0 && i + 1 < argc)
 			settings->group = argv[++i];
-		else
+		else if (strcmp(argv[i], "share") == 0 && i + 2 < argc) {
+			settings->share = true;
+			settings->publisher = atoi(argv[++i]);
+			settings->reason = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else
 			die(argv[i]);
 	}
 }
@@ -204,6 +267,8 @@ int main(int argc, char **argv)
 	builder.start_time_ticks = start_time();
 	builder.sites = SITES;
 	make_slots(&builder, &settings);
+	if (settings.share)
+		share(&builder, &settings);
 	publish(&builder, &settings);
 	printf("ready %d", (int)getpid());
 	fflush(stdout);

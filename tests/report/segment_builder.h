@@ -31,6 +31,8 @@ struct builder {
 	uint64_t slot_bytes[BUILDER_MOST_SITES];
 	bool advised[BUILDER_MOST_SITES];
 	uint64_t frames[2];
+	bool is_sharing;   /* by a store, in the shared layout */
+	struct ksmalloc_segment_share share;
 	const char *label; /* of the last site; NULL: it has none */
 };
 
@@ -59,6 +61,11 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 	if (builder->group)
 		strncpy(header->group, builder->group, sizeof(header->group) - 1);
 	strcpy(header->library_version, "0.1.0");
+	if (builder->is_sharing)
+		header->layout = KSMALLOC_LAYOUT_SHARED;
+	header->share = builder->share;
+	if (!builder->is_sharing)
+		header->share.aside = KSMALLOC_ASIDE_OFF;
 	header->sites =
 		(struct ksmalloc_segment_table){.offset = 2560,
 						.stride = sizeof(struct ksmalloc_segment_site),

@@ -52,6 +52,29 @@ Test(aggregate, test_memory_merged_only)
 	cr_assert_eq(memory.fork_shared, 0);
 }
 
+/* Six of ten pages are the store's, two of which were looked at, and two are own copies. */
+Test(aggregate, test_memory_of_a_store)
+{
+	struct ksr_vma vma = {.begin = 0,
+			      .end = 10 * P,
+			      .rss = 5 * P,
+			      .pss = 4 * P,
+			      .shared_clean = 2 * P,
+			      .private_dirty = 3 * P,
+			      .anonymous = 3 * P,
+			      .swap = P,
+			      .flags = KSR_VMA_FILE | KSR_VMA_STORE};
+	struct ksr_memory memory = measure(vma);
+
+	cr_assert_eq(memory.shared, 6 * P);
+	cr_assert_eq(memory.fork_shared, 0, "what the store saves is not fork's");
+	cr_assert_eq(memory.saved, 0, "nor KSM's");
+	vma.flags = KSR_VMA_FILE;
+	memory = measure(vma);
+	cr_assert_eq(memory.shared, 0);
+	cr_assert_eq(memory.fork_shared, P);
+}
+
 /* The truth must lie within the error that is stated, whatever the mix. */
 Test(aggregate, test_memory_mixed_is_within_its_error)
 {
@@ -92,11 +115,12 @@ Test(aggregate, test_memory_ksm_above_rss_is_cut)
 
 Test(aggregate, test_memory_share_is_proportional)
 {
-	struct ksr_memory memory = {.resident = 9 * P, .saved = 6 * P, .merged = UINT64_MAX};
+	struct ksr_memory memory = {.resident = 9 * P, .saved = 6 * P, .merged = UINT64_MAX, .shared = 3 * P};
 	struct ksr_memory third = ksr_memory_share(&memory, 1, 3);
 
 	cr_assert_eq(third.resident, 3 * P);
 	cr_assert_eq(third.saved, 2 * P);
+	cr_assert_eq(third.shared, P);
 	cr_assert_eq(third.merged, UINT64_MAX / 3);
 	cr_assert_eq(ksr_memory_share(&memory, 0, 0).resident, 0);
 }

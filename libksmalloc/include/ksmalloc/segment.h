@@ -47,6 +47,7 @@
 #define KSMALLOC_MAX_MODULES		1024u
 #define KSMALLOC_MAX_TALLIES		8192u
 #define KSMALLOC_MAX_STORE_FILES	64u
+#define KSMALLOC_STORE_NAME		"ksmalloc-store"	/* of a memory file of the store */
 #define KSMALLOC_GROUP_BYTES		64u
 #define KSMALLOC_BUILD_ID_BYTES		32u
 #define KSMALLOC_STRINGS_BYTES		(256u * 1024)
