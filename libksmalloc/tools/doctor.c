@@ -175,8 +175,10 @@ static int look(const struct ksr_command *command, const struct doctor_options *
 	if (chosen->fix)
 		fix_kernel(fs, &findings);
 	ksr_check_kernel(fs, &findings);
+	ksr_check_share_machine(fs, &findings);
 	if (chosen->group || count) {
 		ksr_check_group(fs, chosen->group, pids, count, &findings);
+		ksr_check_share_of(fs, chosen->group, pids, count, &findings);
 	} else {
 		ksr_check_processes(fs, chosen->everyone, &findings);
 		ksr_check_stale(fs, chosen->fix, &findings);

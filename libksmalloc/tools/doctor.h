@@ -61,6 +61,13 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 /* doctor_exclusion.c: what a process denies to KSM and is not kept out. */
 void ksr_check_exclusion(const struct ksr_process *process, struct ksr_findings *findings);
 
+/* doctor_share.c: can processes share without KSM here; and how that goes in the groups of a report. */
+void ksr_check_share_machine(const struct ksr_fs *fs, struct ksr_findings *findings);
+void ksr_check_share(const struct ksr_report *report, struct ksr_findings *findings);
+/* The same for the processes of a group, or where there is no name for these. */
+void ksr_check_share_of(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
+			struct ksr_findings *findings);
+
 /* doctor_symbols.c: code without names in reports, and the packages that have them. */
 void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report,
 		       struct ksr_findings *findings);

@@ -156,6 +156,7 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 								   "segment_rejected",
 			     report.rejected[i].pid, report.rejected[i].why,
 			     "a segment that is damaged tells of an error in the program");
+	ksr_check_share(&report, findings);
 	check_ptrace(fs, findings);
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",
 		 "%zu processes publish a segment; vm.max_map_count is %" PRIu64,
