@@ -95,7 +95,7 @@ static int add_region(struct build *build, const struct ksr_region *wanted, uint
 }
 
 static int add_range(struct build *build, uint64_t begin, uint64_t end, uint32_t region,
-		     bool populated)
+		     const struct ksr_vma *vma)
 {
 	struct ksr_space *space = build->space;
 
@@ -108,7 +108,13 @@ static int add_range(struct build *build, uint64_t begin, uint64_t end, uint32_t
 			return -ENOMEM;
 		space->ranges = larger;
 	}
-	space->ranges[space->range_count++] = (struct ksr_range){begin, end, region, populated};
+	space->ranges[space->range_count++] = (struct ksr_range){
+		.begin = begin,
+		.end = end,
+		.region = region,
+		.populated = vma->anonymous || (vma->flags & KSR_VMA_STORE),
+		.is_store = vma->flags & KSR_VMA_STORE,
+	};
 	return 0;
 }
 
@@ -313,7 +319,7 @@ static void name_kernels(const struct ksr_map_line *map, struct piece *piece)
 }
 
 static int add_piece(struct build *build, const struct ksr_map_line *map, const char *path,
-		     uint64_t begin, bool populated, uint64_t *end)
+		     uint64_t begin, const struct ksr_vma *vma, uint64_t *end)
 {
 	struct piece piece = {.region.name = "", .end = map->end};
 	bool named = map->path_bytes && map->path[0] == '[' &&
@@ -325,13 +331,13 @@ static int add_piece(struct build *build, const struct ksr_map_line *map, const 
 		piece.region.kind = KSR_REGION_FOREIGN;
 	else if (named)
 		name_kernels(map, &piece);
-	else if (map->path_bytes && map->path[0] == '/')
+	else if (map->path_bytes && map->path[0] == '/' && !ksr_is_store(map))
 		take_file(build, map, path, &piece);
 	else
 		take_anonymous(build, begin, &piece);
 	error = add_region(build, &piece.region, &index);
 	if (!error)
-		error = add_range(build, begin, piece.end, index, populated);
+		error = add_range(build, begin, piece.end, index, vma);
 	*end = piece.end;
 	build->file = KSR_REGION_NONE;
 	if (piece.region.kind == KSR_REGION_FILE && map->perms[1] == 'w' && map->path_bytes) {
@@ -341,7 +347,8 @@ static int add_piece(struct build *build, const struct ksr_map_line *map, const 
 	return error;
 }
 
-static int add_mapping(struct build *build, const struct ksr_map_line *map, bool populated)
+static int add_mapping(struct build *build, const struct ksr_map_line *map,
+		       const struct ksr_vma *vma)
 {
 	uint64_t begin = map->begin;
 	char path[PATH_MAX];
@@ -350,7 +357,7 @@ static int add_mapping(struct build *build, const struct ksr_map_line *map, bool
 	snprintf(path, sizeof(path), "%.*s", (int)ksm_min(map->path_bytes, PATH_MAX - 1),
 		 map->path);
 	while (!error && begin < map->end)
-		error = add_piece(build, map, path, begin, populated, &begin);
+		error = add_piece(build, map, path, begin, vma, &begin);
 	return error;
 }
 
@@ -409,7 +416,7 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 		if (bytes == 0 || isupper((unsigned char)*line) ||
 		    !ksr_map_line_parse(line, bytes, &map) || next == counters.count)
 			continue;
-		error = add_mapping(&build, &map, counters.vmas[next].anonymous != 0);
+		error = add_mapping(&build, &map, &counters.vmas[next]);
 		next++;
 	}
 	ksr_smaps_free(&counters);

@@ -54,7 +54,8 @@ struct ksr_range {
 	uint64_t begin;
 	uint64_t end;
 	uint32_t region;
-	bool populated; /* smaps counts anonymous memory in the mapping */
+	bool populated; /* smaps counts anonymous memory in the mapping, or it is of a store */
+	bool is_store;	/* a group's store is mapped there, privately, in the place of own memory */
 };
 
 #define KSR_IDENTITY_RANDOM 16

@@ -8,12 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
-int ksr_reader_open(const struct ksr_fs *fs, pid_t pid, uint64_t page_bytes,
+int ksr_reader_open(const struct ksr_fs *fs, const struct ksr_space *space,
 		    struct ksr_reader *reader)
 {
-	reader->page_bytes = page_bytes;
-	reader->mem_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/mem", (int)pid);
-	reader->map_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/pagemap", (int)pid);
+	int pid = (int)space->pid;
+
+	reader->page_bytes = space->page_bytes;
+	reader->space = space;
+	reader->mem_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/mem", pid);
+	reader->map_fd = ksr_fs_open(fs, O_RDONLY, "proc/%d/pagemap", pid);
 	return reader->mem_fd < 0 ? reader->mem_fd : reader->map_fd < 0 ? reader->map_fd : 0;
 }
 
@@ -32,6 +35,42 @@ bool ksr_is_private(uint64_t entry)
 	return (entry & KSR_PAGEMAP_PRESENT) && !(entry & KSR_PAGEMAP_FILE);
 }
 
+/* Marks the store's pages among those of one range. */
+static void mark_store(const struct ksr_reader *reader, const struct ksr_range *range, uint64_t address, size_t count,
+		       uint64_t *entries)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t at = address + i * reader->page_bytes;
+
+		if (at < range->begin || at >= range->end ||
+		    ((entries[i] & (KSR_PAGEMAP_PRESENT | KSR_PAGEMAP_SWAPPED)) && !(entries[i] & KSR_PAGEMAP_FILE)))
+			continue;
+		entries[i] &= ~(KSR_PAGEMAP_FILE | KSR_PAGEMAP_SWAPPED);
+		entries[i] |= KSR_PAGEMAP_STORE | KSR_PAGEMAP_PRESENT;
+	}
+}
+
+static void mark_stores(const struct ksr_reader *reader, uint64_t address, size_t count, uint64_t *entries)
+{
+	const struct ksr_space *space = reader->space;
+	uint64_t end = address + count * reader->page_bytes;
+	size_t low = 0;
+	size_t high = space->range_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (space->ranges[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < space->range_count && space->ranges[low].begin < end; low++) {
+		if (space->ranges[low].is_store)
+			mark_store(reader, &space->ranges[low], address, count, entries);
+	}
+}
+
 void ksr_reader_entries(const struct ksr_reader *reader, uint64_t address, size_t count,
 			uint64_t *entries)
 {
@@ -40,6 +79,7 @@ void ksr_reader_entries(const struct ksr_reader *reader, uint64_t address, size_
 	size_t known = got > 0 ? (size_t)got / sizeof(*entries) : 0;
 
 	memset(entries + known, 0, (count - known) * sizeof(*entries));
+	mark_stores(reader, address, known, entries);
 }
 
 void ksr_reader_pages(const struct ksr_reader *reader, uint64_t address, size_t count,

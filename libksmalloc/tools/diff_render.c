@@ -13,9 +13,12 @@
 
 /* --- rows ------------------------------------------------------------------------------ */
 
+#define SHARED_COLUMN 3 /* in text only where a process has a store */
+
 static const struct ksr_column row_columns[] = {
 	{"both", "BOTH"},	    {"equal", "EQUAL"},	      {"equal_percent", "%"},
-	{"merged", "MERGED"},	    {"forked", NULL},	      {"zero", NULL},
+	{"shared", "SHARED"},	    {"merged", "MERGED"},     {"forked", NULL},
+	{"zero", NULL},
 	{"elsewhere", "ELSEWHERE"}, {"pointers", "POINTERS"}, {"words", "WORDS"},
 	{"shifted", "SHIFTED"},	    {"other", "OTHER"},	      {"only_first", "ONLY 1"},
 	{"only_second", "ONLY 2"},  {"only_elsewhere", NULL}, {"moved", NULL},
@@ -34,6 +37,7 @@ static void emit_row(const struct ksr_diff *diff, const struct ksr_diff_row *row
 		ksr_cell_count(counts->both),
 		ksr_cell_count(counts->equal),
 		ksr_cell_percent(counts->equal, counts->both),
+		ksr_cell_count(counts->shared),
 		told ? ksr_cell_count(counts->merged) : unknown,
 		told ? ksr_cell_count(counts->forked) : unknown,
 		ksr_cell_count(counts->zero),
@@ -76,13 +80,26 @@ static int compare_rows(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+static bool has_store(const struct ksr_space *space)
+{
+	for (size_t i = 0; i < space->range_count; i++) {
+		if (space->ranges[i].is_store)
+			return true;
+	}
+	return false;
+}
+
 static void render_rows(const struct ksr_diff *diff, const struct ksr_diff_names *names,
 			struct ksr_emitter *emitter)
 {
 	const struct ksr_diff_row **order = calloc(diff->row_count + 1, sizeof(*order));
+	struct ksr_column columns[KSM_COUNT_OF(row_columns)];
 	size_t count = 0;
 
-	ksr_emitter_table_begin(emitter, "rows", row_columns, KSM_COUNT_OF(row_columns));
+	memcpy(columns, row_columns, sizeof(columns));
+	if (!has_store(diff->spaces[0]) && !has_store(diff->spaces[1]))
+		columns[SHARED_COLUMN].title = NULL;
+	ksr_emitter_table_begin(emitter, "rows", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; order && i < diff->row_count; i++) {
 		if (row_pages(&diff->rows[i].counts))
 			order[count++] = &diff->rows[i];

@@ -141,6 +141,22 @@ static int count_single(struct scan *scan, struct ksr_diff_row *row, size_t i, i
 	return add_record(scan, &record);
 }
 
+/* Pages that both have from the store are equal, and not read: that would make them resident. */
+static void count_shared(struct scan *scan, struct ksr_diff_row *row, uint64_t first, size_t count)
+{
+	uint64_t page_bytes = scan->diff->spaces[0]->page_bytes;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!(scan->entries[0][i] & scan->entries[1][i] & KSR_PAGEMAP_STORE))
+			continue;
+		row->counts.both++;
+		row->counts.equal++;
+		row->counts.shared++;
+		ksr_events_add_pair(scan->diff->events, first + i * page_bytes, true);
+		scan->entries[0][i] = scan->entries[1][i] = 0;
+	}
+}
+
 /* Pages of process `which`; pairs are counted in the first process's turn only. */
 static int count_batch(struct scan *scan, struct ksr_diff_row *row, int which, uint64_t mine,
 		       uint64_t theirs, size_t count)
@@ -168,6 +184,8 @@ static int count_batch(struct scan *scan, struct ksr_diff_row *row, int which, u
 		if (ksr_is_private(others[i]))
 			own[i] = 0;
 	}
+	if (which == 0 && theirs)
+		count_shared(scan, row, mine, count);
 	ksr_reader_pages(&scan->readers[which], mine, count, own, scan->bytes[which]);
 	if (which == 0 && theirs)
 		ksr_reader_pages(&scan->readers[1], theirs, count, others, scan->bytes[1]);
@@ -415,7 +433,7 @@ static int look_into_all(struct scan *scan)
 
 int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 {
-	struct scan scan = {.diff = diff, .readers = {{-1, -1, 0}, {-1, -1, 0}}};
+	struct scan scan = {.diff = diff, .readers = {{.mem_fd = -1, .map_fd = -1}, {.mem_fd = -1, .map_fd = -1}}};
 	uint64_t page_bytes = diff->spaces[0]->page_bytes;
 	int error = 0;
 
@@ -424,8 +442,7 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 		if (!scan.bytes[i])
 			error = -ENOMEM;
 		if (!error)
-			error = ksr_reader_open(fs, diff->spaces[i]->pid, page_bytes,
-						&scan.readers[i]);
+			error = ksr_reader_open(fs, diff->spaces[i], &scan.readers[i]);
 	}
 	scan.flags_fd = ksr_page_flags_open(fs);
 	diff->flags_tell = scan.flags_fd >= 0;

@@ -16,7 +16,7 @@
  * are scaled; see KSR_DIFF_LOOK_MOST.
  *
  * Invariants: per row, both = equal + elsewhere_pairs + pointers + words + shifted + other,
- * and merged + forked + zero are parts of equal.
+ * and shared + merged + forked + zero are parts of equal.
  *
  * Locking and owner: one thread. The processes go on running: a page that is found equal when it
  * is looked into counts as equal.
@@ -33,6 +33,7 @@
 #define KSR_DIFF_COUNTS(X)                                                                         \
 	X(both)		   /* there in both processes */                                           \
 	X(equal)	   /* would merge, or are merged */                                        \
+	X(shared)	   /* equal, since both map a store there */                               \
 	X(merged)	   /* equal, and one page of KSM already; needs root */                    \
 	X(forked)	   /* equal, and shared by fork; needs root */                             \
 	X(zero)		   /* equal, and all zero */                                               \
