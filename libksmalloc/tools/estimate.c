@@ -33,8 +33,11 @@ static const struct ksr_option options[] = {
 
 static const char *const tables[] = {"sites", "totals", "kernel"};
 
+#define WOULD_SHARE 3 /* in text only where a process has the shared layout */
+
 static const struct ksr_column columns[] = {
 	{"resident", "RESIDENT"}, {"would_merge", "WOULD MERGE"}, {"would_merge_percent", "%"},
+	{"would_share", "WOULD SHARE"},
 	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "SITE"},
 };
 
@@ -45,17 +48,33 @@ static void render_group(struct ksr_emitter *emitter, const struct ksr_estimate 
 	uint64_t merge = figures->sum.mergeable * estimate->page_bytes;
 	struct ksr_cell cells[] = {
 		ksr_cell_bytes(figures->resident),	    ksr_cell_bytes(merge),
-		ksr_cell_percent(merge, figures->resident), ksr_cell_bytes(figures->zero),
+		ksr_cell_percent(merge, figures->resident),
+		ksr_cell_bytes(figures->placed.mergeable * estimate->page_bytes),
+		ksr_cell_bytes(figures->zero),
 		ksr_cell_bytes(figures->fork_shared),	    ksr_cell_text(name),
 	};
 
 	ksr_emitter_row(emitter, cells);
 }
 
+static uint64_t would_share(const struct ksr_estimate *estimate)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < estimate->group_count; i++)
+		pages += estimate->groups[i].placed.mergeable;
+	return pages * estimate->page_bytes;
+}
+
 static void render(const struct ksr_report *report, const struct ksr_estimate *estimate,
 		   struct ksr_symbols *symbols, struct ksr_emitter *emitter)
 {
-	ksr_emitter_table_begin(emitter, "sites", columns, KSM_COUNT_OF(columns));
+	struct ksr_column shown[KSM_COUNT_OF(columns)];
+
+	memcpy(shown, columns, sizeof(shown));
+	if (!estimate->has_shared)
+		shown[WOULD_SHARE].title = NULL;
+	ksr_emitter_table_begin(emitter, "sites", shown, KSM_COUNT_OF(shown));
 	for (size_t i = 0; i < report->site_count; i++) {
 		const struct ksr_site *site = &report->sites[i];
 		const struct ksr_stack *stack;
@@ -84,6 +103,8 @@ static void render(const struct ksr_report *report, const struct ksr_estimate *e
 			  ksr_cell_bytes(estimate->swapped));
 	ksr_emitter_value(emitter, "unreadable", "could not be read",
 			  ksr_cell_bytes(estimate->unreadable));
+	ksr_emitter_value(emitter, "would_share", estimate->has_shared ? "would be saved by a group's store" : NULL,
+			  ksr_cell_bytes(would_share(estimate)));
 	ksr_emitter_section_end(emitter);
 	if (estimate->factor > 1)
 		ksr_emitter_note(emitter, "One content of %" PRIu64 " was counted (--memory).",

@@ -38,6 +38,9 @@ struct scan {
 	uint32_t slot_count;
 	struct ksr_estimate *estimate;
 	struct ksr_pages *pages;
+	struct ksr_pages *placed; /* by content, address and group */
+	uint64_t group_seed;	  /* of the process's group, 0 if it can share nothing */
+	bool is_placed;		  /* the mapping that is read is memory that may be shared, outside of slots */
 	struct key_set shared;
 	unsigned char *buffer;
 	XXH128_hash_t zero;
@@ -113,6 +116,15 @@ static int is_repeated(struct scan *scan, uint64_t entry, uint64_t address, XXH1
 	return add_key(&scan->shared, hash.low64 ^ (address * UINT64_C(0x9e3779b97f4a7c15)));
 }
 
+/* Would a store have this page, too, if another process of the group has an equal one there? */
+static void count_placed(struct scan *scan, uint64_t address, uint32_t group, const unsigned char *content)
+{
+	if (scan->group_seed && (scan->is_placed || group < scan->report->site_count))
+		ksr_pages_add(scan->placed,
+			      XXH3_128bits_withSeed(content, scan->estimate->page_bytes, address ^ scan->group_seed),
+			      group);
+}
+
 static int count_page(struct scan *scan, uint64_t entry, uint64_t address, uint32_t group,
 		      const unsigned char *content)
 {
@@ -137,6 +149,8 @@ static int count_page(struct scan *scan, uint64_t entry, uint64_t address, uint3
 		figures->fork_shared += page_bytes;
 	else if (repeated == 0)
 		ksr_pages_add(scan->pages, hash, group);
+	if (repeated == 0)
+		count_placed(scan, address, group, content);
 	return repeated < 0 ? repeated : 0;
 }
 
@@ -178,6 +192,25 @@ static uint32_t outside_group(const struct scan *scan, const struct ksr_vma *vma
 		return rest;
 	return (uint32_t)ksm_min(scan->report->site_count + ksr_part_of(&process->snapshot, vma),
 				 rest);
+}
+
+/* Groups are told apart by their names, and processes of the private layout have no part in it. */
+static uint64_t group_seed(const struct ksr_process *process)
+{
+	const struct ksmalloc_segment_header *header = process ? &process->snapshot.header : NULL;
+
+	if (!header || header->layout != KSMALLOC_LAYOUT_SHARED)
+		return 0;
+	return XXH3_64bits(header->group, strlen(header->group)) | 1;
+}
+
+/* Small blocks lie in the region heap, and in nurseries, which are part of the span. */
+static bool is_placed(const struct scan *scan, const struct ksr_vma *vma)
+{
+	const struct ksmalloc_segment_header *header = scan->process ? &scan->process->snapshot.header : NULL;
+
+	return header && (ksr_part_of(&scan->process->snapshot, vma) == KSR_PART_HEAP ||
+			  (vma->begin >= header->span_base && vma->begin - header->span_base < header->span_bytes));
 }
 
 /* KSM takes private memory only; of a mapped file, the pages that were written. */
@@ -298,8 +331,11 @@ static int scan_process(struct scan *scan)
 		error = scan->mem_fd < 0 ? scan->mem_fd : scan->map_fd;
 	if (!error)
 		error = take_slots(scan);
+	scan->group_seed = group_seed(scan->process);
+	scan->estimate->has_shared |= scan->group_seed != 0;
 	for (size_t i = 0; i < smaps.count && !error; i++) {
 		scan->outside = outside_group(scan, &smaps.vmas[i]);
+		scan->is_placed = is_placed(scan, &smaps.vmas[i]);
 		if (may_merge(&smaps.vmas[i]))
 			error = scan_vma(scan, &smaps.vmas[i]);
 	}
@@ -347,16 +383,20 @@ static int scan_all(struct scan *scan, const pid_t *pids, size_t count)
 	return 0;
 }
 
-static void take_sums(struct ksr_estimate *estimate, struct ksr_pages *pages)
+static void take_sums(struct ksr_estimate *estimate, struct ksr_pages *pages, struct ksr_pages *placed)
 {
 	struct ksr_pages_sum *sums = calloc(estimate->group_count, sizeof(*sums));
 
-	estimate->factor = ksr_pages_factor(pages);
+	estimate->factor = ksm_max(ksr_pages_factor(pages), ksr_pages_factor(placed));
 	if (!sums)
 		return;
 	ksr_pages_sum(pages, sums, (uint32_t)estimate->group_count);
 	for (size_t i = 0; i < estimate->group_count; i++)
 		estimate->groups[i].sum = sums[i];
+	memset(sums, 0, estimate->group_count * sizeof(*sums));
+	ksr_pages_sum(placed, sums, (uint32_t)estimate->group_count);
+	for (size_t i = 0; i < estimate->group_count; i++)
+		estimate->groups[i].placed = sums[i];
 	free(sums);
 }
 
@@ -372,16 +412,18 @@ int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report
 	estimate->groups = calloc(estimate->group_count, sizeof(*estimate->groups));
 	scan.buffer = malloc(BATCH_PAGES * estimate->page_bytes);
 	scan.pages = ksr_pages_create(most_bytes);
+	scan.placed = ksr_pages_create(most_bytes / 2);
 	scan.flags_fd = ksr_page_flags_open(fs);
-	if (estimate->groups && scan.buffer && scan.pages)
+	if (estimate->groups && scan.buffer && scan.pages && scan.placed)
 		error = scan_all(&scan, pids, count);
 	if (!error)
-		take_sums(estimate, scan.pages);
+		take_sums(estimate, scan.pages, scan.placed);
 	else
 		ksr_estimate_destroy(estimate);
 	if (scan.flags_fd >= 0)
 		close(scan.flags_fd);
 	ksr_pages_destroy(scan.pages);
+	ksr_pages_destroy(scan.placed);
 	free(scan.shared.cells);
 	free(scan.buffer);
 	return error;

@@ -13,6 +13,9 @@
  * have equal content at an equal address are taken for one: right for fork,
  * and too careful for pages that KSM has merged already.
  *
+ * What the store of a group could share is counted beside it: pages of sites and of jemalloc's memory that processes of one group
+ * have with equal content at an equal address. What they share already is not read.
+ *
  * Locking and owner: one thread. Processes go on running: what changes during
  * the pass is seen as it happens to be.
  *
@@ -29,6 +32,7 @@ struct ksr_estimate_group {
 	uint64_t zero;	      /* bytes of pages that are all zero; they are not in the sum */
 	uint64_t fork_shared; /* bytes of further mappings of pages that fork shares */
 	struct ksr_pages_sum sum;
+	struct ksr_pages_sum placed; /* the same where the address is equal, too, in processes of one group */
 };
 
 struct ksr_estimate {
@@ -43,6 +47,7 @@ struct ksr_estimate {
 	uint64_t swapped;
 	uint64_t unreadable;
 	uint64_t factor;
+	bool has_shared; /* some process has the shared layout */
 	bool has_frames; /* the kernel shows frame numbers */
 	struct ksr_rejected *failed;
 	size_t failed_count;
