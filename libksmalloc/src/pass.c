@@ -56,8 +56,10 @@ static struct {
 	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none */
 	uint64_t due_ms;
 	uint64_t interval_ms;
+	uint64_t kept_ms; /* until when a keeper counts as there, after its last step */
 	uint64_t look_ms; /* when to look whether the store has changed */
 	uint64_t generation; /* of the store that the last pass saw */
+	uint64_t requests; /* that were made when this pass began, or the last one */
 	uint64_t objects; /* bytes that runtimes have of streams */
 	uint64_t size; /* of the process when the last pass began */
 	struct ksm_share_work work;
@@ -288,6 +290,7 @@ static uint64_t size_now(void)
 
 static void begin_pass(void)
 {
+	pass.requests = ksm_store_requests(&pass.store);
 	pass.phase = LOOK;
 	pass.next = 0;
 	pass.batch_count = 0;
@@ -374,7 +377,7 @@ static int turn(const struct walk *walk)
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
 		let_go_of_files();
-		ksm_pass_stat_ended(&pass.store, pass.shared);
+		ksm_pass_stat_ended(&pass.store, pass.shared, pass.requests);
 		end_pass(0);
 	}
 	if (pass.phase == RETURN && is_at_end) {
@@ -435,10 +438,12 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
 		wait_for(2 * pass.interval_ms);
-		if (why != KSMALLOC_ASIDE_BORROWED)
+		if (why != KSMALLOC_ASIDE_BORROWED && !(why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms))
 			ksm_pass_stat_aside(why, error);
 		return error;
 	}
+	if (stopped)
+		pass.kept_ms = ksm_os_now_ms() + 2 * LONGEST_MS;
 	if (anew)
 		pass.phase = NOTHING;
 	error = work(begin_us, budget_us, &why);
@@ -472,13 +477,13 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	return error;
 }
 
-/* True if the store has other files than at the last pass. */
+/* True if the store has other files than at the last pass, or somebody asks for one. */
 static bool is_changed(uint64_t now)
 {
 	if (now < pass.look_ms)
 		return false;
 	pass.look_ms = now + ms_until_look();
-	return ksm_store_is_changed(&pass.store, pass.generation);
+	return ksm_store_is_changed(&pass.store, pass.generation, pass.requests);
 }
 
 static bool is_due(uint64_t now)
@@ -545,16 +550,6 @@ void ksm_pass_by_grown(size_t bytes)
 	ksm_pass_step(BUDGET_IN_CALL_US);
 }
 
-/* Beside the seed, by its name; false if that is too long. */
-static bool name_table(void)
-{
-	const char *slash = strrchr(ksm_options.seed, '/');
-	const char *name = slash ? slash + 1 : ksm_options.seed;
-
-	return (size_t)snprintf(pass.store.path, sizeof(pass.store.path), "%.*sstore.%s", (int)(name - ksm_options.seed),
-				ksm_options.seed, name) < sizeof(pass.store.path);
-}
-
 /* What is needed for all passes. False if it is not to be had. */
 static bool prepare(void)
 {
@@ -562,7 +557,7 @@ static bool prepare(void)
 	size_t length;
 	uintptr_t upper = ksm_span_upper_half(&length);
 
-	if (!name_table())
+	if (!ksm_store_name(&pass.store, ksm_options.seed))
 		return false;
 	pass.store.id = ksm_layout_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_word(KSMALLOC_SEED_SLOTS);
 	pass.store.begin = begin;

@@ -68,7 +68,7 @@ void ksm_pass_stat_published(uint32_t pages)
 	ksm_stat_add(&seen()->stats.published_bytes_total, bytes_of(pages));
 }
 
-void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages)
+void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages, uint64_t requests)
 {
 	uint64_t open_files = 0;
 
@@ -86,4 +86,6 @@ void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages)
 	ksm_stat_set(&seen()->stats.files, open_files);
 	ksm_stat_set(&seen()->stats.shared_bytes, bytes_of(shared_pages));
 	ksm_stat_add(&seen()->stats.passes_total, 1);
+	/* Last: who reads it finds the rest. */
+	__atomic_store_n(&seen()->answered, requests, __ATOMIC_RELEASE);
 }

@@ -30,7 +30,7 @@ void ksm_pass_stat_shared(const struct ksm_share_slice *slice);
 /* The process has published so many pages. */
 void ksm_pass_stat_published(uint32_t pages);
 
-/* A pass has come to its end, and found so many pages mapped from the store. */
-void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages);
+/* A pass has come to its end, found so many pages mapped from the store, and began after so many requests for one. */
+void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages, uint64_t requests);
 
 #endif

@@ -5,13 +5,13 @@
 #include "meta.h"
 
 #include <errno.h>
+#include <ksmalloc/store.h>
 #include <stdio.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define MAGIC	  UINT64_C(0x31534d534b53544f)
 #define HOLDERS	  7u
 #define SLICES	  4096u	 /* that have marks */
 #define PROBES	  16u	 /* places that a slice's marks are looked for at */
@@ -34,13 +34,7 @@ struct file_record {
 
 /* What lies at the beginning of the table. All of it may be anything. */
 struct head {
-	uint64_t magic;
-	uint64_t id;
-	uint64_t generation; /* grows with each file */
-	uint64_t lease_until; /* milliseconds of the machine's clock */
-	uint32_t lease_pid;
-	uint32_t reserved;
-	uint64_t room[3];
+	struct ksmalloc_store_head first;
 	struct file_record files[KSM_STORE_FILES];
 };
 
@@ -59,6 +53,15 @@ struct ksm_store_tables {
 	struct head head;
 	struct row row;
 };
+
+bool ksm_store_name(struct ksm_store *store, const char *seed)
+{
+	const char *slash = strrchr(seed, '/');
+	const char *name = slash ? slash + 1 : seed;
+
+	return (size_t)snprintf(store->path, sizeof(store->path), "%.*s" KSMALLOC_STORE_TABLE "%s",
+				(int)(name - seed), seed, name) < sizeof(store->path);
+}
 
 int ksm_store_init(struct ksm_store *store)
 {
@@ -121,14 +124,14 @@ static int clear_table(struct ksm_store *store)
 	if (error)
 		return error;
 	memset(head, 0, sizeof(*head));
-	head->magic = MAGIC;
-	head->id = store->id;
+	head->first.magic = KSMALLOC_STORE_MAGIC;
+	head->first.id = store->id;
 	return write_head(store);
 }
 
 static bool is_ours(const struct ksm_store *store)
 {
-	return store->tables->head.magic == MAGIC && store->tables->head.id == store->id;
+	return store->tables->head.first.magic == KSMALLOC_STORE_MAGIC && store->tables->head.first.id == store->id;
 }
 
 static int check_table(struct ksm_store *store)
@@ -143,7 +146,7 @@ static int check_table(struct ksm_store *store)
 	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store))
 		return 0;
 	/* What is neither empty nor a table is somebody's file, and stays as it is. */
-	if (facts.bytes > 0 && (read_head(store) != 0 || store->tables->head.magic != MAGIC))
+	if (facts.bytes > 0 && (read_head(store) != 0 || store->tables->head.first.magic != KSMALLOC_STORE_MAGIC))
 		return -EINVAL;
 	error = lock_table(store);
 	if (error)
@@ -354,19 +357,26 @@ void ksm_store_leave(struct ksm_store *store)
 
 uint64_t ksm_store_generation(const struct ksm_store *store)
 {
-	return store->tables->head.generation;
+	return store->tables->head.first.generation;
 }
 
-bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation)
+uint64_t ksm_store_requests(const struct ksm_store *store)
+{
+	return store->tables->head.first.requests;
+}
+
+bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, uint64_t requests)
 {
 	int table = ksm_os_open_to_read(store->path);
-	uint64_t now = generation;
+	struct ksmalloc_store_head now;
+	bool changed;
 
 	if (table < 0)
 		return false;
-	ksm_os_read_at(table, &now, sizeof(now), offsetof(struct head, generation));
+	changed = ksm_os_read_at(table, &now, sizeof(now), 0) == (ssize_t)sizeof(now) &&
+		  (now.generation != generation || now.requests != requests);
 	ksm_os_close(table);
-	return now != generation;
+	return changed;
 }
 
 /* --- marks -------------------------------------------------------------------------------- */
@@ -449,8 +459,8 @@ static bool is_leased(const struct ksm_store *store, uint64_t now)
 {
 	const struct head *head = &store->tables->head;
 
-	return head->lease_pid != (uint32_t)store->pid && head->lease_until > now &&
-	       head->lease_until - now <= LEASE_MS && is_alive(&(struct holder){ head->lease_pid, 0 });
+	return head->first.lease_pid != (uint32_t)store->pid && head->first.lease_until > now &&
+	       head->first.lease_until - now <= LEASE_MS && is_alive(&(struct holder){ head->first.lease_pid, 0 });
 }
 
 /* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
@@ -479,8 +489,8 @@ bool ksm_store_may_publish(struct ksm_store *store)
 	    lock_table(store) != 0)
 		return false;
 	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
-		head->lease_pid = (uint32_t)store->pid;
-		head->lease_until = now + LEASE_MS;
+		head->first.lease_pid = (uint32_t)store->pid;
+		head->first.lease_until = now + LEASE_MS;
 		mine = write_head(store) == 0;
 	}
 	ksm_os_unlock(store->table);
@@ -535,8 +545,8 @@ static int enter_file(struct ksm_store *store)
 		return index;
 	head->files[index] = (struct file_record){ .inode = store->built.inode };
 	hold(store, &head->files[index], store->built.descriptor);
-	head->generation++;
-	head->lease_until = 0;
+	head->first.generation++;
+	head->first.lease_until = 0;
 	return write_head(store) == 0 ? index : -EIO;
 }
 

@@ -52,6 +52,9 @@ struct ksm_store {
 	struct ksm_store_tables *tables; /* what was read */
 };
 
+/* The path of the table: beside the seed of this path, by its name; false if that is too long. */
+bool ksm_store_name(struct ksm_store *store, const char *seed);
+
 /* Prepares a store whose first four members are set. 0 or -ENOMEM. */
 int ksm_store_init(struct ksm_store *store);
 
@@ -62,8 +65,11 @@ void ksm_store_leave(struct ksm_store *store);
 /* A number that changes with the files of the store. Only while entered. */
 uint64_t ksm_store_generation(const struct ksm_store *store);
 
-/* True if it is another one now. Not while entered. */
-bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation);
+/* The number of requests for a pass that were made so far. Only while entered. */
+uint64_t ksm_store_requests(const struct ksm_store *store);
+
+/* True if either is another one now. Not while entered. */
+bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, uint64_t requests);
 
 /* One of the files; its descriptor is negative if there is none at this index. */
 struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index);

@@ -77,6 +77,7 @@ extern const struct ksr_command ksr_command_doctor;
 extern const struct ksr_command ksr_command_estimate;
 extern const struct ksr_command ksr_command_report;
 extern const struct ksr_command ksr_command_run;
+extern const struct ksr_command ksr_command_share;
 extern const struct ksr_command ksr_command_version;
 
 /*

@@ -162,9 +162,14 @@ Test(store, what_one_publishes_all_find)
 	cr_assert_eq(ksm_store_enter(&store), 0);
 	before = ksm_store_generation(&store);
 	ksm_store_leave(&store);
-	cr_assert_not(ksm_store_is_changed(&store, before));
+	cr_assert_not(ksm_store_is_changed(&store, before, 0));
 	cr_assert_eq(publish_in_child(), 0);
-	cr_assert(ksm_store_is_changed(&store, before));
+	cr_assert(ksm_store_is_changed(&store, before, 0));
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	before = ksm_store_generation(&store);
+	ksm_store_leave(&store);
+	cr_assert_not(ksm_store_is_changed(&store, before, 0));
+	cr_assert(ksm_store_is_changed(&store, before, 1), "somebody asks");
 	cr_assert_eq(in_child(find_in_child), 6);
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * share_ask: asks the processes of a group for a whole pass, through the table of their store.
+ *
+ * What it is: finds the table by what one of the processes has in its environment, checks that it is one, and makes its number of
+ * requests one larger.
+ * What it is not: a wait. Who has followed the request says so in its segment.
+ * Failure: -errno, and nothing is asked. The table is another process's: it is opened only where it is a plain file that
+ * belongs to the process's user and says that it is a table.
+ */
+#ifndef KSR_SHARE_ASK_H
+#define KSR_SHARE_ASK_H
+
+#include "aggregate.h"
+
+/* The number of the request, or -errno: -ENOENT if the process tells of no table. */
+int64_t ksr_share_ask(const struct ksr_fs *fs, const struct ksr_process *process);
+
+#endif
