@@ -47,7 +47,8 @@ foreach(page IN LISTS ksmalloc_pages)
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/docs/shared-layout.md ${PROJECT_SOURCE_DIR}/docs/profiles.md
-  ${PROJECT_SOURCE_DIR}/docs/services.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  ${PROJECT_SOURCE_DIR}/docs/services.md ${PROJECT_SOURCE_DIR}/docs/sharing.md
+  ${PROJECT_SOURCE_DIR}/docs/sharing.svg DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 if(TARGET ksmalloc)
   configure_file(${CMAKE_CURRENT_LIST_DIR}/after-install.cmake.in ${CMAKE_BINARY_DIR}/after-install.cmake @ONLY)
