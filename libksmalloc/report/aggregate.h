@@ -37,9 +37,9 @@
  * saved. Which of them paid, and whether all that shared a page are gone, nobody knows: their part
  * of what a site saves is taken in proportion, with a bound of the error.
  *
- * What the library shares without KSM is told apart by the mapping: it is one of the store's file, and all of it that was not
- * copied by a write is shared, whether it was read since, and so is resident, or not. `shared` is exact, and what such pages save
- * is neither KSM's nor fork's.
+ * What the library shares without KSM is told apart by the mapping: it is one of the store's file, and all of it that
+ * was not copied by a write is shared, whether it was read since, and so is resident, or not. `shared` is exact, and
+ * what such pages save is neither KSM's nor fork's.
  *
  * Freed memory that the allocator still keeps is mapped, may merge, and is of no
  * use to anybody: its share of what a site's memory saves goes to saved_freed. No

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What groups share by their stores. How much a process maps of it is read in its smaps, where a mapping of the store less
- * what was copied is exact; what the store takes, and why processes stand aside, their segments tell. A file counts once,
- * however many have it open, with the most that one of them says of it.
+ * What groups share by their stores. How much a process maps of it is read in its smaps, where a mapping of the store
+ * less what was copied is exact; what the store takes, and why processes stand aside, their segments tell. A file
+ * counts once, however many have it open, with the most that one of them says of it.
  */
 #define _GNU_SOURCE
 #include "aggregate.h"

@@ -19,8 +19,8 @@ int ksm_alone_init(void);
 
 /*
  * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
- * or something else may write to it. stopped: a tracer has stopped all other threads. why: which of them it is, unless 0 is
- * returned.
+ * or something else may write to it. stopped: a tracer has stopped all other threads. why: which of them it is, unless
+ * 0 is returned.
  */
 int ksm_alone_check(bool stopped, enum ksmalloc_aside *why);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `ksmalloc share`: asks a group's processes for a pass, and says what it has gained. What one process publishes the others find
- * in their next pass only, so that it asks again as long as that is of use.
+ * `ksmalloc share`: asks a group's processes for a pass, and says what it has gained. What one process publishes the
+ * others find in their next pass only, so that it asks again as long as that is of use.
  */
 #define _GNU_SOURCE
 #include "command.h"

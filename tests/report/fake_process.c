@@ -7,8 +7,8 @@
  *
  * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON]
  * CONTENT is equal, unique, half (of each) or zero. Prints "ready PID..." and waits for the end of
- * its input. With share it maps half of its first slot from a file of a store, that of the process PID or, if that is 0, one
- * that it makes; of these pages it has written to a quarter since, and has looked at another one. What is advised is hinted as well where that is asked for and the kernel takes hints.
+ * its input. With share it maps half of its first slot from a file of a store, that of the process PID or, if that is 0,
+ * one that it makes; of these pages it has written to a quarter since, and has looked at another one. What is advised is hinted as well where that is asked for and the kernel takes hints.
  */
 #define _GNU_SOURCE
 #include <elf.h>

@@ -120,8 +120,8 @@ struct ksmalloc_process_stats {
 };
 
 /*
- * What the group's store has done for the process, of the same form. Gauges are as the last pass has found them, a child of a fork
- * counts from 0.
+ * What the group's store has done for the process, of the same form. Gauges are as the last pass has found them, a
+ * child of a fork counts from 0.
  */
 #define KSMALLOC_SHARE_STATS(X)								\
 	X(shared_bytes, GAUGE, "Bytes that are mapped from the group's store and were not written since") \
@@ -138,8 +138,8 @@ struct ksmalloc_process_stats {
 	X(work_us_total, COUNTER, "Microseconds that steps have taken")
 
 /*
- * Why a process does not share with its group, or does not all that it could: X(name, key, what is so, what would change it).
- * Sentences about the process, without a subject. Append only.
+ * Why a process does not share with its group, or does not all that it could: X(name, key, what is so, what would
+ * change it). Sentences about the process, without a subject. Append only.
  */
 #define KSMALLOC_ASIDE_REASONS(X)							\
 	X(NOT, "no", "takes part in sharing", "")					\

@@ -2,10 +2,11 @@
 /*
  * The beginning of the table of a group's store, as far as others than its members may read and write it.
  *
- * The table lies beside the group's seed, and its name is KSMALLOC_STORE_TABLE and the seed's. Who writes has taken flock(2)
- * on it, and has found the magic there. requests is a number that is made one larger to ask all members for a whole pass; they look
- * at it when they look whether the store has changed, every 8 seconds at the latest where they run or wait in a call that
- * libksmalloc-share.so can wake, and say in their segments (ksmalloc/segment.h) which request they have followed.
+ * The table lies beside the group's seed, and its name is KSMALLOC_STORE_TABLE and the seed's. Who writes has taken
+ * flock(2) on it, and has found the magic there. requests is a number that is made one larger to ask all members for a
+ * whole pass; they look at it when they look whether the store has changed, every 8 seconds at the latest where they
+ * run or wait in a call that libksmalloc-share.so can wake, and say in their segments (ksmalloc/segment.h) which request
+ * they have followed.
  */
 #ifndef KSMALLOC_STORE_H
 #define KSMALLOC_STORE_H
