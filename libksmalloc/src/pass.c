@@ -34,7 +34,6 @@
 #define LEAST_GROWTH  (8 * KSM_MIB)
 #define IDLE_PASSES   3u     /* after which a file is closed that no page is mapped of */
 #define COPIED	      16u    /* of the pages of a mapping one in so many is to be shared still */
-#define STACK_MARGIN  (256 * KSM_KIB)
 
 enum phase {
 	NOTHING,
@@ -67,14 +66,6 @@ static struct {
 } pass KSM_SPARSE;
 
 /* --- one slice ------------------------------------------------------------------------------ */
-
-/* Coroutines run on stacks that they have from malloc, and this may be one. */
-static bool holds_stack(uintptr_t slice)
-{
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-
-	return here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN;
-}
 
 /* What the maps say of a slice. */
 struct view {
@@ -191,7 +182,7 @@ static int share_slice(struct view *view)
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
 	ksm_pass_stat_looked();
 	/* What is shared already must not be given back or replaced under this thread either. */
-	if (holds_stack(view->address)) {
+	if (ksm_pass_memory_holds_stack(view->address)) {
 		pass_over(entry, view);
 		return 0;
 	}

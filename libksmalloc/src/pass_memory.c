@@ -9,11 +9,20 @@
 
 #include <string.h>
 
+#define STACK_MARGIN (256 * KSM_KIB)
+
 static bool is_of_heap(uintptr_t address)
 {
 	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
 
 	return address >= heap.begin && address < heap.end;
+}
+
+bool ksm_pass_memory_holds_stack(uintptr_t slice)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN;
 }
 
 /* Pages of a slot that merge. The last one stays: the slot grows by it. */
