@@ -23,7 +23,8 @@
  * environment variable and no file of /etc reaches this jemalloc.
  * With 192 blocks of a size, instead of 200, what a thread caches is described in six pages instead of seven.
  */
-#define JE_CONF "zero_realloc:free,background_thread:false,tcache_nslots_small_max:192"
+#define JE_CONF "zero_realloc:free,background_thread:false,tcache_nslots_small_max:192," \
+	"max_background_threads:1"
 
 extern const char *ksm_je_malloc_conf;
 const char *ksm_je_malloc_conf = JE_CONF;

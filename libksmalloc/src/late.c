@@ -13,9 +13,9 @@ static bool is_in_other_namespace;
 
 typedef void any_function(void);
 
-/* The functions of the family, in the order of its members. */
-static const char *const names[] = { "malloc", "free", "calloc", "realloc", "memalign", "malloc_usable_size" };
-static_assert(sizeof(struct ksm_late_family) == sizeof(names), "a name for each member");
+/* The functions of the family, in the order of its members; no pointers, that each process would write. */
+static const char names[][20] = { "malloc", "free", "calloc", "realloc", "memalign", "malloc_usable_size" };
+static_assert(sizeof(struct ksm_late_family) == KSM_COUNT_OF(names) * sizeof(void *), "a name for each member");
 
 struct walk {
 	size_t objects;

@@ -260,7 +260,7 @@ static void set_list(const char *list)
 
 _Noreturn KSM_COLD static void dump(void)
 {
-	static const char *const type_names[] = { "size", "number", "flag", "choice", "text",
+	static const char type_names[][8] = { "size", "number", "flag", "choice", "text",
 						 "name" };
 
 	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {

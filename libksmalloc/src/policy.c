@@ -142,7 +142,7 @@ static bool parse_range(struct pattern *pattern)
 static bool parse_pattern(struct pattern *pattern, const char *text, size_t length)
 {
 	static const struct {
-		const char *prefix;
+		char prefix[16];
 		enum kind kind;
 	} kinds[] = { { "function:", FUNCTION }, { "module:", MODULE },
 		      { "label:", LABEL },	 { "range:", RANGE } };
