@@ -17,8 +17,8 @@
  * Freed slabs that are kept as they are: a part of those in use, and where new objects come from these and as many as
  * were needed again after they had been given back. Each page of one more would be a page fault each time.
  */
-#define KEPT_PART	32u
-#define KEPT_SLABS	8u
+#define KEPT_PART	128u
+#define KEPT_SLABS	2u
 #define MOST_REGRETS	192u
 
 static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
@@ -379,12 +379,11 @@ static uint32_t count_dirty(const struct ksp_lane *lane)
 }
 
 /*
- * Gives back the upper half of what is dirty in a lane: new slabs come from below. Neighbours
+ * Gives back the uppermost of what is dirty in a lane, so many at most: new slabs come from below. Neighbours
  * go in one call.
  */
-static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane *lane)
+static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane *lane, uint32_t wanted)
 {
-	uint32_t wanted = (count_dirty(lane) + 1) / 2;
 	char *begin = NULL;
 	size_t bytes = 0;
 
@@ -408,14 +407,14 @@ static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane
 		source.memory.give_back(begin, bytes);
 }
 
-/* Gives back about half of what is dirty, if that is more than a part of what is in use and so many. */
-static void trim(struct ksp_heap *heap, uint32_t kept)
+/* Gives back about one of so many that are dirty, in each lane. */
+static void trim(struct ksp_heap *heap, uint32_t one_of)
 {
-	if (heap->dirty <= kept + heap->in_use / KEPT_PART)
-		return;
 	for (unsigned int class = 0; class < KSP_CLASSES; class++) {
-		if (heap->lanes[class])
-			give_back(heap, class, heap->lanes[class]);
+		struct ksp_lane *lane = heap->lanes[class];
+
+		if (lane)
+			give_back(heap, class, lane, (count_dirty(lane) + one_of - 1) / one_of);
 	}
 }
 
@@ -429,11 +428,16 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 	put(lane, DIRTY, slab->number);
 	heap->in_use--;
 	heap->dirty++;
-	trim(heap, heap->thread->from[slab->class] == heap ? KEPT_SLABS + heap->regrets : 0);
+	/* Where the class has its slabs from elsewhere it will hardly need this one again. */
+	if (heap->thread->from[slab->class] != heap)
+		give_back(heap, slab->class, lane, UINT32_MAX);
+	else if (heap->dirty > KEPT_SLABS + heap->regrets + heap->in_use / KEPT_PART)
+		trim(heap, 2);
 }
 
 void ksp_heap_trim(struct ksp_heap *heap)
 {
 	heap->regrets = 0;
-	trim(heap, 0);
+	if (heap->dirty)
+		trim(heap, 1);
 }

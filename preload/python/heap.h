@@ -104,7 +104,7 @@ uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class);
 /* The slab, which is one class's, holds nothing any more. */
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab);
 
-/* New objects may come from another heap from now on: less that is empty is kept here. */
+/* New objects come from another heap from now on: nothing that is empty is kept here. */
 void ksp_heap_trim(struct ksp_heap *heap);
 
 #endif

@@ -245,6 +245,12 @@ static void empty_cursor(struct ksp_cursor *cursor, unsigned int class)
  */
 #define ANCHOR_COST (16u * 128u)
 
+/*
+ * KiB below which only those are followed that always are: of a python that has hardly started six more were, and took
+ * a tenth of all its memory. What they would part lies in memory that is small for a process that grows on.
+ */
+#define SMALL_MEMORY 4096u
+
 static uint32_t power_of_two(uint32_t value)
 {
 	return value ? 1u << (31 - __builtin_clz(value)) : 1;
@@ -263,6 +269,8 @@ static bool is_worth_following(const struct ksp_thread *thread, uint32_t rank)
 
 	if (thread->anchors == 1)
 		return true;
+	if (memory < SMALL_MEMORY)
+		return false;
 	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
 		one_of *= 2;
 	return rank % one_of == 0;
