@@ -22,6 +22,7 @@ static const char smaps_text[] = "00400000-00401000 r--p 00000000 fe:00 11   /bi
 				 "Anonymous:            64 kB\n"
 				 "40000000-40800000 rw-p 00000000 00:00 0 \n"
 				 "Anonymous:            64 kB\n"
+				 "40800000-40802000 rw-p 40800000 00:01 9    /memfd:ksmalloc-store (deleted)\n"
 				 "50000000-51000000 rw-p 00000000 00:00 0 \n"
 				 "Anonymous:            64 kB\n"
 				 "7f0000000000-7f0000001000 rw-p 00000000 fe:00 12   /data/a file\n"
@@ -78,6 +79,10 @@ Test(space, test_parse_regions)
 	cr_assert_eq(kind_at(&space, 0x500000), KSR_REGION_BRK);
 	cr_assert_eq(kind_at(&space, 0x1000ffff), KSR_REGION_SITE);
 	cr_assert_eq(kind_at(&space, 0x40000000), KSR_REGION_HEAP);
+	cr_assert_eq(kind_at(&space, 0x40801000), KSR_REGION_HEAP, "a store's pages are what lies there");
+	cr_assert(ksr_space_find(&space, 0x40801000)->is_store);
+	cr_assert(ksr_space_find(&space, 0x40801000)->populated, "also where nobody has looked at them");
+	cr_assert(!ksr_space_find(&space, 0x40000000)->is_store);
 	cr_assert_eq(kind_at(&space, 0x7ffff0000000), KSR_REGION_STACK);
 	cr_assert_eq(kind_at(&space, 0x7ffff7fc1000), KSR_REGION_FOREIGN);
 	cr_assert_eq(kind_at(&space, 0x7f0000010000), KSR_REGION_FOREIGN, "shared");
