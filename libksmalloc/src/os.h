@@ -295,6 +295,9 @@ bool ksm_os_is_sealed(int file);
 int ksm_os_try_lock(int file);
 void ksm_os_unlock(int file);
 
+/* The process that has the user's file locked for writing by fcntl(2); 0 if there is none that this one could name. */
+pid_t ksm_os_lock_owner(const char *path);
+
 /* Gives the open file another number, at least lowest, if there is one: the low ones are the program's. */
 int ksm_os_keep_high(int file, int lowest);
 
@@ -303,6 +306,9 @@ int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
 
 /* False if there is a page in the range that nothing is mapped at. */
 bool ksm_os_is_mapped(const void *addr, size_t length);
+
+/* Lets that process, and its children, trace this one, where Yama would forbid it. */
+int ksm_os_let_trace(pid_t pid);
 
 /* True if another thread or process runs in this address space, as far as the kernel tells. */
 bool ksm_os_has_partner(void);

@@ -194,3 +194,10 @@ bool ksm_os_process_merges(void)
 	/* A kernel that has not the call fails. */
 	return ksm_os_result(prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0), saved_errno) == 1;
 }
+
+int ksm_os_let_trace(pid_t pid)
+{
+	int saved_errno = errno;
+
+	return (int)ksm_os_result(prctl(PR_SET_PTRACER, pid, 0, 0, 0), saved_errno);
+}

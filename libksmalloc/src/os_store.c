@@ -143,6 +143,24 @@ void ksm_os_unlock(int file)
 	KSM_OS_CALL(SYS_flock, file, LOCK_UN);
 }
 
+pid_t ksm_os_lock_owner(const char *path)
+{
+	int file = ksm_os_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct ksm_os_file facts;
+	int error;
+
+	if (file < 0)
+		return 0;
+	error = ksm_os_describe_file(file, &facts);
+	if (!error && (!facts.is_regular || facts.owner != ksm_os_user()))
+		error = -EPERM;
+	if (!error)
+		error = (int)KSM_OS_CALL(SYS_fcntl, file, F_GETLK, &lock);
+	ksm_os_close(file);
+	return error || lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
 int ksm_os_keep_high(int file, int lowest)
 {
 	int high = (int)KSM_OS_CALL(SYS_fcntl, file, F_DUPFD_CLOEXEC, lowest);

@@ -8,6 +8,7 @@
 #include "alone.h"
 #include "arena.h"
 #include "layout.h"
+#include "offer.h"
 #include "option.h"
 #include "os.h"
 #include "pass_memory.h"
@@ -321,6 +322,7 @@ static void wait_for(uint64_t interval_ms)
 	pass.interval_ms = ksm_min(interval_ms, LONGEST_MS);
 	pass.due_ms = now + pass.interval_ms;
 	pass.look_ms = now + ms_until_look();
+	ksm_offer_note_due(pass.due_ms);
 }
 
 static void end_pass(int error)
@@ -331,6 +333,7 @@ static void end_pass(int error)
 	if (error)
 		ksm_store_give_up(&pass.store);
 	pass.phase = NOTHING;
+	ksm_offer_note_pass((uint64_t)pass.gained);
 	/* That another member has the table for a moment says nothing of what there is to gain. */
 	if (error == -EWOULDBLOCK)
 		wait_for(pass.interval_ms);
@@ -431,6 +434,9 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 		wait_for(2 * pass.interval_ms);
 		if (why != KSMALLOC_ASIDE_BORROWED && !(why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms))
 			ksm_pass_stat_aside(why, error);
+		/* A keeper could do it, and may be another one than before. */
+		if (!stopped)
+			ksm_offer_let_trace();
 		return error;
 	}
 	if (stopped)
@@ -580,4 +586,6 @@ void ksm_pass_init(void)
 	pass.due_ms = ksm_os_now_ms() + FIRST_MS;
 	pass.is_on = true;
 	ksm_arena_watch_growth();
+	ksm_offer_note_due(pass.due_ms);
+	ksm_offer_init(pass.store.id, ksm_options.seed, ksm_pass_step_stopped);
 }

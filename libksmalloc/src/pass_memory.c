@@ -7,6 +7,7 @@
 #include "slot.h"
 #include "span.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #define STACK_MARGIN (256 * KSM_KIB)
@@ -21,8 +22,11 @@ static bool is_of_heap(uintptr_t address)
 bool ksm_pass_memory_holds_stack(uintptr_t slice)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t thread = (uintptr_t)pthread_self();
 
-	return here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN;
+	/* Into what libc has of the thread the kernel writes at any moment on which processor it runs. */
+	return (here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN) ||
+	       (thread + KSM_PAGE > slice && thread < slice + KSM_SHARE_SLICE);
 }
 
 /* Pages of a slot that merge. The last one stays: the slot grows by it. */

@@ -75,6 +75,7 @@ struct ksr_command {
 extern const struct ksr_command ksr_command_diff;
 extern const struct ksr_command ksr_command_doctor;
 extern const struct ksr_command ksr_command_estimate;
+extern const struct ksr_command ksr_command_keep;
 extern const struct ksr_command ksr_command_report;
 extern const struct ksr_command ksr_command_run;
 extern const struct ksr_command ksr_command_share;

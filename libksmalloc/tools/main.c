@@ -7,7 +7,7 @@
 static const struct ksr_command *const commands[] = {
 	&ksr_command_run,      &ksr_command_report, &ksr_command_doctor,
 	&ksr_command_estimate, &ksr_command_diff,   &ksr_command_share,
-	&ksr_command_version,
+	&ksr_command_keep,     &ksr_command_version,
 };
 
 static const struct ksr_command *find(const char *name)

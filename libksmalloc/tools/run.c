@@ -17,6 +17,7 @@
 #include "profile.h"
 #include "run_filter.h"
 #include "run_stats.h"
+#include "start_keeper.h"
 
 #define EXIT_CANNOT_EXECUTE 126
 #define EXIT_NOT_FOUND 127
@@ -27,6 +28,7 @@ enum option_id {
 	OPTION_THROUGH_LOADER,
 	OPTION_SHOW_LAYOUT,
 	OPTION_SHARE,
+	OPTION_NO_KEEPER,
 	OPTION_PROFILE,
 	OPTION_QUIET,
 	OPTION_RENEW_SEED,
@@ -53,6 +55,7 @@ static const struct ksr_option options[] = {
 				   "/proc/self/exe is the loader then."},
 	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
 	[OPTION_SHARE] = {"share", NULL, "Map pages that the group has in common from files, without KSM."},
+	[OPTION_NO_KEEPER] = {"no-keeper", NULL, "Start no keeper: only workers of one thread share."},
 	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
 	[OPTION_QUIET] = {"quiet", NULL, "Do not say what is not random, and what a profile sets."},
 	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
@@ -79,6 +82,7 @@ struct run_options {
 	bool private; /* asked for by name, not only by default */
 	bool show_layout;
 	bool share;
+	bool no_keeper;
 	bool age_given;
 	bool quiet;
 	const struct ksr_profile *profile;
@@ -185,6 +189,9 @@ static int set_shared(const struct ksr_command *command, struct run_options *cho
 	case OPTION_SHARE:
 		chosen->share = true;
 		return set_variable(command, "share", 5, "1");
+	case OPTION_NO_KEEPER:
+		chosen->no_keeper = true;
+		break;
 	case OPTION_RENEW_SEED:
 		request->renew = true;
 		break;
@@ -226,6 +233,7 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	case OPTION_THROUGH_LOADER:
 	case OPTION_SHOW_LAYOUT:
 	case OPTION_SHARE:
+	case OPTION_NO_KEEPER:
 	case OPTION_PROFILE:
 	case OPTION_RENEW_SEED:
 	case OPTION_SEED_AGE:
@@ -527,6 +535,9 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 		ksr_layout_leave();
 	if (!status && chosen->shared)
 		status = find_seed(command, chosen, &program);
+	/* Before the layout is entered: the keeper has the usual one. */
+	if (!status && chosen->shared && chosen->share && !chosen->no_keeper)
+		ksr_start_keeper(command, &chosen->layout.request, &chosen->layout.file);
 	if (!status && chosen->shared)
 		status = enter_layout(command, chosen, &program, library);
 	if (!status) {

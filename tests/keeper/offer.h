@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "room.h"
+#include "ksmalloc/room.h"
 
 enum offered {
 	OFFERED_EMPTY, /* returns 7 */

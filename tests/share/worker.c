@@ -26,6 +26,7 @@
 #include "ksmalloc/ksmalloc.h"
 #include "ksmalloc/segment.h"
 #include "test.h"
+#include "worker_threads.h"
 
 #define PAGE 4096u
 
@@ -565,7 +566,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (is(line, "exec"))
 			execv(argv[0], argv);
-		obey(line);
+		if (!worker_obey_of_threads(line))
+			obey(line);
 	}
 	return argc > 1;
 }

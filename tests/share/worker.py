@@ -1,12 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Loads data, waits for a line on standard input, and says whether the data is what it was."""
+"""Loads data, waits for a line on standard input, and says whether the data is what it was.
+
+worker.py [THREADS]: with as many threads beside, which do a little all the time.
+"""
 import json
 import os
 import select
 import sys
+import threading
+import time
 
 N = 400000  # so many that what each python has of its own hardly counts
 data = json.loads(json.dumps([{"id": i, "name": f"record {i}", "value": i * 1.5} for i in range(N)]))
+
+
+def work():
+    while True:
+        assert json.loads(json.dumps(data[:100])) == data[:100]
+        time.sleep(0.05)
+
+
+for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 0):
+    threading.Thread(target=work, daemon=True).start()
 print("ready", flush=True)
 
 

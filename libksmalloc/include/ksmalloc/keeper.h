@@ -3,7 +3,7 @@
  * What libksmalloc.so offers to a keeper: a process that stops all threads of a worker and has one of them share pages.
  *
  * What it is: the contract of one function, which is called in a thread that was stopped (ptrace(2)), never by a program.
- * The keeper finds it by its name among the symbols of the library.
+ * The keeper finds what does the same in the segment (struct ksmalloc_segment_keeper).
  *
  * Before the call: all other threads of the process are stopped, and so are all others that use its memory. The thread may have
  * been stopped anywhere, also inside of malloc, but not inside of vfork(2) or execve(2). The stack pointer points to
@@ -18,6 +18,12 @@
 #endif
 
 #define KSMALLOC_KEEPER_STACK 65536
+
+/*
+ * Beside a group's seed lies a file with this before its name, which the group's keeper has locked (fcntl(2)): by that lock
+ * there is one keeper, and members know whom they let trace them.
+ */
+#define KSMALLOC_KEEPER_PREFIX "keeper."
 
 /*
  * Goes on with a pass, or begins one, for about so many microseconds. Returns how many milliseconds later there is more to

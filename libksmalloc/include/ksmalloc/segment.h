@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	6u	/* 2 has no hints, 3 no tallies, 4 no history, 5 no store */
+#define KSMALLOC_SEGMENT_VERSION	6u	/* 2 has no hints, 3 no tallies, 4 no history, 5 no store and no keeper */
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -220,6 +220,45 @@ enum ksmalloc_layout {
 	KSMALLOC_LAYOUT_SHARED,
 };
 
+/*
+ * Why a keeper could not have a process share when it last tried: X(name, words), where the words follow
+ * "it is left alone: ". Append only.
+ */
+#define KSMALLOC_KEEPER_REASONS(X)							\
+	X(NONE, "it is not")								\
+	X(FORBIDDEN, "the kernel forbids to trace it (another user, not dumpable, kernel.yama.ptrace_scope)") \
+	X(TRACED, "a debugger or strace has it")					\
+	X(FILTERS, "it has filtered its system calls since it was started")		\
+	X(PARTNER, "another process runs in its memory")				\
+	X(WRITERS, "its memory is locked, or something else than its threads may write to it (a device, io_uring)") \
+	X(HELD_UP, "a thread of it cannot be stopped in time")				\
+	X(STOPPED, "it is stopped by a signal")						\
+	X(BUSY, "its threads were where they must not be disturbed")			\
+	X(UNSUPPORTED, "this kernel or machine, or its shadow stacks, do not allow it")	\
+	X(FAILED, "the pass failed")
+
+#define KSMALLOC_KEEPER_REASON(name, words) KSMALLOC_KEEPER_##name,
+enum ksmalloc_keeper_reason {
+	KSMALLOC_KEEPER_REASONS(KSMALLOC_KEEPER_REASON)
+};
+
+/* What a process offers to a keeper (ksmalloc/keeper.h); all of it is 0 where nothing is shared. */
+struct ksmalloc_segment_keeper {
+	uint64_t store;			/* processes with the same have one store */
+	uint64_t share;			/* the function: a pass, for so many microseconds */
+	uint64_t room_address;		/* what else a call needs: ksmalloc/room.h */
+	uint64_t room_bytes;
+	uint64_t entry_begin;
+	uint64_t entry_failed;
+	uint64_t entry_end;
+	uint64_t entry_park;
+	uint32_t filters;		/* of seccomp, when the room was offered */
+	uint32_t reason;		/* enum ksmalloc_keeper_reason; the keeper writes it */
+	uint64_t due_ms;		/* when it wants to make its next pass, on the machine's clock. Synchronization: atomic. */
+	uint64_t passes_total;		/* that ended, whoever made them. Synchronization: atomic. */
+	uint64_t gained_pages_total;	/* by them: own pages that are not needed any more. Synchronization: atomic. */
+};
+
 struct ksmalloc_segment_header {
 	char magic[8];
 	uint32_t version;
@@ -250,6 +289,7 @@ struct ksmalloc_segment_header {
 	/* Since version 5: where the history lies (ksmalloc/history.h), in the process's own memory; 0: nowhere. */
 	uint64_t history_address;
 	struct ksmalloc_segment_share share; /* since version 6 */
+	struct ksmalloc_segment_keeper keeper; /* since version 6 */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */

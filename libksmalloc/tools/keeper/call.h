@@ -39,7 +39,7 @@
 
 #include <stdint.h>
 
-#include "room.h"
+#include "ksmalloc/room.h"
 #include "stop.h"
 
 struct ksr_request {

@@ -216,6 +216,7 @@ int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage
 	error = read_text(text, "/proc/%d/status", (int)image->pid);
 	if (error)
 		return error;
+	usage->threads = (unsigned int)number_of(text, "\nThreads:", 10);
 	usage->pages = number_of(text, "\nRssAnon:", 10) * 1024 / (uint64_t)sysconf(_SC_PAGESIZE);
 	return ksr_image_alive(image);
 }

@@ -43,6 +43,7 @@ struct ksr_image_status {
 struct ksr_image_usage {
 	uint64_t cpu_ns; /* of all threads, in the kernel too */
 	uint64_t pages; /* of anonymous memory that is there */
+	unsigned int threads;
 };
 
 /* A started of 0 takes any process with that pid. */

@@ -16,6 +16,7 @@
 #define GAIN_PART 256
 #define SHORTEST_NS (10 * SECOND)
 #define LONGEST_NS (600 * SECOND)
+#define NEWS_NS (2 * SECOND)
 /* It stands for one part of so many. */
 #define STOOD_PARTS 100
 
@@ -99,7 +100,13 @@ void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_
 		pace->interval_ns = SHORTEST_NS;
 	else if (pace->interval_ns < LONGEST_NS)
 		pace->interval_ns = pace->interval_ns * 2 < LONGEST_NS ? pace->interval_ns * 2 : LONGEST_NS;
+	pace->interval_ns = more_of(pace->interval_ns, SHORTEST_NS);
 	/* What the pass itself changed is no growth. */
 	pace->last = *look;
 	pace->quiet_pages = look->usage.pages;
+}
+
+void ksr_pace_news(struct ksr_pace *pace)
+{
+	pace->interval_ns = NEWS_NS;
 }

@@ -50,4 +50,7 @@ bool ksr_pace_is_due(struct ksr_pace *pace, const struct ksr_look *look);
 /* After a pass, also one that was given up (then nothing was gained). */
 void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t gained_pages, uint64_t stood_ns);
 
+/* Others have published what it may have, too: the next pass does not wait for its time. */
+void ksr_pace_news(struct ksr_pace *pace);
+
 #endif

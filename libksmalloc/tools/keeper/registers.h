@@ -28,7 +28,7 @@
 #include <sys/user.h>
 
 #include "image.h"
-#include "room.h"
+#include "ksmalloc/room.h"
 
 struct ksr_registers {
 	struct user_regs_struct set;

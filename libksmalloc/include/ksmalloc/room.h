@@ -23,8 +23,8 @@
  * time in one process. While a thread's stack pointer lies in the room, the
  * room is in use.
  */
-#ifndef KSR_KEEPER_ROOM_H
-#define KSR_KEEPER_ROOM_H
+#ifndef KSMALLOC_ROOM_H
+#define KSMALLOC_ROOM_H
 
 #include <stddef.h>
 #include <stdint.h>

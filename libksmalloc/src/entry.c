@@ -5,7 +5,7 @@
  *
  * On the way back rsp is never above what is needed still, so that a signal may come at any point.
  */
-#include "room.h"
+#include "ksmalloc/room.h"
 
 #ifdef __x86_64__
 

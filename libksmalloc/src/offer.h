@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * offer: what a keeper needs to have this process share, in the segment.
+ *
+ * What it is: memory for calls from outside (ksmalloc/room.h), addresses, and the right to trace the process, where Yama
+ * would keep it from the keeper of the group.
+ * What it is not: a pass; the owner says which function makes one.
+ *
+ * The room is private memory that nobody touches before the first call. A forked child inherits room and addresses, but
+ * not the right.
+ * Locking: none. Failure: nothing is offered.
+ */
+#ifndef KSM_OFFER_H
+#define KSM_OFFER_H
+
+#include "base.h"
+
+/*
+ * At load. store: a number that those have in common who have one store. seed: the path of the group's seed, beside which
+ * the keeper's file lies.
+ */
+KSM_COLD void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uint64_t budget_us));
+
+/* Lets the keeper that the group has now trace this process. */
+void ksm_offer_let_trace(void);
+
+/* In the child of a fork. */
+void ksm_offer_postfork_child(void);
+
+/* For the keeper: when the next pass is wanted, and what came of the last one. */
+void ksm_offer_note_due(uint64_t due_ms);
+void ksm_offer_note_pass(uint64_t gained_pages);
+
+#endif

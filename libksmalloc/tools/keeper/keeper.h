@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * keeper: the keeper of a group: has its workers share, for as long as there are some.
+ *
+ * What it is: a loop that finds workers (watch.h), looks at what they use (pace.h), and makes passes in those that are worth
+ * it, by steps (member.h) with pauses between them.
+ *
+ * Which workers: those with more than one thread, which cannot share by themselves; and those that have one, and did not
+ * make the pass that they wanted to make a while ago: they never wait in a call that the library sees.
+ *
+ * Invariants: a process stands for one step at a time, and between two steps runs for several times as long. Nothing is
+ * left behind in a process by the keeper's end, at any moment.
+ *
+ * Locking and owner: one thread, which may be killed.
+ *
+ * Failure: what concerns one worker is told to `say` and in its segment; the loop goes on.
+ */
+#ifndef KSR_KEEPER_KEEPER_H
+#define KSR_KEEPER_KEEPER_H
+
+#include "post.h"
+#include "watch.h"
+
+struct ksr_worker {
+	struct ksr_member member;
+	struct ksr_pace pace;
+	struct ksr_look look;
+	uint64_t next_ns; /* when it is attended to again */
+	bool in_pass;
+	bool busy;	      /* when the pass began: pauses are longer */
+	unsigned int failures; /* of steps, since one went well */
+	unsigned int steps;   /* of the pass */
+	uint64_t stood_ns;    /* in it */
+	uint64_t longest_ns;
+	uint64_t gained_before; /* as the segment counts */
+	uint64_t gained_seen;   /* when others were told last */
+	enum ksmalloc_keeper_reason reason;
+};
+
+/* What a pass was, for those who want to read it. gained: pages; reason: none where it went well. */
+struct ksr_pass_news {
+	pid_t pid;
+	enum ksmalloc_keeper_reason reason;
+	uint64_t gained;
+	unsigned int steps;
+	uint64_t stood_ns;
+	uint64_t longest_ns;
+};
+
+struct ksr_keep {
+	struct ksr_group group;
+	struct ksr_post post;
+	const char *seed;  /* its path: a renewed one is seen */
+	uint64_t idle_ns;  /* without a worker for that long it ends */
+	void (*say)(const struct ksr_pass_news *news);
+	/* Of the loop. */
+	struct ksr_worker *workers;
+	size_t count;
+	size_t capacity;
+	uint64_t worker_seen_ns;
+};
+
+/* The post is held. 0 when the group has no more workers. */
+int ksr_keep(struct ksr_keep *keep);
+
+/* One pass in each worker that there is, now, whatever the pace, in so many rounds. The post need not be held. */
+int ksr_keep_once(struct ksr_keep *keep, unsigned int rounds);
+
+#endif

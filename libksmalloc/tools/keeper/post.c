@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+#include "post.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ksmalloc/keeper.h"
+
+int ksr_post_name(struct ksr_post *post, const char *seed)
+{
+	const char *slash = strrchr(seed, '/');
+	const char *name = slash ? slash + 1 : seed;
+	int length;
+
+	*post = (struct ksr_post){.file = -1};
+	length = snprintf(post->path, sizeof(post->path), "%.*s" KSMALLOC_KEEPER_PREFIX "%s", (int)(name - seed), seed,
+			  name);
+	return length < (int)sizeof(post->path) ? 0 : -ENAMETOOLONG;
+}
+
+static int open_file(const struct ksr_post *post)
+{
+	int file = open(post->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat status;
+
+	if (file < 0)
+		return -errno;
+	if (!fstat(file, &status) && S_ISREG(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & 077))
+		return file;
+	close(file);
+	return -EPERM;
+}
+
+static int lock(int file)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(file, F_SETLK, &all) ? -errno : 0;
+}
+
+/* 0 if nobody has it. */
+static pid_t holder_of(int file)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(file, F_GETLK, &all))
+		return -errno;
+	return all.l_type == F_UNLCK ? 0 : all.l_pid;
+}
+
+static struct timespec time_of(int file)
+{
+	struct stat status;
+
+	return fstat(file, &status) ? (struct timespec){0} : status.st_mtim;
+}
+
+int ksr_post_take(struct ksr_post *post, pid_t *holder)
+{
+	int file = open_file(post);
+	int error = file < 0 ? file : lock(file);
+
+	*holder = 0;
+	if (error == -EACCES)
+		error = -EAGAIN;
+	if (error == -EAGAIN)
+		*holder = holder_of(file);
+	if (error) {
+		if (file >= 0)
+			close(file);
+		return error;
+	}
+	post->file = file;
+	post->asked = time_of(file);
+	return 0;
+}
+
+bool ksr_post_leave(struct ksr_post *post)
+{
+	struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	struct timespec asked;
+
+	fcntl(post->file, F_SETLK, &all);
+	asked = time_of(post->file);
+	if ((asked.tv_sec != post->asked.tv_sec || asked.tv_nsec != post->asked.tv_nsec) && lock(post->file) == 0) {
+		post->asked = asked;
+		return false;
+	}
+	close(post->file);
+	post->file = -1;
+	return true;
+}
+
+pid_t ksr_post_ask(const struct ksr_post *post)
+{
+	int file = open_file(post);
+	pid_t holder;
+
+	if (file < 0)
+		return file;
+	futimens(file, NULL);
+	holder = holder_of(file);
+	close(file);
+	return holder;
+}

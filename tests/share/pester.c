@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pester GROUP SEED PID...: has these workers share by steps without a pause, until all have ended; prints how many steps there
+ * were, and how many failed for each reason.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "member.h"
+#include "stop.h"
+#include "test.h"
+
+#define MOST 16
+
+static unsigned long steps[32], gained;
+static uint64_t longest_ns;
+
+static int pester(struct ksr_member *member)
+{
+	struct ksr_step step;
+	struct ksr_look look;
+	int error = ksr_member_look(member, &look);
+
+	if (!error)
+		error = ksr_member_step(member, 1000, &step);
+	if (error == -ESRCH)
+		return error;
+	steps[step.reason]++;
+	longest_ns = longest_ns > step.stood_ns ? longest_ns : step.stood_ns;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct ksr_member members[MOST];
+	struct ksmalloc_seed seed;
+	struct ksr_group group = { .name = argv[1] };
+	struct ksr_fs fs;
+	int count = 0, alive;
+	int file;
+
+	CHECK(argc > 3 && ksr_fs_init(&fs, NULL) == 0);
+	file = open(argv[2], O_RDONLY | O_CLOEXEC);
+	CHECK(file >= 0 && read(file, &seed, sizeof(seed)) == (ssize_t)sizeof(seed));
+	close(file);
+	group.stores[0] = ksr_group_store(&seed);
+	for (; count < MOST && count + 3 < argc; count++) {
+		int error = ksr_member_open(&members[count], &fs, atoi(argv[count + 3]), &group);
+
+		CHECK_MSG(!error, "process %s: %d", argv[count + 3], error);
+	}
+	do {
+		alive = 0;
+		for (int i = 0; i < count; i++) {
+			if (members[i].pid && pester(&members[i])) {
+				gained += members[i].offer.gained_pages_total;
+				ksr_member_close(&members[i]);
+				members[i].pid = 0;
+			}
+			alive += members[i].pid != 0;
+		}
+	} while (alive);
+	printf("%lu pages, %lu steps, %.1f ms the longest\n", gained, steps[KSMALLOC_KEEPER_NONE], (double)longest_ns / 1e6);
+	for (int i = 1; i < 32; i++) {
+		if (steps[i])
+			printf("%lu times: %s\n", steps[i], ksr_member_words((enum ksmalloc_keeper_reason)i));
+	}
+	return 0;
+}

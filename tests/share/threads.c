@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * threads SECONDS COUNT: threads that allocate, write, read, move, give back, fork and spawn at random, each with blocks of its
+ * own, and compare each byte with what it should be, while a keeper stops them without a pause. The kernel writes to blocks, too
+ * (read(2)), and other threads free what one has allocated. Beside that there is data that is equal in all such workers.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define PAGE   4096u
+#define BLOCKS 150u
+#define COMMON 6000u
+#define MOST   16
+
+extern char **environ;
+
+struct block {
+	unsigned char *bytes;
+	size_t size;
+	uint64_t key;
+	bool is_mapped; /* by mmap */
+};
+
+struct owner {
+	pthread_t thread;
+	struct block blocks[BLOCKS];
+	uint64_t random;
+	unsigned long operations;
+	int pipe[2];
+};
+
+static struct owner owners[MOST];
+static struct block common[COMMON];
+static void *left_behind; /* what one thread allocated and another one frees. Synchronization: atomic. */
+static time_t end;
+
+static unsigned char byte_of(const struct block *block, size_t at)
+{
+	return (unsigned char)(block->key + at / 32 * 7 + at);
+}
+
+static uint32_t draw(struct owner *owner, uint32_t below)
+{
+	return (uint32_t)(test_random(&owner->random) % below);
+}
+
+static void fill(struct block *block)
+{
+	for (size_t i = 0; i < block->size; i++)
+		block->bytes[i] = byte_of(block, i);
+}
+
+static void check(const struct block *block, size_t bytes, const char *when)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		if (block->bytes[i] == byte_of(block, i))
+			continue;
+		printf("%p, %zu bytes: byte %zu is %u, not %u, %s\n", (void *)block->bytes, block->size, i, block->bytes[i],
+		       byte_of(block, i), when);
+		fflush(stdout);
+		abort();
+	}
+}
+
+static void check_zeros(const unsigned char *bytes, size_t size, const char *when)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (!bytes[i])
+			continue;
+		printf("byte %zu of %zu is %u, not 0, %s\n", i, size, bytes[i], when);
+		fflush(stdout);
+		abort();
+	}
+}
+
+static size_t draw_size(struct owner *owner)
+{
+	switch (draw(owner, 8)) {
+	case 0:
+		return 16384 + draw(owner, 400000);
+	case 1:
+		return 2000 + draw(owner, 14000);
+	default:
+		return 1 + draw(owner, 1000);
+	}
+}
+
+static void take(struct owner *owner, struct block *block)
+{
+	block->size = draw_size(owner);
+	block->key = test_random(&owner->random);
+	block->is_mapped = false;
+	switch (draw(owner, 4)) {
+	case 0:
+		block->bytes = calloc(1, block->size);
+		check_zeros(block->bytes, block->size, "out of calloc");
+		break;
+	case 1:
+		block->size = (1 + draw(owner, 100)) * PAGE;
+		block->bytes = mmap(NULL, block->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		block->is_mapped = true;
+		break;
+	default:
+		block->bytes = malloc(block->size);
+	}
+	fill(block);
+}
+
+static void let_go(struct block *block)
+{
+	check(block, block->size, "before free");
+	if (block->is_mapped)
+		munmap(block->bytes, block->size);
+	else
+		free(__atomic_exchange_n(&left_behind, block->bytes, __ATOMIC_ACQ_REL));
+	block->bytes = NULL;
+}
+
+static void resize(struct owner *owner, struct block *block)
+{
+	size_t before = block->size;
+	size_t size = block->is_mapped ? (1 + draw(owner, 200)) * PAGE : draw_size(owner);
+
+	if (block->is_mapped)
+		block->bytes = mremap(block->bytes, before, size, MREMAP_MAYMOVE);
+	else
+		block->bytes = realloc(block->bytes, size);
+	block->size = size;
+	check(block, before < size ? before : size, "after it was moved");
+	fill(block);
+}
+
+static void give_back(struct block *block)
+{
+	size_t begin = -(uintptr_t)block->bytes % PAGE;
+	size_t bytes = block->size > begin ? (block->size - begin) / PAGE * PAGE : 0;
+
+	if (bytes && madvise(block->bytes + begin, bytes, MADV_DONTNEED) == 0)
+		check_zeros(block->bytes + begin, bytes, "after it was given back");
+	fill(block);
+}
+
+/* The kernel writes to it. */
+static void read_into(struct owner *owner, struct block *block)
+{
+	unsigned char text[1024];
+	size_t bytes = block->size < sizeof(text) ? block->size : sizeof(text);
+
+	block->key = test_random(&owner->random);
+	for (size_t i = 0; i < bytes; i++)
+		text[i] = byte_of(block, i);
+	if (write(owner->pipe[1], text, bytes) != (ssize_t)bytes || read(owner->pipe[0], block->bytes, bytes) != (ssize_t)bytes)
+		abort();
+	check(block, bytes, "after it was read");
+	fill(block);
+}
+
+static void wait_for(pid_t child)
+{
+	int status = 0;
+	pid_t got;
+
+	do {
+		got = waitpid(child, &status, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got != child || status) {
+		printf("a child ended with %x\n", (unsigned int)status);
+		abort();
+	}
+}
+
+static void fork_once(struct owner *owner)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (uint32_t i = 0; i < BLOCKS; i++) {
+			if (owner->blocks[i].bytes)
+				check(&owner->blocks[i], owner->blocks[i].size, "in a child");
+		}
+		_exit(0);
+	}
+	if (child > 0)
+		wait_for(child);
+}
+
+static void spawn_once(void)
+{
+	char *words[] = { strdup("/bin/true"), NULL };
+	pid_t child;
+
+	if (posix_spawn(&child, words[0], NULL, NULL, words, environ) == 0)
+		wait_for(child);
+	free(words[0]);
+}
+
+static void operate(struct owner *owner)
+{
+	struct block *block = &owner->blocks[draw(owner, BLOCKS)];
+
+	if (!block->bytes) {
+		take(owner, block);
+		return;
+	}
+	switch (draw(owner, 12)) {
+	case 0:
+	case 1:
+		let_go(block);
+		break;
+	case 2:
+		resize(owner, block);
+		break;
+	case 3:
+		give_back(block);
+		break;
+	case 4:
+		block->key = test_random(&owner->random);
+		fill(block);
+		break;
+	case 5:
+		read_into(owner, block);
+		break;
+	default:
+		check(block, block->size, "as it lay there");
+	}
+}
+
+static void *run(void *data)
+{
+	struct owner *owner = data;
+
+	while (time(NULL) < end) {
+		struct block *shared = &common[draw(owner, COMMON / MOST) * MOST + (uint32_t)(owner - owners)];
+
+		operate(owner);
+		check(shared, shared->size, "among what is equal");
+		/* Each has its own of them; written and put right again, so that it is shared anew. */
+		if (draw(owner, 4) == 0) {
+			shared->bytes[draw(owner, (uint32_t)shared->size)] ^= 0x55;
+			usleep(draw(owner, 300));
+			fill(shared);
+		}
+		owner->operations++;
+		if (owner->operations % 1000 == 500)
+			fork_once(owner);
+		if (owner->operations % 1000 == 999)
+			spawn_once();
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc > 2 ? atoi(argv[2]) : 4;
+
+	for (uint32_t i = 0; i < COMMON; i++) {
+		common[i] = (struct block){ .size = i % 10 ? 100 + i % 900 : 20000 + i % 5000, .key = i * 31u };
+		common[i].bytes = malloc(common[i].size);
+		fill(&common[i]);
+	}
+	end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
+	printf("ready\n");
+	fflush(stdout);
+	for (int i = 0; i < count; i++) {
+		owners[i].random = 77u + (uint64_t)i;
+		if (pipe(owners[i].pipe) || pthread_create(&owners[i].thread, NULL, run, &owners[i]))
+			return 1;
+	}
+	for (int i = 0; i < count; i++)
+		pthread_join(owners[i].thread, NULL);
+	for (uint32_t i = 0; i < COMMON; i++)
+		check(&common[i], common[i].size, "at the end");
+	for (int i = 0; i < count; i++)
+		printf("%lu ", owners[i].operations);
+	printf("operations\n");
+	return 0;
+}
