@@ -256,18 +256,55 @@ static bool leave_mapping(const struct ksm_os_mapping *mapping, void *argument)
 	return true;
 }
 
-void ksm_shared_leave(const void *addr, size_t length)
+/* Nobody else may write to these pages. */
+static void leave(struct range range)
 {
-	struct range range = pages_of(addr, length);
 	uint64_t signals;
 
-	if (!ksm_shared_is_any() || !(&__libc_single_threaded && __libc_single_threaded) || !has_shared(range))
+	if (!ksm_shared_is_any() || !has_shared(range))
 		return;
 	ksm_shared_hold();
 	ksm_os_block_signals(&signals);
 	ksm_os_each_mapping(leave_mapping, &range);
 	ksm_os_restore_signals(signals);
 	ksm_shared_let_go();
+}
+
+void ksm_shared_leave(const void *addr, size_t length)
+{
+	if (&__libc_single_threaded && __libc_single_threaded)
+		leave(pages_of(addr, length));
+}
+
+/* What has become longer in its place, and would be the file's there. */
+static void *clear_end(void *memory, size_t before, size_t after)
+{
+	char *end = (char *)memory + before;
+
+	if (ksm_os_map_instead(end, after - before, PROT_READ | PROT_WRITE) == 0) {
+		introduce_memory(end, after - before);
+		return memory;
+	}
+	ksm_os_unmap(end, after - before);
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+/*
+ * What may be moved no other thread can use meanwhile, in whatever program. What has to stay where it is may be written to: it
+ * is not left, and has anonymous memory behind it.
+ */
+static void *move(void *old, size_t before, size_t after, int flags, void *to)
+{
+	const struct range last = pages_of((char *)old + before - KSM_PAGE, KSM_PAGE);
+	bool stays = !(flags & MREMAP_MAYMOVE) && !(&__libc_single_threaded && __libc_single_threaded);
+	bool ends_in_file = stays && before && after > before && ksm_shared_is_any() && has_shared(last);
+	void *memory;
+
+	if (!stays)
+		leave(pages_of(old, before));
+	memory = ksm_os_mremap_raw(old, before, after, flags, to);
+	return memory != MAP_FAILED && ends_in_file ? clear_end(memory, before, after) : memory;
 }
 
 void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to)
@@ -277,8 +314,7 @@ void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int
 	void *memory;
 
 	ksm_shared_hold();
-	ksm_shared_leave(old, old_length);
-	memory = ksm_os_mremap_raw(old, old_length, new_length, flags, to);
+	memory = move(old, before, after, flags, to);
 	if (memory != MAP_FAILED && ksm_shared_is_any()) {
 		size_t kept = memory == old ? after : flags & MREMAP_DONTUNMAP ? before : 0;
 

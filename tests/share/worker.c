@@ -254,12 +254,28 @@ static const char *advise(void)
 	return "ok";
 }
 
+/* The same in its place: a hole is made behind it, into which it grows again. */
+static const char *grow_in_place(unsigned char *memory, size_t bytes)
+{
+	if (mremap(memory, bytes, bytes / 2, 0) != memory || mremap(memory, bytes / 2, bytes, 0) != memory)
+		return strerror(errno);
+	for (size_t i = 0; i < bytes; i++) {
+		if (memory[i] != (i < bytes / 2 ? (unsigned char)((2 * bytes + i) / 100 + 1) : 0))
+			return "what grew in its place has another content";
+	}
+	return NULL;
+}
+
 /* Shared memory of malloc that becomes longer: what is behind it in the file is something else. It is never freed. */
 static const char *remap_block(void)
 {
 	const size_t bytes = 64 * PAGE;
-	unsigned char *memory = mremap(block_of_pages, bytes, 2 * bytes, MREMAP_MAYMOVE);
+	const char *wrong = grow_in_place(block_of_pages + 2 * bytes, bytes);
+	unsigned char *memory;
 
+	if (wrong)
+		return wrong;
+	memory = mremap(block_of_pages, bytes, 2 * bytes, MREMAP_MAYMOVE);
 	if (memory == MAP_FAILED)
 		return strerror(errno);
 	for (size_t i = 0; i < 2 * bytes; i++) {
