@@ -104,6 +104,19 @@ static void check_later_passes(void)
 	CHECK(seconds_until_due(20 * MB, 0) == 10);
 }
 
+/* What others have published is not waited for, and a pass that it was worth nothing for is as any. */
+static void check_news(void)
+{
+	begin(100 * MB);
+	CHECK(seconds_until_due(100 * MB, 0) < 5);
+	pass(100 * MB, 0, 0);
+	pass(100 * MB, 0, 0);
+	ksr_pace_news(&pace);
+	CHECK(seconds_until_due(100 * MB, 0) < 5);
+	pass(100 * MB, 0, 0);
+	CHECK(seconds_until_due(100 * MB, 0) >= 10);
+}
+
 static void check_share_of_time(void)
 {
 	begin(100 * MB);
@@ -135,6 +148,7 @@ int main(void)
 	check_growing_for_ever();
 	check_busy();
 	check_later_passes();
+	check_news();
 	check_share_of_time();
 	check_usage();
 	return 0;

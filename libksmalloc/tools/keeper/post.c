@@ -99,11 +99,15 @@ bool ksr_post_leave(struct ksr_post *post)
 pid_t ksr_post_ask(const struct ksr_post *post)
 {
 	int file = open_file(post);
+	struct timespec now[2];
 	pid_t holder;
 
 	if (file < 0)
 		return file;
-	futimens(file, NULL);
+	/* By itself the kernel writes the time of its last tick, which may be that of the last time. */
+	clock_gettime(CLOCK_REALTIME, &now[0]);
+	now[1] = now[0];
+	futimens(file, now);
 	holder = holder_of(file);
 	close(file);
 	return holder;
