@@ -8,7 +8,6 @@
 #include "meta.h"
 #include "module.h"
 #include "nursery.h"
-#include "offer.h"
 #include "os.h"
 #include "policy.h"
 #include "returned.h"
@@ -167,7 +166,6 @@ static void enter_child(bool was_alone)
 	if (!was_alone)
 		renew_locks();
 	ksm_stat_postfork_child();
-	ksm_offer_postfork_child();
 	small_calls = 0;
 	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);
 	/* The segment will become a file: nothing may be counted without a lock until then. */

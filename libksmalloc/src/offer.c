@@ -82,12 +82,6 @@ void ksm_offer_let_trace(void)
 	ksm_os_let_trace(tracer);
 }
 
-void ksm_offer_postfork_child(void)
-{
-	if (offer.path[0])
-		ksm_offer_let_trace();
-}
-
 void ksm_offer_note_due(uint64_t due_ms)
 {
 	ksm_stat_set(&ksm_stat->header.keeper.due_ms, due_ms);

@@ -7,7 +7,7 @@
  * What it is not: a pass; the owner says which function makes one.
  *
  * The room is private memory that nobody touches before the first call. A forked child inherits room and addresses, but
- * not the right.
+ * not the right: it gives that when it wants to share and may not. Nothing is done at the fork.
  * Locking: none. Failure: nothing is offered.
  */
 #ifndef KSM_OFFER_H
@@ -21,11 +21,8 @@
  */
 KSM_COLD void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uint64_t budget_us));
 
-/* Lets the keeper that the group has now trace this process. */
+/* Lets the keeper that the group has now trace this process: at load, and where a step was refused. */
 void ksm_offer_let_trace(void);
-
-/* In the child of a fork. */
-void ksm_offer_postfork_child(void);
 
 /* For the keeper: when the next pass is wanted, and what came of the last one. */
 void ksm_offer_note_due(uint64_t due_ms);

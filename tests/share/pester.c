@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pester GROUP SEED PID...: has these workers share by steps without a pause, until all have ended; prints how many steps there
- * were, and how many failed for each reason.
+ * pester GROUP SEED STEPS PAGES PID...: has these workers share by steps without a pause, until so many were made and so many
+ * pages gained, or all have ended; prints how many steps there were, and how many failed for each reason.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,17 @@
 
 #define MOST 16
 
-static unsigned long steps[32], gained;
+static unsigned long steps[32];
 static uint64_t longest_ns;
+
+static unsigned long sum_of_gains(const struct ksr_member *members, int count)
+{
+	unsigned long gained = 0;
+
+	for (int i = 0; i < count; i++)
+		gained += members[i].offer.gained_pages_total;
+	return gained;
+}
 
 static int pester(struct ksr_member *member)
 {
@@ -42,28 +51,28 @@ int main(int argc, char **argv)
 	int count = 0, alive;
 	int file;
 
-	CHECK(argc > 3 && ksr_fs_init(&fs, NULL) == 0);
+	CHECK(argc > 5 && ksr_fs_init(&fs, NULL) == 0);
 	file = open(argv[2], O_RDONLY | O_CLOEXEC);
 	CHECK(file >= 0 && read(file, &seed, sizeof(seed)) == (ssize_t)sizeof(seed));
 	close(file);
 	group.stores[0] = ksr_group_store(&seed);
-	for (; count < MOST && count + 3 < argc; count++) {
-		int error = ksr_member_open(&members[count], &fs, atoi(argv[count + 3]), &group);
+	for (; count < MOST && count + 5 < argc; count++) {
+		int error = ksr_member_open(&members[count], &fs, atoi(argv[count + 5]), &group);
 
-		CHECK_MSG(!error, "process %s: %d", argv[count + 3], error);
+		CHECK_MSG(!error, "process %s: %d", argv[count + 5], error);
 	}
 	do {
 		alive = 0;
 		for (int i = 0; i < count; i++) {
 			if (members[i].pid && pester(&members[i])) {
-				gained += members[i].offer.gained_pages_total;
 				ksr_member_close(&members[i]);
 				members[i].pid = 0;
 			}
 			alive += members[i].pid != 0;
 		}
-	} while (alive);
-	printf("%lu pages, %lu steps, %.1f ms the longest\n", gained, steps[KSMALLOC_KEEPER_NONE], (double)longest_ns / 1e6);
+	} while (alive && (steps[KSMALLOC_KEEPER_NONE] < strtoul(argv[3], NULL, 10) ||
+			   sum_of_gains(members, count) < strtoul(argv[4], NULL, 10)));
+	printf("%lu pages, %lu steps, %.1f ms the longest\n", sum_of_gains(members, count), steps[KSMALLOC_KEEPER_NONE], (double)longest_ns / 1e6);
 	for (int i = 1; i < 32; i++) {
 		if (steps[i])
 			printf("%lu times: %s\n", steps[i], ksr_member_words((enum ksmalloc_keeper_reason)i));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * threads SECONDS COUNT: threads that allocate, write, read, move, give back, fork and spawn at random, each with blocks of its
+ * threads COUNT: until the end of standard input, threads that allocate, write, read, move, give back, fork and spawn at random, each with blocks of its
  * own, and compare each byte with what it should be, while a keeper stops them without a pause. The kernel writes to blocks, too
  * (read(2)), and other threads free what one has allocated. Beside that there is data that is equal in all such workers.
  */
@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -44,7 +43,7 @@ struct owner {
 static struct owner owners[MOST];
 static struct block common[COMMON];
 static void *left_behind; /* what one thread allocated and another one frees. Synchronization: atomic. */
-static time_t end;
+static bool is_over; /* Synchronization: atomic. */
 
 static unsigned char byte_of(const struct block *block, size_t at)
 {
@@ -241,7 +240,7 @@ static void *run(void *data)
 {
 	struct owner *owner = data;
 
-	while (time(NULL) < end) {
+	while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
 		struct block *shared = &common[draw(owner, COMMON / MOST) * MOST + (uint32_t)(owner - owners)];
 
 		operate(owner);
@@ -263,14 +262,14 @@ static void *run(void *data)
 
 int main(int argc, char **argv)
 {
-	int count = argc > 2 ? atoi(argv[2]) : 4;
+	int count = argc > 1 ? atoi(argv[1]) : 4;
+	char byte;
 
 	for (uint32_t i = 0; i < COMMON; i++) {
 		common[i] = (struct block){ .size = i % 10 ? 100 + i % 900 : 20000 + i % 5000, .key = i * 31u };
 		common[i].bytes = malloc(common[i].size);
 		fill(&common[i]);
 	}
-	end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
 	printf("ready\n");
 	fflush(stdout);
 	for (int i = 0; i < count; i++) {
@@ -278,6 +277,9 @@ int main(int argc, char **argv)
 		if (pipe(owners[i].pipe) || pthread_create(&owners[i].thread, NULL, run, &owners[i]))
 			return 1;
 	}
+	while (read(0, &byte, 1) > 0 || errno == EINTR)
+		errno = 0;
+	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < count; i++)
 		pthread_join(owners[i].thread, NULL);
 	for (uint32_t i = 0; i < COMMON; i++)

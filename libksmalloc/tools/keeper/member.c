@@ -12,7 +12,7 @@
 #include "snapshot.h"
 
 #define MS UINT64_C(1000000)
-#define STOP_LIMIT_NS (50 * MS)
+#define STOP_LIMIT_NS (30 * MS)
 /* A slice takes some milliseconds where nobody else wants the processor. */
 #define CALL_LIMIT_NS (500 * MS)
 
