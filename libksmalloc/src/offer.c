@@ -86,9 +86,3 @@ void ksm_offer_note_due(uint64_t due_ms)
 {
 	ksm_stat_set(&ksm_stat->header.keeper.due_ms, due_ms);
 }
-
-void ksm_offer_note_pass(uint64_t gained_pages)
-{
-	ksm_stat_add(&ksm_stat->header.keeper.passes_total, 1);
-	ksm_stat_add(&ksm_stat->header.keeper.gained_pages_total, gained_pages);
-}

@@ -24,8 +24,7 @@ KSM_COLD void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uin
 /* Lets the keeper that the group has now trace this process: at load, and where a step was refused. */
 void ksm_offer_let_trace(void);
 
-/* For the keeper: when the next pass is wanted, and what came of the last one. */
+/* For the keeper: when the next pass is wanted. */
 void ksm_offer_note_due(uint64_t due_ms);
-void ksm_offer_note_pass(uint64_t gained_pages);
 
 #endif

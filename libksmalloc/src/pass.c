@@ -333,7 +333,6 @@ static void end_pass(int error)
 	if (error)
 		ksm_store_give_up(&pass.store);
 	pass.phase = NOTHING;
-	ksm_offer_note_pass((uint64_t)pass.gained);
 	/* That another member has the table for a moment says nothing of what there is to gain. */
 	if (error == -EWOULDBLOCK)
 		wait_for(pass.interval_ms);

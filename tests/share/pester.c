@@ -23,7 +23,7 @@ static unsigned long sum_of_gains(const struct ksr_member *members, int count)
 	unsigned long gained = 0;
 
 	for (int i = 0; i < count; i++)
-		gained += members[i].offer.gained_pages_total;
+		gained += members[i].gained_pages;
 	return gained;
 }
 

@@ -236,6 +236,33 @@ static void operate(struct owner *owner)
 	}
 }
 
+#define COUNTERS 4
+
+/* In the midst of large blocks that are equal in all workers but for that, so that their pages are carried over. */
+static volatile uint64_t *counters[COUNTERS];
+
+static bool has_counter(uint32_t number)
+{
+	return number % (COMMON / COUNTERS) == COMMON / COUNTERS / 2;
+}
+
+/* So fast that who copies a page meanwhile loses a step. */
+static void *count(void *nothing)
+{
+	for (uint64_t turn = 1; !__atomic_load_n(&is_over, __ATOMIC_RELAXED); turn++) {
+		for (int i = 0; i < COUNTERS; i++)
+			*counters[i] = turn;
+		for (int i = 0; i < COUNTERS; i++) {
+			if (*counters[i] == turn)
+				continue;
+			printf("counter %d is %lu, not %lu\n", i, (unsigned long)*counters[i], (unsigned long)turn);
+			fflush(stdout);
+			abort();
+		}
+	}
+	return nothing;
+}
+
 static void *run(void *data)
 {
 	struct owner *owner = data;
@@ -244,6 +271,8 @@ static void *run(void *data)
 		struct block *shared = &common[draw(owner, COMMON / MOST) * MOST + (uint32_t)(owner - owners)];
 
 		operate(owner);
+		if (has_counter((uint32_t)(shared - common)))
+			continue;
 		check(shared, shared->size, "among what is equal");
 		/* Each has its own of them; written and put right again, so that it is shared anew. */
 		if (draw(owner, 4) == 0) {
@@ -262,29 +291,37 @@ static void *run(void *data)
 
 int main(int argc, char **argv)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 4;
+	int threads = argc > 1 ? atoi(argv[1]) : 4;
+	pthread_t counting;
 	char byte;
 
 	for (uint32_t i = 0; i < COMMON; i++) {
 		common[i] = (struct block){ .size = i % 10 ? 100 + i % 900 : 20000 + i % 5000, .key = i * 31u };
 		common[i].bytes = malloc(common[i].size);
 		fill(&common[i]);
+		if (has_counter(i))
+			counters[i / (COMMON / COUNTERS)] = (uint64_t *)(void *)(common[i].bytes + 8192);
 	}
 	printf("ready\n");
 	fflush(stdout);
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < threads; i++) {
 		owners[i].random = 77u + (uint64_t)i;
 		if (pipe(owners[i].pipe) || pthread_create(&owners[i].thread, NULL, run, &owners[i]))
 			return 1;
 	}
+	if (pthread_create(&counting, NULL, count, NULL))
+		return 1;
 	while (read(0, &byte, 1) > 0 || errno == EINTR)
 		errno = 0;
 	__atomic_store_n(&is_over, true, __ATOMIC_RELAXED);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < threads; i++)
 		pthread_join(owners[i].thread, NULL);
-	for (uint32_t i = 0; i < COMMON; i++)
-		check(&common[i], common[i].size, "at the end");
-	for (int i = 0; i < count; i++)
+	pthread_join(counting, NULL);
+	for (uint32_t i = 0; i < COMMON; i++) {
+		if (!has_counter(i))
+			check(&common[i], common[i].size, "at the end");
+	}
+	for (int i = 0; i < threads; i++)
 		printf("%lu ", owners[i].operations);
 	printf("operations\n");
 	return 0;

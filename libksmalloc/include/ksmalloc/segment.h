@@ -255,8 +255,6 @@ struct ksmalloc_segment_keeper {
 	uint32_t filters;		/* of seccomp, when the room was offered */
 	uint32_t reason;		/* enum ksmalloc_keeper_reason; the keeper writes it */
 	uint64_t due_ms;		/* when it wants to make its next pass, on the machine's clock. Synchronization: atomic. */
-	uint64_t passes_total;		/* that ended, whoever made them. Synchronization: atomic. */
-	uint64_t gained_pages_total;	/* by them: own pages that are not needed any more. Synchronization: atomic. */
 };
 
 struct ksmalloc_segment_header {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ksmalloc/store.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,7 +61,7 @@ static void add(const struct ksr_member *member, void *data)
 		return;
 	}
 	ksr_pace_begin(&worker.pace, &worker.look);
-	worker.gained_seen = worker.member.offer.gained_pages_total;
+	worker.gained_seen = worker.member.gained_pages;
 	keep->workers[keep->count++] = worker;
 }
 
@@ -88,7 +89,7 @@ static void forbidden(pid_t pid, void *data)
 /* Pages that it gained are pages that the store has: others may have them, too. */
 static void tell_others(struct ksr_keep *keep, struct ksr_worker *worker)
 {
-	uint64_t gained = worker->member.offer.gained_pages_total;
+	uint64_t gained = worker->member.gained_pages;
 
 	if (gained - worker->gained_seen < NEWS_PAGES)
 		return;
@@ -105,6 +106,14 @@ static bool needs_us(const struct ksr_worker *worker)
 	return worker->look.usage.threads > 1 || worker->look.now_ns / MS > due_ms + OVERDUE_MS;
 }
 
+/* Somebody has asked the group for a pass, and this one has not followed. */
+static bool is_asked(const struct ksr_keep *keep, const struct ksr_worker *worker)
+{
+	if (worker->member.answered == keep->requests)
+		return false;
+	return worker->look.usage.threads > 1 || worker->look.now_ns - keep->asked_ns > OVERDUE_MS * MS;
+}
+
 static bool is_busy(const struct ksr_look *before, const struct ksr_look *now)
 {
 	return now->usage.cpu_ns - before->usage.cpu_ns > (now->now_ns - before->now_ns) / 4;
@@ -117,7 +126,7 @@ static void begin_pass(struct ksr_worker *worker)
 	worker->steps = 0;
 	worker->stood_ns = 0;
 	worker->longest_ns = 0;
-	worker->gained_before = worker->member.offer.gained_pages_total;
+	worker->gained_before = worker->member.gained_pages;
 }
 
 /* False where it has gone. */
@@ -131,7 +140,7 @@ static bool end_pass(struct ksr_keep *keep, struct ksr_worker *worker, enum ksma
 	worker->in_pass = false;
 	if (ksr_member_look(&worker->member, &worker->look))
 		return false;
-	news.gained = worker->member.offer.gained_pages_total - worker->gained_before;
+	news.gained = worker->member.gained_pages - worker->gained_before;
 	ksr_pace_passed(&worker->pace, &worker->look, news.gained, worker->stood_ns);
 	tell_others(keep, worker);
 	ksr_member_tell(&worker->member, reason);
@@ -183,7 +192,7 @@ static bool attend(struct ksr_keep *keep, struct ksr_worker *worker)
 		return false;
 	worker->next_ns = worker->look.now_ns + LOOK_NS;
 	tell_others(keep, worker);
-	if (!ksr_pace_is_due(&worker->pace, &worker->look) || !needs_us(worker))
+	if (!(ksr_pace_is_due(&worker->pace, &worker->look) && needs_us(worker)) && !is_asked(keep, worker))
 		return true;
 	worker->busy = is_busy(&before, &worker->look);
 	begin_pass(worker);
@@ -210,6 +219,22 @@ static void look_at_seed(struct ksr_keep *keep)
 		return;
 	keep->group.stores[1] = keep->group.stores[0];
 	keep->group.stores[0] = store;
+}
+
+/* In the group's table. Whatever is there: a worker that has followed it says the same. */
+static void look_at_requests(struct ksr_keep *keep)
+{
+	struct ksmalloc_store_head head;
+	int file = open(keep->table, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (file < 0)
+		return;
+	if (pread(file, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == KSMALLOC_STORE_MAGIC &&
+	    head.requests != keep->requests) {
+		keep->requests = head.requests;
+		keep->asked_ns = ksr_stop_now();
+	}
+	close(file);
 }
 
 static void sleep_until(uint64_t time_ns)
@@ -281,6 +306,7 @@ int ksr_keep(struct ksr_keep *keep)
 		/* What fails now is tried again a second later. */
 		if (ksr_stop_now() >= scan_ns) {
 			scan(keep, &watch);
+			look_at_requests(keep);
 			scan_ns = ksr_stop_now() + SCAN_NS;
 		}
 		sleep_until(attend_all(keep, scan_ns));

@@ -3,7 +3,7 @@
  * keeper: the keeper of a group: has its workers share, for as long as there are some.
  *
  * What it is: a loop that finds workers (watch.h), looks at what they use (pace.h), and makes passes in those that are worth
- * it, by steps (member.h) with pauses between them.
+ * it, or that were asked for one (ksmalloc/store.h), by steps (member.h) with pauses between them.
  *
  * Which workers: those with more than one thread, which cannot share by themselves; and those that have one, and did not
  * make the pass that they wanted to make a while ago: they never wait in a call that the library sees.
@@ -51,6 +51,7 @@ struct ksr_keep {
 	struct ksr_group group;
 	struct ksr_post post;
 	const char *seed;  /* its path: a renewed one is seen */
+	char table[PATH_MAX]; /* the path of the store's */
 	uint64_t idle_ns;  /* without a worker for that long it ends */
 	void (*say)(const struct ksr_pass_news *news);
 	/* Of the loop. */
@@ -58,6 +59,8 @@ struct ksr_keep {
 	size_t count;
 	size_t capacity;
 	uint64_t worker_seen_ns;
+	uint64_t requests; /* for a pass, that were made of the group so far */
+	uint64_t asked_ns; /* when the last one was seen */
 };
 
 /* The post is held. 0 when the group has no more workers. */

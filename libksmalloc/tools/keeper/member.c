@@ -62,25 +62,30 @@ static bool names_group(const struct ksr_fs *fs, pid_t pid, const char *group)
 	return same;
 }
 
-static int read_offer(struct ksr_member *member)
+static void take_note(struct ksr_member *member, const struct ksmalloc_segment_header *header)
 {
-	return ksr_image_read(&member->image,
-			      member->segment + offsetof(struct ksmalloc_segment_header, keeper), &member->offer,
-			      sizeof(member->offer));
+	member->offer = header->keeper;
+	member->gained_pages = header->share.stats.gained_bytes_total / (header->page_bytes ? header->page_bytes : 4096);
+	member->answered = header->share.answered;
+}
+
+static int read_header(const struct ksr_member *member, struct ksmalloc_segment_header *header)
+{
+	return ksr_image_read(&member->image, member->segment, header, HEADER_BYTES);
 }
 
 static int check_segment(struct ksr_member *member, const struct ksr_group *group)
 {
 	struct ksmalloc_segment_header header;
-	int error = ksr_image_read(&member->image, member->segment, &header, HEADER_BYTES);
+	int error = read_header(member, &header);
 
 	if (error)
 		return error;
 	if (memcmp(header.magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header.magic)) != 0 ||
 	    header.header_bytes < HEADER_BYTES || strncmp(header.group, group->name, sizeof(header.group)) != 0)
 		return -ENOENT;
-	error = read_offer(member);
-	return error ? error : has_store(group, member->offer.store) ? 0 : -ENOENT;
+	take_note(member, &header);
+	return has_store(group, member->offer.store) ? 0 : -ENOENT;
 }
 
 int ksr_member_open(struct ksr_member *member, const struct ksr_fs *fs, pid_t pid, const struct ksr_group *group)
@@ -107,10 +112,15 @@ void ksr_member_close(struct ksr_member *member)
 
 int ksr_member_look(struct ksr_member *member, struct ksr_look *look)
 {
+	struct ksmalloc_segment_header header;
 	int error = ksr_image_usage(&member->image, &look->usage);
 
 	look->now_ns = ksr_stop_now();
-	return error ? error : read_offer(member);
+	if (!error)
+		error = read_header(member, &header);
+	if (!error)
+		take_note(member, &header);
+	return error;
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */

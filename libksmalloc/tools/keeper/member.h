@@ -36,7 +36,10 @@ struct ksr_member {
 	pid_t pid;
 	struct ksr_image image;
 	uint64_t segment; /* its address */
-	struct ksmalloc_segment_keeper offer; /* as it was at the last look */
+	/* As of the last look: */
+	struct ksmalloc_segment_keeper offer;
+	uint64_t gained_pages; /* own pages that it has given up so far */
+	uint64_t answered;     /* the last request for a pass that it has followed (ksmalloc/store.h) */
 };
 
 struct ksr_step {
