@@ -17,29 +17,28 @@
 #include <sys/mman.h>
 
 /* Synchronization: atomic; it is set once. */
-static void (*_Atomic follower)(const void *caller, size_t bytes);
+static size_t (*_Atomic follower)(const void *caller, size_t bytes);
 
-KSM_EXPORT void ksmalloc_mappings_follow(void (*mapped)(const void *caller, size_t bytes))
+KSM_EXPORT void ksmalloc_mappings_follow(size_t (*mapped)(const void *caller, size_t bytes))
 {
 	atomic_store(&follower, mapped);
 }
 
-static void tell(const void *caller, size_t length)
+static size_t tell(const void *caller, size_t length)
 {
-	void (*mapped)(const void *, size_t) = atomic_load_explicit(&follower, memory_order_relaxed);
+	size_t (*mapped)(const void *, size_t) = atomic_load_explicit(&follower, memory_order_relaxed);
 
-	if (mapped)
-		mapped(caller, length);
+	return mapped ? mapped(caller, length) : 0;
 }
 
 KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, off64_t offset);
 
 KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
+	size_t distance = tell(__builtin_return_address(0), length);
 	void *memory;
 
-	tell(__builtin_return_address(0), length);
-	if (!addr && ksm_mapping_place(length, prot, flags, &memory))
+	if (!addr && ksm_mapping_place(distance, length, prot, flags, &memory))
 		return memory;
 	memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
 	if (memory != MAP_FAILED)

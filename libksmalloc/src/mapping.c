@@ -146,7 +146,7 @@ static bool map_in(struct ksm_region_range range, size_t length, int prot, int f
 	return false;
 }
 
-bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
+bool ksm_mapping_place(size_t distance, size_t length, int prot, int flags, void **result)
 {
 	size_t whole = ksm_align_up(length, KSM_PAGE);
 	struct ksm_region_range range;
@@ -155,6 +155,8 @@ bool ksm_mapping_place(size_t length, int prot, int flags, void **result)
 	if (!ksm_layout_is_shared() || !gets_place(length, flags) || !enter())
 		return false;
 	range = ksm_region_of_mappings(ksm_stream_part_to_map());
+	if (distance < range.end - range.begin)
+		range.begin += distance;
 	placed = map_in(range, whole, prot, flags, result);
 	if (placed) {
 		mappings.calls++;

@@ -28,10 +28,11 @@ void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr
 			    int flags);
 
 /*
- * Makes a mapping at a place of the shared layout. Returns false if the call is none of
+ * Makes a mapping at a place of the shared layout, the lowest that is free and no nearer to the begin of the thread's
+ * part of the region than distance, a number of whole pages; 0 if distance is more than there is. Returns false if the call is none of
  * those that get a place, or if there is none; nothing was done then. errno is not changed.
  */
-bool ksm_mapping_place(size_t length, int prot, int flags, void **result);
+bool ksm_mapping_place(size_t distance, size_t length, int prot, int flags, void **result);
 
 /* Bytes of live mappings. */
 uint64_t ksm_mapping_live_bytes(void);

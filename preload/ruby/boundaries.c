@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "boundaries.h"
 
+#include "pages.h"
 #include "value.h"
 
 #include "../symbols.h"
@@ -38,7 +39,6 @@
 #define NO_CLASS 0 /* programs do not see such objects */
 
 #define SLOT_WORDS 5
-#define PAGE_BYTES ((uintptr_t)16384) /* HEAP_PAGE_SIZE, and the alignment of a page */
 #define SLOTS_OF_PAGE 409
 
 typedef void hook_function(value data, void *event);
@@ -141,25 +141,34 @@ static bool is_one_in(unsigned int objects, value object)
 
 /* --- the boundary ---------------------------------------------------------------------------------- */
 
-static uintptr_t page_of(value object)
-{
-	return object & ~(PAGE_BYTES - 1);
-}
-
 /* The last object that was made while one is looked for. Synchronization: ruby's lock. */
 static value newest;
+
+/* The hash of the object that the last boundary was found by; 0: there was none. Synchronization: ruby's lock. */
+static uint64_t last_boundary;
+
+/*
+ * There are some, or were, or are about to be: before it counts its first one ruby warns, which runs code of the
+ * program's, and of other threads.
+ */
+static bool has_ractors(void)
+{
+	return !*ruby.only_ractor;
+}
 
 /* Called by ruby between two instructions: the rest of the page is filled. */
 static void begin_page(void *argument)
 {
-	uintptr_t page = page_of(newest);
+	uintptr_t page = krb_page_of(newest);
 	size_t collections = ruby.collections();
 
 	(void)argument;
+	if (!has_ractors())
+		krb_pages_skip();
 	for (unsigned int made = 0; made < SLOTS_OF_PAGE; made++) {
 		value object = ruby.new_object(NO_CLASS, STRING | WRITES_ARE_TOLD);
 
-		if (page_of(object) != page || ruby.collections() != collections)
+		if (krb_page_of(object) != page || ruby.collections() != collections)
 			return;
 	}
 }
@@ -179,42 +188,19 @@ static void begin_page(void *argument)
 #define OBJECTS_TO_SEE_OF_PAGE 25
 #define MOST_OBJECTS_TO_SEE 4096
 
-/*
- * Where the collector has left fewer free slots than this in a page, on an average, few objects go into many pages.
- * There others are looked for at once, and one is taken when so many pages were begun.
- */
-#define FEW_SLOTS 64
-#define PAGES_OF_FEW_SLOTS 6
-#define OBJECTS_APART_OF_FEW_SLOTS 64
+/* One is looked for. Synchronization: ruby's lock. */
+static bool looks;
 
-/* The last pages that were begun had been swept; others are new. Synchronization: ruby's lock. */
-static bool sweeps;
-
-/* What was seen since the last boundary. Synchronization: ruby's lock. */
-static struct {
-	bool looks;
-	bool few_slots;
-	unsigned int objects;
-	unsigned int pages;
-} seen;
-
-/* Synchronization: ruby's lock. */
+/* Synchronization: of calls that ruby makes with its lock. */
 static unsigned int objects_to_see;
+static size_t pages_begun; /* since the last boundary, or since one was looked for */
 
-static void pass_boundary(void)
+static void pass_boundary(value object)
 {
+	looks = false;
+	pages_begun = 0;
+	last_boundary = hash_of(object);
 	ruby.call_later(0, begin_page, NULL);
-	seen.few_slots = sweeps && seen.objects < seen.pages * FEW_SLOTS;
-	seen.looks = seen.few_slots;
-	seen.objects = 0;
-	seen.pages = 0;
-}
-
-static bool is_taken(value object)
-{
-	if (!seen.few_slots)
-		return is_one_in(OBJECTS_APART, object);
-	return seen.pages >= PAGES_OF_FEW_SLOTS && is_one_in(OBJECTS_APART_OF_FEW_SLOTS, object);
 }
 
 /*
@@ -223,14 +209,10 @@ static bool is_taken(value object)
  */
 static void pass_object(value object, value next)
 {
-	bool is_there = page_of(object) == page_of(next);
-
-	seen.pages += !is_there;
-	if (is_there && is_taken(object))
-		pass_boundary();
-	else if (!objects_to_see || (seen.few_slots && !sweeps))
-		seen.looks = false;
-	seen.objects++;
+	if (krb_page_of(object) == krb_page_of(next) && is_one_in(OBJECTS_APART, object))
+		pass_boundary(object);
+	else if (!objects_to_see)
+		looks = false;
 	objects_to_see -= objects_to_see > 0;
 }
 
@@ -241,15 +223,6 @@ static void pass_object(value object, value next)
 static bool is_ractor(value object)
 {
 	return ((const value *)object)[1] == *ruby.ractor_class;
-}
-
-/*
- * Or had, or is about to have: before it counts its first one ruby warns, which runs code of the program's, and of other
- * threads.
- */
-static bool has_ractors(void)
-{
-	return !*ruby.only_ractor;
 }
 
 /* What is filled in would be kept for ever then. To ask by rb_gc_disable() would end a sweep that is under way. */
@@ -269,10 +242,10 @@ static void see(value data, void *event)
 	(void)data;
 	newest = ruby.object_of(event);
 	if (is_ractor(newest) || has_ractors())
-		seen.looks = false;
-	if (seen.looks && before)
+		looks = false;
+	if (looks && before)
 		pass_object(before, newest);
-	if (!seen.looks)
+	if (!looks)
 		ruby.unhook(see);
 }
 
@@ -286,13 +259,10 @@ static bool is_traced(void)
 static void look(void *argument)
 {
 	(void)argument;
-	if (seen.looks || is_traced() || has_ractors() || has_no_collector())
+	if (looks || is_traced() || has_ractors() || has_no_collector())
 		return;
 	newest = 0;
-	seen.looks = true;
-	seen.few_slots = false;
-	seen.objects = 0;
-	seen.pages = 0;
+	looks = true;
 	ruby.hook(see, NEW_OBJECT, NIL, SAFE_AND_RAW);
 }
 
@@ -302,17 +272,10 @@ static void look(void *argument)
 #define PARTS 64
 #define LEAST_PAGES 10
 
-/* What a step of the sweep makes free lies in about this many pages; it reads the clock when it begins and ends. */
-#define PAGES_OF_SWEEP 5
-
 /* Where ruby lies, its code among it; nowhere before krb_boundaries_start(). */
 static struct {
 	uintptr_t begin, end;
 } code;
-
-/* Synchronization: of calls that ruby makes with its lock. */
-static size_t pages;
-static size_t pages_begun;
 
 static bool is_ruby(const void *caller)
 {
@@ -326,22 +289,42 @@ static void count(unsigned int begun)
 	if (objects_to_see > MOST_OBJECTS_TO_SEE)
 		objects_to_see = MOST_OBJECTS_TO_SEE;
 	pages_begun += begun;
-	if (pages_begun < LEAST_PAGES || pages_begun < pages / PARTS || !*ruby.machine)
+	if (pages_begun < LEAST_PAGES || pages_begun < krb_pages_count() / PARTS || !*ruby.machine)
 		return;
 	pages_begun = 0;
 	ruby.call_later(0, look, NULL);
 }
 
+/*
+ * The first pages of a boundary's have a place that follows from it, out of about twice as many as there are boundaries
+ * among all pages. One page more before it does not move them, and a table of the kernel's for 2 MiB is half used. They lie
+ * behind all else that is mapped.
+ */
+#define PLACE_BYTES ((size_t)512 << 10)
+#define PAGES_OF_PLACE (PLACE_BYTES / (2 * KRB_PAGE_BYTES))
+#define LEAST_PLACES 64
+#define FIRST_PLACE ((size_t)64 << 30)
+
+static size_t place_of(uint64_t boundary)
+{
+	size_t places = LEAST_PLACES;
+
+	if (!boundary)
+		return 0;
+	while (places * PAGES_OF_PLACE < 2 * krb_pages_count())
+		places *= 2;
+	return FIRST_PLACE + (boundary * MULTIPLIER >> 44) % places * PLACE_BYTES;
+}
+
 typedef int clock_function(clockid_t clock, struct timespec *time);
 
 /* Ruby maps a page of objects with room to align it. */
-static void mapped(const void *caller, size_t bytes)
+static size_t mapped(const void *caller, size_t bytes)
 {
-	if (bytes == 2 * PAGE_BYTES && is_ruby(caller)) {
-		pages++;
-		sweeps = false;
-		count(1);
-	}
+	if (bytes != 2 * KRB_PAGE_BYTES || !is_ruby(caller))
+		return 0;
+	count(1);
+	return place_of(last_boundary);
 }
 
 /* Synchronization: written before there are threads. */
@@ -352,14 +335,21 @@ __attribute__((constructor(101))) static void find_next(void)
 	next_clock_gettime = (clock_function *)dlsym(RTLD_NEXT, "clock_gettime");
 }
 
+/* Ruby reads the clock of the processor's time when it begins and ends to collect, or to sweep some pages more. */
+static void swept(void)
+{
+	unsigned int taken = has_ractors() ? 0 : krb_pages_swept(ruby.collections());
+
+	if (taken)
+		count(taken);
+}
+
 EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
 {
 	if (!next_clock_gettime)
 		find_next();
-	if (clock == CLOCK_PROCESS_CPUTIME_ID && is_ruby(__builtin_return_address(0))) {
-		sweeps = true;
-		count(PAGES_OF_SWEEP);
-	}
+	if (clock == CLOCK_PROCESS_CPUTIME_ID && is_ruby(__builtin_return_address(0)))
+		swept();
 	return next_clock_gettime(clock, time);
 }
 
@@ -375,5 +365,13 @@ void krb_boundaries_start(void)
 		return;
 	code.end = (uintptr_t)file.dlfo_map_end;
 	code.begin = (uintptr_t)file.dlfo_map_start;
+	krb_pages_start(ruby.new_object(NO_CLASS, STRING | WRITES_ARE_TOLD));
 	ksmalloc_mappings_follow(mapped);
+}
+
+void krb_boundaries_begin_child(void)
+{
+	last_boundary = 0;
+	pages_begun = 0;
+	objects_to_see = 0;
 }

@@ -8,7 +8,8 @@
  * which no count of objects or pages tells: those differ by what was one more. What an object holds tells it, as a backup
  * program finds the parts of a file that moved in it. When enough pages have been begun since the last boundary, new
  * objects are looked at for a short while, until there is one whose content has a hash of a certain kind.
- * What is filled in is garbage, and free after the next collection.
+ * What is filled in is garbage, and free after the next collection. New pages have places that follow from the last
+ * boundary; what else is in step then: pages.h.
  *
  * How it knows of pages that are begun: ruby maps a new one, or reads the processor's clock when it sweeps some more.
  * Nothing is done for single objects but while one is looked for.
@@ -24,5 +25,8 @@
 
 /* To be called once, with ruby's lock, when ruby runs. */
 void krb_boundaries_start(void);
+
+/* To be called in the child of a fork, whose master passed other boundaries than that of another child. */
+void krb_boundaries_begin_child(void);
 
 #endif

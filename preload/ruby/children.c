@@ -386,6 +386,7 @@ static value fork_and_settle(value self)
 	(void)self;
 	if (pid == ZERO) {
 		anchors_to_come = 0;
+		krb_boundaries_begin_child();
 		anchors_to_come = settle(true) ? ANCHORS_OF_CHILD : 0;
 	}
 	return pid;

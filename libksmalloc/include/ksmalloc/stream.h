@@ -84,9 +84,10 @@ KSMALLOC_EXPORT int ksmalloc_stream_watch(void (*grown)(void));
 /*
  * From now on mapped() is called before each mmap(2) that the program makes, in the thread that makes it, with the place
  * in the program that it is called from. That may be a signal handler: mapped() may call what is safe there, and leaves
- * errno as it is. There is one such follower in a process; a later one takes its place.
+ * errno as it is. It returns 0, or how far behind the others the mapping is to be put, if the shared layout gives it its
+ * place: there, or at the next place that is free. There is one such follower in a process; a later one takes its place.
  */
-KSMALLOC_EXPORT void ksmalloc_mappings_follow(void (*mapped)(const void *caller, size_t bytes));
+KSMALLOC_EXPORT void ksmalloc_mappings_follow(size_t (*mapped)(const void *caller, size_t bytes));
 
 #ifdef __cplusplus
 }
