@@ -2,6 +2,7 @@
 #include "block.h"
 
 #include "fatal.h"
+#include "lock.h"
 #include "nursery.h"
 #include "option.h"
 #include "span.h"
@@ -39,7 +40,7 @@ KSM_COLD static void refuse(const struct ksm_block *block)
 	struct ksm_slot *slot = block->slot;
 	bool inside;
 
-	pthread_mutex_lock(slot->pool->lock);
+	ksm_lock_take(slot->pool->lock);
 	inside = block->page >= slot->mapped_pages ||
 		 (ksm_runs_is_used(&slot->runs, block->page) && block->value != KSM_RUN_ASIDE);
 	pthread_mutex_unlock(slot->pool->lock);

@@ -8,6 +8,7 @@
 #include "keep.h"
 
 #include "layout.h"
+#include "lock.h"
 #include "option.h"
 #include "shared.h"
 #include "stat.h"
@@ -310,7 +311,7 @@ static bool discard_unlocked(struct ksm_slot *slot, uint32_t page, uint32_t page
 	ksm_runs_set_aside(&slot->runs, page, pages);
 	pthread_mutex_unlock(slot->pool->lock);
 	all = discard(ksm_slot_address(slot, page), (size_t)pages << KSM_PAGE_SHIFT);
-	pthread_mutex_lock(slot->pool->lock);
+	ksm_lock_take(slot->pool->lock);
 	ksm_runs_release_aside(&slot->runs, page, pages);
 	return all;
 }

@@ -2,8 +2,9 @@
 /*
  * lock: the kind of lock that memory is under.
  *
- * What it is: a mutex that spins for a moment before it sleeps, since what it protects takes some
- * hundred nanoseconds and two system calls take thousands. Header only.
+ * What it is: a mutex, and waiting for it for longer than its owner keeps it if that one runs: what it
+ * protects takes some hundred nanoseconds, and who sleeps needs as many microseconds to go on. libc's own
+ * way of spinning gives up after a few hundred nanoseconds.
  * What it is not: the order of locks; see src/README.md.
  */
 #ifndef KSM_LOCK_H
@@ -18,6 +19,29 @@
 KSM_INLINE void ksm_lock_init(pthread_mutex_t *lock)
 {
 	*lock = (pthread_mutex_t)KSM_LOCK_INITIALIZER;
+}
+
+/* Lets the processor do something else for a moment. */
+KSM_INLINE void ksm_lock_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
+
+/* For who did not get it at once: tries again for some microseconds. */
+KSM_COLD bool ksm_lock_try_again(pthread_mutex_t *lock);
+
+/* False if the lock's owner keeps it for long: it does not run, or has asked the kernel for something. */
+KSM_INLINE bool ksm_lock_try(pthread_mutex_t *lock)
+{
+	return ksm_likely(pthread_mutex_trylock(lock) == 0) || ksm_lock_try_again(lock);
+}
+
+KSM_INLINE void ksm_lock_take(pthread_mutex_t *lock)
+{
+	if (ksm_unlikely(!ksm_lock_try(lock)))
+		pthread_mutex_lock(lock);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "budget.h"
 #include "keep.h"
 #include "layout.h"
+#include "lock.h"
 #include "meta.h"
 #include "option.h"
 #include "returned.h"
@@ -80,7 +81,7 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 		magazine->next = magazine;
 		thread->first = magazine;
 	}
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	__atomic_store_n(&magazine->next_of_site, site->magazines, __ATOMIC_RELAXED);
 	__atomic_store_n(&site->magazines, magazine, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&site->lock);
@@ -103,6 +104,13 @@ struct side_by_side {
 	uint32_t page, pages;
 };
 
+static struct side_by_side place_of(const void *block, uint32_t pages)
+{
+	struct ksm_slot *slot = ksm_span_slot_at(block);
+
+	return (struct side_by_side){ slot, (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT), pages };
+}
+
 static void release_joined_locked(const struct side_by_side *joined)
 {
 	if (joined->pages > 0)
@@ -112,18 +120,17 @@ static void release_joined_locked(const struct side_by_side *joined)
 /* Adds a run, or begins anew with it where it lies apart. */
 static void join_locked(struct side_by_side *joined, const struct ksm_stock_run *run, uint32_t pages)
 {
-	struct ksm_slot *slot = ksm_span_slot_at(run->block);
-	uint32_t page = (uint32_t)(((uintptr_t)run->block - slot->base) >> KSM_PAGE_SHIFT);
+	const struct side_by_side place = place_of(run->block, pages);
 
 	__atomic_store_n(run->entry, 0, __ATOMIC_RELAXED);
-	if (slot == joined->slot && page == joined->page + joined->pages) {
+	if (place.slot == joined->slot && place.page == joined->page + joined->pages) {
 		joined->pages += pages;
-	} else if (slot == joined->slot && page + pages == joined->page) {
-		joined->page = page;
+	} else if (place.slot == joined->slot && place.page + pages == joined->page) {
+		joined->page = place.page;
 		joined->pages += pages;
 	} else {
 		release_joined_locked(joined);
-		*joined = (struct side_by_side){ slot, page, pages };
+		*joined = place;
 	}
 }
 
@@ -258,6 +265,29 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	return ksm_magazine_use_run(thread, magazine, few.runs[best], few.values[best], size);
 }
 
+void *ksm_magazine_take_part(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)
+{
+	uint32_t pages = (uint32_t)ksm_run_pages_for(size);
+	struct ksm_stock *held = &magazine->held;
+	struct side_by_side cut;
+	struct ksm_stock_run run;
+	uint32_t index, *rest;
+
+	/* A part of a run in a nursery would have no owner. */
+	if (size == 0 || ksm_layout_is_shared() || !magazine->placed_pool || !ksm_magazine_is_at_home(magazine))
+		return NULL;
+	index = ksm_stock_longest(held);
+	if (index == KSM_STOCK_RUNS || ksm_run_pages(held->values[index]) <= pages)
+		return NULL;
+	cut = place_of(held->runs[index].block, pages);
+	rest = ksm_runs_entry(&cut.slot->runs, cut.page + pages);
+	__atomic_store_n(rest, KSM_RUN_ASIDE, __ATOMIC_RELAXED);
+	run = ksm_stock_cut(held, index, pages, rest);
+	/* All of its pages may be written to. */
+	return ksm_magazine_use_run(thread, magazine, run,
+				    ksm_run_entry_of(pages, (uint64_t)pages << KSM_PAGE_SHIFT), size);
+}
+
 void ksm_magazine_refill_locked(struct ksm_thread *thread, struct ksm_magazine *magazine, struct ksm_slot *slot,
 				uint32_t page, uint32_t pages)
 {
@@ -303,11 +333,11 @@ static uint32_t release(struct ksm_magazine *magazine, uint32_t count)
 	struct ksm_pool *pool = magazine->pool;
 	uint32_t pages;
 
-	pthread_mutex_lock(pool->lock);
+	ksm_lock_take(pool->lock);
 	pages = release_locked(pool, &magazine->held, count);
 	pthread_mutex_unlock(pool->lock);
 	if (pool->has_owners) {
-		pthread_mutex_lock(&magazine->site->lock);
+		ksm_lock_take(&magazine->site->lock);
 		ksm_stat_sub_locked(&magazine->part->held_pages, pages);
 		pthread_mutex_unlock(&magazine->site->lock);
 	}
@@ -407,7 +437,7 @@ static void detach(struct ksm_magazine *magazine)
 	struct ksmalloc_site_stats *stats = &site->record->stats;
 	struct ksm_magazine **link = &site->magazines;
 
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	while (*link != magazine)
 		link = &(*link)->next_of_site;
 	__atomic_store_n(link, magazine->next_of_site, __ATOMIC_RELAXED);
@@ -480,7 +510,11 @@ KSM_COLD static void note(struct ksm_magazine *magazine)
 	struct ksm_site *site = magazine->site;
 	bool sample = false;
 
-	pthread_mutex_lock(&site->lock);
+	/* Samples are not exact, and may as well be paid for later. */
+	if (ksm_magazine_live(magazine) > magazine->high_water)
+		ksm_lock_take(&site->lock);
+	else if (pthread_mutex_trylock(&site->lock) != 0)
+		return;
 	if (ksm_magazine_live(magazine) > magazine->high_water)
 		ksm_magazine_note_own_peak_locked(magazine);
 	if (magazine->placed_pool && magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0)

@@ -231,6 +231,12 @@ void *ksm_magazine_take(struct ksm_thread *thread, struct ksm_magazine *magazine
  */
 void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size);
 
+/*
+ * The same from the beginning of a longer run, whose rest stays in the magazine; not in the shared layout. For who
+ * would have to wait for the pool's lock: runs that are cut up serve fewer calls later.
+ */
+KSM_COLD void *ksm_magazine_take_part(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size);
+
 /* Puts the run of a block with this entry, which has value. There is room for it. */
 KSM_INLINE void ksm_magazine_put_run(struct ksm_thread *thread, struct ksm_magazine *magazine,
 				     void *block, uint32_t *entry, uint32_t value)

@@ -11,6 +11,7 @@
 #include "hint.h"
 #include "keep.h"
 #include "layout.h"
+#include "lock.h"
 #include "magazine.h"
 #include "meta.h"
 #include "nursery.h"
@@ -145,7 +146,7 @@ KSM_COLD static enum decision decide_locked(struct ksm_site *site, struct ksm_si
 /* Where the current thread's blocks of the site lie. The part is made if need be. */
 static bool find_home(struct ksm_site *site, struct ksm_magazine_home *home)
 {
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	home->part = obtain_part_locked(site);
 	pthread_mutex_unlock(&site->lock);
 	if (!home->part)
@@ -192,7 +193,7 @@ static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t s
 	struct ksm_place place;
 	bool taken;
 
-	pthread_mutex_lock(pool->lock);
+	ksm_lock_take(pool->lock);
 	taken = ksm_place_take_locked(pool, &wish, &place);
 	pthread_mutex_unlock(pool->lock);
 	*pages = place.pages;
@@ -240,7 +241,7 @@ static void *alloc_nursery(struct ksm_site *site, struct ksm_magazine *magazine,
 	if (!block)
 		return NULL;
 	ksm_keep_settle();
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	ksm_stat_add_locked(&find_part_locked(site, pool->part)->held_pages, pages);
 	count_alloc_locked(site, magazine, size);
 	pthread_mutex_unlock(&site->lock);
@@ -259,12 +260,27 @@ KSM_COLD static enum decision decide(struct ksm_site *site, struct ksm_magazine 
 
 	if (magazine)
 		ksm_magazine_flush(ksm_thread_self, magazine, 0);
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	part = obtain_part_locked(site);
 	if (part)
 		decision = part->pool ? TO_SLOT : decide_locked(site, part, size, kind);
 	pthread_mutex_unlock(&site->lock);
 	return part ? decision : TO_JEMALLOC;
+}
+
+/* Takes the site's lock and returns NULL; or a block that this thread has at hand where it would have to sleep. */
+static void *lock_or_take_part(struct ksm_site *site, struct ksm_magazine *magazine, size_t size, size_t align,
+			       enum ksm_placed_kind kind)
+{
+	void *block = NULL;
+
+	if (ksm_likely(ksm_lock_try(&site->lock)))
+		return NULL;
+	if (magazine && align <= KSM_PAGE && kind == KSM_PLACED_USUAL)
+		block = ksm_magazine_take_part(ksm_thread_self, magazine, size);
+	if (!block)
+		pthread_mutex_lock(&site->lock);
+	return block;
 }
 
 /* What grows step by step is copied often below this size, which costs little. */
@@ -279,8 +295,11 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 	struct ksm_pool *pool;
 	bool sample = false;
 	bool taken;
+	void *block;
 
-	pthread_mutex_lock(&site->lock);
+	block = lock_or_take_part(site, magazine, size, align, kind);
+	if (ksm_unlikely(block))
+		return zero ? memset(block, 0, size) : block;
 	pool = find_part_locked(site, ksm_stream_part())->pool;
 	taken = ksm_place_take_locked(pool, &wish, &place);
 	if (taken) {
@@ -361,7 +380,7 @@ void *ksm_placed_alloc_private(struct ksm_site *site, size_t size)
 	block = alloc_shared(ksm_nursery_private(), site, size, KSM_PAGE, true, &pages);
 	if (!block)
 		return NULL;
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	count_alloc_locked(site, NULL, size);
 	pthread_mutex_unlock(&site->lock);
 	return block;
@@ -392,7 +411,7 @@ static void release(const struct ksm_block *found)
 	struct ksm_pool *pool = found->slot->pool;
 	struct ksm_site *site = ksm_site_at(found->site);
 
-	pthread_mutex_lock(pool->lock);
+	ksm_lock_take(pool->lock);
 	if (ksm_slot_is_altered(found->slot, found->page, found->pages)) {
 		release_altered_locked(found);
 	} else {
@@ -407,7 +426,7 @@ static void release(const struct ksm_block *found)
 	pthread_mutex_unlock(pool->lock);
 	if (!pool->has_owners)
 		return;
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	count_free_locked(site, found->bytes);
 	if (pool != ksm_nursery_private())
 		ksm_stat_sub_locked(&find_part_locked(site, pool->part)->held_pages, found->pages);
@@ -480,7 +499,7 @@ static bool resize(struct ksm_block *found, uint32_t pages, size_t size)
 	bool sample = false;
 	bool done;
 
-	pthread_mutex_lock(pool->lock);
+	ksm_lock_take(pool->lock);
 	done = resize_locked(found->slot, found, pages, size);
 	if (done && !pool->has_owners) {
 		count_resize_locked(site, found, pages, size);
@@ -491,7 +510,7 @@ static bool resize(struct ksm_block *found, uint32_t pages, size_t size)
 	if (ksm_unlikely(sample))
 		ksm_sample_turn(site);
 	if (done && pool->has_owners) {
-		pthread_mutex_lock(&site->lock);
+		ksm_lock_take(&site->lock);
 		count_resize_locked(site, found, pages, size);
 		pthread_mutex_unlock(&site->lock);
 	}
@@ -528,7 +547,7 @@ bool ksm_placed_resize(void *block, size_t size)
 
 void ksm_placed_count_move(struct ksm_site *site)
 {
-	pthread_mutex_lock(&site->lock);
+	ksm_lock_take(&site->lock);
 	ksm_stat_add_locked(&site->record->stats.moved_total, 1);
 	pthread_mutex_unlock(&site->lock);
 }

@@ -6,6 +6,7 @@
 #include "returned.h"
 
 #include "keep.h"
+#include "lock.h"
 #include "meta.h"
 #include "stat.h"
 
@@ -49,13 +50,6 @@ static_assert(sizeof(struct packet) % 64 == 0 && PACKETS <= UINT8_MAX, "numbers 
 
 static atomic_int_fast64_t all_pages; /* of all pools */
 
-static void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#endif
-}
-
 /* The pool's returned runs with their flag, or NULL. */
 static struct ksm_returned *enter(struct ksm_pool *pool)
 {
@@ -65,7 +59,7 @@ static struct ksm_returned *enter(struct ksm_pool *pool)
 		if (!atomic_load_explicit(&returned->busy, memory_order_relaxed) &&
 		    !atomic_exchange_explicit(&returned->busy, true, memory_order_acquire))
 			return returned;
-		relax();
+		ksm_lock_relax();
 	}
 	return NULL;
 }

@@ -73,6 +73,29 @@ void ksm_stock_close_gap(struct ksm_stock *stock, uint32_t index)
 	move_down(stock, index, index + 1, stock->count - index);
 }
 
+uint32_t ksm_stock_longest(const struct ksm_stock *stock)
+{
+	uint32_t longest = KSM_STOCK_RUNS;
+
+	for (uint32_t i = 0; i < stock->count; i++) {
+		if (longest == KSM_STOCK_RUNS ||
+		    ksm_run_pages(stock->values[i]) >= ksm_run_pages(stock->values[longest]))
+			longest = i;
+	}
+	return longest;
+}
+
+struct ksm_stock_run ksm_stock_cut(struct ksm_stock *stock, uint32_t index, uint32_t pages, uint32_t *entry)
+{
+	struct ksm_stock_run run = stock->runs[index];
+
+	/* How much of the last page is unused, the lowest bits, is the rest's now. */
+	stock->values[index] -= pages << KSM_RUN_SLACK_BITS;
+	stock->lengths[index] = (uint8_t)ksm_run_pages(stock->values[index]);
+	stock->runs[index] = (struct ksm_stock_run){ (char *)run.block + ((size_t)pages << KSM_PAGE_SHIFT), entry };
+	return run;
+}
+
 uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count)
 {
 	uint32_t pages = 0;

@@ -40,6 +40,15 @@ uint32_t ksm_stock_search(const struct ksm_stock *stock, size_t size);
 /* Closes the gap that a run leaves which was not the newest; count is without it. */
 KSM_COLD void ksm_stock_close_gap(struct ksm_stock *stock, uint32_t index);
 
+/* The longest of the runs, and the newest of those that are; KSM_STOCK_RUNS if there is none. */
+uint32_t ksm_stock_longest(const struct ksm_stock *stock);
+
+/*
+ * Takes the first pages of the run at an index, which has more of them. What is left stays in its place in the order:
+ * entry is that of its first page.
+ */
+struct ksm_stock_run ksm_stock_cut(struct ksm_stock *stock, uint32_t index, uint32_t pages, uint32_t *entry);
+
 /* The pages of the oldest runs. */
 uint32_t ksm_stock_pages(const struct ksm_stock *stock, uint32_t count);
 

@@ -89,3 +89,26 @@ Test(stock, random_use)
 		check(&stock);
 	}
 }
+
+/* The longest run of several, and of those as long the newest; what is left of it is found by its own length. */
+Test(stock, gives_the_beginning_of_a_run_and_keeps_the_rest)
+{
+	static struct ksm_stock stock;
+	static uint32_t entries[64], rest;
+	struct ksm_stock_run run;
+
+	cr_assert_eq(ksm_stock_longest(&stock), KSM_STOCK_RUNS);
+	for (uint32_t i = 0; i < 3; i++)
+		ksm_stock_put(&stock, (struct ksm_stock_run){ (void *)(uintptr_t)(i << 24), &entries[i] },
+			      ksm_run_entry_of(i == 0 ? 5 : 300, (i == 0 ? 5 : 300) * 4096 - 50));
+	cr_assert_eq(ksm_stock_longest(&stock), 2);
+	run = ksm_stock_cut(&stock, 2, 290, &rest);
+	cr_assert_eq((uintptr_t)run.block, 2 << 24);
+	cr_assert_eq(run.entry, &entries[2]);
+	cr_assert_eq(stock.count, 3);
+	cr_assert_eq(ksm_stock_search(&stock, 10 * 4096), 2);
+	cr_assert_eq((uintptr_t)stock.runs[2].block, (2 << 24) + 290 * 4096);
+	cr_assert_eq(stock.runs[2].entry, &rest);
+	cr_assert_eq(ksm_run_bytes(stock.values[2]), 10 * 4096 - 50);
+	cr_assert_eq(ksm_stock_longest(&stock), 1);
+}
