@@ -192,17 +192,6 @@ static uint32_t room_for(struct ksm_thread *thread, const struct ksm_magazine *m
 	return (uint32_t)ksm_min(runs, (thread->budget_pages - thread->cached_pages) / pages);
 }
 
-/* The one that needs the least clearing for a block of size bytes: whose last block was not longer, if there is one. */
-static uint32_t best_of(const struct ksm_returned_few *few, size_t size)
-{
-	uint32_t value = ksm_run_entry_of(ksm_run_pages(few->values[0]), size);
-	uint32_t best = 0;
-
-	while (best < few->count && few->values[best] < value)
-		best++;
-	return best < few->count ? best : 0;
-}
-
 static_assert(KSM_RETURNED_PAGES >= KSM_MAGAZINE_PAGES, "all that a magazine holds can be returned");
 
 /* Leaves the oldest runs for other threads; false if there is no room or no way. */
@@ -239,7 +228,7 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 {
 	struct ksm_returned_few few;
 	uint32_t most = 1;
-	uint32_t pages, best;
+	uint32_t pages;
 
 	if (!magazine || !ksm_magazine_is_at_home(magazine))
 		return NULL;
@@ -255,14 +244,11 @@ void *ksm_magazine_take_returned(struct ksm_thread *thread, struct ksm_magazine 
 	if (!ksm_returned_take(magazine->pool, size, most, &few))
 		return NULL;
 	/* The one that is taken is in the magazine for a moment, too. */
-	best = best_of(&few, size);
-	for (uint32_t i = few.count; i > 0; i--) {
-		if (i - 1 != best)
-			ksm_stock_put(&magazine->held, few.runs[i - 1], few.values[i - 1]);
-	}
+	for (uint32_t i = few.count; i > 1; i--)
+		ksm_stock_put(&magazine->held, few.runs[i - 1], few.values[i - 1]);
 	thread->cached_pages += few.count * pages;
 	ksm_stat_add_own(&magazine->tally->cached_bytes, (uint64_t)few.count * pages << KSM_PAGE_SHIFT);
-	return ksm_magazine_use_run(thread, magazine, few.runs[best], few.values[best], size);
+	return ksm_magazine_use_run(thread, magazine, few.runs[0], few.values[0], size);
 }
 
 void *ksm_magazine_take_part(struct ksm_thread *thread, struct ksm_magazine *magazine, size_t size)

@@ -164,6 +164,28 @@ static void put_run(struct ksm_returned *returned, struct ksm_stock_run run, uin
 	packet->count++;
 }
 
+/*
+ * Puts the run last into its packet that needs the least clearing for a block with entry wanted: of those whose last
+ * block was not longer the newest one, else that whose last block was the shortest. They lie in the cache lines
+ * that are read anyway.
+ */
+static void put_best_last(struct packet *packet, uint32_t wanted)
+{
+	uint32_t last = packet->count - 1;
+	uint32_t best = last;
+	uint32_t value = packet->values[last];
+	struct ksm_stock_run run = packet->runs[last];
+
+	for (uint32_t i = last; i > 0 && packet->values[best] < wanted; i--) {
+		if (packet->values[i - 1] > packet->values[best])
+			best = i - 1;
+	}
+	packet->values[last] = packet->values[best];
+	packet->runs[last] = packet->runs[best];
+	packet->values[best] = value;
+	packet->runs[best] = run;
+}
+
 /* Takes out the newest run of a length that there is. */
 static struct ksm_stock_run take_run(struct ksm_returned *returned, uint32_t pages, uint32_t *value)
 {
@@ -226,6 +248,8 @@ bool ksm_returned_take(struct ksm_pool *pool, size_t size, uint32_t most, struct
 	if (!returned)
 		return false;
 	most = (uint32_t)ksm_min(most, KSM_RETURNED_FEW);
+	if (first_of(returned, pages) != 0)
+		put_best_last(packet_at(returned, first_of(returned, pages)), ksm_run_entry_of(pages, size));
 	while (few->count < most && first_of(returned, pages) != 0) {
 		few->runs[few->count] = take_run(returned, pages, &few->values[few->count]);
 		few->count++;

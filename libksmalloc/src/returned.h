@@ -38,7 +38,10 @@ bool ksm_returned_give(struct ksm_pool *pool, const struct ksm_stock *stock, uin
 /* True if there seems to be a run of as many pages as size bytes take; others may be faster. */
 bool ksm_returned_has(const struct ksm_pool *pool, size_t size);
 
-/* Up to most such runs, KSM_RETURNED_FEW at the most; false if there is none. */
+/*
+ * Up to most such runs, KSM_RETURNED_FEW at the most; false if there is none. The first one is, of a few, that which
+ * needs the least clearing.
+ */
 bool ksm_returned_take(struct ksm_pool *pool, size_t size, uint32_t most, struct ksm_returned_few *few);
 
 /* Takes out some of the runs; false if there are none. */

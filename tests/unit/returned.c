@@ -113,6 +113,26 @@ Test(returned, a_few_come_at_once_the_newest_first)
 	cr_assert_eq(counted_pages(), 20 * 4);
 }
 
+/* What lies behind a block's end is zero: less is to be cleared of a run whose last block was not longer. */
+Test(returned, the_one_that_needs_the_least_clearing_comes_first)
+{
+	static const uint64_t bytes[] = { 100, 3000, 300, 2000 };
+	static struct ksm_stock stock;
+	struct ksm_returned_few few;
+
+	memset(&stock, 0, sizeof(stock));
+	for (uint32_t i = 0; i < KSM_COUNT_OF(bytes); i++)
+		put(&stock, i + 1, 3, (2 << 12) + bytes[i]);
+	cr_assert(ksm_returned_give(&pool, &stock, 4, UNBOUNDED));
+	cr_assert(ksm_returned_take(&pool, (2 << 12) + 299, 1, &few));
+	cr_assert_eq((uintptr_t)few.runs[0].block, 1, "none of the longer ones");
+	cr_assert(ksm_returned_take(&pool, (2 << 12) + 299, 1, &few));
+	cr_assert_eq((uintptr_t)few.runs[0].block, 3, "all are longer, and this one the least");
+	cr_assert(ksm_returned_take(&pool, (2 << 12) + 3000, 2, &few));
+	cr_assert_eq(few.count, 2);
+	cr_assert_eq((uintptr_t)few.runs[0].block + (uintptr_t)few.runs[1].block, 2 + 4);
+}
+
 Test(returned, no_more_than_a_few_come_at_once)
 {
 	static struct ksm_stock stock;
