@@ -420,7 +420,7 @@ Test(slabs, what_is_added_is_told)
 	}
 }
 
-/* Whichever its rank, since what lies before it differs the most; others of the best rank, in a heap that is not small. */
+/* Whichever its rank, since what lies before it differs the most; others of a good rank, in a heap that is not small. */
 Test(slabs, the_first_anchor_is_followed)
 {
 	has_rank = true;
@@ -449,10 +449,8 @@ Test(slabs, ranks_decide_what_is_followed)
 	move(STREAMS - 1);
 	for (unsigned int i = 0; i < NOT_SMALL; i++)
 		make(64);
-	for (unsigned int stay = 0; stay < 8; stay++) {
+	for (unsigned int stay = 0; stay < 8; stay++, make(64))
 		move(STREAMS - 2 - stay % 2);
-		make(64);
-	}
 	for (uint32_t stay = 0; stay < STAYS * ANCHORED; stay++) {
 		unsigned int to = STREAMS - ANCHORED + stay % ANCHORED;
 		unsigned int before = stream_of(make(64));
