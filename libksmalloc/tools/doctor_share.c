@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "emitter.h"
+#include "member.h"
 
 /* 0, or why there can be no sealed memory file here. */
 static int try_file(void)
@@ -42,7 +43,7 @@ void ksr_check_share_machine(const struct ksr_fs *fs, struct ksr_findings *findi
 			 strerror(-error));
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "share_here", "",
-			 "processes of one thread can share without KSM and without root here ('ksmalloc run --share')");
+			 "processes can share without KSM and without root here ('ksmalloc run --share')");
 }
 
 /* Does the errno say what the reason does not? */
@@ -68,6 +69,18 @@ static void check_process(const struct ksr_process *process, struct ksr_findings
 		 "process %d (%s) was asked to share with its group '%s' and %s%s%s%s%s", (int)process->snapshot.pid,
 		 process->status.command, header->group, ksr_store_is_aside(header) ? "stands aside: it " : "does so in part: it ",
 		 ksr_aside_words(share->aside), error ? " (" : "", error ? error : "", error ? ")" : "");
+}
+
+/* What the keeper has found in the way, when it last tried. */
+static void check_keeper(const struct ksr_process *process, struct ksr_findings *findings)
+{
+	const struct ksmalloc_segment_header *header = &process->snapshot.header;
+
+	if (!ksr_store_is_asked(header) || header->keeper.reason == KSMALLOC_KEEPER_NONE)
+		return;
+	ksr_find(findings, KSR_LEVEL_WARN, "share_keeper", "see ksmalloc-keep(1)",
+		 "process %d (%s) has not been stopped for sharing with its group '%s': %s", (int)process->snapshot.pid,
+		 process->status.command, header->group, ksr_member_words((enum ksmalloc_keeper_reason)header->keeper.reason));
 }
 
 /* Not one of its processes has looked at its memory: nothing in it waits in a call of libc, or grows. */
@@ -109,6 +122,8 @@ void ksr_check_share(const struct ksr_report *report, struct ksr_findings *findi
 		check_group(&report->groups[i], findings);
 	for (size_t i = 0; i < report->process_count; i++)
 		check_process(&report->processes[i], findings);
+	for (size_t i = 0; i < report->process_count; i++)
+		check_keeper(&report->processes[i], findings);
 }
 
 void ksr_check_share_of(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,

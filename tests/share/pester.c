@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 {
 	struct ksr_member members[MOST];
 	struct ksmalloc_seed seed;
-	struct ksr_group group = { .name = argv[1] };
+	struct ksr_kept_group group = { .name = argv[1] };
 	struct ksr_fs fs;
 	int count = 0, alive;
 	int file;

@@ -48,7 +48,7 @@ struct ksr_pass_news {
 };
 
 struct ksr_keep {
-	struct ksr_group group;
+	struct ksr_kept_group group;
 	struct ksr_post post;
 	const char *seed;  /* its path: a renewed one is seen */
 	char table[PATH_MAX]; /* the path of the store's */

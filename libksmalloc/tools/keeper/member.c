@@ -24,7 +24,7 @@ uint64_t ksr_group_store(const struct ksmalloc_seed *seed)
 	return seed->words[KSMALLOC_SEED_SPAN] ^ seed->words[KSMALLOC_SEED_SLOTS];
 }
 
-static bool has_store(const struct ksr_group *group, uint64_t store)
+static bool has_store(const struct ksr_kept_group *group, uint64_t store)
 {
 	bool found = false;
 
@@ -74,7 +74,7 @@ static int read_header(const struct ksr_member *member, struct ksmalloc_segment_
 	return ksr_image_read(&member->image, member->segment, header, HEADER_BYTES);
 }
 
-static int check_segment(struct ksr_member *member, const struct ksr_group *group)
+static int check_segment(struct ksr_member *member, const struct ksr_kept_group *group)
 {
 	struct ksmalloc_segment_header header;
 	int error = read_header(member, &header);
@@ -88,7 +88,7 @@ static int check_segment(struct ksr_member *member, const struct ksr_group *grou
 	return has_store(group, member->offer.store) ? 0 : -ENOENT;
 }
 
-int ksr_member_open(struct ksr_member *member, const struct ksr_fs *fs, pid_t pid, const struct ksr_group *group)
+int ksr_member_open(struct ksr_member *member, const struct ksr_fs *fs, pid_t pid, const struct ksr_kept_group *group)
 {
 	int error;
 

@@ -27,7 +27,7 @@
 #define KSR_MEMBER_STORES 2 /* of seeds that the group has had: what was begun before a renewal goes on */
 
 /* Whose workers are looked for. */
-struct ksr_group {
+struct ksr_kept_group {
 	const char *name;
 	uint64_t stores[KSR_MEMBER_STORES];
 };
@@ -51,7 +51,7 @@ struct ksr_step {
 /* The number by which processes of one seed have one store. */
 uint64_t ksr_group_store(const struct ksmalloc_seed *seed);
 
-int ksr_member_open(struct ksr_member *member, const struct ksr_fs *fs, pid_t pid, const struct ksr_group *group);
+int ksr_member_open(struct ksr_member *member, const struct ksr_fs *fs, pid_t pid, const struct ksr_kept_group *group);
 void ksr_member_close(struct ksr_member *member);
 
 /* What it uses now, and what it offers. -ESRCH where the process, or its program, has gone. */

@@ -23,7 +23,7 @@ struct ksr_stranger {
 
 struct ksr_watch {
 	const struct ksr_fs *fs;
-	const struct ksr_group *group;
+	const struct ksr_kept_group *group;
 	struct ksr_stranger *strangers; /* by pid */
 	size_t count;
 };
