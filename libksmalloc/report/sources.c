@@ -15,6 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Times that a text is read that is not what it should be. */
+#define SMAPS_TRIES 5
+
 struct label_rule {
 	const char *label;
 	size_t label_bytes;
@@ -168,7 +171,7 @@ int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps)
 	return 0;
 }
 
-int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
+static int read_smaps(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
 {
 	struct ksr_text text;
 	int error = ksr_fs_read(fs, &text, "proc/%d/smaps", (int)pid);
@@ -177,6 +180,16 @@ int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
 		return error;
 	error = ksr_smaps_parse(&text, smaps);
 	ksr_text_free(&text);
+	return error;
+}
+
+/* The kernel writes it in pieces: a mapping that grew in between has been told of twice, with an overlap. */
+int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
+{
+	int error = -EINVAL;
+
+	for (int i = 0; i < SMAPS_TRIES && error == -EINVAL; i++)
+		error = read_smaps(fs, pid, smaps);
 	return error;
 }
 
