@@ -151,7 +151,7 @@ struct ksmalloc_process_stats {
 	X(BEGINNING, "beginning", "was refused memory or a path when it was to begin",	\
 	  "give it more memory, or another folder for run-time files")			\
 	X(THREADS, "threads", "has several threads, which may write at any moment",	\
-	  "only KSM can merge its memory, or a keeper that stops the threads")		\
+	  "its group's keeper, which stops them for moments, has to run (ksmalloc keep)")		\
 	X(TRACED, "traced", "is traced by a debugger", "end the debugger")		\
 	X(BORROWED, "borrowed", "uses its parent's memory (vfork)", "it lasts until the child executes a program") \
 	X(PARTNER, "partner", "has its memory in common with another process (CLONE_VM)", \
