@@ -31,6 +31,7 @@
 #define LONG_BLOCK    ((uint32_t)(KSM_MIB >> KSM_PAGE_SHIFT)) /* longer blocks are not waited for */
 #define LEAST_BURST   ((int64_t)(16 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is faulted in twice before it is kept */
 #define IN_VAIN	      8   /* waiting ends when such a part of what is kept was taken from the kernel */
+#define MOST_DOUBTED  1024
 #define LEAST_ALLOWED ((int64_t)(4 * KSM_MIB >> KSM_PAGE_SHIFT)) /* less is no habit of the program's */
 
 /* Synchronization: atomic. What is lost by two threads at once is made good in the next epoch. */
@@ -41,6 +42,9 @@ static struct {
 	_Atomic int64_t taken;	/* in this epoch */
 	_Atomic int64_t least;	/* that was kept in this epoch */
 	_Atomic int64_t in_row;	/* freed since a page was taken last */
+	_Atomic int64_t row_took; /* what the last long row took off the allowance, less twice what was wanted back */
+	_Atomic int64_t rows_to_pass; /* so many long rows say nothing, */
+	_Atomic int64_t rows_doubted; /* as many as that when the last mistake was noticed */
 	_Atomic int64_t at_hand; /* what threads may have in magazines; counts as kept */
 	_Atomic uint64_t given_ms;  /* when memory was last given back */
 	_Atomic uint64_t earned_ms; /* when the allowance was last earned or halved */
@@ -108,6 +112,23 @@ void ksm_keep_add_pool(struct ksm_pool *pool)
 
 /* --- the allowance ----------------------------------------------------------------------- */
 
+/*
+ * The allowance is so many pages larger again. Where that is half of what a row took off it was a request that ended, and
+ * the next rows are, too.
+ */
+static void doubt_rows(int64_t pages)
+{
+	int64_t took = GET(row_took), doubted = 8 * GET(rows_doubted) + 7;
+
+	if (took <= 0)
+		return;
+	SET(row_took, took - 2 * pages);
+	if (took > 2 * pages)
+		return;
+	SET(rows_doubted, doubted < MOST_DOUBTED ? doubted : MOST_DOUBTED);
+	SET(rows_to_pass, GET(rows_doubted));
+}
+
 /* Pages were taken that had been given back: more should have been kept. */
 KSM_COLD static void earn(int64_t pages, int64_t live)
 {
@@ -120,6 +141,7 @@ KSM_COLD static void earn(int64_t pages, int64_t live)
 		return;
 	SET(allowance, allowance < most ? allowance : most);
 	SET(earned_ms, now);
+	doubt_rows(pages);
 }
 
 /* Of what lay unused all the time one of so many pages is taken off the allowance: it is not worth keeping. */
@@ -142,11 +164,19 @@ KSM_COLD static void end_epoch(int64_t live)
 
 /*
  * So much was freed without a call that takes any: the program lets go of its data, and may not call again for long.
- * Nothing that lay unused before is worth keeping.
+ * Nothing that lay unused before is worth keeping. A server's requests may end so, too, of which the next one needs more
+ * than the last: that shows when what was taken off is earned again.
  */
 KSM_COLD static void end_row(int64_t live)
 {
+	int64_t allowance = GET(allowance);
+
+	if (GET(rows_to_pass) > 0) {
+		SET(rows_to_pass, GET(rows_to_pass) - 1);
+		return;
+	}
 	take_off_unused(live, 1);
+	SET(row_took, allowance - GET(allowance));
 }
 
 /* In the private layout an allowance does not outlast what has earned it by much. */
@@ -233,6 +263,7 @@ KSM_COLD static void used_again(int64_t left, int64_t live)
 
 	if (used < LEAST_BURST || used <= GET(allowance) || patience_of(live, GET(allowance)) == 0)
 		return;
+	doubt_rows(used - GET(allowance));
 	SET(allowance, used < most ? used : most);
 	SET(earned_ms, ksm_os_now_ms());
 }

@@ -11,8 +11,9 @@
  * add to the allowance, since keeping them would have spared a page fault each. Pages that lay unused for a
  * whole epoch, the least that was kept at any time in it, take away from it: half of what is
  * beyond the base. An epoch ends when 32 times what is live was taken, and 512 MiB at least. Where 16 MiB are freed
- * without a page being taken meanwhile, the program lets go of its data: all that lay unused until then is taken away. The allowance is
- * at most cycle_bytes, or cycle_percent of what is live if that is more, and counts from 4 MiB on. It
+ * without a page being taken meanwhile, the program lets go of its data: all that lay unused until then is taken away. If
+ * half of that is earned again it was a request that ended, and the next 7, 63, 511 such rows take nothing away. The
+ * allowance is at most cycle_bytes, or cycle_percent of what is live if that is more, and counts from 4 MiB on. It
  * depends on nothing but the program's own calls; in the private layout it is also halved for
  * each second without such evidence, so that what a burst has earned does not stay for ever.
  *

@@ -383,6 +383,33 @@ Test(keep, what_was_used_stays_when_the_program_lets_go_of_its_data)
 	cr_assert_geq(slot->runs.kept_pages, 750);
 }
 
+/* Takes and frees [0, pages) as a request that takes a moment; returns how many of them were taken from the kernel. */
+static int64_t serve(uint32_t pages)
+{
+	uint32_t kept = slot->runs.kept_pages;
+
+	take(0, pages);
+	kept -= slot->runs.kept_pages;
+	now_ms += 5;
+	release(0, pages);
+	now_ms += 5;
+	return (int64_t)pages - kept;
+}
+
+Test(keep, the_end_of_a_request_is_not_taken_for_the_end_of_all_data)
+{
+	int64_t faults = 0;
+
+	for (int round = 0; round < 30; round++) {
+		if (round == 6)
+			faults = 0;
+		faults += serve(8000);
+		for (int i = 0; i < 3; i++)
+			faults += serve(4200);
+	}
+	cr_assert_leq(faults, 4 * 3800, "%lld pages were taken from the kernel", (long long)faults);
+}
+
 Test(keep, an_epoch_is_longer_where_much_is_live)
 {
 	take(1000, 7000);
