@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "share_ask.h"
 
 #define WAIT_SECONDS 20
 #define MOST_ROUNDS 4
+/* Processes look for requests every 8 seconds at the latest: the next round does not wait for who has not by then. */
+#define ROUND_SECONDS 9
 #define PAUSE_NS 100000000
 
 struct share_options {
@@ -33,11 +36,18 @@ static const char *const tables[] = {"processes", "totals"};
 
 /* A process that was there at the beginning. */
 struct member {
+	const struct ksr_process *process;
 	pid_t pid;
 	char command[64];
 	uint32_t aside;
 	bool is_gone;
-	bool is_late; /* it has not answered the last request */
+	bool has_keeper;
+	bool is_asked;	/* in this round */
+	bool was_asked; /* in any */
+	bool has_passed; /* since it was asked for the first time */
+	uint64_t first;	  /* request that it was asked by */
+	uint64_t request; /* the last one */
+	struct ksr_share_table table; /* by which it was asked; the file is closed */
 	uint64_t answered;
 	struct ksmalloc_share_stats before;
 	struct ksmalloc_share_stats now;
@@ -48,6 +58,7 @@ struct group {
 	struct ksr_report report; /* as of the beginning */
 	struct member *members;
 	size_t count;
+	int error; /* of the last process that could not be asked */
 };
 
 static void look(struct group *group, struct member *member)
@@ -69,6 +80,13 @@ static bool takes_part(const struct member *member)
 	return !member->is_gone && (member->aside == KSMALLOC_ASIDE_NOT || member->aside == KSMALLOC_ASIDE_FILE_SIZE);
 }
 
+/* Is its answer waited for? Of one with threads the keeper makes the pass, which may never have come so far. */
+static bool is_awaited(const struct member *member)
+{
+	return takes_part(member) ||
+	       (!member->is_gone && member->aside == KSMALLOC_ASIDE_THREADS && member->has_keeper);
+}
+
 static int make_members(struct group *group)
 {
 	group->members = calloc(group->report.process_count + 1, sizeof(*group->members));
@@ -80,8 +98,10 @@ static int make_members(struct group *group)
 
 		if (!ksr_store_is_asked(&process->snapshot.header))
 			continue;
+		member->process = process;
 		member->pid = process->snapshot.pid;
 		memcpy(member->command, process->status.command, sizeof(member->command));
+		member->has_keeper = ksr_share_has_keeper(group->fs, process);
 		look(group, member);
 		member->before = member->now;
 		group->count++;
@@ -89,30 +109,114 @@ static int make_members(struct group *group)
 	return 0;
 }
 
-/* Any of them will do: all have one table. */
-static int64_t ask(const struct group *group)
+/* --- asking ------------------------------------------------------------------------------------ */
+
+static void note_request(struct member *member, const struct ksr_share_table *table, uint64_t request)
 {
-	int64_t request = -ENOENT;
-
-	for (size_t i = 0; i < group->report.process_count && request < 0; i++) {
-		const struct ksr_process *process = &group->report.processes[i];
-
-		if (ksr_store_is_asked(&process->snapshot.header))
-			request = ksr_share_ask(group->fs, process);
-	}
-	return request;
+	if (!member->was_asked)
+		member->first = request;
+	member->request = request;
+	member->table = *table;
+	member->is_asked = member->was_asked = true;
 }
 
-/* True if none is waited for. Numbers are compared for equality: who has written them is not trusted. */
-static bool have_answered(struct group *group, uint64_t request)
+static bool is_same(const struct ksr_share_table *a, const struct ksr_share_table *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+/*
+ * As a rule all have one table, which is asked once in a round. Not where users or containers have groups of one name,
+ * or seeds were given by their paths.
+ */
+static int ask_by_table(const struct group *group, struct member *member)
+{
+	struct ksr_share_table table;
+	bool is_done = false;
+	int64_t request = ksr_share_table_open(group->fs, member->process, &table);
+
+	if (request < 0)
+		return (int)request;
+	for (size_t i = 0; i < group->count && !is_done; i++) {
+		is_done = group->members[i].is_asked && is_same(&group->members[i].table, &table);
+		if (is_done)
+			request = (int64_t)group->members[i].request;
+	}
+	if (!is_done)
+		request = ksr_share_ask(&table);
+	close(table.file);
+	if (request < 0)
+		return (int)request;
+	note_request(member, &table, (uint64_t)request);
+	return 0;
+}
+
+/* One that has overwritten its environment, as for a title, was asked by those that have its store. */
+static void ask_by_sibling(const struct group *group, struct member *member)
+{
+	uint64_t store = member->process->snapshot.header.keeper.store;
+
+	for (size_t i = 0; i < group->count && !member->is_asked; i++) {
+		const struct member *other = &group->members[i];
+
+		if (other->is_asked && other->process->snapshot.header.keeper.store == store)
+			note_request(member, &other->table, other->request);
+	}
+}
+
+/* Those that were not asked in this round; also such as stand aside: their keeper may come. */
+static void ask(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct member *member = &group->members[i];
+		int error = member->is_asked || member->is_gone ? 0 : ask_by_table(group, member);
+
+		group->error = error ? error : group->error;
+	}
+	for (size_t i = 0; i < group->count; i++)
+		ask_by_sibling(group, &group->members[i]);
+}
+
+/* Others may have asked meanwhile. A process that answers what nobody has asked deceives about itself alone. */
+static bool has_followed(const struct member *member, uint64_t request)
+{
+	return member->answered - request < UINT64_C(1) << 32;
+}
+
+static void look_at_all(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct member *member = &group->members[i];
+
+		look(group, member);
+		member->has_passed |= member->was_asked && has_followed(member, member->first);
+	}
+}
+
+static bool is_late(const struct member *member)
+{
+	return is_awaited(member) && !member->has_passed;
+}
+
+/* Nobody is waited for: in this round; or at all. */
+static bool have_answered(const struct group *group)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < group->count; i++) {
-		look(group, &group->members[i]);
-		group->members[i].is_late = takes_part(&group->members[i]) && group->members[i].answered != request;
-		all = all && !group->members[i].is_late;
+		const struct member *member = &group->members[i];
+
+		all = all && (!is_awaited(member) || (member->is_asked && has_followed(member, member->request)));
 	}
+	return all;
+}
+
+static bool have_passed(const struct group *group)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < group->count; i++)
+		all = all && !is_late(&group->members[i]);
 	return all;
 }
 
@@ -138,31 +242,45 @@ static uint64_t seconds_now(void)
 	return (uint64_t)now.tv_sec;
 }
 
-static void wait_for_answers(struct group *group, uint64_t request, uint64_t end)
+/* Nobody could be asked, and time does not help. Where there is no table yet, or somebody has it, it does. */
+static bool is_forbidden(const struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->members[i].was_asked)
+			return false;
+	}
+	return group->error && group->error != -ENOENT && group->error != -EWOULDBLOCK;
+}
+
+static void wait_until(struct group *group, bool (*is_over)(const struct group *group), uint64_t end)
 {
 	const struct timespec pause = {0, PAUSE_NS};
 
-	while (!have_answered(group, request) && seconds_now() < end)
+	for (;;) {
+		ask(group);
+		look_at_all(group);
+		if (is_over(group) || is_forbidden(group) || seconds_now() >= end)
+			return;
 		nanosleep(&pause, NULL);
+	}
 }
 
-/* Asks until a round gains nothing; negative if nobody could be asked. */
-static int64_t ask_until_done(struct group *group, uint64_t wait)
+/* Asks until a round gains nothing, and then waits for those that have not come by at all. */
+static void ask_until_done(struct group *group, uint64_t wait)
 {
 	uint64_t end = seconds_now() + wait;
-	int64_t request = 0;
 
-	for (int round = 0; round < MOST_ROUNDS && request >= 0; round++) {
+	for (int round = 0; round < MOST_ROUNDS; round++) {
 		uint64_t before = sum_of_gains(group);
 
-		request = ask(group);
-		if (request >= 0)
-			wait_for_answers(group, (uint64_t)request, end);
+		for (size_t i = 0; i < group->count; i++)
+			group->members[i].is_asked = false;
+		wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
 		/* The first round may only have marked what is equal. */
 		if ((round && sum_of_gains(group) == before) || seconds_now() >= end)
 			break;
 	}
-	return request;
+	wait_until(group, have_passed, end);
 }
 
 /* --- what is shown ---------------------------------------------------------------------------- */
@@ -173,7 +291,9 @@ static const char *answer(const struct member *member)
 		return "has ended";
 	if (!takes_part(member))
 		return ksr_aside_words(member->aside);
-	if (member->is_late)
+	if (is_late(member) && !member->was_asked)
+		return "could not be asked: it has not begun to share, or its group's table cannot be found";
+	if (is_late(member))
 		return "has not come by: it computes, or waits in a call in which nobody can ask it";
 	return "has made a pass";
 }
@@ -235,7 +355,7 @@ static int show(const struct ksr_command *command, const struct share_options *c
 	if (ksr_output_end(command, error))
 		return KSR_EXIT_FAILED;
 	for (size_t i = 0; i < group->count; i++) {
-		if (!takes_part(&group->members[i]) || group->members[i].is_late)
+		if (!takes_part(&group->members[i]) || is_late(&group->members[i]))
 			return KSR_EXIT_FINDINGS;
 	}
 	return KSR_EXIT_OK;
@@ -250,7 +370,6 @@ static int share_group(const struct ksr_command *command, const struct share_opt
 	struct group group = {.fs = fs};
 	int error = ksr_report_create(fs, &selection, &group.report);
 	int status;
-	int64_t request;
 
 	if (error)
 		return ksr_failure(command, "cannot read processes: %s", strerror(-error));
@@ -262,10 +381,10 @@ static int share_group(const struct ksr_command *command, const struct share_opt
 				     "'ksmalloc run --share --group=%s'", name, name);
 		status = KSR_EXIT_FINDINGS;
 	} else {
-		request = ask_until_done(&group, chosen->wait);
-		status = request < 0 ? ksr_failure(command, "the table of group '%s' cannot be written: %s", name,
-						   strerror((int)-request)) :
-				       show(command, chosen, &group, &selection);
+		ask_until_done(&group, chosen->wait);
+		status = is_forbidden(&group) ? ksr_failure(command, "the table of group '%s' cannot be written: %s", name,
+							    strerror(-group.error)) :
+						show(command, chosen, &group, &selection);
 	}
 	free(group.members);
 	ksr_report_destroy(&group.report);

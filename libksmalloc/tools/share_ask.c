@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ksmalloc/keeper.h>
 #include <ksmalloc/store.h>
 #include <limits.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 /* Times that the lock is tried, a millisecond each: members have it for microseconds. */
 #define TRIES 1000
 
-/* The table's path as the process sees it. */
-static int find_path(const struct ksr_fs *fs, pid_t pid, char path[PATH_MAX])
+/* The path, as the process sees it, of a file that lies beside its group's seed and has this before the seed's name. */
+static int find_path(const struct ksr_fs *fs, pid_t pid, const char *prefix, char path[PATH_MAX])
 {
 	struct ksr_text environment;
 	const char *slash;
@@ -27,35 +28,56 @@ static int find_path(const struct ksr_fs *fs, pid_t pid, char path[PATH_MAX])
 	seed = ksr_text_variable(&environment, "KSMALLOC_SEED");
 	slash = seed ? strrchr(seed, '/') : NULL;
 	if (slash && seed[0] == '/')
-		length = snprintf(path, PATH_MAX, "%.*s" KSMALLOC_STORE_TABLE "%s", (int)(slash + 1 - seed), seed, slash + 1);
+		length = snprintf(path, PATH_MAX, "%.*s%s%s", (int)(slash + 1 - seed), seed, prefix, slash + 1);
 	ksr_text_free(&environment);
 	return length > 0 && length < PATH_MAX ? 0 : -ENOENT;
 }
 
-/* What was found is opened once more, for writing: a plain file, of which nothing happens when it is opened. */
-static int open_table(const struct ksr_fs *fs, const struct ksr_process *process)
+/* Of the user of the process. */
+static int open_beside_seed(const struct ksr_fs *fs, const struct ksr_process *process, const char *prefix,
+			    struct stat *status)
 {
 	char path[PATH_MAX];
+	int error = find_path(fs, process->snapshot.pid, prefix, path);
+	int file = error ? error : ksr_fs_open_in_process(fs, process->snapshot.pid, path, status);
+
+	if (file < 0 || (S_ISREG(status->st_mode) && status->st_uid == process->status.uid && status->st_nlink == 1))
+		return file;
+	close(file);
+	return -EPERM;
+}
+
+/* What was found is opened once more, for writing: a plain file, of which nothing happens when it is opened. */
+int ksr_share_table_open(const struct ksr_fs *fs, const struct ksr_process *process, struct ksr_share_table *table)
+{
 	char again[64];
 	struct stat status;
-	int error = find_path(fs, process->snapshot.pid, path);
-	int found;
-	int table;
+	int found = open_beside_seed(fs, process, KSMALLOC_STORE_TABLE, &status);
+	int error;
 
-	if (error)
-		return error;
-	found = ksr_fs_open_in_process(fs, process->snapshot.pid, path, &status);
 	if (found < 0)
 		return found;
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", found);
-	if (!S_ISREG(status.st_mode) || status.st_uid != process->status.uid || status.st_nlink != 1)
-		table = -EPERM;
-	else
-		table = open(again, O_RDWR | O_CLOEXEC);
-	if (table == -1)
-		table = -errno;
+	table->file = open(again, O_RDWR | O_CLOEXEC);
+	error = table->file < 0 ? -errno : 0;
 	close(found);
-	return table;
+	table->device = status.st_dev;
+	table->inode = status.st_ino;
+	return error;
+}
+
+bool ksr_share_has_keeper(const struct ksr_fs *fs, const struct ksr_process *process)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat status;
+	int file = open_beside_seed(fs, process, KSMALLOC_KEEPER_PREFIX, &status);
+	bool has_one;
+
+	if (file < 0)
+		return false;
+	has_one = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(file);
+	return has_one;
 }
 
 static int lock(int table)
@@ -74,8 +96,12 @@ static int64_t add_request(int table)
 {
 	const off_t place = offsetof(struct ksmalloc_store_head, requests);
 	struct ksmalloc_store_head head;
+	ssize_t got = pread(table, &head, sizeof(head), 0);
 
-	if (pread(table, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || head.magic != KSMALLOC_STORE_MAGIC)
+	/* A member has made it just now. */
+	if (got == 0)
+		return -ENOENT;
+	if (got != (ssize_t)sizeof(head) || head.magic != KSMALLOC_STORE_MAGIC)
 		return -EINVAL;
 	/* The number is anything that a member has written there; it has to be told from failures here. */
 	head.requests = (head.requests + 1) & INT64_MAX;
@@ -84,16 +110,11 @@ static int64_t add_request(int table)
 	return (int64_t)head.requests;
 }
 
-int64_t ksr_share_ask(const struct ksr_fs *fs, const struct ksr_process *process)
+int64_t ksr_share_ask(const struct ksr_share_table *table)
 {
-	int table = open_table(fs, process);
-	int64_t request;
+	int error = lock(table->file);
+	int64_t request = error ? error : add_request(table->file);
 
-	if (table < 0)
-		return table;
-	request = lock(table);
-	if (request == 0)
-		request = add_request(table);
-	close(table);
+	flock(table->file, LOCK_UN);
 	return request;
 }
