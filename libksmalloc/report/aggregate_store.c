@@ -17,6 +17,9 @@ struct aside_word {
 	const char *remedy;
 };
 
+/* No machine has more memory. */
+#define MOST_BYTES (UINT64_C(1) << 56)
+
 #define WORD(name, key, words, remedy) {key, words, remedy},
 
 static const struct aside_word aside_words[] = {KSMALLOC_ASIDE_REASONS(WORD)};
@@ -114,7 +117,7 @@ static void count_files(struct ksmalloc_segment_store_file *files, size_t count,
 		if (i && files[i].inode == files[i - 1].inode)
 			continue;
 		group->store_files++;
-		group->store += ksm_min(files[i].bytes, UINT64_C(1) << 56);
+		group->store = ksm_min(group->store + ksm_min(files[i].bytes, MOST_BYTES), MOST_BYTES);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate.h"
 #include "snapshot.h"
 #include "space.h"
 
@@ -59,6 +60,61 @@ static void cut_mappings(const struct ksr_snapshot *snapshot)
 	ksr_space_destroy(&space);
 }
 
+static int add_process(struct ksr_report *report, const uint8_t *data, size_t size,
+		       const struct ksmalloc_segment_header *header)
+{
+	static char lines[] = "10000000-10020000 rw-p 00000000 00:00 0 \nRss: 64 kB\nPss: 64 kB\n"
+			      "20000000-20080000 rw-p 00000000 00:01 9 /memfd:ksmalloc-store (deleted)\n"
+			      "Rss: 256 kB\nPss: 100 kB\nAnonymous: 64 kB\nSwap: 8 kB\n";
+	const struct ksr_text text = {lines, sizeof(lines) - 1};
+	struct ksr_process *process = &report->processes[report->process_count];
+
+	process->snapshot.header = *header;
+	process->snapshot.size = size;
+	process->snapshot.data = malloc(size);
+	process->owner = true;
+	if (!process->snapshot.data || ksr_smaps_parse(&text, &process->smaps)) {
+		free(process->snapshot.data);
+		return -1;
+	}
+	memcpy(process->snapshot.data, data, size);
+	report->process_count++;
+	return 0;
+}
+
+static void check_groups(const struct ksr_report *report)
+{
+	uint64_t shared = 0;
+
+	for (size_t i = 0; i < report->group_count; i++) {
+		const struct ksr_group *group = &report->groups[i];
+		uint64_t reasons = 0;
+
+		for (uint32_t k = 0; k < KSMALLOC_ASIDE_COUNT; k++)
+			reasons += group->reasons[k];
+		if (group->asked > group->processes || group->aside > reasons || reasons > group->asked ||
+		    group->store_files > group->processes * KSMALLOC_MAX_STORE_FILES || group->store > UINT64_C(1) << 56)
+			abort();
+		shared += group->shared;
+	}
+	if (shared != report->totals.shared || shared != report->process_count * (0x80000 - (64 + 8) * 1024))
+		abort();
+}
+
+/* Whatever processes say of themselves, and of their group's store, adds up. */
+static void sum_up(const uint8_t *data, size_t size, const struct ksmalloc_segment_header *header)
+{
+	struct ksr_report report = {.page_bytes = 4096, .processes = calloc(2, sizeof(*report.processes))};
+	const char *const words[] = {ksr_aside_key(header->share.aside), ksr_aside_words(header->share.aside)};
+
+	if (!words[0][0] || !words[1][0] || !ksr_aside_remedy(header->share.aside))
+		abort();
+	if (report.processes && add_process(&report, data, size, header) == 0 &&
+	    add_process(&report, data, size, header) == 0 && ksr_report_aggregate(NULL, &report) == 0)
+		check_groups(&report);
+	ksr_report_destroy(&report);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ksr_snapshot snapshot = {.size = size};
@@ -79,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sink = read_all(&snapshot);
 		(void)sink;
 		cut_mappings(&snapshot);
+		sum_up(data, size, &snapshot.header);
 	}
 	free(snapshot.data);
 	return 0;

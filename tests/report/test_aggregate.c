@@ -478,6 +478,36 @@ Test(explain, test_the_machine)
 	ksr_report_destroy(&report);
 }
 
+/* What hostile processes say of their files is no more than memory has, and a reason that there is not is a failure. */
+Test(aggregate, test_store_of_hostile_processes)
+{
+	struct builder builder = {
+		.module_path = "/bin/p", .group = "web", .is_sharing = true, .share = {.aside = UINT32_MAX}};
+	struct ksr_report report = {.page_bytes = P, .processes = calloc(4, sizeof(*report.processes))};
+	char why[KSR_WHY_BYTES];
+
+	for (uint64_t i = 0; i < 4; i++) {
+		struct ksr_process *process = &report.processes[report.process_count++];
+		unsigned char *bytes = malloc(BUILDER_SEGMENT_BYTES);
+
+		for (uint64_t k = 0; k < KSMALLOC_MAX_STORE_FILES; k++)
+			builder.share.files[k] = (struct ksmalloc_segment_store_file){1 + 100 * i + k, UINT64_MAX};
+		builder_write(&builder, bytes);
+		process->snapshot.data = bytes;
+		process->snapshot.size = BUILDER_SEGMENT_BYTES;
+		cr_assert_eq(ksr_snapshot_validate(bytes, BUILDER_SEGMENT_BYTES, &process->snapshot.header, why), 0, "%s",
+			     why);
+	}
+	cr_assert_eq(ksr_report_aggregate(NULL, &report), 0);
+	cr_assert_eq(report.group_count, 1);
+	cr_assert_eq(report.groups[0].store, UINT64_C(1) << 56);
+	cr_assert_eq(report.groups[0].store_files, 4 * KSMALLOC_MAX_STORE_FILES);
+	cr_assert_eq(report.groups[0].asked, 4);
+	cr_assert_eq(report.groups[0].aside, 4);
+	cr_assert_eq(report.groups[0].reasons[KSMALLOC_ASIDE_FAILED], 4);
+	ksr_report_destroy(&report);
+}
+
 /* What the kernel counts by site says more than what it counts for the machine. */
 Test(explain, test_reasons_of_a_kernel_that_counts)
 {
