@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARED_COLUMN 3 /* in text only where processes share by a store */
+
 static const struct ksr_column part_columns[] = {
 	{"live", "LIVE"},      {"resident", "RESIDENT"},     {"merged", "MERGED"},
 	{"shared", NULL},      {"saved", "SAVED"},           {"saved_percent", "SAVED %"},
@@ -23,7 +25,7 @@ void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitt
 
 	memcpy(columns, part_columns, sizeof(columns));
 	if (report->totals.sharing_asked)
-		columns[3].title = "SHARED";
+		columns[SHARED_COLUMN].title = "SHARED";
 	ksr_emitter_table_begin(emitter, "regions", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
 		const struct ksr_part *part = &report->parts[i];

@@ -26,7 +26,8 @@ static const struct ksr_column aside_columns[] = {
 
 static void render_group(const struct ksr_group *group, struct ksr_emitter *emitter)
 {
-	struct ksr_cell cells[KSM_COUNT_OF(store_columns)] = {
+#define STAT_CELL(name, kind, help) ksr_cell_count(group->share.name),
+	struct ksr_cell cells[] = {
 		ksr_cell_text(group->name[0] ? group->name : NULL),
 		ksr_cell_count(group->asked),
 		ksr_cell_count(group->aside),
@@ -36,12 +37,10 @@ static void render_group(const struct ksr_group *group, struct ksr_emitter *emit
 		ksr_cell_count(group->store_files),
 		ksr_cell_count(group->share.passes_total),
 		ksr_cell_count(group->share.work_us_total / 1000),
+		KSMALLOC_SHARE_STATS(STAT_CELL)
 	};
-	size_t next = 9;
 
-#define STAT_CELL(name, kind, help) cells[next++] = ksr_cell_count(group->share.name);
-	KSMALLOC_SHARE_STATS(STAT_CELL)
-#undef STAT_CELL
+	static_assert(KSM_COUNT_OF(cells) == KSM_COUNT_OF(store_columns), "each column has its cell");
 	ksr_emitter_row(emitter, cells);
 }
 
