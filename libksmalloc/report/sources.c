@@ -15,9 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Times that a text is read that is not what it should be. */
-#define SMAPS_TRIES 5
-
 struct label_rule {
 	const char *label;
 	size_t label_bytes;
@@ -183,12 +180,11 @@ static int read_smaps(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smap
 	return error;
 }
 
-/* The kernel writes it in pieces: a mapping that grew in between has been told of twice, with an overlap. */
 int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
 {
 	int error = -EINVAL;
 
-	for (int i = 0; i < SMAPS_TRIES && error == -EINVAL; i++)
+	for (int i = 0; i < KSR_SMAPS_TRIES && error == -EINVAL; i++)
 		error = read_smaps(fs, pid, smaps);
 	return error;
 }

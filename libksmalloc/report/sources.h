@@ -144,6 +144,12 @@ struct ksr_counter_table {
 /* Is this a file of a store, by its name? */
 bool ksr_is_store(const struct ksr_map_line *map);
 
+/*
+ * Times that a text is read that is -EINVAL to parse: the kernel writes it in pieces, and a mapping that grew in between
+ * has been told of twice, with an overlap.
+ */
+#define KSR_SMAPS_TRIES 5
+
 int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps);
 int ksr_smaps_read(const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps);
 void ksr_smaps_free(struct ksr_smaps *smaps);

@@ -424,20 +424,30 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 	return error;
 }
 
-static int read_ranges(const struct ksr_fs *fs, struct ksr_space *space)
+static int read_ranges_once(const struct ksr_fs *fs, struct ksr_space *space, const char *program,
+			    const struct ksr_stacks *stacks)
 {
-	char program[PATH_MAX] = "";
-	struct ksr_stacks stacks;
 	struct ksr_text smaps;
 	int error = ksr_fs_read(fs, &smaps, "proc/%d/smaps", (int)space->pid);
 
 	if (error)
 		return error;
+	error = ksr_space_parse(fs, space, &smaps, program, stacks);
+	ksr_text_free(&smaps);
+	return error;
+}
+
+static int read_ranges(const struct ksr_fs *fs, struct ksr_space *space)
+{
+	char program[PATH_MAX] = "";
+	struct ksr_stacks stacks;
+	int error = -EINVAL;
+
 	(void)ksr_fs_read_link(fs, program, sizeof(program), "proc/%d/exe", (int)space->pid);
 	ksr_stacks_read(fs, space->pid, &stacks);
-	error = ksr_space_parse(fs, space, &smaps, program, &stacks);
+	for (int i = 0; i < KSR_SMAPS_TRIES && error == -EINVAL; i++)
+		error = read_ranges_once(fs, space, program, &stacks);
 	free(stacks.pointers);
-	ksr_text_free(&smaps);
 	return error;
 }
 
