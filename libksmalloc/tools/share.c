@@ -285,32 +285,43 @@ static void ask_until_done(struct group *group, uint64_t wait)
 
 /* --- what is shown ---------------------------------------------------------------------------- */
 
-static const char *answer(const struct member *member)
+struct answer {
+	const char *key; /* for programs */
+	const char *words;
+};
+
+static struct answer answer(const struct member *member)
 {
 	if (member->is_gone)
-		return "has ended";
+		return (struct answer){"ended", "has ended"};
 	if (!takes_part(member))
-		return ksr_aside_words(member->aside);
-	if (is_late(member) && !member->was_asked)
-		return "could not be asked: it has not begun to share, or its group's table cannot be found";
-	if (is_late(member))
-		return "has not come by: it computes, or waits in a call in which nobody can ask it";
-	return "has made a pass";
+		return (struct answer){ksr_aside_key(member->aside), ksr_aside_words(member->aside)};
+	if (!is_late(member))
+		return (struct answer){"passed", "has made a pass"};
+	if (!member->was_asked)
+		return (struct answer){"not_asked", "could not be asked: it has not begun to share, or its group's table "
+						    "cannot be found"};
+	return (struct answer){"late", "has not come by: it computes, or waits in a call in which nobody can ask it"};
 }
 
 static void render_members(const struct group *group, struct ksr_emitter *emitter)
 {
 	static const struct ksr_column columns[] = {
-		{"pid", "PID"}, {"command", "COMMAND"}, {"gained", "GAINED"}, {"shared", "SHARED"}, {"answer", "ANSWER"},
+		{"pid", "PID"}, {"command", "COMMAND"}, {"gained", "GAINED"}, {"shared", "SHARED"},
+		{"result", NULL}, {"answer", "ANSWER"},
 	};
 
 	ksr_emitter_table_begin(emitter, "processes", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; i < group->count; i++) {
 		const struct member *member = &group->members[i];
+		const struct answer said = answer(member);
 		struct ksr_cell cells[] = {
-			ksr_cell_count((uint64_t)member->pid),		  ksr_cell_text(member->command),
+			ksr_cell_count((uint64_t)member->pid),
+			ksr_cell_text(member->command),
 			ksr_cell_bytes(gained_by(member)),
-			ksr_cell_bytes(member->is_gone ? 0 : member->now.shared_bytes), ksr_cell_sentence(answer(member)),
+			ksr_cell_bytes(member->is_gone ? 0 : member->now.shared_bytes),
+			ksr_cell_text(said.key),
+			ksr_cell_sentence(said.words),
 		};
 
 		ksr_emitter_row(emitter, cells);
