@@ -38,6 +38,8 @@ void ksm_pass_stat_failed(enum ksmalloc_aside why, int error)
 		why = KSMALLOC_ASIDE_DESCRIPTORS;
 	else if (error == -ENOMEM)
 		why = KSMALLOC_ASIDE_MEMORY;
+	else if (error == -ESTALE && why == KSMALLOC_ASIDE_TABLE)
+		why = KSMALLOC_ASIDE_RENEWED;
 	else if (why == KSMALLOC_ASIDE_FAILED && (error == -ENOSYS || error == -EPERM || error == -EACCES))
 		why = KSMALLOC_ASIDE_NO_MEMFD;
 	set_reason(why, error);

@@ -67,6 +67,7 @@ int ksm_store_init(struct ksm_store *store)
 {
 	store->tables = ksm_meta_alloc(sizeof(*store->tables));
 	store->table = -1;
+	store->was_in = false;
 	store->built.descriptor = -1;
 	store->built.inode = 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
@@ -113,7 +114,7 @@ static int write_head(const struct ksm_store *store)
 	return write_table(store, &store->tables->head, sizeof(store->tables->head), 0);
 }
 
-/* Empties a table that is new, or of another layout: who is in it stands aside from then on. */
+/* Empties a table that is new, or of the layout that the group had before: who is in it stands aside from then on. */
 static int clear_table(struct ksm_store *store)
 {
 	struct head *head = &store->tables->head;
@@ -143,11 +144,15 @@ static int check_table(struct ksm_store *store)
 		return error;
 	if (!facts.is_regular || facts.owner != ksm_os_user() || (facts.mode & 077) || facts.links != 1)
 		return -EPERM;
-	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store))
+	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store)) {
+		store->was_in = true;
 		return 0;
+	}
 	/* What is neither empty nor a table is somebody's file, and stays as it is. */
 	if (facts.bytes > 0 && (read_head(store) != 0 || store->tables->head.first.magic != KSMALLOC_STORE_MAGIC))
 		return -EINVAL;
+	if (facts.bytes > 0 && store->was_in && store->tables->head.first.id != store->id)
+		return -ESTALE;
 	error = lock_table(store);
 	if (error)
 		return error;
@@ -156,6 +161,7 @@ static int check_table(struct ksm_store *store)
 	if (!error && !(facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store)))
 		error = clear_table(store);
 	ksm_os_unlock(store->table);
+	store->was_in = store->was_in || !error;
 	return error;
 }
 

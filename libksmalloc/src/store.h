@@ -45,6 +45,7 @@ struct ksm_store {
 	pid_t pid;	   /* that the rest is of */
 	uint32_t tag;	   /* this member's in marks */
 	int table;	   /* open while entered, else negative */
+	bool was_in;	   /* the table was this layout's once */
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
 	struct ksm_store_file built; /* what is to be published next */
 	uint32_t built_pages;
@@ -58,7 +59,10 @@ bool ksm_store_name(struct ksm_store *store, const char *seed);
 /* Prepares a store whose first four members are set. 0 or -ENOMEM. */
 int ksm_store_init(struct ksm_store *store);
 
-/* Opens the table, makes it unless it is there, and opens the files that are new in it. */
+/*
+ * Opens the table, makes it unless it is there, and opens the files that are new in it. -ESTALE: members of another layout
+ * have it now, since the group's seed was renewed. It is theirs: who was in it before does not empty it again.
+ */
 int ksm_store_enter(struct ksm_store *store);
 void ksm_store_leave(struct ksm_store *store);
 

@@ -50,7 +50,8 @@ void ksr_check_share_machine(const struct ksr_fs *fs, struct ksr_findings *findi
 static bool tells_more(const struct ksmalloc_segment_share *share)
 {
 	bool is_open = share->aside == KSMALLOC_ASIDE_PROC || share->aside == KSMALLOC_ASIDE_TABLE ||
-		       share->aside == KSMALLOC_ASIDE_NO_MEMFD || share->aside >= KSMALLOC_ASIDE_FAILED;
+		       share->aside == KSMALLOC_ASIDE_NO_MEMFD || share->aside == KSMALLOC_ASIDE_FAILED ||
+		       share->aside >= KSMALLOC_ASIDE_COUNT;
 
 	return is_open && share->aside_errno > 0 && share->aside_errno < 4096;
 }

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ksmalloc/store.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,6 +248,26 @@ Test(store, a_table_that_others_may_write_to_is_refused)
 	cr_assert_eq(chmod(store.path, 0620), 0);
 	cr_assert_eq(ksm_store_enter(&store), -EPERM);
 	cr_assert_lt(store.table, 0);
+}
+
+/* Those of a renewed seed take it over, and those of before do not take it back. */
+Test(store, a_table_of_a_renewed_seed_is_left_to_it)
+{
+	struct ksmalloc_store_head head;
+	int table;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_leave(&store);
+	table = open(store.path, O_RDWR);
+	cr_assert_eq(pread(table, &head, sizeof(head), 0), (ssize_t)sizeof(head));
+	head.id++;
+	cr_assert_eq(pwrite(table, &head, sizeof(head), 0), (ssize_t)sizeof(head));
+	cr_assert_eq(ksm_store_enter(&store), -ESTALE);
+	cr_assert_lt(store.table, 0);
+	store.was_in = false;
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(pread(table, &head, sizeof(head), 0), (ssize_t)sizeof(head));
+	cr_assert_eq(head.id, store.id);
 }
 
 Test(store, somebody_s_file_is_not_overwritten)

@@ -177,7 +177,9 @@ struct ksmalloc_process_stats {
 	X(NO_MEMFD, "no_memfd", "may not make memory files", "allow memfd_create(2) in its sandbox") \
 	X(FILE_SIZE, "file_size", "shares what others publish and publishes nothing: its files may not become that long", \
 	  "raise RLIMIT_FSIZE (ulimit -f)")						\
-	X(FAILED, "failed", "could not go on", "")
+	X(FAILED, "failed", "could not go on", "")					\
+	X(RENEWED, "renewed", "has the addresses of a seed that its group had before (--renew-seed)", \
+	  "start it again; what it shares already stays shared")
 
 #define KSMALLOC_ASIDE_ID(name, key, words, remedy) KSMALLOC_ASIDE_##name,
 
