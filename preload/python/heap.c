@@ -14,8 +14,9 @@
 #define LEVEL_LANES	48u
 
 /*
- * Freed slabs that are kept as they are: a part of those in use, and where new objects come from these and as many as
- * were needed again after they had been given back. Each page of one more would be a page fault each time.
+ * Freed slabs that are kept as they are: a part of those in use, so that much that is freed goes back in few calls; and
+ * where new objects come from these and as many as were needed again after they had been given back. Each page of one
+ * more would be a page fault each time.
  */
 #define KEPT_PART	128u
 #define KEPT_SLABS	2u
@@ -387,21 +388,22 @@ static void give_back(struct ksp_heap *heap, unsigned int class, struct ksp_lane
 	char *begin = NULL;
 	size_t bytes = 0;
 
-	for (uint32_t number = lane->count; wanted > 0 && number-- > 0;) {
-		char *slab;
+	/* Word by word: a lane may be long, and what is dirty of it little. */
+	for (uint32_t word = (lane->count + 63) / 64; wanted > 0 && word-- > 0;) {
+		while (wanted > 0 && lane->sets[DIRTY][word]) {
+			uint32_t bit = 63 - (uint32_t)__builtin_clzl(lane->sets[DIRTY][word]);
+			char *slab = (char *)ksp_heap_slab_at(heap, class, 64 * word + bit);
 
-		if (!has(lane, DIRTY, number))
-			continue;
-		slab = (char *)ksp_heap_slab_at(heap, class, number);
-		if (slab + KSP_SLAB != begin && bytes) {
-			source.memory.give_back(begin, bytes);
-			bytes = 0;
+			if (slab + KSP_SLAB != begin && bytes) {
+				source.memory.give_back(begin, bytes);
+				bytes = 0;
+			}
+			begin = slab;
+			bytes += KSP_SLAB;
+			take(lane, DIRTY, 64 * word + bit);
+			heap->dirty--;
+			wanted--;
 		}
-		begin = slab;
-		bytes += KSP_SLAB;
-		take(lane, DIRTY, number);
-		heap->dirty--;
-		wanted--;
 	}
 	if (bytes)
 		source.memory.give_back(begin, bytes);
@@ -421,6 +423,7 @@ static void trim(struct ksp_heap *heap, uint32_t one_of)
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 {
 	struct ksp_lane *lane = heap->lanes[slab->class];
+	uint32_t kept = heap->in_use / KEPT_PART;
 
 	ksp_heap_take_roomy(heap, slab->class, slab);
 	heap->thread->volume[slab->class] -= KSP_SLAB / KSP_ROW;
@@ -428,10 +431,12 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 	put(lane, DIRTY, slab->number);
 	heap->in_use--;
 	heap->dirty++;
-	/* Where the class has its slabs from elsewhere it will hardly need this one again. */
+	if (heap->dirty <= kept)
+		return;
+	/* Where the class has its slabs from elsewhere it will hardly need these again. */
 	if (heap->thread->from[slab->class] != heap)
 		give_back(heap, slab->class, lane, UINT32_MAX);
-	else if (heap->dirty > KEPT_SLABS + heap->regrets + heap->in_use / KEPT_PART)
+	else if (heap->dirty > KEPT_SLABS + heap->regrets + kept)
 		trim(heap, 2);
 }
 

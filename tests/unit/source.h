@@ -16,6 +16,7 @@
 static char *memory;
 static size_t taken[STREAMS];
 static size_t given_back;
+static size_t giving_calls;
 static size_t tables;
 static unsigned int stream; /* the thread's */
 static bool is_full;
@@ -58,6 +59,7 @@ static void *map_table(size_t bytes)
 static void give_back(void *pages, size_t bytes)
 {
 	given_back += bytes;
+	giving_calls++;
 	cr_assert_eq(madvise(pages, bytes, MADV_DONTNEED), 0);
 }
 
