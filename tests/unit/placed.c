@@ -3,7 +3,9 @@
 #include "placed.h"
 
 #include "block.h"
+#include "draw.h"
 #include "magazine.h"
+#include "option.h"
 #include "site.h"
 #include "span.h"
 #include "thread.h"
@@ -11,6 +13,8 @@
 #include <criterion/criterion.h>
 #include <ksmalloc/ksmalloc.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PAGES(count) ((size_t)(count) << 12)
 #define BLOCKS	     40
@@ -93,4 +97,199 @@ Test(placed, zeros_are_asked_for_there_too)
 	pthread_mutex_unlock(&site->lock);
 	for (size_t i = 0; i < PAGES(9); i++)
 		cr_assert_eq(block[i], 0);
+}
+
+/* --- random use ----------------------------------------------------------------------------- */
+
+#define LIVE	200
+#define STEPS	40000
+#define LONGEST PAGES(40)
+#define MARK	64 /* bytes that are written at the end of each page, and at the block's own */
+
+static struct live {
+	unsigned char *p;
+	size_t size;
+	unsigned char byte;
+} live[LIVE];
+
+static uint32_t parts_taken;
+static bool writes_tails;
+
+/* Writes to each page of the block, or compares: what is left of it anywhere is seen later. */
+static void mark(const struct live *block, bool compare)
+{
+	for (size_t end = PAGES(1); end < block->size + PAGES(1); end += PAGES(1)) {
+		size_t last = ksm_min(end, block->size);
+
+		for (size_t i = last < MARK ? 0 : last - MARK; i < last; i++) {
+			cr_assert(!compare || block->p[i] == block->byte, "byte %zu of %zu", i, block->size);
+			block->p[i] = block->byte;
+		}
+	}
+}
+
+/* What lies behind the block in its last page is zero, and all of its pages that were written are if asked. */
+static void check_zeros(const struct live *block, bool all)
+{
+	for (size_t i = block->size; i < ksm_align_up(block->size, PAGES(1)); i++)
+		cr_assert_eq(block->p[i], 0, "byte %zu of %zu", i, block->size);
+	for (size_t end = PAGES(1); all && end <= block->size; end += PAGES(1))
+		for (size_t i = end - MARK; i < end; i++)
+			cr_assert_eq(block->p[i], 0, "byte %zu of %zu", i, block->size);
+}
+
+/* True if a call for so many bytes need not wait for the site's lock, and could not have it. */
+static bool has_longer_run(size_t size)
+{
+	const struct ksm_magazine *magazine = site->magazines;
+	uint32_t longest = ksm_stock_longest(&magazine->held);
+
+	return longest < KSM_STOCK_RUNS && ksm_run_pages(magazine->held.values[longest]) > ksm_run_pages_for(size) &&
+	       ksm_magazine_live(magazine) + (int64_t)size <= magazine->high_water;
+}
+
+static void make(struct live *block)
+{
+	bool zeros = draw(4) == 0;
+	bool locked;
+
+	block->size = ksm_options.threshold + draw(LONGEST);
+	block->byte = (unsigned char)(1 + draw(255));
+	locked = draw(2) && has_longer_run(block->size);
+	if (locked)
+		pthread_mutex_lock(&site->lock);
+	block->p = zeros ? ksmalloc_calloc(1, block->size) : ksmalloc_malloc(block->size);
+	if (locked)
+		pthread_mutex_unlock(&site->lock);
+	parts_taken += locked;
+	cr_assert(ksm_span_holds(block->p));
+	check_zeros(block, zeros);
+	mark(block, false);
+}
+
+static void resize(struct live *block)
+{
+	size_t before = block->size;
+	struct live kept;
+
+	block->size = ksm_options.threshold + draw(LONGEST);
+	block->p = ksmalloc_realloc(block->p, block->size);
+	cr_assert(ksm_span_holds(block->p));
+	kept = (struct live){ block->p, ksm_min(before, block->size) & ~(PAGES(1) - 1), block->byte };
+	mark(&kept, true);
+	check_zeros(block, false);
+	mark(block, false);
+}
+
+static void drop(struct live *block)
+{
+	mark(block, true);
+	if (writes_tails)
+		memset(block->p + block->size, 9, ksmalloc_usable_size(block->p) - block->size);
+	ksmalloc_free(block->p);
+	block->p = NULL;
+}
+
+/* Another thread frees some of the blocks, and has them in its magazine or returns them. */
+static void *drop_some(void *argument)
+{
+	for (uint32_t i = 0; i < LIVE; i++)
+		if (live[i].p && i % 3)
+			drop(&live[i]);
+	return argument;
+}
+
+static void let_another_thread_drop_some(void)
+{
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, drop_some, NULL), 0);
+	pthread_join(thread, NULL);
+}
+
+/* All that is counted is what there is. */
+static void check_counts(void)
+{
+	const struct ksmalloc_site_stats *stats = &site->record->stats;
+	const struct ksm_magazine *magazine = site->magazines;
+	uint64_t at_hand = ksm_stock_pages(&magazine->held, magazine->held.count);
+	uint64_t used = 0, pages = 0, bytes = 0;
+
+	for (uint32_t i = 0; i < LIVE; i++) {
+		bytes += live[i].p ? live[i].size : 0;
+		pages += live[i].p ? ksm_run_pages_for(live[i].size) : 0;
+	}
+	for (const struct ksm_slot *slot = magazine->pool->first; slot; slot = slot->next) {
+		/* Runs that are set aside belong to no block. */
+		cr_assert(at_hand > 0 || ksm_runs_check(&slot->runs));
+		used += slot->runs.used_pages;
+	}
+	cr_assert_null(magazine->next_of_site);
+	cr_assert_eq(stats->live_bytes + (uint64_t)ksm_magazine_live(magazine), bytes);
+	cr_assert_geq(stats->peak_bytes, bytes);
+	cr_assert_eq(stats->placed_bytes, PAGES(used));
+	cr_assert_eq(ksm_thread_self->cached_pages, at_hand);
+	cr_assert_eq(magazine->tally->cached_bytes, PAGES(at_hand));
+	/* Others may be on their way to another thread. */
+	cr_assert_geq(used, pages + at_hand);
+	cr_assert(at_hand > 0 || used == pages);
+}
+
+static void use(uint32_t steps)
+{
+	for (uint32_t step = 0; step < steps; step++) {
+		struct live *block = &live[draw(LIVE)];
+
+		if (!block->p)
+			make(block);
+		else if (draw(8) == 0)
+			resize(block);
+		else
+			drop(block);
+		if (step % 4096 == 4095)
+			let_another_thread_drop_some();
+		if (step % 1024 == 1023)
+			ksm_magazine_flush_all(ksm_thread_self);
+		if (step % 256 == 255)
+			check_counts();
+	}
+}
+
+static void end_use(void)
+{
+	for (uint32_t i = 0; i < LIVE; i++)
+		if (live[i].p)
+			drop(&live[i]);
+	ksm_magazine_flush_all(ksm_thread_self);
+	check_counts();
+	cr_assert_eq(site->record->stats.placed_bytes, 0);
+}
+
+Test(placed, random_use_with_and_without_the_lock)
+{
+	use(STEPS);
+	cr_assert_gt(parts_taken, STEPS / 20, "%u parts of runs were taken: the test shows nothing", parts_taken);
+	writes_tails = true;
+	use(STEPS / 4);
+	end_use();
+}
+
+/* A child goes on with the parts that were taken before, and its parent with its own. */
+Test(placed, random_use_in_parent_and_child)
+{
+	int status = 1;
+	pid_t pid;
+
+	use(STEPS / 4);
+	pid = fork();
+	if (pid == 0) {
+		use(STEPS / 4);
+		end_use();
+		_exit(0);
+	}
+	cr_assert_gt(pid, 0);
+	use(STEPS / 8);
+	end_use();
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
 }
