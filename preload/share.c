@@ -13,6 +13,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -35,18 +36,21 @@
 /* Where the program has another ksmalloc, or none, there is nothing to share. */
 extern __typeof__(ksmalloc_share_step) ksmalloc_share_step __attribute__((weak));
 
-/* X(result, name, parameters, arguments) */
+/* X(result, name, parameters, arguments, whether the call would wait now) */
 #define READERS(X)											\
-	X(ssize_t, read, (int fd, void *buffer, size_t room), (fd, buffer, room))			\
-	X(ssize_t, recv, (int fd, void *buffer, size_t room, int flags), (fd, buffer, room, flags))	\
-	X(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))		\
+	X(ssize_t, read, (int fd, void *buffer, size_t room), (fd, buffer, room), would_wait(fd, 0))	\
+	X(ssize_t, recv, (int fd, void *buffer, size_t room, int flags), (fd, buffer, room, flags),	\
+	  would_wait(fd, flags))									\
+	X(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags),		\
+	  would_wait(fd, flags))									\
 	X(ssize_t, recvfrom, (int fd, void *restrict buffer, size_t room, int flags,			\
-	   struct sockaddr *restrict from, socklen_t *restrict length), (fd, buffer, room, flags, from, length)) \
+	   struct sockaddr *restrict from, socklen_t *restrict length), (fd, buffer, room, flags, from, length), \
+	  would_wait(fd, flags))									\
 	X(int, ppoll, (struct pollfd *fds, nfds_t count, const struct timespec *most,			\
-	   const sigset_t *mask), (fds, count, most, mask))						\
+	   const sigset_t *mask), (fds, count, most, mask), true)					\
 	X(int, pselect, (int count, fd_set *restrict to_read, fd_set *restrict to_write,		\
 	   fd_set *restrict other, const struct timespec *restrict most, const sigset_t *restrict mask), \
-	   (count, to_read, to_write, other, most, mask))
+	   (count, to_read, to_write, other, most, mask), true)
 
 #define OTHERS(X)											\
 	X(int, poll, (struct pollfd *fds, nfds_t count, int most), )					\
@@ -59,8 +63,8 @@ extern __typeof__(ksmalloc_share_step) ksmalloc_share_step __attribute__((weak))
 	X(int, nanosleep, (const struct timespec *time, struct timespec *left), )			\
 	X(int, clock_nanosleep, (clockid_t clock, int flags, const struct timespec *time, struct timespec *left), )
 
-#define DECLARE(result, name, parameters, arguments) result (*name) parameters;
-#define FIND(result, name, parameters, arguments)    next.name = (__typeof__(next.name))dlsym(RTLD_NEXT, #name);
+#define DECLARE(result, name, parameters, ...) result (*name) parameters;
+#define FIND(result, name, parameters, ...)    next.name = (__typeof__(next.name))dlsym(RTLD_NEXT, #name);
 
 static struct {
 	READERS(DECLARE)
@@ -86,13 +90,21 @@ static int64_t now_ns(void)
 	return ns_of(CLOCK_MONOTONIC);
 }
 
-/* Makes a step. How many milliseconds later there is another one, 0 for at once. */
-static int step(void)
+/* Makes a step. What ksmalloc_share_step() says. */
+static long step_once(void)
 {
 	int saved_errno = errno;
-	long later = ksmalloc_share_step ? ksmalloc_share_step(STEP_US) : -1;
+	long later = ksmalloc_share_step ? ksmalloc_share_step(STEP_US) : -EOPNOTSUPP;
 
 	errno = saved_errno;
+	return later;
+}
+
+/* The same: how many milliseconds later there is another one, 0 for at once. */
+static int step(void)
+{
+	long later = step_once();
+
 	return later < 0 || later > INT_MAX ? ON_AND_ON : (int)later;
 }
 
@@ -375,40 +387,65 @@ EXPORT int usleep(useconds_t microseconds)
 /* --- calls that are made once ---------------------------------------------------------------- */
 
 /*
- * Many workers wait in accept(2) for one connection, and one of them is woken; polling would wake all of them each time. So
- * this one makes its steps while there is none, and then waits as it always does.
+ * These do not block signals, which most of them need not. A signal that would have ended the call, had it not come
+ * while a step was made, ends it all the same, unless there is something to be had at once.
  */
-static void step_until_ready(int fd)
+
+/* True if nothing is there to be had, and the call is not one that says so at once. */
+static bool would_wait(int fd, int flags)
 {
 	struct pollfd one = { .fd = fd, .events = POLLIN };
 	int saved_errno = errno;
+	int mode = fcntl(fd, F_GETFL);
+	bool waits;
 
 	if (!next.poll)
 		find_next();
-	while (step() == 0 && next.poll(&one, 1, 0) == 0)
-		;
+	waits = mode >= 0 && !(mode & O_NONBLOCK) && !(flags & MSG_DONTWAIT) && next.poll(&one, 1, 0) == 0;
 	errno = saved_errno;
+	return waits;
+}
+
+/*
+ * Many workers wait in accept(2) for one connection, and one of them is woken; polling would wake all of them each time. So
+ * this one makes its steps while there is none, and then waits as it always does. Where it would not wait the program has
+ * other things to do, which must not wait for the rest of a pass. False, with errno, if a signal ends the call.
+ */
+static bool step_until_ready(int fd)
+{
+	long later;
+
+	if (!next.accept)
+		find_next();
+	do {
+		later = step_once();
+	} while (later == 0 && would_wait(fd, 0));
+	if (later != -EINTR || !would_wait(fd, 0))
+		return true;
+	errno = EINTR;
+	return false;
 }
 
 EXPORT int accept(int fd, struct sockaddr *restrict from, socklen_t *restrict length)
 {
-	step_until_ready(fd);
-	return next.accept(fd, from, length);
+	return step_until_ready(fd) ? next.accept(fd, from, length) : -1;
 }
 
 EXPORT int accept4(int fd, struct sockaddr *restrict from, socklen_t *restrict length, int flags)
 {
-	step_until_ready(fd);
-	return next.accept4(fd, from, length, flags);
+	return step_until_ready(fd) ? next.accept4(fd, from, length, flags) : -1;
 }
 
-#define READER(result, name, parameters, arguments)	\
-	EXPORT result name parameters			\
-	{						\
-		if (!next.name)				\
-			find_next();			\
-		step();					\
-		return next.name arguments;		\
+#define READER(result, name, parameters, arguments, waits)	\
+	EXPORT result name parameters				\
+	{							\
+		if (!next.name)					\
+			find_next();				\
+		if (step_once() == -EINTR && (waits)) {		\
+			errno = EINTR;				\
+			return -1;				\
+		}						\
+		return next.name arguments;			\
 	}
 
 READERS(READER)

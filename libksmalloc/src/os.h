@@ -317,4 +317,10 @@ bool ksm_os_has_partner(void);
 void ksm_os_block_signals(uint64_t *before);
 void ksm_os_restore_signals(uint64_t before);
 
+/*
+ * True if one of those that were let through before has come, and has a handler after which a call that waits ends
+ * (no SA_RESTART). While all are blocked.
+ */
+bool ksm_os_is_interrupted(uint64_t before);
+
 #endif

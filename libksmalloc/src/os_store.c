@@ -204,3 +204,20 @@ void ksm_os_restore_signals(uint64_t before)
 {
 	KSM_OS_CALL(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SIGNALS_BYTES);
 }
+
+bool ksm_os_is_interrupted(uint64_t before)
+{
+	int saved_errno = errno;
+	uint64_t pending = 0;
+	bool found = false;
+
+	KSM_OS_CALL(SYS_rt_sigpending, &pending, SIGNALS_BYTES);
+	for (pending &= ~before; pending && !found; pending &= pending - 1) {
+		struct sigaction action;
+
+		found = sigaction(__builtin_ctzll(pending) + 1, NULL, &action) == 0 && !(action.sa_flags & SA_RESTART) &&
+			action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+	}
+	errno = saved_errno;
+	return found;
+}

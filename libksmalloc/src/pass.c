@@ -459,6 +459,7 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	pid_t pid = ksm_os_pid();
 	int busy = atomic_load(&pass.busy);
 	uint64_t signals;
+	bool interrupted;
 	int error;
 
 	if (!pass.is_on)
@@ -468,9 +469,10 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 		return -EBUSY;
 	ksm_os_block_signals(&signals);
 	error = work_alone(budget_us, anew, stopped);
+	interrupted = !stopped && !anew && ksm_os_is_interrupted(signals);
 	ksm_os_restore_signals(signals);
 	atomic_store(&pass.busy, 0);
-	return error;
+	return interrupted ? -EINTR : error;
 }
 
 /* True if the store has other files than at the last pass, or somebody asks for one. */

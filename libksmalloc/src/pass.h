@@ -25,7 +25,10 @@
 /* At load, after the layout and the options are known. */
 KSM_COLD void ksm_pass_init(void);
 
-/* Goes on with a pass that is under way or due, for some microseconds. Milliseconds until there is more to do, or -errno. */
+/*
+ * Goes on with a pass that is under way or due, for some microseconds. Milliseconds until there is more to do, or -errno;
+ * -EINTR if a signal has come meanwhile that would have ended a call that waits: its handler has run.
+ */
 long ksm_pass_step(uint64_t budget_us);
 
 /*

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls that wait end by a signal that comes while a step is made before or in them. The steps are this program's: one of
- * them sends the signal.
+ * Calls that wait end by a signal that comes while a step is made before or in them, and calls that do not wait make no
+ * more than one. The steps are this program's: one of them sends the signal.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -11,14 +12,19 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WAITS_MS 10000
 #define SHORT_MS 30
+#define MANY_STEPS 1000
+#define NEVER	   -1
 
 static int steps, sends_at;
-static volatile sig_atomic_t handled;
+static int most_steps = 3; /* that there are to be made at once */
+static volatile sig_atomic_t handled, alarmed;
 static int set;
 
 /* Taken for the library's. */
@@ -26,14 +32,19 @@ __attribute__((visibility("default"))) long ksmalloc_share_step(unsigned int mic
 
 long ksmalloc_share_step(unsigned int microseconds)
 {
+	sig_atomic_t before = handled;
+
 	if (steps++ == sends_at)
 		kill(getpid(), SIGUSR1);
-	return steps < 3 && microseconds ? 0 : 10;
+	if (handled != before)
+		return -EINTR;
+	return steps < most_steps && microseconds ? 0 : 10;
 }
 
 static void note(int number)
 {
 	handled += number == SIGUSR1;
+	alarmed += number == SIGALRM;
 }
 
 static int by_poll(int ms)
@@ -127,6 +138,128 @@ static bool is_right(size_t call, int n, bool interrupted)
 	return false;
 }
 
+/* --- calls that are made once ---------------------------------------------------------------- */
+
+static char byte;
+
+static int by_accept(int fd)
+{
+	return accept(fd, NULL, NULL);
+}
+
+static int by_accept4(int fd)
+{
+	return accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static int by_read(int fd)
+{
+	return (int)read(fd, &byte, 1);
+}
+
+static int by_recv(int fd)
+{
+	return (int)recv(fd, &byte, 1, 0);
+}
+
+static int by_recvfrom(int fd)
+{
+	return (int)recvfrom(fd, &byte, 1, 0, NULL, NULL);
+}
+
+static int by_recvmsg(int fd)
+{
+	struct iovec one = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &one, .msg_iovlen = 1 };
+
+	return (int)recvmsg(fd, &message, 0);
+}
+
+static const struct {
+	const char *name;
+	int (*call)(int fd);
+	bool accepts;
+} once[] = {
+	{ "accept", by_accept, true }, { "accept4", by_accept4, true },	  { "read", by_read, false },
+	{ "recv", by_recv, false },    { "recvfrom", by_recvfrom, false }, { "recvmsg", by_recvmsg, false },
+};
+
+static int listening, client, pair[2];
+
+static bool make_sockets(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t length = sizeof(address);
+
+	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* Without a name it gets one that nobody has. */
+	return bind(listening, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0 && listen(listening, 8) == 0 &&
+	       getsockname(listening, (struct sockaddr *)&address, &length) == 0 &&
+	       connect(client, (struct sockaddr *)&address, length) == 0 && accept(listening, NULL, NULL) >= 0 &&
+	       socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
+}
+
+/* Makes the call, with a signal in its first step or without one. Its error, or 0. */
+static int error_of(size_t call, bool sends)
+{
+	int fd = once[call].accepts ? listening : pair[0];
+	int result;
+
+	handled = 0;
+	alarmed = 0;
+	steps = 0;
+	sends_at = sends ? 0 : NEVER;
+	errno = 0;
+	alarm(WAITS_MS / 1000);
+	result = once[call].call(fd);
+	alarm(0);
+	return result < 0 ? errno : 0;
+}
+
+static bool expect(bool holds, size_t call, const char *what, int error)
+{
+	if (!holds || alarmed)
+		printf("%s, %s: %s, %d steps, handled %d times%s\n", once[call].name, what, strerror(error), steps,
+		       (int)handled, alarmed ? ", after too long" : "");
+	return holds && !alarmed;
+}
+
+static bool is_right_once(size_t call)
+{
+	int fd = once[call].accepts ? listening : pair[0];
+	int error = error_of(call, true);
+	bool right = expect(error == EINTR && handled == 1, call, "a signal in its step", error);
+
+	if (!once[call].accepts) {
+		right &= write(pair[1], "x", 1) == 1;
+		error = error_of(call, true);
+		right &= expect(error == 0 && handled == 1 && byte == 'x', call, "the same with data", error);
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	error = error_of(call, true);
+	right &= expect(error == EAGAIN && handled == 1, call, "a signal, and it does not wait", error);
+	error = error_of(call, false);
+	right &= expect(error == EAGAIN && steps == 1, call, "many steps, and it does not wait", error);
+	fcntl(fd, F_SETFL, 0);
+	return right;
+}
+
+static bool are_right_once(void)
+{
+	struct sigaction action = { .sa_handler = note };
+	bool right = make_sockets();
+
+	if (!right)
+		perror("sockets");
+	most_steps = MANY_STEPS;
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	for (size_t call = 0; right && call < sizeof(once) / sizeof(*once); call++)
+		right &= is_right_once(call);
+	return right;
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
@@ -142,5 +275,6 @@ int main(void)
 	signal(SIGUSR1, SIG_IGN);
 	for (size_t call = 0; call < sizeof(calls) / sizeof(*calls); call++)
 		right &= is_right(call, 1, false);
+	right &= are_right_once();
 	return !right;
 }

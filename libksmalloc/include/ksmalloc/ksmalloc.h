@@ -128,7 +128,8 @@ KSMALLOC_EXPORT long ksmalloc_share(void);
 /*
  * The same in small steps, for loops that wait for events: goes on for about so many microseconds if a
  * pass is due or under way. Returns how many milliseconds later there is more to do, 0 for at once, or an error as
- * above. libksmalloc-share.so calls it before calls of libc that wait.
+ * above; -EINTR if a signal has come meanwhile whose handler ends calls that wait (no SA_RESTART): it has run, and there
+ * may be more to do. libksmalloc-share.so calls it before calls of libc that wait.
  */
 KSMALLOC_EXPORT long ksmalloc_share_step(unsigned int microseconds);
 
