@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -212,7 +213,13 @@ EXPORT int epoll_pwait(int set, struct epoll_event *events, int room, int most, 
 struct sets {
 	fd_set *of_caller[3];
 	fd_set copies[3];
+	size_t bytes; /* of each that belong to the call: programs may have made no more */
 };
+
+static size_t bytes_of_sets(int count)
+{
+	return count > 0 ? ((size_t)count + NFDBITS - 1) / NFDBITS * sizeof(fd_mask) : 0;
+}
 
 static int select_part(int count, struct sets *sets, int part, const sigset_t *mask)
 {
@@ -222,7 +229,7 @@ static int select_part(int count, struct sets *sets, int part, const sigset_t *m
 	for (int i = 0; i < 3; i++) {
 		asked[i] = sets->of_caller[i] ? &sets->copies[i] : NULL;
 		if (asked[i])
-			sets->copies[i] = *sets->of_caller[i];
+			memcpy(&sets->copies[i], sets->of_caller[i], sets->bytes);
 	}
 	return next.pselect(count, asked[0], asked[1], asked[2], time_of(part, &time), mask);
 }
@@ -237,7 +244,7 @@ static int select_again(int count, struct sets *sets, struct timeval *most)
 
 	for (int i = 0; i < 3 && ready >= 0; i++) {
 		if (sets->of_caller[i])
-			*sets->of_caller[i] = sets->copies[i];
+			memcpy(sets->of_caller[i], &sets->copies[i], sets->bytes);
 	}
 	if (most) {
 		left_ns = (int64_t)most->tv_sec * 1000000000 + (int64_t)most->tv_usec * 1000 - (now_ns() - start_ns);
@@ -250,7 +257,7 @@ static int select_again(int count, struct sets *sets, struct timeval *most)
 EXPORT int select(int count, fd_set *restrict to_read, fd_set *restrict to_write, fd_set *restrict other,
 		  struct timeval *restrict most)
 {
-	struct sets sets = { .of_caller = { to_read, to_write, other } };
+	struct sets sets = { .of_caller = { to_read, to_write, other }, .bytes = bytes_of_sets(count) };
 
 	if (!next.select)
 		find_next();

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -260,6 +261,28 @@ static bool are_right_once(void)
 	return right;
 }
 
+/* Sets are as long as their number of files needs, as the kernel sees it: behind these nothing is mapped. */
+static bool is_right_at_the_end_of_memory(void)
+{
+	const size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	char *page = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const fd_mask bit = (fd_mask)1 << client % NFDBITS;
+	fd_mask *last = (fd_mask *)(void *)(page + bytes) - 1;
+	struct timeval time = { 0, SHORT_MS * 1000 };
+	int ready;
+
+	if (page == MAP_FAILED || munmap(page + bytes, bytes) != 0)
+		return false;
+	*last = bit;
+	steps = 0;
+	sends_at = NEVER;
+	ready = select(client + 1, NULL, (fd_set *)(void *)(last - client / NFDBITS), NULL, &time);
+	if (ready == 1 && *last == bit)
+		return true;
+	printf("select: %d, %lx\n", ready, (unsigned long)*last);
+	return false;
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_handler = note, .sa_flags = SA_RESTART };
@@ -276,5 +299,6 @@ int main(void)
 	for (size_t call = 0; call < sizeof(calls) / sizeof(*calls); call++)
 		right &= is_right(call, 1, false);
 	right &= are_right_once();
+	right &= is_right_at_the_end_of_memory();
 	return !right;
 }
