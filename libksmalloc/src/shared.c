@@ -28,6 +28,7 @@
 #define SLICE_SHIFT 21
 #define LEAVES	    (1u << (SPAN_SHIFT - LEAF_SHIFT))
 #define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
+#define LEAF_BYTES  ksm_align_up(LEAF_SLICES * sizeof(struct ksm_shared_slice), KSM_PAGE)
 
 bool ksm_shared_any;
 uint32_t ksm_shared_held;
@@ -48,6 +49,23 @@ void ksm_shared_postfork_child(void)
 	__atomic_store_n(&ksm_shared_held, 0, __ATOMIC_RELAXED);
 }
 
+/*
+ * At the end of the span, which no region comes near: where the kernel chooses, the libraries that the program loads after
+ * its first pass would lie elsewhere than those of a sibling that made its own a moment later. Not of meta, which has a
+ * lock: a signal handler may have interrupted who holds it.
+ */
+static struct ksm_shared_slice *map_leaf(uint64_t number)
+{
+	size_t length;
+	uintptr_t end = ksm_span_upper_half(&length) + length;
+	void *memory = (void *)(end - (number + 1) * LEAF_BYTES);
+
+	if (ksm_os_map_place(memory, LEAF_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0 &&
+	    ksm_os_map(&memory, LEAF_BYTES, true) != 0)
+		return NULL;
+	return memory;
+}
+
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 {
 	uint64_t offset = address - ksm_span_map.base;
@@ -57,12 +75,7 @@ struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 		return NULL;
 	leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
 	if (!leaf && make) {
-		/* Not meta, which has a lock: a signal handler may have interrupted who holds it. */
-		void *memory;
-
-		if (ksm_os_map(&memory, LEAF_SLICES * sizeof(*leaf), true) != 0)
-			return NULL;
-		leaf = memory;
+		leaf = map_leaf(offset >> LEAF_SHIFT);
 		atomic_store_explicit(&leaves[offset >> LEAF_SHIFT], leaf, memory_order_release);
 	}
 	return leaf ? &leaf[offset >> SLICE_SHIFT & (LEAF_SLICES - 1)] : NULL;
