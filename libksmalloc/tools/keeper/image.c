@@ -199,9 +199,18 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 	return 0;
 }
 
+static uint64_t tick_ns(void)
+{
+	return 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t ksr_image_started_ns(const struct ksr_image *image)
+{
+	return image->started * tick_ns();
+}
+
 int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage)
 {
-	const uint64_t tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	const char *user, *kernel;
 	char text[TEXT_BYTES];
 	int error = read_text(text, "/proc/%d/stat", (int)image->pid);
@@ -212,7 +221,7 @@ int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage
 	kernel = stat_field(text, 15);
 	if (!user || !kernel)
 		return -EPROTO;
-	usage->cpu_ns = (strtoull(user, NULL, 10) + strtoull(kernel, NULL, 10)) * tick_ns;
+	usage->cpu_ns = (strtoull(user, NULL, 10) + strtoull(kernel, NULL, 10)) * tick_ns();
 	error = read_text(text, "/proc/%d/status", (int)image->pid);
 	if (error)
 		return error;

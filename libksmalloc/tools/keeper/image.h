@@ -60,6 +60,9 @@ int ksr_image_write(const struct ksr_image *image, uint64_t address, const void 
 /* The status of one thread; that of the process has its main thread's tid. */
 int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_status *status);
 
+/* When the process began, on CLOCK_BOOTTIME, as exact as a clock tick. */
+uint64_t ksr_image_started_ns(const struct ksr_image *image);
+
 /* What the process uses; it need not stand. */
 int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage);
 

@@ -106,10 +106,11 @@ static bool needs_us(const struct ksr_worker *worker)
 	return worker->look.usage.threads > 1 || worker->look.now_ns / MS > due_ms + OVERDUE_MS;
 }
 
-/* Somebody has asked the group for a pass, and this one has not followed. */
+/* Somebody has asked the group for a pass, when this one was there, and it has neither followed nor failed to. */
 static bool is_asked(const struct ksr_keep *keep, const struct ksr_worker *worker)
 {
-	if (worker->member.answered == keep->requests)
+	if (worker->member.answered == keep->requests || worker->given_up == keep->requests ||
+	    ksr_image_started_ns(&worker->member.image) > keep->asked_since_boot_ns)
 		return false;
 	return worker->look.usage.threads > 1 || worker->look.now_ns - keep->asked_ns > OVERDUE_MS * MS;
 }
@@ -119,9 +120,10 @@ static bool is_busy(const struct ksr_look *before, const struct ksr_look *now)
 	return now->usage.cpu_ns - before->usage.cpu_ns > (now->now_ns - before->now_ns) / 4;
 }
 
-static void begin_pass(struct ksr_worker *worker)
+static void begin_pass(const struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	worker->in_pass = true;
+	worker->request = keep->requests;
 	worker->failures = 0;
 	worker->steps = 0;
 	worker->stood_ns = 0;
@@ -148,6 +150,8 @@ static bool end_pass(struct ksr_keep *keep, struct ksr_worker *worker, enum ksma
 	if (reason == KSMALLOC_KEEPER_NONE || reason != worker->reason)
 		say(keep, &news);
 	worker->reason = reason;
+	if (reason != KSMALLOC_KEEPER_NONE)
+		worker->given_up = worker->request;
 	worker->next_ns = worker->look.now_ns + LOOK_NS;
 	return true;
 }
@@ -195,7 +199,7 @@ static bool attend(struct ksr_keep *keep, struct ksr_worker *worker)
 	if (!(ksr_pace_is_due(&worker->pace, &worker->look) && needs_us(worker)) && !is_asked(keep, worker))
 		return true;
 	worker->busy = is_busy(&before, &worker->look);
-	begin_pass(worker);
+	begin_pass(keep, worker);
 	return make_step(keep, worker);
 }
 
@@ -225,6 +229,7 @@ static void look_at_seed(struct ksr_keep *keep)
 static void look_at_requests(struct ksr_keep *keep)
 {
 	struct ksmalloc_store_head head;
+	struct timespec now;
 	int file = open(keep->table, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (file < 0)
@@ -233,6 +238,8 @@ static void look_at_requests(struct ksr_keep *keep)
 	    head.requests != keep->requests) {
 		keep->requests = head.requests;
 		keep->asked_ns = ksr_stop_now();
+		clock_gettime(CLOCK_BOOTTIME, &now);
+		keep->asked_since_boot_ns = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 	}
 	close(file);
 }
@@ -332,7 +339,7 @@ int ksr_keep_once(struct ksr_keep *keep, unsigned int rounds)
 			struct ksr_worker *worker = &keep->workers[i];
 			bool lives = true;
 
-			begin_pass(worker);
+			begin_pass(keep, worker);
 			while (lives && worker->in_pass) {
 				lives = make_step(keep, worker);
 				if (worker->failures)

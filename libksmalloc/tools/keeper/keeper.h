@@ -35,6 +35,8 @@ struct ksr_worker {
 	uint64_t gained_before; /* as the segment counts */
 	uint64_t gained_seen;   /* when others were told last */
 	enum ksmalloc_keeper_reason reason;
+	uint64_t request;     /* the last one when the pass began */
+	uint64_t given_up;    /* the last one that could not be followed */
 };
 
 /* What a pass was, for those who want to read it. gained: pages; reason: none where it went well. */
@@ -61,6 +63,7 @@ struct ksr_keep {
 	uint64_t worker_seen_ns;
 	uint64_t requests; /* for a pass, that were made of the group so far */
 	uint64_t asked_ns; /* when the last one was seen */
+	uint64_t asked_since_boot_ns; /* the same, on the clock of processes' starts */
 };
 
 /* The post is held. 0 when the group has no more workers. */
