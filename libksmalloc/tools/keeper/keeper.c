@@ -324,6 +324,30 @@ int ksr_keep(struct ksr_keep *keep)
 	return 0;
 }
 
+/* False where it has gone. */
+static bool make_pass(struct ksr_keep *keep, struct ksr_worker *worker)
+{
+	begin_pass(keep, worker);
+	while (worker->in_pass) {
+		if (!make_step(keep, worker))
+			return false;
+		if (worker->in_pass)
+			sleep_until(worker->next_ns);
+	}
+	return true;
+}
+
+/* One after the other: what one publishes those after it find in the same round, and those before it in the next one. */
+static void make_round(struct ksr_keep *keep)
+{
+	for (size_t i = 0; i < keep->count;) {
+		if (make_pass(keep, &keep->workers[i]))
+			i++;
+		else
+			drop(keep, &keep->workers[i]);
+	}
+}
+
 int ksr_keep_once(struct ksr_keep *keep, unsigned int rounds)
 {
 	struct ksr_watch watch = {.group = &keep->group};
@@ -334,22 +358,8 @@ int ksr_keep_once(struct ksr_keep *keep, unsigned int rounds)
 		return error;
 	watch.fs = &fs;
 	error = scan(keep, &watch);
-	for (unsigned int round = 0; !error && round < rounds; round++) {
-		for (size_t i = 0; i < keep->count;) {
-			struct ksr_worker *worker = &keep->workers[i];
-			bool lives = true;
-
-			begin_pass(keep, worker);
-			while (lives && worker->in_pass) {
-				lives = make_step(keep, worker);
-				if (worker->failures)
-					usleep(TRY_NS / 1000);
-			}
-			i += lives;
-			if (!lives)
-				drop(keep, worker);
-		}
-	}
+	for (unsigned int round = 0; !error && round < rounds; round++)
+		make_round(keep);
 	ksr_watch_end(&watch);
 	drop_all(keep);
 	ksr_fs_fini(&fs);

@@ -69,7 +69,7 @@ struct ksr_keep {
 /* The post is held. 0 when the group has no more workers. */
 int ksr_keep(struct ksr_keep *keep);
 
-/* One pass in each worker that there is, now, whatever the pace, in so many rounds. The post need not be held. */
+/* One pass in each worker that there is, now, whatever the pace but for the pauses, in so many rounds. The post need not be held. */
 int ksr_keep_once(struct ksr_keep *keep, unsigned int rounds);
 
 #endif
