@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <ksmalloc/store.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -65,6 +66,17 @@ static int prepare(const struct ksr_command *command, const struct keep_options 
 	return 0;
 }
 
+/* Each worker takes two of them. */
+static void raise_limit_of_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int keep_all_the_time(const struct ksr_command *command, struct ksr_keep *keep)
 {
 	pid_t holder;
@@ -96,6 +108,7 @@ static int keep_main(const struct ksr_command *command, int argc, char **argv)
 	status = prepare(command, &chosen, argv[first], &seed, &keep);
 	if (status)
 		return status;
+	raise_limit_of_descriptors();
 	if (!chosen.once)
 		return keep_all_the_time(command, &keep);
 	error = ksr_keep_once(&keep, ROUNDS);
