@@ -74,6 +74,14 @@ static void show_counters(void)
 	printf("\n");
 }
 
+static int pretend_version(uint32_t version)
+{
+	uintptr_t header = (uintptr_t)seen() - offsetof(struct ksmalloc_segment_header, share);
+
+	((struct ksmalloc_segment_header *)header)->version = version;
+	return 0;
+}
+
 static long share_now(void)
 {
 	long gained = ksmalloc_share();
@@ -81,7 +89,6 @@ static long share_now(void)
 	last_reason = seen()->aside;
 	return gained;
 }
-
 
 static struct block *blocks;
 static uint32_t count;
@@ -555,6 +562,8 @@ static void obey(const char *line)
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
 		printf("%zu\n", test_vma_count());
+	else if (is(line, "version"))
+		printf("%d\n", pretend_version((uint32_t)number));
 	else if (is(line, "lock"))
 		printf("%d\n", mlock(blocks, PAGE));
 	else if (is(line, "wait"))

@@ -82,7 +82,8 @@ static int check_segment(struct ksr_member *member, const struct ksr_kept_group 
 	if (error)
 		return error;
 	if (memcmp(header.magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header.magic)) != 0 ||
-	    header.header_bytes < HEADER_BYTES || strncmp(header.group, group->name, sizeof(header.group)) != 0)
+	    header.version > KSMALLOC_SEGMENT_VERSION || header.header_bytes < HEADER_BYTES ||
+	    strncmp(header.group, group->name, sizeof(header.group)) != 0)
 		return -ENOENT;
 	take_note(member, &header);
 	return has_store(group, member->offer.store) ? 0 : -ENOENT;
