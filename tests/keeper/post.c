@@ -77,6 +77,26 @@ static void check_asked(void)
 	CHECK(ksr_post_leave(&post));
 }
 
+/* A file that somebody has removed is made again, unless another keeper has done so. */
+static void check_removed(void)
+{
+	pid_t child, holder;
+	int status;
+
+	CHECK(ksr_post_take(&post, &holder) == 0 && ksr_post_hold(&post) == 0);
+	CHECK(unlink(post.path) == 0 && ksr_post_hold(&post) == 0);
+	child = fork();
+	if (child == 0)
+		_exit(ksr_post_ask(&post) != getppid());
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	CHECK(unlink(post.path) == 0);
+	child = hold();
+	CHECK(ksr_post_hold(&post) == -EAGAIN);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	CHECK(ksr_post_hold(&post) == 0 && ksr_post_leave(&post));
+}
+
 static void check_strangers(void)
 {
 	pid_t holder;
@@ -94,6 +114,7 @@ int main(void)
 	name_it();
 	check_one();
 	check_asked();
+	check_removed();
 	check_strangers();
 	CHECK(rmdir(folder) == 0);
 	return 0;

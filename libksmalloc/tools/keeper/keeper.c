@@ -312,6 +312,8 @@ int ksr_keep(struct ksr_keep *keep)
 	while (!is_over(keep, ksr_stop_now())) {
 		/* What fails now is tried again a second later. */
 		if (ksr_stop_now() >= scan_ns) {
+			if (ksr_post_hold(&keep->post))
+				break;
 			scan(keep, &watch);
 			look_at_requests(keep);
 			scan_ns = ksr_stop_now() + SCAN_NS;

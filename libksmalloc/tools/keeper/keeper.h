@@ -66,7 +66,7 @@ struct ksr_keep {
 	uint64_t asked_since_boot_ns; /* the same, on the clock of processes' starts */
 };
 
-/* The post is held. 0 when the group has no more workers. */
+/* The post is held. 0 when the group has no more workers, or another keeper. */
 int ksr_keep(struct ksr_keep *keep);
 
 /* One pass in each worker that there is, now, whatever the pace but for the pauses, in so many rounds. The post need not be held. */

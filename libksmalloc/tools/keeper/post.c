@@ -80,6 +80,25 @@ int ksr_post_take(struct ksr_post *post, pid_t *holder)
 	return 0;
 }
 
+int ksr_post_hold(struct ksr_post *post)
+{
+	struct ksr_post anew = *post;
+	struct stat ours, there;
+	pid_t holder;
+	int error;
+
+	if (!fstat(post->file, &ours) && !lstat(post->path, &there) && ours.st_dev == there.st_dev &&
+	    ours.st_ino == there.st_ino)
+		return 0;
+	error = ksr_post_take(&anew, &holder);
+	/* Without its folder nobody can ask for a keeper either. */
+	if (error)
+		return error == -EAGAIN ? error : 0;
+	close(post->file);
+	*post = anew;
+	return 0;
+}
+
 bool ksr_post_leave(struct ksr_post *post)
 {
 	struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};

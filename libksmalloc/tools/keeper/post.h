@@ -34,6 +34,12 @@ int ksr_post_name(struct ksr_post *post, const char *seed);
 /* Takes it. -EAGAIN where a living process has it, which is told. */
 int ksr_post_take(struct ksr_post *post, pid_t *holder);
 
+/*
+ * To be asked now and then: whoever removed the file removed it for those who ask, and a new one may have a holder of its own.
+ * Takes it anew where it can. -EAGAIN where there is another keeper by now, which is the one.
+ */
+int ksr_post_hold(struct ksr_post *post);
+
 /* Gives it up, unless somebody has asked meanwhile: false then. */
 bool ksr_post_leave(struct ksr_post *post);
 
