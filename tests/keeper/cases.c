@@ -400,6 +400,7 @@ static const struct test {
 	{"filters-added", filters_added, true},
 	{"filter-of-one", filter_of_one, true},
 	{"strict-mode", strict_mode, true},
+	{"no-room-below", no_room_below, true},
 	{"marks", marks, true},
 	{"other-user", other_user, true},
 	{"other-namespace", other_namespace, true},

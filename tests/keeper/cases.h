@@ -53,6 +53,7 @@ void hand_stopped(void);
 void filters_added(void);
 void filter_of_one(void);
 void strict_mode(void);
+void no_room_below(void);
 void marks(void);
 void other_user(void);
 

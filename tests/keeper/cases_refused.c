@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -210,6 +211,54 @@ void strict_mode(void)
 {
 	begin(be_strict);
 	expect(0, -EACCES);
+	end_well();
+}
+
+/* A thread whose stack ends where it stands, as at the lower end of a coroutine's. */
+static void *stand_low(void *end)
+{
+#ifdef __x86_64__
+	__asm__ volatile("movq %%rsp, %%rbx\n"
+			 "movq %0, %%rsp\n"
+			 "movl $1, (%2)\n"
+			 "1: movl $7, %%eax\n" /* poll */
+			 "xorl %%edi, %%edi\n"
+			 "xorl %%esi, %%esi\n"
+			 "movl $10, %%edx\n"
+			 "syscall\n"
+			 "cmpl $0, (%1)\n"
+			 "je 1b\n"
+			 "movq %%rbx, %%rsp\n"
+			 :: "r"(end), "r"(&shared->leave), "r"(&shared->entered)
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r11", "memory", "cc");
+#endif
+	return NULL;
+}
+
+static void make_low(void)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+
+	if (pages == MAP_FAILED || mprotect(pages, 4096, PROT_NONE) ||
+	    pthread_create(&thread, NULL, stand_low, pages + 4096))
+		_exit(1);
+	while (!shared->entered)
+		usleep(200);
+	ready_and_wait();
+	pthread_join(thread, NULL);
+}
+
+/* What waits since a call whose tracer died is not kept waiting by one that cannot begin. */
+void no_room_below(void)
+{
+	uint32_t released = 0;
+
+	begin(make_low);
+	expect(0, -EAGAIN);
+	CHECK(ksr_image_read(&image, shared->offer.room.address + offsetof(struct ksr_room_head, released), &released,
+			     sizeof(released)) == 0);
+	CHECK(released == 1);
 	end_well();
 }
 

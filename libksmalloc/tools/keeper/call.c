@@ -185,12 +185,17 @@ static void put_back(struct place *place)
 	place->registers_set = false;
 }
 
+/* For whoever comes late from a call whose tracer died, and for those who wait since then and have not been woken yet. */
+static void release(const struct call *call)
+{
+	const uint32_t words[] = {0, 1}; /* go and released, which lie at the beginning */
+
+	ksr_image_write(call->stop->image, call->room->address, words, sizeof(words));
+}
+
 static void put_all_back(struct call *call)
 {
-	const uint32_t go = 0;
-
-	/* For whoever comes late from a call whose tracer died. */
-	ksr_image_write(call->stop->image, call->room->address, &go, sizeof(go));
+	release(call);
 	for (size_t i = 0; i < call->count; i++)
 		if (&call->places[i] != call->called)
 			put_back(&call->places[i]);
@@ -290,8 +295,10 @@ static int make_call(struct call *call, const struct ksr_request *request, int64
 	const uint32_t go = 1;
 	int error = furnish(call, request);
 
-	if (error)
+	if (error) {
+		release(call);
 		return error;
+	}
 	error = lead_all(call);
 	if (!error)
 		error = ksr_image_write(call->stop->image, call->room->address, &go, sizeof(go));
