@@ -381,26 +381,28 @@ static int turn(const struct walk *walk)
 	return 0;
 }
 
+/* A slice at least. */
 static int work_until(uint64_t until_us)
 {
-	int error = 0;
+	int error;
 
-	while (!error && pass.phase != NOTHING && ksm_os_now_us() < until_us) {
+	do {
 		struct walk walk = { .until_us = until_us };
 
 		error = look_at_slices(&walk);
 		if (!error)
 			error = turn(&walk);
-	}
+	} while (!error && pass.phase != NOTHING && ksm_os_now_us() < until_us);
 	return error;
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
 /* why: what it was about if it fails. */
-static int work(uint64_t begin_us, uint64_t budget_us, enum ksmalloc_aside *why)
+static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 {
 	pid_t before = pass.store.pid;
+	uint64_t now_us;
 	int error = ksm_share_open(&pass.work);
 
 	*why = KSMALLOC_ASIDE_PROC;
@@ -414,7 +416,9 @@ static int work(uint64_t begin_us, uint64_t budget_us, enum ksmalloc_aside *why)
 		if (pass.phase == NOTHING || before != pass.store.pid)
 			begin_pass();
 		pass.generation = ksm_store_generation(&pass.store);
-		error = work_until(budget_us > UINT64_MAX - begin_us ? UINT64_MAX : begin_us + budget_us);
+		/* From now on: with many descriptors or mappings all that was done so far takes longer than the budget. */
+		now_us = ksm_os_now_us();
+		error = work_until(budget_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + budget_us);
 		ksm_store_leave(&pass.store);
 	}
 	ksm_share_close(&pass.work);
@@ -442,7 +446,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 		pass.kept_ms = ksm_os_now_ms() + 2 * LONGEST_MS;
 	if (anew)
 		pass.phase = NOTHING;
-	error = work(begin_us, budget_us, &why);
+	error = work(budget_us, &why);
 	if (error) {
 		end_pass(error);
 		ksm_pass_stat_failed(why, error);
