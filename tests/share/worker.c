@@ -74,12 +74,11 @@ static void show_counters(void)
 	printf("\n");
 }
 
-static int pretend_version(uint32_t version)
+static void pretend_version(uint32_t version)
 {
 	uintptr_t header = (uintptr_t)seen() - offsetof(struct ksmalloc_segment_header, share);
 
 	((struct ksmalloc_segment_header *)header)->version = version;
-	return 0;
 }
 
 static long share_now(void)
@@ -562,8 +561,6 @@ static void obey(const char *line)
 		printf("%ld\n", close_files());
 	else if (is(line, "maps"))
 		printf("%zu\n", test_vma_count());
-	else if (is(line, "version"))
-		printf("%d\n", pretend_version((uint32_t)number));
 	else if (is(line, "lock"))
 		printf("%d\n", mlock(blocks, PAGE));
 	else if (is(line, "wait"))
@@ -591,6 +588,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (is(line, "exec"))
 			execv(argv[0], argv);
+		if (is(line, "version"))
+			pretend_version((uint32_t)atol(line + strlen("version")));
 		if (!worker_obey_of_threads(line))
 			obey(line);
 	}
