@@ -305,16 +305,17 @@ static void *clear_end(void *memory, size_t before, size_t after)
 
 /*
  * What may be moved no other thread can use meanwhile, in whatever program. What has to stay where it is may be written to: it
- * is not left, and has anonymous memory behind it.
+ * is not left, and has anonymous memory behind it. What becomes shorter stays, too, and has nothing behind it.
  */
 static void *move(void *old, size_t before, size_t after, int flags, void *to)
 {
 	const struct range last = pages_of((char *)old + before - KSM_PAGE, KSM_PAGE);
+	bool shrinks = before && after <= before && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP));
 	bool stays = !(flags & MREMAP_MAYMOVE) && !(&__libc_single_threaded && __libc_single_threaded);
 	bool ends_in_file = stays && before && after > before && ksm_shared_is_any() && has_shared(last);
 	void *memory;
 
-	if (!stays)
+	if (!stays && !shrinks)
 		leave(pages_of(old, before));
 	memory = ksm_os_mremap_raw(old, before, after, flags, to);
 	return memory != MAP_FAILED && ends_in_file ? clear_end(memory, before, after) : memory;

@@ -154,6 +154,22 @@ Test(shared, what_is_moved_is_anonymous_and_what_is_behind_it_zeros)
 	cr_assert_eq(give_back(90, 100), -ENOMEM, "nothing may be mapped where memory was moved from");
 }
 
+/* Others may write to it meanwhile, also where it may be moved. */
+Test(shared, what_becomes_shorter_is_not_copied)
+{
+	unsigned char *left;
+
+	__libc_single_threaded = 1;
+	left = ksm_shared_mremap_raw(memory + 90 * KSM_PAGE, 100 * KSM_PAGE, 60 * KSM_PAGE, MREMAP_MAYMOVE, NULL);
+	cr_assert_eq(left, memory + 90 * KSM_PAGE);
+	expect(90, 10, 2);
+	expect(100, 50, 1);
+	cr_assert_eq(introduced, 0, "it was put into memory of its own");
+	cr_assert_eq(give_back(90, 60), 0);
+	expect(90, 60, 0);
+	cr_assert_eq(give_back(150, 40), -ENOMEM, "nothing may be mapped where nothing is any more");
+}
+
 /* Which it could not be read from. */
 Test(shared, what_has_other_rights_is_not_copied)
 {
