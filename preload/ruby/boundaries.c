@@ -42,6 +42,7 @@
 #define SLOTS_OF_PAGE 409
 
 typedef void hook_function(value data, void *event);
+typedef int slots_function(void *begin, void *end, size_t slot_bytes, void *argument);
 
 static struct {
 	void *const *machine; /* the virtual machine, NULL where ruby has ended */
@@ -50,6 +51,7 @@ static struct {
 	int (*unhook)(hook_function *function);
 	value (*object_of)(void *event);
 	value (*new_object)(value class, value flags);
+	void (*each_page)(slots_function *see, void *argument);
 	size_t (*collections)(void);
 	value (*disable_collector)(void);
 	value (*enable_collector)(void);
@@ -66,6 +68,7 @@ static const struct ksh_symbol symbols[] = {
 	{ &ruby.unhook, "rb_remove_event_hook" },
 	{ &ruby.object_of, "rb_tracearg_object" },
 	{ &ruby.new_object, "rb_newobj_of" },
+	{ &ruby.each_page, "rb_objspace_each_objects_without_setup" },
 	{ &ruby.collections, "rb_gc_count" },
 	{ &ruby.disable_collector, "rb_gc_disable" },
 	{ &ruby.enable_collector, "rb_gc_enable" },
@@ -355,17 +358,31 @@ EXPORT int clock_gettime(clockid_t clock, struct timespec *time)
 
 /* --- start ----------------------------------------------------------------------------------------- */
 
+/* Called by ruby, which ends to tell of its pages then: one is as all are. */
+static int look_at_page(void *begin, void *end, size_t slot_bytes, void *are_known)
+{
+	*(bool *)are_known = krb_pages_start(begin, end, slot_bytes);
+	return 1;
+}
+
+static bool knows_pages(void)
+{
+	bool are_known = false;
+
+	ruby.each_page(look_at_page, &are_known);
+	return are_known;
+}
+
 void krb_boundaries_start(void)
 {
 	struct dl_find_object file;
 
 	if (code.end || !ksmalloc_mappings_follow ||
 	    !ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])) ||
-	    _dl_find_object((void *)ruby.new_object, &file))
+	    _dl_find_object((void *)ruby.new_object, &file) || !knows_pages())
 		return;
 	code.end = (uintptr_t)file.dlfo_map_end;
 	code.begin = (uintptr_t)file.dlfo_map_start;
-	krb_pages_start(ruby.new_object(NO_CLASS, STRING | WRITES_ARE_TOLD));
 	ksmalloc_mappings_follow(mapped);
 }
 

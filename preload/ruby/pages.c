@@ -34,31 +34,38 @@ struct pool {
 #define LEAST_SLOTS 408 /* of a page */
 #define MOST_SLOTS 409
 
-/* All of ruby's pages; NULL where they are not as they are known. Synchronization: ruby's lock, as all below. */
+/* All of ruby's pages. Synchronization: ruby's lock, as all below. */
 static struct pool *pool;
 
-static bool are_as_known(uintptr_t page, const struct record *record)
+static bool are_as_known(uintptr_t begin, size_t slots, const struct record *record)
 {
 	const struct pool *of = record->pool;
 
-	return record->slot_bytes == SLOT_BYTES && record->slots >= LEAST_SLOTS && record->slots <= MOST_SLOTS &&
-	       record->begin > page && record->begin <= page + SLOT_BYTES + sizeof(value) &&
+	return record->begin == begin && record->slot_bytes == SLOT_BYTES && (size_t)record->slots == slots &&
 	       of->slot_bytes == SLOT_BYTES && of->pages && of->slots >= of->pages * LEAST_SLOTS &&
 	       of->slots <= of->pages * MOST_SLOTS;
 }
 
-void krb_pages_start(value object)
+bool krb_pages_start(const void *begin, const void *end, size_t slot_bytes)
 {
-	uintptr_t page = krb_page_of(object);
-	const struct record *record = *(struct record *const *)page;
+	uintptr_t first = (uintptr_t)begin;
+	uintptr_t page = krb_page_of(first);
+	size_t slots = ((uintptr_t)end - first) / SLOT_BYTES;
+	const struct record *record;
 
-	if (are_as_known(page, record))
-		pool = record->pool;
+	if (slot_bytes != SLOT_BYTES || slots < LEAST_SLOTS || slots > MOST_SLOTS ||
+	    first - page < sizeof(record) || first - page > SLOT_BYTES + sizeof(record))
+		return false;
+	record = *(struct record *const *)page;
+	if (!are_as_known(first, slots, record))
+		return false;
+	pool = record->pool;
+	return true;
 }
 
 size_t krb_pages_count(void)
 {
-	return pool ? pool->pages : 0;
+	return pool->pages;
 }
 
 /* --- after a sweep --------------------------------------------------------------------------------- */
@@ -136,7 +143,7 @@ unsigned int krb_pages_swept(size_t collections)
 	static const struct record *last_to_sweep;
 	bool is_new = collections != last_collections;
 
-	if (!pool || (!is_new && pool->to_sweep == last_to_sweep))
+	if (!is_new && pool->to_sweep == last_to_sweep)
 		return 0;
 	skips = skips && !is_new;
 	last_collections = collections;
@@ -148,8 +155,6 @@ unsigned int krb_pages_swept(size_t collections)
 
 void krb_pages_skip(void)
 {
-	if (!pool)
-		return;
 	while (pool->next && !is_mark(pool->next))
 		pool->next = pool->next->next_free;
 	skips = pool->to_sweep && !pool->next;
