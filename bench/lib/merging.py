@@ -91,6 +91,24 @@ def repeat_if_disturbed(measure, *arguments):
     return None
 
 
+def settle(watch, limit, name):
+    """Waits until two full scans one after the other have merged nothing more of the watched processes.
+
+    The first scan only takes checksums, so that it never merges anything.
+    """
+    scans, merged, calm = [ksm.read("full_scans")], 0, 0
+    while calm < 2:
+        watch.run_for(watch.seconds() + 0.2)
+        if watch.seconds() > limit:
+            raise BenchError(f"{name}: KSM still merges after {limit:.0f} s")
+        if ksm.read("full_scans") == scans[-1]:
+            continue
+        scans.append(ksm.read("full_scans"))
+        now = watch.points[-1]["own_pages"]
+        calm = calm + 1 if len(scans) > 3 and now - merged <= max(64, merged // 1000) else 0
+        merged = now
+
+
 def available(bench, cases):
     return [case for case in cases if case.allocator in bench.allocators.paths]
 

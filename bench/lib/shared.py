@@ -20,8 +20,9 @@ FOLDER = BENCH / "workloads" / "shared"
 class Workload:
     """An interpreter with data. sizes are the numbers in its command, all scaled by --scale."""
 
-    def __init__(self, name, workers, sizes, words, needs, data=False, environment=None):
+    def __init__(self, name, workers, sizes, words, needs, data=False, environment=None, profile=True):
         self.name = name
+        self.profile = name if profile else None
         self.workers = workers
         self.sizes = sizes
         self.words = words
@@ -125,8 +126,8 @@ class Way:
         if self.run is None:
             return []
         words = merging.group_prefix(bench, group, self.run)
-        if self.profile:
-            words.append(f"--profile={workload.name}")
+        if self.profile and workload.profile:
+            words.append(f"--profile={workload.profile}")
         return words + ["--"]
 
     def environment(self, bench, workload, folder):
