@@ -292,7 +292,7 @@ static int get_locked(const struct place *place, struct ksr_seed_file *file,
 	if (request->renew)
 		return make_seed(place, file, true);
 	error = read_seed(place, file, problem);
-	if (error == -ENOENT && !request->path) {
+	if (error == -ENOENT && !request->path && !request->existing) {
 		error = make_seed(place, file, false);
 		if (error == -EEXIST)
 			error = read_seed(place, file, problem);

@@ -29,6 +29,7 @@ struct ksr_seed_request {
 	const char *path;     /* of a file that the user names, or NULL: the default place */
 	uint64_t age_seconds; /* renew from this age on; 0: never */
 	bool renew;	      /* now; the only way to make a file that the user names */
+	bool existing;	      /* where there is none, none is made: -ENOENT */
 };
 
 struct ksr_seed_file {

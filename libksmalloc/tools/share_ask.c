@@ -12,25 +12,50 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "member.h"
+#include "seed_file.h"
+
 /* Times that the lock is tried, a millisecond each: members have it for microseconds. */
 #define TRIES 1000
 
-/* The path, as the process sees it, of a file that lies beside its group's seed and has this before the seed's name. */
-static int find_path(const struct ksr_fs *fs, pid_t pid, const char *prefix, char path[PATH_MAX])
+static int name_beside(const char *seed, const char *prefix, char path[PATH_MAX])
 {
-	struct ksr_text environment;
-	const char *slash;
-	const char *seed;
+	const char *slash = seed && seed[0] == '/' ? strrchr(seed, '/') : NULL;
 	int length = 0;
 
-	if (ksr_fs_read(fs, &environment, "proc/%d/environ", (int)pid))
-		return -ENOENT;
-	seed = ksr_text_variable(&environment, "KSMALLOC_SEED");
-	slash = seed ? strrchr(seed, '/') : NULL;
-	if (slash && seed[0] == '/')
+	if (slash)
 		length = snprintf(path, PATH_MAX, "%.*s%s%s", (int)(slash + 1 - seed), seed, prefix, slash + 1);
-	ksr_text_free(&environment);
 	return length > 0 && length < PATH_MAX ? 0 : -ENOENT;
+}
+
+/* By the seed that a process would have that is started now, if it is the same. */
+static int find_default_path(const struct ksr_process *process, const char *prefix, char path[PATH_MAX])
+{
+	const struct ksmalloc_segment_header *header = &process->snapshot.header;
+	const struct ksr_seed_request request = {.group = header->group, .existing = true};
+	struct ksr_seed_file seed;
+	char why[2 * PATH_MAX];
+
+	if (!ksr_seed_group_is_good(header->group) || ksr_seed_get(&seed, &request, why, sizeof(why)) ||
+	    ksr_group_store(&seed.seed) != header->keeper.store)
+		return -ENOENT;
+	return name_beside(seed.path, prefix, path);
+}
+
+/*
+ * The path, as the process sees it, of a file that lies beside its group's seed and has this before the seed's name.
+ * Servers that change their title (redis, PostgreSQL) write it where their environment was.
+ */
+static int find_path(const struct ksr_fs *fs, const struct ksr_process *process, const char *prefix, char path[PATH_MAX])
+{
+	struct ksr_text environment;
+	int error;
+
+	if (ksr_fs_read(fs, &environment, "proc/%d/environ", (int)process->snapshot.pid))
+		return -ENOENT;
+	error = name_beside(ksr_text_variable(&environment, "KSMALLOC_SEED"), prefix, path);
+	ksr_text_free(&environment);
+	return error ? find_default_path(process, prefix, path) : 0;
 }
 
 /* Of the user of the process. */
@@ -38,7 +63,7 @@ static int open_beside_seed(const struct ksr_fs *fs, const struct ksr_process *p
 			    struct stat *status)
 {
 	char path[PATH_MAX];
-	int error = find_path(fs, process->snapshot.pid, prefix, path);
+	int error = find_path(fs, process, prefix, path);
 	int file = error ? error : ksr_fs_open_in_process(fs, process->snapshot.pid, path, status);
 
 	if (file < 0 || (S_ISREG(status->st_mode) && status->st_uid == process->status.uid && status->st_nlink == 1))
