@@ -22,11 +22,13 @@ from lib.harness import BenchError
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # Debian's programs, whatever the user has before them.
 START_SECONDS = 180
 END_SECONDS = 30
+SHARE_SECONDS = 60
 SERVICE, SINGLE, PRELOAD = "service", "single", "preload"
 GLIBC = "glibc, all mergeable"
 FIXED = "glibc, setarch -R, all mergeable"
 PRIVATE = "ksmalloc, private"
 SHARED = "ksmalloc, shared"
+SHARING = "ksmalloc, shared, --share, no KSM"
 ALONE = "ksmalloc, shared, one by one"
 PRELOADED = "glibc, --preload, no KSM"
 
@@ -38,17 +40,18 @@ class Way:
     or PRELOAD, one master that loads before it forks.
     """
 
-    def __init__(self, column, form=SERVICE, mergeable=False, fixed=False, layout=None, ksm=True):
+    def __init__(self, column, form=SERVICE, mergeable=False, fixed=False, layout=None, ksm=True, sharing=False):
         self.column = column
         self.form = form
         self.mergeable = mergeable
         self.fixed = fixed
         self.layout = layout
         self.ksm = ksm
+        self.sharing = sharing
 
     def prefix(self, bench, group, profile):
         if self.layout:
-            words = merging.group_prefix(bench, group, [f"--layout={self.layout}"])
+            words = merging.group_prefix(bench, group, [f"--layout={self.layout}"] + ["--share"] * self.sharing)
             if "ksmalloc" in bench.allocators.libraries:
                 words.append(f"--library={bench.allocators.paths['ksmalloc']}")
             if self.layout == "shared" and profile:
@@ -63,6 +66,7 @@ WAYS = {
     "fixed": Way(FIXED, mergeable=True, fixed=True),
     "private": Way(PRIVATE, layout="private"),
     "shared": Way(SHARED, layout="shared"),
+    "sharing": Way(SHARING, layout="shared", ksm=False, sharing=True),
     "alone": Way(ALONE, SINGLE, layout="shared"),
     "preload": Way(PRELOADED, PRELOAD, ksm=False),
 }
@@ -280,6 +284,18 @@ class Running:
 
     def rollup(self):
         return memory.group_rollup(self.pids())
+
+    def share(self):
+        """Has all make passes until nothing more is gained. What they and the store use then, and why some stand aside."""
+        for arguments in (["share", f"--wait={SHARE_SECONDS}", self.group],
+                          ["report", "--json", "--all", self.group]):
+            words = [*self.server.become(), self.bench.tool(), *arguments]
+            done = subprocess.run(words, env=environment(self.folder), capture_output=True, text=True, check=False,
+                                  timeout=10 * SHARE_SECONDS)
+        if done.returncode:
+            raise BenchError(f"ksmalloc report: {done.stderr.strip()}")
+        found = json.loads(done.stdout)
+        return found["totals"], {row["words"]: row["processes"] for row in found["aside"]}
 
     def last_words(self):
         self.log.seek(0)
