@@ -493,7 +493,7 @@ void ksr_space_destroy(struct ksr_space *space)
 	memset(space, 0, sizeof(*space));
 }
 
-const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t address)
+size_t ksr_space_first_behind(const struct ksr_space *space, uint64_t address)
 {
 	size_t low = 0;
 	size_t high = space->range_count;
@@ -506,9 +506,16 @@ const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t a
 		else
 			high = middle;
 	}
-	if (low == space->range_count || space->ranges[low].begin > address)
+	return low;
+}
+
+const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t address)
+{
+	size_t found = ksr_space_first_behind(space, address);
+
+	if (found == space->range_count || space->ranges[found].begin > address)
 		return NULL;
-	return &space->ranges[low];
+	return &space->ranges[found];
 }
 
 static bool is_counterpart(const struct ksr_region *a, const struct ksr_region *b)

@@ -100,6 +100,9 @@ int ksr_space_create(const struct ksr_fs *fs, pid_t pid, struct ksr_space *space
 		     char why[KSR_WHY_BYTES]);
 void ksr_space_destroy(struct ksr_space *space);
 
+/* Which range is the first that ends behind an address; range_count if there is none. */
+size_t ksr_space_first_behind(const struct ksr_space *space, uint64_t address);
+
 /* The range that holds an address, NULL when nothing is mapped there. */
 const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t address);
 /* "small blocks", "stack" and such; for files and sites what a table calls all of them. */

@@ -54,20 +54,11 @@ static void mark_stores(const struct ksr_reader *reader, uint64_t address, size_
 {
 	const struct ksr_space *space = reader->space;
 	uint64_t end = address + count * reader->page_bytes;
-	size_t low = 0;
-	size_t high = space->range_count;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (space->ranges[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < space->range_count && space->ranges[low].begin < end; low++) {
-		if (space->ranges[low].is_store)
-			mark_store(reader, &space->ranges[low], address, count, entries);
+	for (size_t i = ksr_space_first_behind(space, address);
+	     i < space->range_count && space->ranges[i].begin < end; i++) {
+		if (space->ranges[i].is_store)
+			mark_store(reader, &space->ranges[i], address, count, entries);
 	}
 }
 
