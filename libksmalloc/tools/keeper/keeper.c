@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ksmalloc/store.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -286,6 +287,16 @@ static void drop_all(struct ksr_keep *keep)
 	keep->capacity = 0;
 }
 
+/* Now: that one has gone is noticed when its next turn has come. */
+static bool has_living(const struct ksr_keep *keep)
+{
+	for (size_t i = 0; i < keep->count; i++) {
+		if (!kill(keep->workers[i].member.pid, 0) || errno == EPERM)
+			return true;
+	}
+	return false;
+}
+
 static bool is_over(struct ksr_keep *keep, uint64_t now_ns)
 {
 	if (keep->count)
@@ -312,9 +323,10 @@ int ksr_keep(struct ksr_keep *keep)
 	while (!is_over(keep, ksr_stop_now())) {
 		/* What fails now is tried again a second later. */
 		if (ksr_stop_now() >= scan_ns) {
-			if (ksr_post_hold(&keep->post))
-				break;
 			scan(keep, &watch);
+			/* Without workers nobody needs it, and who removes the folder must not find the file again. */
+			if (has_living(keep) && ksr_post_hold(&keep->post))
+				break;
 			look_at_requests(keep);
 			scan_ns = ksr_stop_now() + SCAN_NS;
 		}

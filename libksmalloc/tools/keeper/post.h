@@ -35,7 +35,8 @@ int ksr_post_name(struct ksr_post *post, const char *seed);
 int ksr_post_take(struct ksr_post *post, pid_t *holder);
 
 /*
- * To be asked now and then: whoever removed the file removed it for those who ask, and a new one may have a holder of its own.
+ * To be asked now and then while there are workers: whoever removed the file removed it for those who ask, and a new one
+ * may have a holder of its own.
  * Takes it anew where it can. -EAGAIN where there is another keeper by now, which is the one.
  */
 int ksr_post_hold(struct ksr_post *post);
