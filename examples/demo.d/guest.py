@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from lib import ksm, memory  # noqa: E402  (the path must be set first)
 from lib.harness import PYTHON, BenchError, main_guard  # noqa: E402
 from lib.workers import Group  # noqa: E402
-from session import MIB, check_answers, environment  # noqa: E402
+from session import MIB, check_answers, preloaded  # noqa: E402
 
 GROUP = "demo"
 SLOT = re.compile(r"^\S+ \S+ \S+ \S+ \S+ +\[anon:ksmalloc:[0-9a-f]{12}\]$")
@@ -98,7 +98,7 @@ def main():
         group.name = GROUP
         group.start_all([[PYTHON, str(worker), str(options.folder), str(options.own_mib), str(number)]
                          for number in range(options.workers)],
-                        environment(options.build, GROUP) |
+                        preloaded(options.build, GROUP) |
                         {"KSMALLOC_ADVISE": "process", "KSMALLOC_NAMES": "1"})
         result = measure(options, group)
         check_answers(group)

@@ -39,12 +39,15 @@ def step(text):
     print(f"\n== {text}", flush=True)
 
 
-def environment(options, group):
-    result = {key: value for key, value in os.environ.items()
-              if key != "LD_PRELOAD" and not key.startswith("KSMALLOC_")}
-    if options.merging != "share":
-        result.update(LD_PRELOAD=str(options.build / "libksmalloc.so"), KSMALLOC_GROUP=group)
-    return result
+def environment():
+    """Without anything of ours that the caller has set."""
+    return {key: value for key, value in os.environ.items()
+            if key != "LD_PRELOAD" and not key.startswith("KSMALLOC_")}
+
+
+def preloaded(build, group):
+    """The environment of a worker that is started by itself."""
+    return environment() | {"LD_PRELOAD": str(build / "libksmalloc.so"), "KSMALLOC_GROUP": group}
 
 
 def command(options, group, folder):
@@ -175,7 +178,7 @@ def main():
             subprocess.run([*run(options, group, folder), "--renew-seed", "--", "true"], check=True)
         begin = time.monotonic()
         group.start_all([command(options, group, folder)] * count,
-                        environment(options, group.name))
+                        environment() if options.merging == "share" else preloaded(options.build, group.name))
         print(f"ready after {time.monotonic() - begin:.1f} s")
         check_answers(group)
         if options.merging == "estimate":
