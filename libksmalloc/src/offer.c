@@ -6,7 +6,7 @@
 
 #include <ksmalloc/keeper.h>
 #include <ksmalloc/room.h>
-#include <stdio.h>
+#include <ksmalloc/seed.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,15 +30,10 @@ static uint32_t count_filters(void)
 	return found ? (uint32_t)strtoul(found + sizeof(name) - 1, NULL, 10) : 0;
 }
 
-/* Beside the seed, by its name; false if that is too long. */
+/* Beside the seed; false if that is too long. */
 static bool name_file(const char *seed)
 {
-	const char *slash = strrchr(seed, '/');
-	const char *name = slash ? slash + 1 : seed;
-	int length = snprintf(offer.path, sizeof(offer.path), "%.*s" KSMALLOC_KEEPER_PREFIX "%s", (int)(name - seed), seed,
-			      name);
-
-	if ((size_t)length < sizeof(offer.path))
+	if (ksmalloc_seed_beside(seed, KSMALLOC_KEEPER_PREFIX, offer.path, sizeof(offer.path)))
 		return true;
 	offer.path[0] = '\0';
 	return false;

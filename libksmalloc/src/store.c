@@ -5,8 +5,8 @@
 #include "meta.h"
 
 #include <errno.h>
+#include <ksmalloc/seed.h>
 #include <ksmalloc/store.h>
-#include <stdio.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -56,11 +56,7 @@ struct ksm_store_tables {
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
 {
-	const char *slash = strrchr(seed, '/');
-	const char *name = slash ? slash + 1 : seed;
-
-	return (size_t)snprintf(store->path, sizeof(store->path), "%.*s" KSMALLOC_STORE_TABLE "%s",
-				(int)(name - seed), seed, name) < sizeof(store->path);
+	return ksmalloc_seed_beside(seed, KSMALLOC_STORE_TABLE, store->path, sizeof(store->path));
 }
 
 int ksm_store_init(struct ksm_store *store)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <ksmalloc/seed.h>
 #include <ksmalloc/store.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -35,14 +36,6 @@ static void say(const struct ksr_pass_news *news)
 	fflush(stdout);
 }
 
-static bool name_table(struct ksr_keep *keep, const char *seed)
-{
-	const char *name = strrchr(seed, '/') + 1;
-
-	return snprintf(keep->table, sizeof(keep->table), "%.*s" KSMALLOC_STORE_TABLE "%s", (int)(name - seed), seed,
-			name) < (int)sizeof(keep->table);
-}
-
 /* The group's seed and all that follows from it. 0 or an exit code. */
 static int prepare(const struct ksr_command *command, const struct keep_options *chosen, const char *group,
 		   struct ksr_seed_file *seed, struct ksr_keep *keep)
@@ -61,7 +54,8 @@ static int prepare(const struct ksr_command *command, const struct keep_options 
 		.idle_ns = (chosen->idle_seconds ? chosen->idle_seconds : IDLE_SECONDS) * SECOND,
 		.say = chosen->quiet ? NULL : say,
 	};
-	if (ksr_post_name(&keep->post, seed->path) || !name_table(keep, seed->path))
+	if (ksr_post_name(&keep->post, seed->path) ||
+	    !ksmalloc_seed_beside(seed->path, KSMALLOC_STORE_TABLE, keep->table, sizeof(keep->table)))
 		return ksr_failure(command, "the path of the seed is too long");
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ksmalloc/keeper.h>
+#include <ksmalloc/seed.h>
 #include <ksmalloc/store.h>
 #include <limits.h>
 #include <string.h>
@@ -20,12 +21,7 @@
 
 static int name_beside(const char *seed, const char *prefix, char path[PATH_MAX])
 {
-	const char *slash = seed && seed[0] == '/' ? strrchr(seed, '/') : NULL;
-	int length = 0;
-
-	if (slash)
-		length = snprintf(path, PATH_MAX, "%.*s%s%s", (int)(slash + 1 - seed), seed, prefix, slash + 1);
-	return length > 0 && length < PATH_MAX ? 0 : -ENOENT;
+	return seed && seed[0] == '/' && ksmalloc_seed_beside(seed, prefix, path, PATH_MAX) ? 0 : -ENOENT;
 }
 
 /* By the seed that a process would have that is started now, if it is the same. */

@@ -20,8 +20,10 @@
 #ifndef KSMALLOC_SEED_H
 #define KSMALLOC_SEED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -81,6 +83,18 @@ static inline const char *ksmalloc_seed_problem(const struct ksmalloc_seed *seed
 	if (seed->checksum != ksmalloc_seed_checksum(seed))
 		return "is damaged";
 	return NULL;
+}
+
+/*
+ * The path of a file that lies beside the group's seed and has a prefix before the seed's name. False if it takes more
+ * than bytes: it is cut then.
+ */
+static inline bool ksmalloc_seed_beside(const char *seed, const char *prefix, char *path, size_t bytes)
+{
+	const char *slash = strrchr(seed, '/');
+	const char *name = slash ? slash + 1 : seed;
+
+	return (size_t)snprintf(path, bytes, "%.*s%s%s", (int)(name - seed), seed, prefix, name) < bytes;
 }
 
 static inline void ksmalloc_seed_mix(uint64_t v[4])

@@ -4,23 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ksmalloc/keeper.h"
+#include "ksmalloc/seed.h"
 
 int ksr_post_name(struct ksr_post *post, const char *seed)
 {
-	const char *slash = strrchr(seed, '/');
-	const char *name = slash ? slash + 1 : seed;
-	int length;
-
 	*post = (struct ksr_post){.file = -1};
-	length = snprintf(post->path, sizeof(post->path), "%.*s" KSMALLOC_KEEPER_PREFIX "%s", (int)(name - seed), seed,
-			  name);
-	return length < (int)sizeof(post->path) ? 0 : -ENAMETOOLONG;
+	return ksmalloc_seed_beside(seed, KSMALLOC_KEEPER_PREFIX, post->path, sizeof(post->path)) ? 0 : -ENAMETOOLONG;
 }
 
 static int open_file(const struct ksr_post *post)
