@@ -222,7 +222,7 @@ static bool have_passed(const struct group *group)
 
 static uint64_t gained_by(const struct member *member)
 {
-	return member->now.gained_bytes_total - ksm_min(member->before.gained_bytes_total, member->now.gained_bytes_total);
+	return ksr_less(member->now.gained_bytes_total, member->before.gained_bytes_total);
 }
 
 static uint64_t sum_of_gains(const struct group *group)
@@ -336,7 +336,7 @@ static void render_totals(const struct group *group, const struct ksr_totals *no
 	for (size_t i = 0; i < group->count; i++) {
 		const struct member *member = &group->members[i];
 
-		us += member->now.work_us_total - ksm_min(member->before.work_us_total, member->now.work_us_total);
+		us += ksr_less(member->now.work_us_total, member->before.work_us_total);
 	}
 	ksr_emitter_section_begin(emitter, "totals");
 	ksr_emitter_value(emitter, "gained", "own memory that is not needed any more", ksr_cell_bytes(sum_of_gains(group)));
