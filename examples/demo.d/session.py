@@ -97,6 +97,12 @@ def wait_for_merging(pids, before, possible, watch):
     return saved
 
 
+def check_saved(saved, possible):
+    if saved < ENOUGH * possible:
+        raise BenchError(f"only {saved / MIB:.0f} MiB of {possible / MIB:.0f} MiB were saved; "
+                         "`ksmalloc doctor` tells what is wrong")
+
+
 def merge(options, group, possible):
     pids = group.pids()
     before = memory.group_rollup(pids)
@@ -116,9 +122,7 @@ def merge(options, group, possible):
     print(f"before merging {before['Pss'] / MIB:6.0f} MiB\n"
           f"after merging  {after['Pss'] / MIB:6.0f} MiB\n"
           f"saved          {saved / MIB:6.0f} MiB; ksmd worked {cpu_seconds:.1f} s for it")
-    if saved < ENOUGH * possible:
-        raise BenchError(f"only {saved / MIB:.0f} MiB of {possible / MIB:.0f} MiB were saved; "
-                         "`ksmalloc doctor` tells what is wrong")
+    check_saved(saved, possible)
 
 
 def figures_of(options, group):
@@ -159,9 +163,7 @@ def share(options, group, possible):
     print(f"each its own copy {(figures['used'] + saved) / MIB:6.0f} MiB\n"
           f"with the store    {figures['used'] / MIB:6.0f} MiB\n"
           f"saved             {saved / MIB:6.0f} MiB, without KSM and without root")
-    if saved < ENOUGH * possible:
-        raise BenchError(f"only {saved / MIB:.0f} MiB of {possible / MIB:.0f} MiB were saved; "
-                         "`ksmalloc doctor` tells what is wrong")
+    check_saved(saved, possible)
 
 
 def main():
