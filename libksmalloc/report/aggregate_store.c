@@ -50,7 +50,7 @@ bool ksr_store_is_asked(const struct ksmalloc_segment_header *header)
 
 	/* Segments before version 6 do not tell. */
 	return header->version >= 6 && aside != KSMALLOC_ASIDE_OFF &&
-	       (aside != KSMALLOC_ASIDE_NOT || header->layout == KSMALLOC_LAYOUT_SHARED);
+	       (aside != KSMALLOC_ASIDE_NOT || header->layout == KSMALLOC_LAYOUT_SHARED || header->keeper.store);
 }
 
 bool ksr_store_is_aside(const struct ksmalloc_segment_header *header)

@@ -14,6 +14,7 @@ bool ksm_layout_shared;
 
 static struct {
 	struct ksmalloc_seed seed;
+	bool has_seed;
 	bool wanted;	/* the seed was read and the process has not its layout */
 	int error;	/* -errno */
 } layout;
@@ -31,8 +32,8 @@ static int read_seed(void)
 
 	if (length < 0)
 		return (int)length;
-	return ksmalloc_seed_problem(&layout.seed, (size_t)length, &status, ksm_os_user()) ?
-		       -EINVAL : 0;
+	layout.has_seed = !ksmalloc_seed_problem(&layout.seed, (size_t)length, &status, ksm_os_user());
+	return layout.has_seed ? 0 : -EINVAL;
 }
 
 static uint64_t wanted_limit(void)
@@ -93,8 +94,11 @@ void ksm_layout_init(char *const *environment)
 	bool executed, randomised;
 	uint64_t limit;
 
-	if (ksm_options.layout != KSM_LAYOUT_SHARED)
+	if (ksm_options.layout != KSM_LAYOUT_SHARED) {
+		if (ksm_options.share && ksm_options.seed[0])
+			read_seed();
 		return;
+	}
 	executed = ksm_options.layout_pid == (uint64_t)ksm_os_pid();
 	randomised = ksm_os_is_randomised();
 	layout.error = read_seed();
@@ -173,6 +177,16 @@ void ksm_layout_execute_again(char *const *argv, char *const *environment)
 uint64_t ksm_layout_word(enum ksmalloc_seed_word word)
 {
 	return ksm_layout_shared ? layout.seed.words[word] : 0;
+}
+
+uint64_t ksm_layout_group_word(enum ksmalloc_seed_word word)
+{
+	return layout.has_seed ? layout.seed.words[word] : 0;
+}
+
+bool ksm_layout_has_seed(void)
+{
+	return layout.has_seed;
 }
 
 int ksm_layout_error(void)

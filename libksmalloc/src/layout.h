@@ -43,6 +43,13 @@ KSM_COLD void ksm_layout_execute_again(char *const *argv, char *const *environme
 /* One of the group's random numbers; 0 in the private layout. */
 uint64_t ksm_layout_word(enum ksmalloc_seed_word word);
 
+/*
+ * The same in both layouts, and whether there are any: a process with the private layout has them if it is to share memory, or
+ * has been refused the shared layout.
+ */
+uint64_t ksm_layout_group_word(enum ksmalloc_seed_word word);
+bool ksm_layout_has_seed(void);
+
 /* Why the process has not the layout of its group: an errno, or 0. */
 int ksm_layout_error(void);
 

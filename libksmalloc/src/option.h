@@ -77,13 +77,13 @@ enum ksm_option_type {
 	X(anchors, FLAG, 1, 0, 1, "",								\
 	  "Shared layout: small blocks lie by size class, and go on elsewhere at "			\
 	  "events that equal processes share")							\
-	X(seed, TEXT, 0, 0, 4000, "file", "The seed of the shared layout; set by ksmalloc run")	\
+	X(seed, TEXT, 0, 0, 4000, "file", "The seed of the group; set by ksmalloc run")	\
 	X(stack_limit, NUMBER, 0, 0, UINT64_MAX, "bytes",					\
 	  "The soft stack limit to put back in the shared layout, 0 for none; set by ksmalloc run") \
 	X(layout_pid, NUMBER, 0, 0, UINT64_C(0xffffffff), "pid",				\
 	  "The process that was executed for its layout, so that it is done once; set by ksmalloc run") \
 	X(share, FLAG, 0, 0, 1, "",								\
-	  "Shared layout: map pages that workers have in common from files, without KSM")	\
+	  "Map pages that workers of a group have in common from files, without KSM")		\
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
 	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")

@@ -13,7 +13,6 @@
 #include "os.h"
 #include "pass_memory.h"
 #include "pass_stat.h"
-#include "region.h"
 #include "shared.h"
 #include "slot.h"
 #include "span.h"
@@ -71,6 +70,7 @@ static struct {
 /* What the maps say of a slice. */
 struct view {
 	uintptr_t address;
+	uint64_t place; /* in files of the store */
 	struct ksm_share_set anonymous;
 	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
 };
@@ -89,12 +89,11 @@ static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct view
 	return found;
 }
 
-static bool has_data(const struct ksm_share_file *file, uintptr_t address)
+static bool has_data(const struct ksm_share_file *file, uint64_t place)
 {
-	uint64_t offset = address - file->begin;
-	int64_t data = ksm_os_next_data(file->descriptor, offset);
+	int64_t data = ksm_os_next_data(file->descriptor, place);
 
-	return data >= 0 && (uint64_t)data < offset + KSM_SHARE_SLICE;
+	return data >= 0 && (uint64_t)data < place + KSM_SHARE_SLICE;
 }
 
 /*
@@ -118,10 +117,11 @@ static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct vie
 {
 	struct ksm_share_file file = ksm_store_file(&pass.store, index);
 	uint32_t layer = layer_of(entry, view, pass.store.files[index].inode);
-	struct ksm_share_slice slice = { .address = view->address, .introduce = ksm_pass_memory_introduce_shared };
+	struct ksm_share_slice slice = { .address = view->address, .place = view->place,
+					 .introduce = ksm_pass_memory_introduce_shared };
 	int error;
 
-	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->address))
+	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->place))
 		return 0;
 	slice.wanted = view->anonymous;
 	slice.mapped = view->mapped[layer];
@@ -141,19 +141,19 @@ static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct vie
 /* Marks what the store has not, and publishes of it what another member has marked, too. */
 static int offer(struct view *view)
 {
-	struct ksm_share_slice slice = { .address = view->address, .wanted = view->anonymous };
+	struct ksm_share_slice slice = { .address = view->address, .place = view->place, .wanted = view->anonymous };
 	const struct ksm_share_file none = { .descriptor = -1 };
 	struct ksm_share_set common;
 	int error = ksm_share_slice(&none, &pass.work, &slice);
 
 	if (error || ksm_share_count(&slice.alone) < KSM_SHARE_LEAST)
 		return error;
-	error = ksm_store_mark(&pass.store, view->address, &slice.alone, &common);
+	error = ksm_store_mark(&pass.store, &slice, &slice.alone, &common);
 	ksm_share_keep_worthy(&pass.work, &slice, &common);
 	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
 	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass.store))
 		return error == -ENOSPC || error == -EFBIG ? 0 : error;
-	error = ksm_store_add(&pass.store, view->address, &common);
+	error = ksm_store_add(&pass.store, &slice, &common);
 	if (!error)
 		pass.batch[pass.batch_count++] = view->address;
 	return error;
@@ -172,9 +172,13 @@ static void pass_over(const struct ksm_shared_slice *entry, const struct view *v
 
 static int share_slice(struct view *view)
 {
-	struct ksm_shared_slice *entry = ksm_shared_find(view->address, true);
+	struct ksm_shared_slice *entry;
 	struct ksm_share_set allowed;
 
+	/* What has no place in files has never been mapped from one. */
+	if (!ksm_pass_memory_place(view->address, &view->place))
+		return 0;
+	entry = ksm_shared_find(view->address, true);
 	ksm_pass_memory_allow(view->address, &allowed);
 	ksm_share_keep(&view->anonymous, &allowed);
 	if (!entry)
@@ -243,9 +247,9 @@ static void note_mapping(struct walk *walk, const struct ksm_os_mapping *mapping
 static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
 {
 	struct walk *walk = argument;
-	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
-	uintptr_t begin = ksm_max(ksm_max(mapping->begin, pass.next), ksm_gate.low ? ksm_gate.low : heap.begin);
-	uintptr_t end = ksm_min(mapping->end, heap.end);
+	struct ksm_region_range all = ksm_pass_memory_all();
+	uintptr_t begin = ksm_max(ksm_max(mapping->begin, pass.next), all.begin);
+	uintptr_t end = ksm_min(mapping->end, all.end);
 
 	if (mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private)
 		return true;
@@ -555,15 +559,13 @@ void ksm_pass_by_grown(size_t bytes)
 /* What is needed for all passes. False if it is not to be had. */
 static bool prepare(void)
 {
-	uintptr_t begin = ksm_span_map.base;
 	size_t length;
-	uintptr_t upper = ksm_span_upper_half(&length);
 
 	if (!ksm_store_name(&pass.store, ksm_options.seed))
 		return false;
-	pass.store.id = ksm_layout_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_word(KSMALLOC_SEED_SLOTS);
-	pass.store.begin = begin;
-	pass.store.bytes = upper + length - begin;
+	pass.store.id = ksm_layout_group_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
+	ksm_span_upper_half(&length);
+	pass.store.bytes = 2 * length;
 	return ksm_store_init(&pass.store) == 0 && ksm_share_begin(&pass.work) == 0 && ksm_alone_init() == 0;
 }
 
@@ -571,7 +573,7 @@ static enum ksmalloc_aside begin(void)
 {
 	if (!ksm_options.share)
 		return KSMALLOC_ASIDE_OFF;
-	if (!ksm_layout_is_shared())
+	if (!ksm_layout_has_seed())
 		return KSMALLOC_ASIDE_LAYOUT;
 	if (ksm_os_is_secure())
 		return KSMALLOC_ASIDE_SECURE;

@@ -2,7 +2,7 @@
 #include "pass_memory.h"
 
 #include "arena.h"
-#include "region.h"
+#include "layout.h"
 #include "shared.h"
 #include "slot.h"
 #include "span.h"
@@ -29,10 +29,49 @@ bool ksm_pass_memory_holds_stack(uintptr_t slice)
 	       (thread + KSM_PAGE > slice && thread < slice + KSM_SHARE_SLICE);
 }
 
+struct ksm_region_range ksm_pass_memory_all(void)
+{
+	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
+
+	return (struct ksm_region_range){ ksm_gate.low ? ksm_gate.low : heap.begin,
+					  ksm_layout_is_shared() ? heap.end : ksm_gate.end };
+}
+
+static bool may_be_shared(const struct ksm_slot *slot)
+{
+	return slot->pool->advise && !slot->pool->is_exempt && slot->mapped_pages > 0;
+}
+
+/* How many slots the pool had before this one; false while it is not in its list yet. */
+static bool find_number(const struct ksm_slot *slot, uint32_t *number)
+{
+	const struct ksm_slot *other = slot->pool->first;
+
+	for (*number = 0; other && other != slot; (*number)++)
+		other = other->next;
+	return other != NULL;
+}
+
+bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place)
+{
+	const struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
+	uint32_t number;
+
+	if (ksm_layout_is_shared()) {
+		*place = slice - ksm_span_map.base;
+		return true;
+	}
+	if (!slot || !may_be_shared(slot) || !find_number(slot, &number))
+		return false;
+	*place = ksm_span_usual_offset(ksm_layout_group_word(KSMALLOC_SEED_SLOTS), slot->pool->seed, number) +
+		 (slice - slot->base);
+	return true;
+}
+
 /* Pages of a slot that merge. The last one stays: the slot grows by it. */
 static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_share_set *allowed)
 {
-	if (!slot->pool->advise || slot->pool->is_exempt || slot->mapped_pages == 0)
+	if (!may_be_shared(slot))
 		return;
 	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
 	if (slot->altered_end)

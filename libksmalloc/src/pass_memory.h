@@ -2,8 +2,8 @@
 /*
  * pass_memory: which memory of the process may be shared, and what is said to the kernel of memory in its place.
  *
- * What it is: what merges may be shared: advised slots that are not exempt, and the region heap, but for what the program has
- * altered or kept out, and for the stack that a pass runs on.
+ * What it is: what merges may be shared: advised slots that are not exempt, and in the shared layout the region heap, but for
+ * what the program has altered or kept out, and for the stack that a pass runs on.
  * What it is not: a look at what is mapped there.
  *
  * Locking: none; the process has one thread, and no signal handler runs. Failure: none.
@@ -11,7 +11,18 @@
 #ifndef KSM_PASS_MEMORY_H
 #define KSM_PASS_MEMORY_H
 
+#include "region.h"
 #include "share.h"
+
+/* The addresses that all that may be shared lies between. */
+struct ksm_region_range ksm_pass_memory_all(void);
+
+/*
+ * Where the slice at this address lies in files of the store; false if nowhere. In the shared layout that follows from its
+ * address. In the private one slots lie elsewhere in each process, and what lies at the same place in the same site's
+ * slot has the place in files that it would have in the shared layout: members of both layouts have one store.
+ */
+bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place);
 
 /* Pages of the slice at this address that may be shared. */
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed);

@@ -132,9 +132,9 @@ static unsigned char *page_at(const struct ksm_share_slice *slice, uint32_t page
 	return (unsigned char *)(slice->address + ((uintptr_t)page << KSM_PAGE_SHIFT));
 }
 
-static uint64_t offset_of(const struct ksm_share_file *file, const struct ksm_share_slice *slice, uint32_t page)
+static uint64_t offset_of(const struct ksm_share_slice *slice, uint32_t page)
 {
-	return slice->address - file->begin + ((uint64_t)page << KSM_PAGE_SHIFT);
+	return slice->place + ((uint64_t)page << KSM_PAGE_SHIFT);
 }
 
 static int read_entries(struct ksm_share_work *work, const struct ksm_share_slice *slice)
@@ -159,12 +159,12 @@ static bool is_untouched(const struct ksm_share_work *work, uint32_t page)
 static int find_data(const struct ksm_share_file *file, const struct ksm_share_slice *slice,
 		     struct ksm_share_set *data)
 {
-	uint64_t begin = offset_of(file, slice, 0);
+	uint64_t begin = slice->place;
 	uint64_t end = begin + KSM_SHARE_SLICE;
 	int64_t at = (int64_t)begin;
 
 	memset(data, 0, sizeof(*data));
-	if (file->descriptor < 0 || slice->address < file->begin || end > file->bytes)
+	if (file->descriptor < 0 || file->bytes < KSM_SHARE_SLICE || begin > file->bytes - KSM_SHARE_SLICE)
 		return 0;
 	while ((uint64_t)at < end) {
 		int64_t hole;
@@ -199,7 +199,7 @@ static int compare_run(const struct ksm_share_file *file, const struct ksm_share
 		       const struct ksm_share_slice *slice, uint32_t page, uint32_t pages, struct ksm_share_set *equal)
 {
 	const size_t bytes = (size_t)pages << KSM_PAGE_SHIFT;
-	ssize_t length = ksm_os_read_at(file->descriptor, work->compared, bytes, offset_of(file, slice, page));
+	ssize_t length = ksm_os_read_at(file->descriptor, work->compared, bytes, offset_of(slice, page));
 
 	if (length != (ssize_t)bytes)
 		return length < 0 ? (int)length : -EIO;
@@ -350,7 +350,7 @@ KSM_COLD static void restore(const struct ksm_share_file *file, const struct ksm
 	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
 		if (ksm_share_has(equal, page)) {
 			if (ksm_os_read_at(file->descriptor, page_at(slice, page), KSM_PAGE,
-					   offset_of(file, slice, page)) != (ssize_t)KSM_PAGE)
+					   offset_of(slice, page)) != (ssize_t)KSM_PAGE)
 				__builtin_trap();
 		} else if (is_present(work, page)) {
 			memcpy(page_at(slice, page), work->saved + ((size_t)page << KSM_PAGE_SHIFT), KSM_PAGE);
@@ -368,7 +368,7 @@ static int map_stretch(const struct ksm_share_file *file, const struct ksm_share
 	int error;
 
 	save(work, slice, equal, stretch);
-	error = ksm_os_map_store(begin, bytes, file->descriptor, offset_of(file, slice, stretch->begin));
+	error = ksm_os_map_store(begin, bytes, file->descriptor, offset_of(slice, stretch->begin));
 	if (error) {
 		if (!ksm_os_is_mapped(begin, bytes))
 			restore(file, work, slice, equal, stretch);

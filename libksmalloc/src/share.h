@@ -73,10 +73,9 @@ struct ksm_share_run {
 /* The first run of the set at or behind the end of this one, which begins as { 0, 0 }; false if there is none. */
 bool ksm_share_next_run(const struct ksm_share_set *set, struct ksm_share_run *run);
 
-/* A file of a store: what belongs to address A lies at A - begin in it. */
+/* A file of a store. */
 struct ksm_share_file {
 	int descriptor; /* negative: no file, one that has no page */
-	uintptr_t begin;
 	uint64_t bytes;
 };
 
@@ -102,6 +101,7 @@ void ksm_share_end(struct ksm_share_work *work);
 
 struct ksm_share_slice {
 	uintptr_t address; /* a multiple of KSM_SHARE_SLICE */
+	uint64_t place;	   /* where the slice lies in files: all processes of the store have the same */
 	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
 	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */

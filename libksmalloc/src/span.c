@@ -162,6 +162,11 @@ static uint32_t candidate(uint64_t seed, uint32_t part, uint32_t probe)
 	return (probe - 4 * span.slot_count) % span.slot_count;
 }
 
+uint64_t ksm_span_usual_offset(uint64_t secret, uint64_t seed, uint32_t number)
+{
+	return mix((seed ^ secret) + number) % (span.slot_count / 2) << ksm_span_map.slot_shift;
+}
+
 uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct ksm_slot *owner)
 {
 	while (*probe < 5 * span.slot_count) {

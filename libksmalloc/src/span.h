@@ -112,6 +112,12 @@ void ksm_span_init(const void *probe);
 /* Lets free() find blocks in slots. */
 void ksm_span_open(void);
 
+/*
+ * Where, from the base on, the slot of this number of a pool with this seed would lie in a process of a group with this secret, if no
+ * other had it already.
+ */
+uint64_t ksm_span_usual_offset(uint64_t secret, uint64_t seed, uint32_t number);
+
 /* The half of the span that has no slots. */
 uintptr_t ksm_span_upper_half(size_t *length);
 

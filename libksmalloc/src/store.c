@@ -165,7 +165,7 @@ static int check_table(struct ksm_store *store)
 
 static struct ksm_share_file share_file(const struct ksm_store *store, const struct ksm_store_file *file)
 {
-	return (struct ksm_share_file){ file->inode ? file->descriptor : -1, store->begin, store->bytes };
+	return (struct ksm_share_file){ file->inode ? file->descriptor : -1, store->bytes };
 }
 
 struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index)
@@ -211,7 +211,7 @@ static int open_held(const struct ksm_store *store, const struct holder *holder,
 		return error;
 	if (!facts.is_regular || facts.inode != inode || facts.bytes != store->bytes)
 		return -EINVAL;
-	opened = (struct ksm_share_file){ ksm_os_open_to_read(path), store->begin, store->bytes };
+	opened = (struct ksm_share_file){ ksm_os_open_to_read(path), store->bytes };
 	if (opened.descriptor < 0)
 		return opened.descriptor;
 	error = ksm_os_describe_file(opened.descriptor, &facts);
@@ -384,9 +384,9 @@ bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, ui
 /* --- marks -------------------------------------------------------------------------------- */
 
 /* The row of a slice, which is made unless it is there; -ENOSPC if there is no room for it. */
-static int find_row(const struct ksm_store *store, uintptr_t address, uint64_t *offset)
+static int find_row(const struct ksm_store *store, uint64_t slice_place, uint64_t *offset)
 {
-	uint64_t wanted = (address - store->begin) / KSM_SHARE_SLICE + 1;
+	uint64_t wanted = slice_place / KSM_SHARE_SLICE + 1;
 	uint32_t at = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 40);
 
 	for (uint32_t i = 0; i < PROBES; i++) {
@@ -429,12 +429,12 @@ static bool mark_page(uint64_t *ways, uint64_t mark)
 	return false;
 }
 
-int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages,
+int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
 		   struct ksm_share_set *common)
 {
 	struct row *row = &store->tables->row;
 	uint64_t offset;
-	int error = find_row(store, address, &offset);
+	int error = find_row(store, slice->place, &offset);
 
 	memset(common, 0, sizeof(*common));
 	if (!error)
@@ -442,13 +442,14 @@ int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_
 	if (error)
 		return error;
 	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
-		const char *content = (const char *)address + ((size_t)page << KSM_PAGE_SHIFT);
+		const size_t at = (size_t)page << KSM_PAGE_SHIFT;
 		uint64_t mark;
 
 		if (!ksm_share_has(pages, page))
 			continue;
-		/* With the address, so that a mark in a row that two slices have written to means nothing to the other. */
-		mark = (XXH3_64bits_withSeed(content, KSM_PAGE, (uintptr_t)content) & ~TAG_MASK) | store->tag;
+		/* With the place, so that a mark in a row that two slices have written to means nothing to the other. */
+		mark = XXH3_64bits_withSeed((const char *)slice->address + at, KSM_PAGE, slice->place + at);
+		mark = (mark & ~TAG_MASK) | store->tag;
 		if (mark_page(row->marks[page], mark))
 			ksm_share_add(common, page);
 	}
@@ -517,16 +518,16 @@ static int begin_file(struct ksm_store *store)
 	return 0;
 }
 
-int ksm_store_add(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages)
+int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages)
 {
 	struct ksm_share_run run = { 0, 0 };
 	int error = store->built.inode ? 0 : begin_file(store);
 
 	while (!error && ksm_share_next_run(pages, &run)) {
-		uintptr_t at = address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT);
+		const size_t at = (size_t)run.begin << KSM_PAGE_SHIFT;
 
-		error = ksm_os_write(store->built.descriptor, (const void *)at,
-				     (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT, (off_t)(at - store->begin));
+		error = ksm_os_write(store->built.descriptor, (const char *)slice->address + at,
+				     (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT, (off_t)(slice->place + at));
 		store->built_pages += run.end - run.begin;
 	}
 	return error;

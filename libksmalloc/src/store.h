@@ -3,7 +3,7 @@
  * store: the memory files that the processes of a group have in common, and the table by which they find each other.
  *
  * What it is: a file beside the group's seed, with three tables. *Marks*: which content which member had at which
- * address, so that only pages are published that a second member has, too. *Files*: the store's, with members that
+ * place, so that only pages are published that a second member has, too. *Files*: the store's, with members that
  * have each of them open, of whom others get it through /proc/PID/fd. And a *lease*: one member publishes at a time.
  * What it is not: trusted. Another member may have written anything there, be broken, or have gone. A page is shared
  * only after it was compared, and from a file that was checked (ksm_share_check()); what the table says wrongly costs
@@ -39,8 +39,7 @@ struct ksm_store {
 	/* Set by the owner. All members of a group have the same; id tells groups and layouts apart. */
 	char path[256];
 	uint64_t id;
-	uintptr_t begin; /* of what files of the store have room for */
-	uint64_t bytes;
+	uint64_t bytes; /* that files of the store have room for */
 
 	pid_t pid;	   /* that the rest is of */
 	uint32_t tag;	   /* this member's in marks */
@@ -86,17 +85,17 @@ void ksm_store_let_go(struct ksm_store *store, uint32_t index);
 void ksm_store_want_all(struct ksm_store *store);
 
 /*
- * Marks pages of the slice at this address as this member's. common: those of them that another member has marked with the
- * same content. They are read, so that nobody may write meanwhile.
+ * Marks pages of a slice, of which address and place count, as this member's. common: those of them that another member
+ * has marked with the same content at the same place. They are read, so that nobody may write meanwhile.
  */
-int ksm_store_mark(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages,
+int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
 		   struct ksm_share_set *common);
 
 /* True if this member may publish now; it may for some seconds. Not one whose files may not become long enough. */
 bool ksm_store_may_publish(struct ksm_store *store);
 
 /* Adds pages of the slice to the file that is published next. */
-int ksm_store_add(struct ksm_store *store, uintptr_t address, const struct ksm_share_set *pages);
+int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages);
 
 /* Publishes it; the index of the file, or -errno: it is given up then, as by ksm_store_give_up(). */
 int ksm_store_publish(struct ksm_store *store);

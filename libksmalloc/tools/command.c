@@ -64,7 +64,7 @@ int ksr_failure(const struct ksr_command *command, const char *format, ...)
 
 static void help_line(const char *name, const char *argument, const char *text, int width)
 {
-	int used = printf("  %s%s%s", name, argument ? " " : "", argument ? argument : "");
+	int used = printf("  %s%s%s", name, argument && argument[0] != '[' ? " " : "", argument ? argument : "");
 
 	printf("%*s%s\n", used < width ? width - used : 1, "", text);
 }
@@ -105,6 +105,13 @@ int ksr_command_help(const struct ksr_command *command)
 	return ksr_output_end(command, 0);
 }
 
+static int needs_argument(const struct ksr_option *option)
+{
+	if (!option->argument)
+		return no_argument;
+	return option->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 static void fill_long_options(const struct ksr_command *command, struct option *options)
 {
 	size_t count = command->option_count;
@@ -112,7 +119,7 @@ static void fill_long_options(const struct ksr_command *command, struct option *
 	for (size_t i = 0; i < count; i++) {
 		options[i] = (struct option){
 			.name = command->options[i].name,
-			.has_arg = command->options[i].argument ? required_argument : no_argument,
+			.has_arg = needs_argument(&command->options[i]),
 			.val = FIRST_VALUE + (int)i,
 		};
 	}

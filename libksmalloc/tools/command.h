@@ -41,7 +41,7 @@ enum ksr_option_kind {
 
 struct ksr_option {
 	const char *name;     /* without dashes */
-	const char *argument; /* NULL: a switch */
+	const char *argument; /* NULL: a switch; "[=VALUE]": may be left out */
 	const char *help;
 	enum ksr_option_kind kind;
 	size_t offset; /* of the member in the sub-command's options, unless it is OWN */

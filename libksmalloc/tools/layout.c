@@ -38,10 +38,13 @@ int ksr_layout_find_seed(const struct ksr_command *command, struct ksr_layout *l
 		       : 0;
 }
 
-void ksr_layout_leave(void)
+int ksr_layout_leave(const struct ksr_command *command, const struct ksr_layout *layout)
 {
 	for (size_t i = 0; i < KSM_COUNT_OF(variables); i++)
 		unsetenv(variables[i]);
+	if (layout->shares && setenv("KSMALLOC_SEED", layout->file.path, 1))
+		return ksr_failure(command, "out of memory");
+	return 0;
 }
 
 /* --- the limit and the personality ------------------------------------------------------ */
@@ -168,16 +171,14 @@ int ksr_layout_enter(const struct ksr_command *command, struct ksr_layout *layou
 		 */
 		if (!program->raised_rights)
 			return tell_library(command, layout, stack.rlim_cur, 0);
-		ksr_layout_leave();
-		return 0;
+		return ksr_layout_leave(command, layout);
 	}
 	if (!why)
 		why = change_process(&stack, wanted);
 	if (why) {
-		ksr_layout_leave();
 		ksr_failure(command, "%s runs unshared: %s",
 			    program->path[0] ? program->path : program->words[0], why);
-		return 0;
+		return ksr_layout_leave(command, layout);
 	}
 	layout->shared = true;
 	return tell_library(command, layout, stack.rlim_cur, getpid());

@@ -23,6 +23,7 @@ struct ksr_layout {
 	struct ksr_seed_file file;
 	struct ksr_seed_request request;
 	bool through_loader;
+	bool shares; /* memory of sites is to be shared with the group also without its layout */
 	bool shared; /* out: the program gets the layout */
 };
 
@@ -43,8 +44,11 @@ int ksr_layout_enter(const struct ksr_command *command, struct ksr_layout *layou
  */
 int ksr_layout_insert_loader(const struct ksr_command *command, struct ksr_program *program);
 
-/* Takes the layout of an enclosing run out of the environment. */
-void ksr_layout_leave(void);
+/*
+ * Gives the program the private layout: takes that of an enclosing run out of the environment, and leaves the group's seed in it
+ * where memory is to be shared.
+ */
+int ksr_layout_leave(const struct ksr_command *command, const struct ksr_layout *layout);
 
 /* Says what is random in the layout, and what is not. program is NULL when none was given. */
 void ksr_layout_show(const struct ksr_command *command, const struct ksr_layout *layout,

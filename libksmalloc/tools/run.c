@@ -50,11 +50,10 @@ enum option_id {
 static const struct ksr_option options[] = {
 	[OPTION_GROUP] = {"group", "NAME", "Name the group of processes for reports."},
 	[OPTION_LAYOUT] = {"layout", "private|shared", "Equal addresses in the group, or not."},
-	[OPTION_THROUGH_LOADER] = {"through-loader", NULL,
-				   "Move the program's own image too; "
+	[OPTION_THROUGH_LOADER] = {"through-loader", NULL, "Move the program's own image too; "
 				   "/proc/self/exe is the loader then."},
 	[OPTION_SHOW_LAYOUT] = {"show-layout", NULL, "Say what is random, and what is not."},
-	[OPTION_SHARE] = {"share", NULL, "Map pages that the group has in common from files, without KSM."},
+	[OPTION_SHARE] = {"share", "[=on|off]", "Map pages that the group has in common from files, without KSM."},
 	[OPTION_NO_KEEPER] = {"no-keeper", NULL, "Start no keeper: only workers of one thread share."},
 	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
 	[OPTION_QUIET] = {"quiet", NULL, "Do not say what is not random, and what a profile sets."},
@@ -81,12 +80,12 @@ struct run_options {
 	bool shared;
 	bool private; /* asked for by name, not only by default */
 	bool show_layout;
-	bool share;
 	bool no_keeper;
 	bool age_given;
 	bool quiet;
 	const struct ksr_profile *profile;
 	const char *layout_option; /* the last one that means nothing without the shared layout */
+	const char *seed_option;   /* the last one that means nothing where the group has no seed */
 	struct ksr_layout layout;
 };
 
@@ -102,9 +101,7 @@ static int set_variable(const struct ksr_command *command, const char *key, size
 		key_bytes -= used;
 	}
 	if (key_bytes == 0 || key_bytes >= sizeof(name) - used)
-		return ksr_usage_error(command,
-				       "--set '%.*s': no such option; "
-				       "see 'ksmalloc run --list-options'",
+		return ksr_usage_error(command, "--set '%.*s': no such option; see 'ksmalloc run --list-options'",
 				       (int)key_bytes, key);
 	for (size_t i = 0; i < key_bytes; i++) {
 		unsigned char c = (unsigned char)key[i];
@@ -125,9 +122,7 @@ static int set_size(const struct ksr_command *command, size_t option, const char
 
 	if (digits == 0 ||
 	    (value[digits] && (!strchr("kKmMgG", value[digits]) || value[digits + 1])))
-		return ksr_usage_error(command,
-				       "--%s '%s' is not a size; give a number, with K, M "
-				       "or G behind it if wanted",
+		return ksr_usage_error(command, "--%s '%s' is not a size; give a number, with K, M or G behind it if wanted",
 				       name, value);
 	return set_variable(command, name, strlen(name), value);
 }
@@ -145,8 +140,7 @@ static int set_advise(const struct ksr_command *command, const char *value)
 {
 	if (strcmp(value, "all") != 0 && strcmp(value, "none") != 0 &&
 	    strcmp(value, "process") != 0)
-		return ksr_usage_error(
-			command, "--advise '%s' is not known; give all, none or process", value);
+		return ksr_usage_error(command, "--advise '%s' is not known; give all, none or process", value);
 	return set_variable(command, "advise", 6, value);
 }
 
@@ -157,8 +151,7 @@ static int set_folder(const struct ksr_command *command, const char *value)
 	int status;
 
 	if (!path)
-		return ksr_usage_error(command, "--stats-dir '%s': %s; give a folder that exists",
-				       value, strerror(errno));
+		return ksr_usage_error(command, "--stats-dir '%s': %s; give a folder that exists", value, strerror(errno));
 	status = set_variable(command, "stats_dir", 9, path);
 	free(path);
 	return status;
@@ -170,8 +163,7 @@ static int set_layout(const struct ksr_command *command, struct run_options *cho
 	chosen->shared = strcmp(value, "shared") == 0;
 	chosen->private = strcmp(value, "private") == 0;
 	if (!chosen->shared && !chosen->private)
-		return ksr_usage_error(command,
-				       "--layout '%s' is not known; give private or shared", value);
+		return ksr_usage_error(command, "--layout '%s' is not known; give private or shared", value);
 	return 0;
 }
 
@@ -179,16 +171,26 @@ static int set_layout(const struct ksr_command *command, struct run_options *cho
 static int set_shared(const struct ksr_command *command, struct run_options *chosen, size_t option,
 		      const char *value)
 {
+	chosen->layout_option = options[option].name;
+	if (option == OPTION_THROUGH_LOADER)
+		chosen->layout.through_loader = true;
+	else if (option == OPTION_SHOW_LAYOUT)
+		chosen->show_layout = true;
+	else
+		chosen->profile = ksr_profile_lookup(value);
+	if (option == OPTION_PROFILE && !chosen->profile)
+		return ksr_usage_error(command, "--profile '%s' is not known; give %s", value, ksr_profile_names());
+	return 0;
+}
+
+/* Options that mean something where the group has a seed: in the shared layout, or where memory is shared. */
+static int set_seeded(const struct ksr_command *command, struct run_options *chosen, size_t option,
+		      const char *value)
+{
 	struct ksr_seed_request *request = &chosen->layout.request;
 
-	chosen->layout_option = options[option].name;
+	chosen->seed_option = options[option].name;
 	switch ((enum option_id)option) {
-	case OPTION_THROUGH_LOADER:
-		chosen->layout.through_loader = true;
-		break;
-	case OPTION_SHARE:
-		chosen->share = true;
-		return set_variable(command, "share", 5, "1");
 	case OPTION_NO_KEEPER:
 		chosen->no_keeper = true;
 		break;
@@ -198,25 +200,25 @@ static int set_shared(const struct ksr_command *command, struct run_options *cho
 	case OPTION_SEED_AGE:
 		chosen->age_given = true;
 		if (!ksr_parse_duration(value, &request->age_seconds))
-			return ksr_usage_error(command,
-					       "--seed-age '%s' is not a duration; give a number "
-					       "with s, m, h, d or w behind it, or 0",
-					       value);
-		break;
-	case OPTION_SEED_FILE:
-		request->path = value;
-		break;
-	case OPTION_PROFILE:
-		chosen->profile = ksr_profile_lookup(value);
-		if (!chosen->profile)
-			return ksr_usage_error(command, "--profile '%s' is not known; give %s",
-					       value, ksr_profile_names());
+			return ksr_usage_error(command, "--seed-age '%s' is not a duration; give a number with s, m, h, d "
+							"or w behind it, or 0", value);
 		break;
 	default:
-		chosen->show_layout = true;
+		request->path = value;
 		break;
 	}
 	return 0;
+}
+
+/* The last one counts, also against what is in the environment. */
+static int set_share(const struct ksr_command *command, struct run_options *chosen, const char *value)
+{
+	bool off = value && strcmp(value, "off") == 0;
+
+	if (value && !off && strcmp(value, "on") != 0)
+		return ksr_usage_error(command, "--share '%s' is not known; give on or off", value);
+	chosen->layout.shares = !off;
+	return set_variable(command, "share", 5, off ? "0" : "1");
 }
 
 static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
@@ -232,13 +234,15 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		return set_layout(command, chosen, value);
 	case OPTION_THROUGH_LOADER:
 	case OPTION_SHOW_LAYOUT:
-	case OPTION_SHARE:
-	case OPTION_NO_KEEPER:
 	case OPTION_PROFILE:
+		return set_shared(command, chosen, option, value);
+	case OPTION_NO_KEEPER:
 	case OPTION_RENEW_SEED:
 	case OPTION_SEED_AGE:
 	case OPTION_SEED_FILE:
-		return set_shared(command, chosen, option, value);
+		return set_seeded(command, chosen, option, value);
+	case OPTION_SHARE:
+		return set_share(command, chosen, value);
 	case OPTION_THRESHOLD:
 	case OPTION_SITE_BYTES:
 		return set_size(command, option, value);
@@ -440,16 +444,18 @@ static int set_filters(const struct ksr_command *command, const struct run_optio
 static int check_layout(const struct ksr_command *command, struct run_options *chosen)
 {
 	struct ksr_seed_request *request = &chosen->layout.request;
+	bool shares = chosen->layout.shares;
+	const char *option = chosen->layout_option ? chosen->layout_option : shares ? NULL : chosen->seed_option;
 
-	if (!chosen->shared)
-		return chosen->layout_option ? ksr_usage_error(command,
-							       "--%s is for the shared layout; add "
-							       "--layout=shared --group=NAME",
-							       chosen->layout_option)
-					     : 0;
-	if (!request->group)
-		return ksr_usage_error(command, "--layout=shared needs --group=NAME: the processes "
-						"of a group have the same addresses");
+	/* What lies at equal addresses can all be shared. */
+	chosen->shared = chosen->shared || (shares && !chosen->private);
+	if (!chosen->shared && option)
+		return ksr_usage_error(command, "--%s is for the shared layout; add --layout=shared --group=NAME", option);
+	if (shares && !request->group)
+		return ksr_usage_error(command, "--share needs --group=NAME: the processes of a group share with each other");
+	if (chosen->shared && !request->group)
+		return ksr_usage_error(command, "--layout=shared needs --group=NAME: the processes of a group have the same "
+						"addresses");
 	/* Who names a file takes care of it. */
 	if (!chosen->age_given)
 		request->age_seconds = request->path ? 0 : KSR_SEED_AGE;
@@ -468,15 +474,20 @@ static int enter_layout(const struct ksr_command *command, struct run_options *c
 		ksr_layout_warn(command, layout, program);
 	if (!status && layout->shared)
 		status = ksr_preload_helper(command, library, "libksmalloc-anchors.so", "the layout works", NULL);
-	if (!status && layout->shared && chosen->share)
-		status = ksr_preload_helper(command, library, "libksmalloc-share.so", "pages are shared on request only", NULL);
 	/* Equal hashes are worth their price where equal addresses are. */
 	if (!status && layout->shared && chosen->profile)
-		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program,
-					   library, chosen->quiet);
+		status = ksr_profile_apply(command, chosen->profile, &layout->file.seed, program, library, chosen->quiet);
 	if (!status && layout->shared && layout->through_loader)
 		status = ksr_layout_insert_loader(command, program);
 	return status;
+}
+
+/* Memory of sites is shared in the private layout, too, also where the shared one was refused. */
+static int enter_store(const struct ksr_command *command, const struct run_options *chosen, const char *library)
+{
+	if (chosen->shared && !chosen->layout.shared)
+		ksr_failure(command, "only large blocks are shared, by the code that allocates them");
+	return ksr_preload_helper(command, library, "libksmalloc-share.so", "pages are shared on request only", NULL);
 }
 
 static int find_seed(const struct ksr_command *command, struct run_options *chosen,
@@ -507,16 +518,13 @@ static int check_program(const struct ksr_command *command, const struct run_opt
 			 const struct ksr_program *program)
 {
 	if (program->ends_preloaded) {
-		ksr_failure(command,
-			    "%s is not started: it %s, for which libksmalloc is built; run it "
-			    "without ksmalloc, or install a build for glibc",
-			    program->unfit_path, program->unfit);
+		ksr_failure(command, "%s is not started: it %s, for which libksmalloc is built; run it without ksmalloc, or "
+				     "install a build for glibc", program->unfit_path, program->unfit);
 		return EXIT_CANNOT_EXECUTE;
 	}
 	/* The shared layout says so, too, in its own words. */
 	if (program->is_static && !chosen->shared && !chosen->quiet)
-		ksr_failure(command, "%s runs without libksmalloc: it is linked statically",
-			    program->path);
+		ksr_failure(command, "%s runs without libksmalloc: it is linked statically", program->path);
 	return 0;
 }
 
@@ -531,15 +539,17 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 	status = check_program(command, chosen, &program);
 	if (!status)
 		status = set_filters(command, chosen, &program);
-	if (!status && chosen->private)
-		ksr_layout_leave();
-	if (!status && chosen->shared)
+	if (!status && (chosen->shared || chosen->layout.shares))
 		status = find_seed(command, chosen, &program);
 	/* Before the layout is entered: the keeper has the usual one. */
-	if (!status && chosen->shared && chosen->share && !chosen->no_keeper)
+	if (!status && chosen->layout.shares && !chosen->no_keeper)
 		ksr_start_keeper(command, &chosen->layout.request, &chosen->layout.file);
+	if (!status && chosen->private)
+		status = ksr_layout_leave(command, &chosen->layout);
 	if (!status && chosen->shared)
 		status = enter_layout(command, chosen, &program, library);
+	if (!status && chosen->layout.shares)
+		status = enter_store(command, chosen, library);
 	if (!status) {
 		ksr_run_stats();
 		status = ksr_preload(command, library);
@@ -566,17 +576,14 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 	if (first == argc && chosen.shared && (chosen.show_layout || chosen.layout.request.renew))
 		return find_seed(command, &chosen, NULL);
 	if (first == argc && !chosen.list_options)
-		return ksr_usage_error(command, "a program is missing; give it and its arguments "
-						"after the options");
+		return ksr_usage_error(command, "a program is missing; give it and its arguments after the options");
 	status = choose_library(command, chosen.library, &library);
 	if (!status && chosen.shared && chosen.library && !knows_layout(library))
-		status = ksr_usage_error(command, "--library '%s' does not know the shared layout",
-					 chosen.library);
+		status = ksr_usage_error(command, "--library '%s' does not know the shared layout", chosen.library);
 	if (!status && chosen.list_options)
 		status = ksr_preload(command, library);
 	if (!status)
-		status = chosen.list_options ? list_options(command)
-					     : start(command, &chosen, argv + first, library);
+		status = chosen.list_options ? list_options(command) : start(command, &chosen, argv + first, library);
 	free(library);
 	return status;
 }

@@ -26,6 +26,7 @@
 #include "ksmalloc/ksmalloc.h"
 #include "ksmalloc/segment.h"
 #include "test.h"
+#include "worker_memory.h"
 #include "worker_threads.h"
 
 #define PAGE 4096u
@@ -479,40 +480,30 @@ static long close_files(void)
 	return opened;
 }
 
-/* --- figures ----------------------------------------------------------------------------------- */
-
-static long field(const char *name)
-{
-	FILE *file = fopen("/proc/self/smaps_rollup", "re");
-	char line[256];
-	long value = -1;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, name, strlen(name)) == 0)
-			sscanf(line + strlen(name), ": %ld", &value);
-	}
-	if (file)
-		fclose(file);
-	return value;
-}
-
-/* The store's files that are open: inode and KiB of each. */
-static void show_files(void)
-{
-	for (int i = 0; i < 1024; i++) {
-		char path[64], name[64] = "";
-		struct stat status;
-
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", i);
-		if (readlink(path, name, sizeof(name) - 1) > 0 && strstr(name, "memfd:ksmalloc-store") &&
-		    stat(path, &status) == 0)
-			printf(" %lu:%ld", (unsigned long)status.st_ino, (long)status.st_blocks / 2);
-	}
-}
-
 static bool is(const char *line, const char *command)
 {
 	return strncmp(line, command, strlen(command)) == 0;
+}
+
+/* Questions, which change nothing. */
+static bool answers(const char *line)
+{
+	if (is(line, "reason")) {
+		printf("%s\n", reasons[last_reason]);
+	} else if (is(line, "place")) {
+		printf("%p\n", (void *)blocks[0].bytes);
+	} else if (is(line, "seen")) {
+		show_counters();
+	} else if (is(line, "check")) {
+		printf("%u\n", count_wrong());
+	} else if (is(line, "maps")) {
+		printf("%zu\n", test_vma_count());
+	} else if (is(line, "memory")) {
+		worker_show_memory();
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static void obey(const char *line)
@@ -525,12 +516,6 @@ static void obey(const char *line)
 		rewrite((uint32_t)labs(number), number < 0 ? (uint32_t)-1 : 1);
 	if (is(line, "share"))
 		printf("%ld\n", share_now());
-	else if (is(line, "reason"))
-		printf("%s\n", reasons[last_reason]);
-	else if (is(line, "seen"))
-		show_counters();
-	else if (is(line, "check"))
-		printf("%u\n", count_wrong());
 	else if (is(line, "renew_all"))
 		printf("%u\n", renew_all());
 	else if (is(line, "renew"))
@@ -559,8 +544,6 @@ static void obey(const char *line)
 		printf("%ld\n", share_with_ring());
 	else if (is(line, "close"))
 		printf("%ld\n", close_files());
-	else if (is(line, "maps"))
-		printf("%zu\n", test_vma_count());
 	else if (is(line, "lock"))
 		printf("%d\n", mlock(blocks, PAGE));
 	else if (is(line, "wait"))
@@ -568,10 +551,6 @@ static void obey(const char *line)
 	else if (is(line, "addresses")) {
 		test_limit_memory(0);
 		printf("0\n");
-	} else if (is(line, "memory")) {
-		printf("%ld", field("Pss") - field("Pss_Shmem"));
-		show_files();
-		printf("\n");
 	} else {
 		printf("ok\n");
 	}
@@ -590,7 +569,7 @@ int main(int argc, char **argv)
 			execv(argv[0], argv);
 		if (is(line, "version"))
 			pretend_version((uint32_t)atol(line + strlen("version")));
-		if (!worker_obey_of_threads(line))
+		if (!worker_obey_of_threads(line) && !answers(line))
 			obey(line);
 	}
 	return argc > 1;

@@ -101,11 +101,12 @@ static void setup(void)
 	cr_assert_eq(mmap(memory, SLICES * KSM_SHARE_SLICE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0), memory);
 	madvise(memory, SLICES * KSM_SHARE_SLICE, MADV_NOHUGEPAGE);
-	file = (struct ksm_share_file){ ksm_os_create_store("test"), (uintptr_t)memory, SLICES * KSM_SHARE_SLICE };
+	file = (struct ksm_share_file){ ksm_os_create_store("test"), SLICES * KSM_SHARE_SLICE };
 	cr_assert_geq(file.descriptor, 0);
 	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
 	for (uint32_t i = 0; i < SLICES; i++) {
 		slices[i] = (struct ksm_share_slice){ .address = (uintptr_t)memory + i * KSM_SHARE_SLICE,
+						      .place = i * KSM_SHARE_SLICE,
 						      .introduce = introduce };
 		want(&slices[i], 0, PAGES);
 	}
@@ -415,10 +416,10 @@ Test(share, a_slice_that_the_file_has_no_room_for_is_left_alone)
 	touch(0, SLICES * PAGES);
 	store(0, SLICES * PAGES);
 	seal();
-	file.begin += KSM_SHARE_SLICE;
+	slices[0].place = UINT64_C(0) - KSM_SHARE_SLICE;
 	cr_assert_eq(share(0), 0);
 	cr_assert_eq(slices[0].gained, 0);
-	file.begin -= 2 * KSM_SHARE_SLICE;
+	slices[SLICES - 1].place += KSM_SHARE_SLICE;
 	cr_assert_eq(share(SLICES - 1), 0);
 	cr_assert_eq(slices[SLICES - 1].gained, 0);
 	expect_usual(0, SLICES * PAGES);

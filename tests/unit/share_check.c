@@ -12,7 +12,7 @@ static struct ksm_share_file file;
 
 static void setup(void)
 {
-	file = (struct ksm_share_file){ ksm_os_create_store("test"), KSM_GIB, 2 * KSM_SHARE_SLICE };
+	file = (struct ksm_share_file){ ksm_os_create_store("test"), 2 * KSM_SHARE_SLICE };
 	cr_assert_geq(file.descriptor, 0);
 	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
 }

@@ -26,7 +26,6 @@ static void prepare(struct ksm_store *member)
 	memset(member, 0, sizeof(*member));
 	snprintf(member->path, sizeof(member->path), "%s/table", folder);
 	member->id = 42;
-	member->begin = (uintptr_t)memory;
 	member->bytes = 4 * KSM_SHARE_SLICE;
 	cr_assert_eq(ksm_store_init(member), 0);
 }
@@ -84,11 +83,18 @@ static int in_child(int (*act)(void))
 	return WEXITSTATUS(status);
 }
 
+static struct ksm_share_slice slice_at(uint32_t number)
+{
+	return (struct ksm_share_slice){ .address = (uintptr_t)memory + number * KSM_SHARE_SLICE,
+					 .place = number * KSM_SHARE_SLICE };
+}
+
 static uint32_t mark(uint32_t begin, uint32_t number)
 {
 	struct ksm_share_set set = pages(begin, number), common;
+	struct ksm_share_slice slice = slice_at(0);
 
-	cr_assert_eq(ksm_store_mark(&store, (uintptr_t)memory, &set, &common), 0);
+	cr_assert_eq(ksm_store_mark(&store, &slice, &set, &common), 0);
 	return count(&common);
 }
 
@@ -130,11 +136,12 @@ Test(store, two_contents_of_a_page_are_remembered)
 
 static int publish_in_child(void)
 {
+	struct ksm_share_slice slice = slice_at(0);
 	struct ksm_share_set set = pages(0, 100);
 	int index;
 
 	if (ksm_store_enter(&store) || !ksm_store_may_publish(&store) ||
-	    ksm_store_add(&store, (uintptr_t)memory, &set))
+	    ksm_store_add(&store, &slice, &set))
 		return 255;
 	index = ksm_store_publish(&store);
 	ksm_store_leave(&store);
@@ -389,15 +396,18 @@ Test(store, whatever_the_table_says_files_are_sealed_and_nothing_else_is_touched
 	table = open(store.path, O_RDWR);
 	for (uint32_t round = 0; round < 1500; round++) {
 		struct ksm_share_set set = pages(draw(400), 1 + draw(100)), common;
+		struct ksm_share_slice slice;
 
 		spoil(table);
 		if (ksm_store_enter(&store) != 0)
 			continue;
 		spoil(table);
-		ksm_store_mark(&store, (uintptr_t)memory + draw(4) * KSM_SHARE_SLICE, &set, &common);
+		slice = slice_at((uint32_t)draw(4));
+		ksm_store_mark(&store, &slice, &set, &common);
 		spoil(table);
+		slice = slice_at(0);
 		if (draw(20) == 0 && ksm_store_may_publish(&store) &&
-		    ksm_store_add(&store, (uintptr_t)memory, &set) == 0)
+		    ksm_store_add(&store, &slice, &set) == 0)
 			published += ksm_store_publish(&store) >= 0;
 		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 			struct ksm_share_file file = ksm_store_file(&store, i);

@@ -144,8 +144,8 @@ struct ksmalloc_process_stats {
 #define KSMALLOC_ASIDE_REASONS(X)							\
 	X(NOT, "no", "takes part in sharing", "")					\
 	X(OFF, "off", "was not asked to share", "start it with 'ksmalloc run --share'")	\
-	X(LAYOUT, "layout", "does not have the shared layout of its group",		\
-	  "see what 'ksmalloc doctor' says of the layout")				\
+	X(LAYOUT, "layout", "cannot read the seed of its group",			\
+	  "start it with 'ksmalloc run --share --group=NAME', and see what 'ksmalloc doctor' says of the layout") \
 	X(SECURE, "secure", "runs with raised rights (setuid, file capabilities)",	\
 	  "only KSM can merge its memory")						\
 	X(BEGINNING, "beginning", "was refused memory or a path when it was to begin",	\
