@@ -11,13 +11,16 @@
 #include "offer.h"
 #include "option.h"
 #include "os.h"
+#include "pass_files.h"
 #include "pass_memory.h"
 #include "pass_stat.h"
+#include "pass_time.h"
 #include "shared.h"
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
 #include "store.h"
+#include "store_mark.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,13 +29,7 @@
 
 #define BATCH	      32u    /* slices with pages that are published at once */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
-#define WORTH	      64u    /* of the process one in so many bytes: the next pass is soon */
-#define FIRST_MS      200
-#define SHORTEST_MS   1000   /* between the ends of two passes */
-#define LONGEST_MS    64000
-#define LONGEST_LOOK  8000   /* between two looks at whether the store has changed */
-#define LEAST_GROWTH  (8 * KSM_MIB)
-#define IDLE_PASSES   3u     /* after which a file is closed that no page is mapped of */
+#define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
 #define COPIED	      16u    /* of the pages of a mapping one in so many is to be shared still */
 
 enum phase {
@@ -51,16 +48,10 @@ static struct {
 	long gained;
 	uint64_t shared; /* pages that this pass has found mapped from the store, and not copied */
 	bool has_published;
-	uint32_t mapped[KSM_STORE_FILES]; /* pages of each file that this pass has found mapped */
-	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none */
-	uint64_t due_ms;
-	uint64_t interval_ms;
+	struct ksm_pass_files files;
+	struct ksm_pass_time time;
 	uint64_t kept_ms; /* until when a keeper counts as there, after its last step */
-	uint64_t look_ms; /* when to look whether the store has changed */
-	uint64_t generation; /* of the store that the last pass saw */
-	uint64_t requests; /* that were made when this pass began, or the last one */
 	uint64_t objects; /* bytes that runtimes have of streams */
-	uint64_t size; /* of the process when the last pass began */
 	struct ksm_share_work work;
 	struct ksm_store store;
 } pass KSM_SPARSE;
@@ -109,7 +100,7 @@ static void leave_if_copied(uint32_t index, struct ksm_shared_slice *entry, cons
 	    memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0)
 		ksm_shared_leave_layer(view->address, entry, layer);
 	else
-		pass.mapped[index] += mapped;
+		pass.files.mapped[index] += mapped;
 }
 
 /* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
@@ -165,7 +156,7 @@ static void pass_over(const struct ksm_shared_slice *entry, const struct view *v
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		for (uint32_t layer = 0; pass.store.files[i].inode && layer < KSM_SHARED_LAYERS; layer++) {
 			if (entry->layers[layer].inode == pass.store.files[i].inode)
-				pass.mapped[i] += ksm_share_count(&view->mapped[layer]);
+				pass.files.mapped[i] += ksm_share_count(&view->mapped[layer]);
 		}
 	}
 }
@@ -286,62 +277,30 @@ static uint64_t size_now(void)
 
 static void begin_pass(void)
 {
-	pass.requests = ksm_store_requests(&pass.store);
 	pass.phase = LOOK;
 	pass.next = 0;
 	pass.batch_count = 0;
 	pass.gained = 0;
 	pass.shared = 0;
 	pass.has_published = false;
-	memset(pass.mapped, 0, sizeof(pass.mapped));
+	ksm_pass_files_begin(&pass.files);
 	/* A process that has grown may want what it did not before. */
-	if (size_now() > pass.size + pass.size / 8)
+	if (ksm_pass_time_begin(&pass.time, &pass.store, size_now()))
 		ksm_store_want_all(&pass.store);
-	pass.size = size_now();
-}
-
-/* Lets go of files that this process has no page of: they are waste if that is so for all. */
-static void let_go_of_files(void)
-{
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_idle = pass.store.files[i].inode && pass.mapped[i] == 0;
-
-		pass.idle[i] = is_idle ? (uint8_t)(pass.idle[i] + 1) : 0;
-		if (pass.idle[i] < IDLE_PASSES)
-			continue;
-		ksm_store_let_go(&pass.store, i);
-		pass.idle[i] = 0;
-	}
-}
-
-static uint64_t ms_until_look(void)
-{
-	return ksm_min(pass.interval_ms, LONGEST_LOOK);
-}
-
-static void wait_for(uint64_t interval_ms)
-{
-	uint64_t now = ksm_os_now_ms();
-
-	pass.interval_ms = ksm_min(interval_ms, LONGEST_MS);
-	pass.due_ms = now + pass.interval_ms;
-	pass.look_ms = now + ms_until_look();
-	ksm_offer_note_due(pass.due_ms);
 }
 
 static void end_pass(int error)
 {
 	uint64_t bytes = (uint64_t)pass.gained << KSM_PAGE_SHIFT;
-	bool was_useful = !error && (bytes > pass.size / WORTH || pass.has_published);
 
 	if (error)
 		ksm_store_give_up(&pass.store);
 	pass.phase = NOTHING;
 	/* That another member has the table for a moment says nothing of what there is to gain. */
 	if (error == -EWOULDBLOCK)
-		wait_for(pass.interval_ms);
+		ksm_pass_time_wait_again(&pass.time);
 	else
-		wait_for(was_useful ? SHORTEST_MS : 2 * pass.interval_ms);
+		ksm_pass_time_wait(&pass.time, error ? 0 : bytes, !error && pass.has_published);
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -373,8 +332,8 @@ static int turn(const struct walk *walk)
 	if (pass.phase == LOOK && pass.batch_count > 0 && (is_at_end || pass.batch_count == BATCH))
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
-		let_go_of_files();
-		ksm_pass_stat_ended(&pass.store, pass.shared, pass.requests);
+		ksm_pass_files_end(&pass.files, &pass.store);
+		ksm_pass_stat_ended(&pass.store, pass.shared, pass.time.requests);
 		end_pass(0);
 	}
 	if (pass.phase == RETURN && is_at_end) {
@@ -419,7 +378,7 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 		/* A child has what its parent was about to publish in no file. */
 		if (pass.phase == NOTHING || before != pass.store.pid)
 			begin_pass();
-		pass.generation = ksm_store_generation(&pass.store);
+		ksm_pass_time_note(&pass.time, &pass.store);
 		/* From now on: with many descriptors or mappings all that was done so far takes longer than the budget. */
 		now_us = ksm_os_now_us();
 		error = work_until(budget_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + budget_us);
@@ -438,7 +397,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
-		wait_for(2 * pass.interval_ms);
+		ksm_pass_time_wait(&pass.time, 0, false);
 		if (why != KSMALLOC_ASIDE_BORROWED && !(why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms))
 			ksm_pass_stat_aside(why, error);
 		/* A keeper could do it, and may be another one than before. */
@@ -447,7 +406,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 		return error;
 	}
 	if (stopped)
-		pass.kept_ms = ksm_os_now_ms() + 2 * LONGEST_MS;
+		pass.kept_ms = ksm_os_now_ms() + KEPT_MS;
 	if (anew)
 		pass.phase = NOTHING;
 	error = work(budget_us, &why);
@@ -483,29 +442,13 @@ static int work_undisturbed(uint64_t budget_us, bool anew, bool stopped)
 	return interrupted ? -EINTR : error;
 }
 
-/* True if the store has other files than at the last pass, or somebody asks for one. */
-static bool is_changed(uint64_t now)
-{
-	if (now < pass.look_ms)
-		return false;
-	pass.look_ms = now + ms_until_look();
-	return ksm_store_is_changed(&pass.store, pass.generation, pass.requests);
-}
-
-static bool is_due(uint64_t now)
-{
-	return pass.phase != NOTHING || now >= pass.due_ms || is_changed(now) ||
-	       (size_now() > pass.size + ksm_max(LEAST_GROWTH, pass.size / 2) &&
-		now + pass.interval_ms >= pass.due_ms + SHORTEST_MS);
-}
-
 static long step(uint64_t budget_us, bool stopped)
 {
 	int error = work_undisturbed(budget_us, false, stopped);
 
 	if (error)
 		return error;
-	return pass.phase == NOTHING ? (long)ms_until_look() : 0;
+	return pass.phase == NOTHING ? (long)ksm_pass_time_until_look(&pass.time) : 0;
 }
 
 long ksm_pass_step(uint64_t budget_us)
@@ -515,8 +458,8 @@ long ksm_pass_step(uint64_t budget_us)
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
 	now = ksm_os_now_ms();
-	if (!is_due(now))
-		return (long)(ksm_min(pass.due_ms, pass.look_ms) - now);
+	if (pass.phase == NOTHING && !ksm_pass_time_is_due(&pass.time, &pass.store, now, size_now()))
+		return (long)(ksm_min(pass.time.due_ms, pass.time.look_ms) - now);
 	return step(budget_us, false);
 }
 
@@ -589,10 +532,8 @@ void ksm_pass_init(void)
 	if (!ksm_stat || why != KSMALLOC_ASIDE_NOT)
 		return;
 	ksm_shared_init(ksm_pass_memory_introduce);
-	pass.interval_ms = SHORTEST_MS;
-	pass.due_ms = ksm_os_now_ms() + FIRST_MS;
+	ksm_pass_time_init(&pass.time);
 	pass.is_on = true;
 	ksm_arena_watch_growth();
-	ksm_offer_note_due(pass.due_ms);
 	ksm_offer_init(pass.store.id, ksm_options.seed, ksm_pass_step_stopped);
 }

@@ -1,58 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Marks lie by slice, so that the table takes memory for those slices that have some, and is read a slice at a time. */
 #include "store.h"
 
 #include "meta.h"
+#include "store_table.h"
 
 #include <errno.h>
 #include <ksmalloc/seed.h>
-#include <ksmalloc/store.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#define HOLDERS	  7u
-#define SLICES	  4096u	 /* that have marks */
-#define PROBES	  16u	 /* places that a slice's marks are looked for at */
-#define WAYS	  2u	 /* contents of a page that are remembered */
-#define LEASE_MS  10000u /* for as long a member publishes if it says nothing more */
-#define PATIENCE  20u	 /* times that a lock is tried */
-#define HIGH	  700	 /* descriptors from here on are few programs' */
-#define TAG_BITS  16u
-#define TAG_MASK  ((UINT64_C(1) << TAG_BITS) - 1)
-
-struct holder {
-	uint32_t pid;
-	uint32_t descriptor;
-};
-
-struct file_record {
-	uint64_t inode; /* 0: none */
-	struct holder holders[HOLDERS];
-};
-
-/* What lies at the beginning of the table. All of it may be anything. */
-struct head {
-	struct ksmalloc_store_head first;
-	struct file_record files[KSM_STORE_FILES];
-};
-
-/* The marks of a slice: bits of a hash above, the tag of a member below; 0 for none. */
-struct row {
-	uint64_t marks[KSM_SHARE_PAGES][WAYS];
-};
-
-#define KEYS_OFFSET 8192u /* a word for each row: the number of its slice, and 1 */
-#define ROWS_OFFSET (KEYS_OFFSET + SLICES * sizeof(uint64_t))
-#define TABLE_BYTES (ROWS_OFFSET + (uint64_t)SLICES * sizeof(struct row))
-
-static_assert(sizeof(struct head) <= KEYS_OFFSET, "the head fits");
-
-struct ksm_store_tables {
-	struct head head;
-	struct row row;
-};
+#define LEASE_MS 10000u /* for as long a member publishes if it says nothing more */
+#define HIGH	 700	/* descriptors from here on are few programs' */
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
 {
@@ -69,96 +26,6 @@ int ksm_store_init(struct ksm_store *store)
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
 		store->files[i].inode = 0;
 	return store->tables ? 0 : -ENOMEM;
-}
-
-/* --- the table ---------------------------------------------------------------------------- */
-
-static int read_table(const struct ksm_store *store, void *to, size_t length, uint64_t offset)
-{
-	ssize_t got = ksm_os_read_at(store->table, to, length, offset);
-
-	return got == (ssize_t)length ? 0 : got < 0 ? (int)got : -EIO;
-}
-
-static int write_table(const struct ksm_store *store, const void *from, size_t length, uint64_t offset)
-{
-	if (!ksm_os_may_write_to(offset + length))
-		return -EFBIG;
-	return ksm_os_write(store->table, from, length, (off_t)offset);
-}
-
-/* Others have it for microseconds. Not for ever: one that has it may be stopped. */
-static int lock_table(const struct ksm_store *store)
-{
-	int error = -EWOULDBLOCK;
-
-	for (uint32_t i = 0; i < PATIENCE && error == -EWOULDBLOCK; i++) {
-		error = ksm_os_try_lock(store->table);
-		if (error)
-			ksm_os_pause();
-	}
-	return error;
-}
-
-static int read_head(struct ksm_store *store)
-{
-	return read_table(store, &store->tables->head, sizeof(store->tables->head), 0);
-}
-
-static int write_head(const struct ksm_store *store)
-{
-	return write_table(store, &store->tables->head, sizeof(store->tables->head), 0);
-}
-
-/* Empties a table that is new, or of the layout that the group had before: who is in it stands aside from then on. */
-static int clear_table(struct ksm_store *store)
-{
-	struct head *head = &store->tables->head;
-	int error = ksm_os_set_length(store->table, 0);
-
-	if (!error)
-		error = ksm_os_set_length(store->table, TABLE_BYTES);
-	if (error)
-		return error;
-	memset(head, 0, sizeof(*head));
-	head->first.magic = KSMALLOC_STORE_MAGIC;
-	head->first.id = store->id;
-	return write_head(store);
-}
-
-static bool is_ours(const struct ksm_store *store)
-{
-	return store->tables->head.first.magic == KSMALLOC_STORE_MAGIC && store->tables->head.first.id == store->id;
-}
-
-static int check_table(struct ksm_store *store)
-{
-	struct ksm_os_file facts;
-	int error = ksm_os_describe_file(store->table, &facts);
-
-	if (error)
-		return error;
-	if (!facts.is_regular || facts.owner != ksm_os_user() || (facts.mode & 077) || facts.links != 1)
-		return -EPERM;
-	if (facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store)) {
-		store->was_in = true;
-		return 0;
-	}
-	/* What is neither empty nor a table is somebody's file, and stays as it is. */
-	if (facts.bytes > 0 && (read_head(store) != 0 || store->tables->head.first.magic != KSMALLOC_STORE_MAGIC))
-		return -EINVAL;
-	if (facts.bytes > 0 && store->was_in && store->tables->head.first.id != store->id)
-		return -ESTALE;
-	error = lock_table(store);
-	if (error)
-		return error;
-	/* Somebody may have been faster. */
-	error = ksm_os_describe_file(store->table, &facts);
-	if (!error && !(facts.bytes == TABLE_BYTES && read_head(store) == 0 && is_ours(store)))
-		error = clear_table(store);
-	ksm_os_unlock(store->table);
-	store->was_in = store->was_in || !error;
-	return error;
 }
 
 /* --- files -------------------------------------------------------------------------------- */
@@ -196,7 +63,7 @@ static void close_file(struct ksm_store_file *file)
 }
 
 /* Opens what a holder is said to have, if it is that file and one of the store's. */
-static int open_held(const struct ksm_store *store, const struct holder *holder, uint64_t inode,
+static int open_held(const struct ksm_store *store, const struct ksm_store_holder *holder, uint64_t inode,
 		     struct ksm_store_file *file)
 {
 	struct ksm_os_file facts;
@@ -227,22 +94,17 @@ static int open_held(const struct ksm_store *store, const struct holder *holder,
 	return 0;
 }
 
-static bool is_alive(const struct holder *holder)
-{
-	return holder->pid && holder->pid <= INT32_MAX && ksm_os_process_exists((pid_t)holder->pid);
-}
-
 /* Adds this process to those who have the file. True if the record was changed. */
-static bool hold(const struct ksm_store *store, struct file_record *record, int descriptor)
+static bool hold(const struct ksm_store *store, struct ksm_store_record *record, int descriptor)
 {
-	const struct holder me = { (uint32_t)store->pid, (uint32_t)descriptor };
+	const struct ksm_store_holder me = { (uint32_t)store->pid, (uint32_t)descriptor };
 
-	for (uint32_t i = 0; i < HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
 		if (memcmp(&record->holders[i], &me, sizeof(me)) == 0)
 			return false;
 	}
-	for (uint32_t i = 0; i < HOLDERS; i++) {
-		if (record->holders[i].pid == me.pid || !is_alive(&record->holders[i])) {
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		if (record->holders[i].pid == me.pid || !ksm_store_table_is_alive(&record->holders[i])) {
 			record->holders[i] = me;
 			return true;
 		}
@@ -252,19 +114,19 @@ static bool hold(const struct ksm_store *store, struct file_record *record, int 
 
 void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 {
-	struct file_record *record = &store->tables->head.files[index];
+	struct ksm_store_record *record = &store->tables->head.files[index];
 
 	store->unwanted[index] = store->files[index].inode;
 	close_file(&store->files[index]);
-	if (lock_table(store) != 0)
+	if (ksm_store_table_lock(store) != 0)
 		return;
 	/* Who looks for the file need not ask this process. */
-	if (read_head(store) == 0 && is_ours(store) && record->inode == store->unwanted[index]) {
-		for (uint32_t i = 0; i < HOLDERS; i++) {
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && record->inode == store->unwanted[index]) {
+		for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
 			if (record->holders[i].pid == (uint32_t)store->pid)
-				record->holders[i] = (struct holder){ 0, 0 };
+				record->holders[i] = (struct ksm_store_holder){ 0, 0 };
 		}
-		write_head(store);
+		ksm_store_table_write_head(store);
 	}
 	ksm_os_unlock(store->table);
 }
@@ -277,10 +139,10 @@ void ksm_store_want_all(struct ksm_store *store)
 /* Opens a file of the table that is not open here. */
 static void open_file(struct ksm_store *store, uint32_t index)
 {
-	struct file_record *record = &store->tables->head.files[index];
+	struct ksm_store_record *record = &store->tables->head.files[index];
 	struct ksm_store_file *file = &store->files[index];
 
-	for (uint32_t i = 0; i < HOLDERS && !file->inode; i++) {
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS && !file->inode; i++) {
 		if (record->holders[i].pid)
 			open_held(store, &record->holders[i], record->inode, file);
 	}
@@ -289,7 +151,7 @@ static void open_file(struct ksm_store *store, uint32_t index)
 /* Makes the list of open files that of the table, and lets others know of it. */
 static void follow_files(struct ksm_store *store)
 {
-	struct file_record *records = store->tables->head.files;
+	struct ksm_store_record *records = store->tables->head.files;
 	bool changed = false;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
@@ -302,15 +164,15 @@ static void follow_files(struct ksm_store *store)
 		if (!file->inode && records[i].inode && records[i].inode != store->unwanted[i])
 			open_file(store, i);
 	}
-	if (lock_table(store) != 0)
+	if (ksm_store_table_lock(store) != 0)
 		return;
-	if (read_head(store) == 0 && is_ours(store)) {
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store)) {
 		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 			if (store->files[i].inode && store->files[i].inode == records[i].inode)
 				changed |= hold(store, &records[i], store->files[i].descriptor);
 		}
 		if (changed)
-			write_head(store);
+			ksm_store_table_write_head(store);
 	}
 	ksm_os_unlock(store->table);
 }
@@ -327,7 +189,7 @@ static void become_member(struct ksm_store *store)
 	close_file(&store->built);
 	store->built_pages = 0;
 	ksm_os_random(&store->tag, sizeof(store->tag));
-	store->tag = (store->tag & TAG_MASK) ? store->tag & TAG_MASK : 1;
+	store->tag = (store->tag & KSM_STORE_TAG_MASK) ? store->tag & KSM_STORE_TAG_MASK : 1;
 	store->pid = pid;
 }
 
@@ -339,7 +201,7 @@ int ksm_store_enter(struct ksm_store *store)
 	store->table = ksm_os_open_table(store->path);
 	if (store->table < 0)
 		return store->table;
-	error = check_table(store);
+	error = ksm_store_table_check(store);
 	if (error) {
 		ksm_store_leave(store);
 		return error;
@@ -381,101 +243,27 @@ bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, ui
 	return changed;
 }
 
-/* --- marks -------------------------------------------------------------------------------- */
-
-/* The row of a slice, which is made unless it is there; -ENOSPC if there is no room for it. */
-static int find_row(const struct ksm_store *store, uint64_t slice_place, uint64_t *offset)
-{
-	uint64_t wanted = slice_place / KSM_SHARE_SLICE + 1;
-	uint32_t at = (uint32_t)(wanted * UINT64_C(0x9e3779b97f4a7c15) >> 40);
-
-	for (uint32_t i = 0; i < PROBES; i++) {
-		uint64_t index = (at + i) % SLICES;
-		uint64_t place = KEYS_OFFSET + index * sizeof(uint64_t);
-		uint64_t key;
-		int error = read_table(store, &key, sizeof(key), place);
-
-		if (!error && key == 0) {
-			key = wanted;
-			error = write_table(store, &key, sizeof(key), place);
-		}
-		if (error)
-			return error;
-		if (key == wanted) {
-			*offset = ROWS_OFFSET + index * sizeof(struct row);
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-/* Writes the mark among those of its page; true if another member has one with the same content. */
-static bool mark_page(uint64_t *ways, uint64_t mark)
-{
-	uint32_t place = WAYS - 1;
-
-	for (uint32_t i = 0; i < WAYS; i++) {
-		if ((ways[i] & ~TAG_MASK) == (mark & ~TAG_MASK))
-			return (ways[i] & TAG_MASK) != (mark & TAG_MASK);
-	}
-	for (uint32_t i = 0; i < WAYS; i++) {
-		/* What this member had there before goes first. */
-		if (ways[i] == 0 || (ways[i] & TAG_MASK) == (mark & TAG_MASK)) {
-			place = i;
-			break;
-		}
-	}
-	ways[place] = mark;
-	return false;
-}
-
-int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
-		   struct ksm_share_set *common)
-{
-	struct row *row = &store->tables->row;
-	uint64_t offset;
-	int error = find_row(store, slice->place, &offset);
-
-	memset(common, 0, sizeof(*common));
-	if (!error)
-		error = read_table(store, row, sizeof(*row), offset);
-	if (error)
-		return error;
-	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
-		const size_t at = (size_t)page << KSM_PAGE_SHIFT;
-		uint64_t mark;
-
-		if (!ksm_share_has(pages, page))
-			continue;
-		/* With the place, so that a mark in a row that two slices have written to means nothing to the other. */
-		mark = XXH3_64bits_withSeed((const char *)slice->address + at, KSM_PAGE, slice->place + at);
-		mark = (mark & ~TAG_MASK) | store->tag;
-		if (mark_page(row->marks[page], mark))
-			ksm_share_add(common, page);
-	}
-	return write_table(store, row, sizeof(*row), offset);
-}
-
 /* --- publishing --------------------------------------------------------------------------- */
 
 static bool is_leased(const struct ksm_store *store, uint64_t now)
 {
-	const struct head *head = &store->tables->head;
+	const struct ksm_store_head *head = &store->tables->head;
 
 	return head->first.lease_pid != (uint32_t)store->pid && head->first.lease_until > now &&
-	       head->first.lease_until - now <= LEASE_MS && is_alive(&(struct holder){ head->first.lease_pid, 0 });
+	       head->first.lease_until - now <= LEASE_MS &&
+	       ksm_store_table_is_alive(&(struct ksm_store_holder){ head->first.lease_pid, 0 });
 }
 
 /* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
 static int free_record(const struct ksm_store *store)
 {
-	const struct file_record *records = store->tables->head.files;
+	const struct ksm_store_record *records = store->tables->head.files;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		bool is_held = false;
 
-		for (uint32_t h = 0; records[i].inode && h < HOLDERS; h++)
-			is_held |= is_alive(&records[i].holders[h]);
+		for (uint32_t h = 0; records[i].inode && h < KSM_STORE_HOLDERS; h++)
+			is_held |= ksm_store_table_is_alive(&records[i].holders[h]);
 		if (!is_held && !store->files[i].inode)
 			return (int)i;
 	}
@@ -485,16 +273,16 @@ static int free_record(const struct ksm_store *store)
 bool ksm_store_may_publish(struct ksm_store *store)
 {
 	uint64_t now = ksm_os_now_ms();
-	struct head *head = &store->tables->head;
+	struct ksm_store_head *head = &store->tables->head;
 	bool mine = false;
 
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store) < 0 || is_leased(store, now) ||
-	    lock_table(store) != 0)
+	    ksm_store_table_lock(store) != 0)
 		return false;
-	if (read_head(store) == 0 && is_ours(store) && !is_leased(store, now)) {
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && !is_leased(store, now)) {
 		head->first.lease_pid = (uint32_t)store->pid;
 		head->first.lease_until = now + LEASE_MS;
-		mine = write_head(store) == 0;
+		mine = ksm_store_table_write_head(store) == 0;
 	}
 	ksm_os_unlock(store->table);
 	return mine;
@@ -541,16 +329,16 @@ void ksm_store_give_up(struct ksm_store *store)
 
 static int enter_file(struct ksm_store *store)
 {
-	struct head *head = &store->tables->head;
-	int index = read_head(store) == 0 && is_ours(store) ? free_record(store) : -ESTALE;
+	struct ksm_store_head *head = &store->tables->head;
+	int index = ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) ? free_record(store) : -ESTALE;
 
 	if (index < 0)
 		return index;
-	head->files[index] = (struct file_record){ .inode = store->built.inode };
+	head->files[index] = (struct ksm_store_record){ .inode = store->built.inode };
 	hold(store, &head->files[index], store->built.descriptor);
 	head->first.generation++;
 	head->first.lease_until = 0;
-	return write_head(store) == 0 ? index : -EIO;
+	return ksm_store_table_write_head(store) == 0 ? index : -EIO;
 }
 
 int ksm_store_publish(struct ksm_store *store)
@@ -561,7 +349,7 @@ int ksm_store_publish(struct ksm_store *store)
 	if (index == 0)
 		index = ksm_share_check(&file);
 	if (index == 0)
-		index = lock_table(store);
+		index = ksm_store_table_lock(store);
 	if (index == 0) {
 		index = enter_file(store);
 		ksm_os_unlock(store->table);

@@ -2,8 +2,8 @@
 /*
  * store: the memory files that the processes of a group have in common, and the table by which they find each other.
  *
- * What it is: a file beside the group's seed, with three tables. *Marks*: which content which member had at which
- * place, so that only pages are published that a second member has, too. *Files*: the store's, with members that
+ * What it is: a file beside the group's seed, with three tables. *Marks* (store_mark.h): which content which member had at
+ * which place, so that only pages are published that a second member has, too. *Files*: the store's, with members that
  * have each of them open, of whom others get it through /proc/PID/fd. And a *lease*: one member publishes at a time.
  * What it is not: trusted. Another member may have written anything there, be broken, or have gone. A page is shared
  * only after it was compared, and from a file that was checked (ksm_share_check()); what the table says wrongly costs
@@ -83,13 +83,6 @@ struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t ind
  */
 void ksm_store_let_go(struct ksm_store *store, uint32_t index);
 void ksm_store_want_all(struct ksm_store *store);
-
-/*
- * Marks pages of a slice, of which address and place count, as this member's. common: those of them that another member
- * has marked with the same content at the same place. They are read, so that nobody may write meanwhile.
- */
-int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
-		   struct ksm_share_set *common);
 
 /* True if this member may publish now; it may for some seconds. Not one whose files may not become long enough. */
 bool ksm_store_may_publish(struct ksm_store *store);

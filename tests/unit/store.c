@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Members of a group and their table: what they find in it, and what a hostile one cannot make them do. */
-#include "store.h"
+#include "store_mark.h"
 
 #include "draw.h"
 

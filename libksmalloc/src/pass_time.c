@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pass_time.h"
+
+#include "offer.h"
+#include "os.h"
+
+#define WORTH	     64u   /* of the process one in so many bytes: the next pass is soon */
+#define FIRST_MS     200
+#define SHORTEST_MS  1000  /* between the ends of two passes */
+#define LONGEST_MS   64000
+#define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
+#define LEAST_GROWTH (8 * KSM_MIB)
+
+void ksm_pass_time_init(struct ksm_pass_time *time)
+{
+	time->interval_ms = SHORTEST_MS;
+	time->due_ms = ksm_os_now_ms() + FIRST_MS;
+	ksm_offer_note_due(time->due_ms);
+}
+
+bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t size)
+{
+	bool has_grown = size > time->size + time->size / 8;
+
+	time->requests = ksm_store_requests(store);
+	time->size = size;
+	return has_grown;
+}
+
+void ksm_pass_time_note(struct ksm_pass_time *time, const struct ksm_store *store)
+{
+	time->generation = ksm_store_generation(store);
+}
+
+uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time)
+{
+	return ksm_min(time->interval_ms, LONGEST_LOOK);
+}
+
+static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
+{
+	uint64_t now = ksm_os_now_ms();
+
+	time->interval_ms = ksm_min(interval_ms, LONGEST_MS);
+	time->due_ms = now + time->interval_ms;
+	time->look_ms = now + ksm_pass_time_until_look(time);
+	ksm_offer_note_due(time->due_ms);
+}
+
+void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful)
+{
+	was_useful = was_useful || gained > time->size / WORTH;
+	wait_for(time, was_useful ? SHORTEST_MS : 2 * time->interval_ms);
+}
+
+void ksm_pass_time_wait_again(struct ksm_pass_time *time)
+{
+	wait_for(time, time->interval_ms);
+}
+
+/* True if the store has other files than at the last pass, or somebody asks for one. */
+static bool is_changed(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now)
+{
+	if (now < time->look_ms)
+		return false;
+	time->look_ms = now + ksm_pass_time_until_look(time);
+	return ksm_store_is_changed(store, time->generation, time->requests);
+}
+
+bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
+{
+	return now >= time->due_ms || is_changed(time, store, now) ||
+	       (size > time->size + ksm_max(LEAST_GROWTH, time->size / 2) &&
+		now + time->interval_ms >= time->due_ms + SHORTEST_MS);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pass_time: when the next pass is made.
+ *
+ * What it is: a while after the start, when the process has grown, when the store has changed or somebody asks, and else in
+ * intervals that double as long as nothing is gained.
+ * What it is not: a clock that wakes anybody. Who comes by asks; a keeper is told by the segment.
+ *
+ * Locking: none; one thread at a time. Failure: none.
+ */
+#ifndef KSM_PASS_TIME_H
+#define KSM_PASS_TIME_H
+
+#include "base.h"
+#include "store.h"
+
+struct ksm_pass_time {
+	uint64_t due_ms;
+	uint64_t interval_ms;
+	uint64_t look_ms;    /* when to look whether the store has changed */
+	uint64_t generation; /* of the store that the last pass saw */
+	uint64_t requests;   /* that were made when this pass began, or the last one */
+	uint64_t size;	     /* of the process when the last pass began */
+};
+
+void ksm_pass_time_init(struct ksm_pass_time *time);
+
+/* A pass begins, in a process of so many bytes: true if it has grown by much since the last one. While the store is entered. */
+bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t size);
+
+/* A step has seen the store's files. While it is entered. */
+void ksm_pass_time_note(struct ksm_pass_time *time, const struct ksm_store *store);
+
+/* A pass has ended that has gained so many bytes, or was not to be. The next one is soon if it was of use. */
+void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful);
+
+/* The same, but it says nothing of the next one. */
+void ksm_pass_time_wait_again(struct ksm_pass_time *time);
+
+/* Milliseconds until the next look at whether the store has changed. */
+uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time);
+
+bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size);
+
+#endif
