@@ -382,6 +382,9 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 		/* From now on: with many descriptors or mappings all that was done so far takes longer than the budget. */
 		now_us = ksm_os_now_us();
 		error = work_until(budget_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + budget_us);
+		/* While the table is open: others may publish then. */
+		if (error)
+			ksm_store_give_up(&pass.store);
 		ksm_store_leave(&pass.store);
 	}
 	ksm_share_close(&pass.work);

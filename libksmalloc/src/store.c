@@ -321,10 +321,27 @@ int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, 
 	return error;
 }
 
+/* Others may publish at once, and not when the lease is over. */
+static void end_lease(struct ksm_store *store)
+{
+	struct ksmalloc_store_head *first = &store->tables->head.first;
+
+	if (store->table < 0 || first->lease_pid != (uint32_t)store->pid || !first->lease_until ||
+	    ksm_store_table_lock(store) != 0)
+		return;
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) &&
+	    first->lease_pid == (uint32_t)store->pid) {
+		first->lease_until = 0;
+		ksm_store_table_write_head(store);
+	}
+	ksm_os_unlock(store->table);
+}
+
 void ksm_store_give_up(struct ksm_store *store)
 {
 	close_file(&store->built);
 	store->built_pages = 0;
+	end_lease(store);
 }
 
 static int enter_file(struct ksm_store *store)

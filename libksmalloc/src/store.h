@@ -90,7 +90,7 @@ bool ksm_store_may_publish(struct ksm_store *store);
 /* Adds pages of the slice to the file that is published next. */
 int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages);
 
-/* Publishes it; the index of the file, or -errno: it is given up then, as by ksm_store_give_up(). */
+/* Publishes it; the index of the file, or -errno: it is given up then, as by ksm_store_give_up(): others may publish. */
 int ksm_store_publish(struct ksm_store *store);
 void ksm_store_give_up(struct ksm_store *store);
 

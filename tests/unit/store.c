@@ -232,6 +232,20 @@ Test(store, who_publishes_keeps_others_from_it_for_as_long_as_it_lives)
 	ksm_store_leave(&store);
 }
 
+Test(store, who_gives_up_what_it_was_to_publish_lets_others_do_it)
+{
+	struct ksm_share_slice slice = slice_at(0);
+	struct ksm_share_set set = pages(0, 10);
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert(ksm_store_may_publish(&store));
+	cr_assert_eq(ksm_store_add(&store, &slice, &set), 0);
+	ksm_store_give_up(&store);
+	ksm_store_leave(&store);
+	/* This process is alive, and might have published for seconds. */
+	cr_assert_eq(in_child(publish_in_child), 0);
+}
+
 Test(store, descriptors_of_others_are_not_taken_for_its_own)
 {
 	int descriptor;
