@@ -11,8 +11,8 @@
 #include "offer.h"
 #include "option.h"
 #include "os.h"
-#include "pass_files.h"
 #include "pass_memory.h"
+#include "pass_slice.h"
 #include "pass_stat.h"
 #include "pass_time.h"
 #include "shared.h"
@@ -20,17 +20,14 @@
 #include "span.h"
 #include "stat.h"
 #include "store.h"
-#include "store_mark.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH	      32u    /* slices with pages that are published at once */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
 #define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
-#define COPIED	      16u    /* of the pages of a mapping one in so many is to be shared still */
 
 enum phase {
 	NOTHING,
@@ -43,158 +40,17 @@ static struct {
 	atomic_int busy; /* the process that makes a pass: not its child, which another thread may have forked meanwhile */
 	enum phase phase;
 	uintptr_t next;
-	uintptr_t batch[BATCH]; /* slices with pages that are to be published, or were */
-	uint32_t batch_count;
-	long gained;
-	uint64_t shared; /* pages that this pass has found mapped from the store, and not copied */
+	struct ksm_pass_round round;
 	bool has_published;
-	struct ksm_pass_files files;
 	struct ksm_pass_time time;
 	uint64_t kept_ms; /* until when a keeper counts as there, after its last step */
 	uint64_t objects; /* bytes that runtimes have of streams */
-	struct ksm_share_work work;
-	struct ksm_store store;
 } pass KSM_SPARSE;
-
-/* --- one slice ------------------------------------------------------------------------------ */
-
-/* What the maps say of a slice. */
-struct view {
-	uintptr_t address;
-	uint64_t place; /* in files of the store */
-	struct ksm_share_set anonymous;
-	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
-};
-
-/* The layer of the slice that has pages of the file, or can have some; KSM_SHARED_LAYERS if none. */
-static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct view *view, uint64_t inode)
-{
-	uint32_t found = KSM_SHARED_LAYERS;
-
-	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
-		if (entry->layers[i].inode == inode)
-			return i;
-		if (found == KSM_SHARED_LAYERS && ksm_share_count(&view->mapped[i]) == 0)
-			found = i;
-	}
-	return found;
-}
-
-static bool has_data(const struct ksm_share_file *file, uint64_t place)
-{
-	int64_t data = ksm_os_next_data(file->descriptor, place);
-
-	return data >= 0 && (uint64_t)data < place + KSM_SHARE_SLICE;
-}
-
-/*
- * Where nearly all pages were written to since, the mapping only keeps the file: it is left. What the program has
- * given rights of its own to is not in view, and stays.
- */
-static void leave_if_copied(uint32_t index, struct ksm_shared_slice *entry, const struct view *view, uint32_t layer,
-			    uint32_t shared)
-{
-	uint32_t mapped = ksm_share_count(&view->mapped[layer]);
-
-	if (mapped > 0 && shared * COPIED < mapped &&
-	    memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0)
-		ksm_shared_leave_layer(view->address, entry, layer);
-	else
-		pass.files.mapped[index] += mapped;
-}
-
-/* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
-static int share_with(uint32_t index, struct ksm_shared_slice *entry, struct view *view)
-{
-	struct ksm_share_file file = ksm_store_file(&pass.store, index);
-	uint32_t layer = layer_of(entry, view, pass.store.files[index].inode);
-	struct ksm_share_slice slice = { .address = view->address, .place = view->place,
-					 .introduce = ksm_pass_memory_introduce_shared };
-	int error;
-
-	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->place))
-		return 0;
-	slice.wanted = view->anonymous;
-	slice.mapped = view->mapped[layer];
-	entry->layers[layer].inode = pass.store.files[index].inode;
-	error = ksm_share_slice(&file, &pass.work, &slice);
-	view->mapped[layer] = slice.mapped;
-	ksm_shared_add(entry, layer, &slice.mapped);
-	/* A slice to which the pass returns was counted before. */
-	pass.shared += pass.phase == LOOK ? slice.shared : slice.gained;
-	ksm_pass_stat_shared(&slice);
-	leave_if_copied(index, entry, view, layer, slice.shared);
-	ksm_share_drop(&view->anonymous, &slice.mapped);
-	pass.gained += slice.gained;
-	return error;
-}
-
-/* Marks what the store has not, and publishes of it what another member has marked, too. */
-static int offer(struct view *view)
-{
-	struct ksm_share_slice slice = { .address = view->address, .place = view->place, .wanted = view->anonymous };
-	const struct ksm_share_file none = { .descriptor = -1 };
-	struct ksm_share_set common;
-	int error = ksm_share_slice(&none, &pass.work, &slice);
-
-	if (error || ksm_share_count(&slice.alone) < KSM_SHARE_LEAST)
-		return error;
-	error = ksm_store_mark(&pass.store, &slice, &slice.alone, &common);
-	ksm_share_keep_worthy(&pass.work, &slice, &common);
-	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
-	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass.store))
-		return error == -ENOSPC || error == -EFBIG ? 0 : error;
-	error = ksm_store_add(&pass.store, &slice, &common);
-	if (!error)
-		pass.batch[pass.batch_count++] = view->address;
-	return error;
-}
-
-/* Its files are needed still. */
-static void pass_over(const struct ksm_shared_slice *entry, const struct view *view)
-{
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		for (uint32_t layer = 0; pass.store.files[i].inode && layer < KSM_SHARED_LAYERS; layer++) {
-			if (entry->layers[layer].inode == pass.store.files[i].inode)
-				pass.files.mapped[i] += ksm_share_count(&view->mapped[layer]);
-		}
-	}
-}
-
-static int share_slice(struct view *view)
-{
-	struct ksm_shared_slice *entry;
-	struct ksm_share_set allowed;
-
-	/* What has no place in files has never been mapped from one. */
-	if (!ksm_pass_memory_place(view->address, &view->place))
-		return 0;
-	entry = ksm_shared_find(view->address, true);
-	ksm_pass_memory_allow(view->address, &allowed);
-	ksm_share_keep(&view->anonymous, &allowed);
-	if (!entry)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
-		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
-	ksm_pass_stat_looked();
-	/* What is shared already must not be given back or replaced under this thread either. */
-	if (ksm_pass_memory_holds_stack(view->address)) {
-		pass_over(entry, view);
-		return 0;
-	}
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		int error = pass.store.files[i].inode ? share_with(i, entry, view) : 0;
-
-		if (error)
-			return error;
-	}
-	return pass.phase == LOOK ? offer(view) : 0;
-}
 
 /* --- all slices ------------------------------------------------------------------------------ */
 
 struct walk {
-	struct view view;
+	struct ksm_pass_view view;
 	uint64_t until_us;
 	int error;
 	bool is_stopped; /* before the end of memory */
@@ -202,8 +58,8 @@ struct walk {
 
 static bool is_of_batch(uintptr_t slice)
 {
-	for (uint32_t i = 0; i < pass.batch_count; i++) {
-		if (pass.batch[i] == slice)
+	for (uint32_t i = 0; i < pass.round.batch_count; i++) {
+		if (pass.round.batch[i] == slice)
 			return true;
 	}
 	return false;
@@ -216,10 +72,10 @@ static bool finish_slice(struct walk *walk)
 
 	if (!slice || slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
 		return true;
-	walk->error = share_slice(&walk->view);
+	walk->error = ksm_pass_slice_share(&pass.round, &walk->view);
 	pass.next = slice + KSM_SHARE_SLICE;
 	walk->is_stopped = walk->error || ksm_os_now_us() >= walk->until_us ||
-			   (pass.phase == LOOK && pass.batch_count == BATCH);
+			   (pass.phase == LOOK && pass.round.batch_count == KSM_PASS_BATCH);
 	return !walk->is_stopped;
 }
 
@@ -278,23 +134,24 @@ static uint64_t size_now(void)
 static void begin_pass(void)
 {
 	pass.phase = LOOK;
+	pass.round.is_return = false;
 	pass.next = 0;
-	pass.batch_count = 0;
-	pass.gained = 0;
-	pass.shared = 0;
+	pass.round.batch_count = 0;
+	pass.round.gained = 0;
+	pass.round.shared = 0;
 	pass.has_published = false;
-	ksm_pass_files_begin(&pass.files);
+	ksm_pass_files_begin(&pass.round.files);
 	/* A process that has grown may want what it did not before. */
-	if (ksm_pass_time_begin(&pass.time, &pass.store, size_now()))
-		ksm_store_want_all(&pass.store);
+	if (ksm_pass_time_begin(&pass.time, &pass.round.store, size_now()))
+		ksm_store_want_all(&pass.round.store);
 }
 
 static void end_pass(int error)
 {
-	uint64_t bytes = (uint64_t)pass.gained << KSM_PAGE_SHIFT;
+	uint64_t bytes = (uint64_t)pass.round.gained << KSM_PAGE_SHIFT;
 
 	if (error)
-		ksm_store_give_up(&pass.store);
+		ksm_store_give_up(&pass.round.store);
 	pass.phase = NOTHING;
 	/* That another member has the table for a moment says nothing of what there is to gain. */
 	if (error == -EWOULDBLOCK)
@@ -306,21 +163,22 @@ static void end_pass(int error)
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
 static int publish(void)
 {
-	uint32_t pages = pass.store.built_pages;
+	uint32_t pages = pass.round.store.built_pages;
 	int index;
 
 	if (pages < LEAST_PAGES) {
-		ksm_store_give_up(&pass.store);
-		pass.batch_count = 0;
+		ksm_store_give_up(&pass.round.store);
+		pass.round.batch_count = 0;
 		return 0;
 	}
-	index = ksm_store_publish(&pass.store);
+	index = ksm_store_publish(&pass.round.store);
 	if (index < 0)
 		return index;
 	ksm_pass_stat_published(pages);
 	pass.has_published = true;
 	pass.phase = RETURN;
-	pass.next = pass.batch[0];
+	pass.round.is_return = true;
+	pass.next = pass.round.batch[0];
 	return 0;
 }
 
@@ -329,17 +187,18 @@ static int turn(const struct walk *walk)
 {
 	bool is_at_end = !walk->is_stopped;
 
-	if (pass.phase == LOOK && pass.batch_count > 0 && (is_at_end || pass.batch_count == BATCH))
+	if (pass.phase == LOOK && pass.round.batch_count > 0 && (is_at_end || pass.round.batch_count == KSM_PASS_BATCH))
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
-		ksm_pass_files_end(&pass.files, &pass.store);
-		ksm_pass_stat_ended(&pass.store, pass.shared, pass.time.requests);
+		ksm_pass_files_end(&pass.round.files, &pass.round.store);
+		ksm_pass_stat_ended(&pass.round.store, pass.round.shared, pass.time.requests);
 		end_pass(0);
 	}
 	if (pass.phase == RETURN && is_at_end) {
 		pass.phase = LOOK;
-		pass.next = pass.batch[pass.batch_count - 1] + KSM_SHARE_SLICE;
-		pass.batch_count = 0;
+		pass.round.is_return = false;
+		pass.next = pass.round.batch[pass.round.batch_count - 1] + KSM_SHARE_SLICE;
+		pass.round.batch_count = 0;
 	}
 	return 0;
 }
@@ -364,30 +223,30 @@ static int work_until(uint64_t until_us)
 /* why: what it was about if it fails. */
 static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 {
-	pid_t before = pass.store.pid;
+	pid_t before = pass.round.store.pid;
 	uint64_t now_us;
-	int error = ksm_share_open(&pass.work);
+	int error = ksm_share_open(&pass.round.work);
 
 	*why = KSMALLOC_ASIDE_PROC;
 	if (error)
 		return error;
 	*why = KSMALLOC_ASIDE_TABLE;
-	error = ksm_store_enter(&pass.store);
+	error = ksm_store_enter(&pass.round.store);
 	if (!error) {
 		*why = KSMALLOC_ASIDE_FAILED;
 		/* A child has what its parent was about to publish in no file. */
-		if (pass.phase == NOTHING || before != pass.store.pid)
+		if (pass.phase == NOTHING || before != pass.round.store.pid)
 			begin_pass();
-		ksm_pass_time_note(&pass.time, &pass.store);
+		ksm_pass_time_note(&pass.time, &pass.round.store);
 		/* From now on: with many descriptors or mappings all that was done so far takes longer than the budget. */
 		now_us = ksm_os_now_us();
 		error = work_until(budget_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + budget_us);
 		/* While the table is open: others may publish then. */
 		if (error)
-			ksm_store_give_up(&pass.store);
-		ksm_store_leave(&pass.store);
+			ksm_store_give_up(&pass.round.store);
+		ksm_store_leave(&pass.round.store);
 	}
-	ksm_share_close(&pass.work);
+	ksm_share_close(&pass.round.work);
 	return error;
 }
 
@@ -417,7 +276,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 		end_pass(error);
 		ksm_pass_stat_failed(why, error);
 	} else {
-		ksm_pass_stat_aside(ksm_os_may_write_to(pass.store.bytes) ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_FILE_SIZE, 0);
+		ksm_pass_stat_aside(ksm_os_may_write_to(pass.round.store.bytes) ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_FILE_SIZE, 0);
 	}
 	ksm_pass_stat_worked(ksm_os_now_us() - begin_us);
 	return error;
@@ -461,7 +320,7 @@ long ksm_pass_step(uint64_t budget_us)
 	if (!pass.is_on)
 		return -EOPNOTSUPP;
 	now = ksm_os_now_ms();
-	if (pass.phase == NOTHING && !ksm_pass_time_is_due(&pass.time, &pass.store, now, size_now()))
+	if (pass.phase == NOTHING && !ksm_pass_time_is_due(&pass.time, &pass.round.store, now, size_now()))
 		return (long)(ksm_min(pass.time.due_ms, pass.time.look_ms) - now);
 	return step(budget_us, false);
 }
@@ -470,7 +329,7 @@ long ksm_pass_now(void)
 {
 	int error = work_undisturbed(UINT64_MAX, true, false);
 
-	return error ? error : pass.gained;
+	return error ? error : pass.round.gained;
 }
 
 long ksm_pass_step_stopped(uint64_t budget_us)
@@ -507,12 +366,12 @@ static bool prepare(void)
 {
 	size_t length;
 
-	if (!ksm_store_name(&pass.store, ksm_options.seed))
+	if (!ksm_store_name(&pass.round.store, ksm_options.seed))
 		return false;
-	pass.store.id = ksm_layout_group_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
+	pass.round.store.id = ksm_layout_group_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
 	ksm_span_upper_half(&length);
-	pass.store.bytes = 2 * length;
-	return ksm_store_init(&pass.store) == 0 && ksm_share_begin(&pass.work) == 0 && ksm_alone_init() == 0;
+	pass.round.store.bytes = 2 * length;
+	return ksm_store_init(&pass.round.store) == 0 && ksm_share_begin(&pass.round.work) == 0 && ksm_alone_init() == 0;
 }
 
 static enum ksmalloc_aside begin(void)
@@ -538,5 +397,5 @@ void ksm_pass_init(void)
 	ksm_pass_time_init(&pass.time);
 	pass.is_on = true;
 	ksm_arena_watch_growth();
-	ksm_offer_init(pass.store.id, ksm_options.seed, ksm_pass_step_stopped);
+	ksm_offer_init(pass.round.store.id, ksm_options.seed, ksm_pass_step_stopped);
 }
