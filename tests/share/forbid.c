@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * forbid ptrace|personality PROGRAM...: runs it where that call is forbidden, as by a container's filter of system calls. Of
+ * forbid ptrace|personality|kcmp PROGRAM...: runs it where that call is forbidden, as by a container's filter of system calls. Of
  * personality(2) the question what it is stays allowed, as there.
  */
 #include <errno.h>
@@ -16,10 +16,12 @@
 
 int main(int argc, char **argv)
 {
-	const bool personality = argc > 1 && strcmp(argv[1], "personality") == 0;
+	const char *call = argc > 1 ? argv[1] : "";
+	const bool personality = strcmp(call, "personality") == 0;
+	const unsigned int number = personality ? SYS_personality : strcmp(call, "kcmp") == 0 ? SYS_kcmp : SYS_ptrace;
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, personality ? SYS_personality : SYS_ptrace, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, personality ? 0xffffffffu : 0xfffffffeu, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),

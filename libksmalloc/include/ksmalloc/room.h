@@ -49,6 +49,9 @@ struct ksr_room_head {
 	uint64_t mark; /* the signal by which the thread tells that it is at the end */
 };
 
+/* A word of the keeper's in the same page, by which it tells processes that have the same memory. */
+#define KSR_ROOM_SIGN		2048
+
 /* Where the state of the vector registers lies, with room for that of AMX. */
 #define KSR_ROOM_VECTORS	4096
 #define KSR_ROOM_VECTOR_BYTES	12288

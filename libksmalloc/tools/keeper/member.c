@@ -217,7 +217,7 @@ int ksr_member_step(const struct ksr_member *member, unsigned int budget_us, str
 	if (work == MAP_FAILED)
 		return -ENOMEM;
 	*work = (struct work){.member = member, .budget_us = budget_us};
-	error = ksr_partner_begin(&work->partner, member->pid);
+	error = ksr_partner_begin(&work->partner, &member->image, member->offer.room_address);
 	if (!error) {
 		work->began_ns = ksr_stop_now();
 		error = ksr_hand_run(work_in_hand, work);

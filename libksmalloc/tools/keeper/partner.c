@@ -5,9 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ksmalloc/room.h>
 #include <linux/kcmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,38 +33,92 @@ static pid_t youngest(void)
 	return last ? atoi(last) : -EPROTO;
 }
 
-/* 1 where both have the same memory, 0 where not, or the other one is not there or another user's; else -errno. */
-static int have_same(pid_t pid, pid_t other)
+/* False where the other one is not there, is another user's, or has nothing at that address. */
+static bool read_sign(const struct ksr_partner *partner, pid_t other, uint64_t *number)
 {
-	long result = syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0);
+	char path[64];
+	ssize_t got;
+	int fd;
 
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)other);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = pread(fd, number, sizeof(*number), (off_t)partner->sign);
+	close(fd);
+	return got == (ssize_t)sizeof(*number);
+}
+
+static int write_sign(struct ksr_partner *partner)
+{
+	partner->number++;
+	return ksr_image_write(partner->image, partner->sign, &partner->number, sizeof(partner->number));
+}
+
+/* A child that was forked since has a copy of what was written last, and not of what is written now. */
+static int have_same_sign(struct ksr_partner *partner, pid_t other)
+{
+	uint64_t number;
+	int error;
+
+	if (!read_sign(partner, other, &number) || number != partner->number)
+		return 0;
+	error = write_sign(partner);
+	if (error)
+		return error;
+	return read_sign(partner, other, &number) && number == partner->number;
+}
+
+/* 1 where both have the same memory, 0 where not, or the other one is not there or another user's; else -errno. */
+static int have_same(struct ksr_partner *partner, pid_t other)
+{
+	long result;
+
+	if (partner->by_sign)
+		return have_same_sign(partner, other);
+	result = syscall(SYS_kcmp, partner->image->pid, other, KCMP_VM, 0, 0);
 	if (result < 0)
 		return errno == ESRCH || errno == EPERM || errno == EACCES ? 0 : -errno;
 	return result == 0;
 }
 
-int ksr_partner_begin(struct ksr_partner *partner, pid_t pid)
+/* How it is told here: the kernel says 0 of a process and itself, where it says anything. */
+static int choose_way(struct ksr_partner *partner)
+{
+	int error;
+
+	if (have_same(partner, partner->image->pid) == 1)
+		return 0;
+	partner->by_sign = true;
+	if (getrandom(&partner->number, sizeof(partner->number), GRND_NONBLOCK) < 0)
+		return -errno;
+	error = write_sign(partner);
+	if (error)
+		return error;
+	error = have_same(partner, partner->image->pid);
+	return error == 1 ? 0 : error ? error : -EPERM;
+}
+
+int ksr_partner_begin(struct ksr_partner *partner, const struct ksr_image *image, uint64_t room)
 {
 	struct dirent *entry;
 	DIR *folder;
-	int error = 0;
+	int error;
 
-	*partner = (struct ksr_partner){.pid = pid, .last = youngest()};
+	*partner = (struct ksr_partner){.image = image, .sign = room + KSR_ROOM_SIGN, .last = youngest()};
 	if (partner->last < 0)
 		return partner->last;
-	/* It says 0 of a process and itself, where it says anything. */
-	error = have_same(pid, pid);
-	if (error != 1)
-		return error ? error : -EPERM;
-	error = 0;
+	error = choose_way(partner);
+	if (error)
+		return error;
 	folder = opendir("/proc");
 	if (!folder)
 		return -errno;
 	while (!error && (entry = readdir(folder))) {
 		pid_t other = (pid_t)atoi(entry->d_name);
 
-		if (other > 0 && other != pid)
-			error = have_same(pid, other);
+		if (other > 0 && other != image->pid)
+			error = have_same(partner, other);
 	}
 	closedir(folder);
 	return error == 1 ? -EUSERS : error;
@@ -75,7 +132,7 @@ static bool is_thread(const struct ksr_stop *stop, pid_t tid)
 	return false;
 }
 
-int ksr_partner_check(const struct ksr_partner *partner, const struct ksr_stop *stop)
+int ksr_partner_check(struct ksr_partner *partner, const struct ksr_stop *stop)
 {
 	pid_t now = youngest();
 
@@ -85,7 +142,7 @@ int ksr_partner_check(const struct ksr_partner *partner, const struct ksr_stop *
 	if (now < partner->last || now - partner->last > MOST_NEW)
 		return -EAGAIN;
 	for (pid_t other = partner->last + 1; other <= now; other++) {
-		int same = is_thread(stop, other) ? 0 : have_same(partner->pid, other);
+		int same = is_thread(stop, other) ? 0 : have_same(partner, other);
 
 		if (same)
 			return same == 1 ? -EUSERS : same;
