@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names/human.h"
 #include "seed_file.h"
 
 #define MOST_OPTIONS 32

@@ -19,8 +19,8 @@
 #ifndef KSR_COMMAND_H
 #define KSR_COMMAND_H
 
-#include "emitter.h"
-#include "fs.h"
+#include "show/emitter.h"
+#include "read/fs.h"
 
 #define KSR_EXIT_OK 0
 #define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show   \

@@ -14,7 +14,7 @@
 #ifndef KSR_DEBUG_PACKAGE_H
 #define KSR_DEBUG_PACKAGE_H
 
-#include "fs.h"
+#include "read/fs.h"
 
 #define KSR_PACKAGE_BYTES 128
 

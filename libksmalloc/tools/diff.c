@@ -16,7 +16,7 @@
 #include "diff_render.h"
 #include "diff_stop.h"
 #include "folders.h"
-#include "render.h"
+#include "show/report.h"
 
 #define DEFAULT_TOP 10
 

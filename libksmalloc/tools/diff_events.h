@@ -24,7 +24,7 @@
 #define KSR_DIFF_EVENTS_H
 
 #include "diff_scan.h"
-#include "history.h"
+#include "read/history.h"
 
 struct ksr_event {
 	uint64_t both;

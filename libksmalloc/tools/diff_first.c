@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "atoms.h"
+#include "pages/atoms.h"
 #include "diff_events.h"
 #include "folders.h"
 

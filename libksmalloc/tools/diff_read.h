@@ -13,7 +13,7 @@
 #ifndef KSR_DIFF_READ_H
 #define KSR_DIFF_READ_H
 
-#include "space.h"
+#include "read/space.h"
 
 struct ksr_reader {
 	int mem_fd;

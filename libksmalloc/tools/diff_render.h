@@ -12,9 +12,9 @@
 #define KSR_DIFF_RENDER_H
 
 #include "diff_scan.h"
-#include "emitter.h"
-#include "symbolize.h"
-#include "symbolize_data.h"
+#include "show/emitter.h"
+#include "names/symbols.h"
+#include "names/data.h"
 
 struct ksr_diff_names {
 	char **rows; /* one for each row of the diff */

@@ -27,7 +27,7 @@
 #define KSR_DIFF_SCAN_H
 
 #include "diff_read.h"
-#include "words.h"
+#include "pages/words.h"
 
 /* Pages of a row: X(name, title, what it is). */
 #define KSR_DIFF_COUNTS(X)                                                                         \

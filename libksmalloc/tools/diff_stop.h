@@ -13,7 +13,7 @@
 #ifndef KSR_DIFF_STOP_H
 #define KSR_DIFF_STOP_H
 
-#include "fs.h"
+#include "read/fs.h"
 
 int ksr_stop_processes(const struct ksr_fs *fs, const pid_t *pids, size_t count);
 void ksr_continue_processes(void);

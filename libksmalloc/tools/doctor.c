@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "render.h"
+#include "show/report.h"
 
 struct doctor_options {
 	struct ksr_output output;

@@ -12,7 +12,7 @@
 #ifndef KSR_DOCTOR_H
 #define KSR_DOCTOR_H
 
-#include "aggregate.h"
+#include "join/aggregate.h"
 
 enum ksr_level {
 	KSR_LEVEL_OK,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks what the filters deny: whether it is kept out, and what they do not reach. */
 #include "doctor.h"
-#include "emitter.h"
-#include "exclusion.h"
+#include "judge/exclusion.h"
+#include "names/human.h"
 
 void ksr_check_exclusion(const struct ksr_process *process, struct ksr_findings *findings)
 {

@@ -16,7 +16,7 @@
 #define KSR_DOCTOR_GROUP_H
 
 #include "doctor.h"
-#include "space.h"
+#include "read/space.h"
 
 #include <limits.h>
 

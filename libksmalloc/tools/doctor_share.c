@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "emitter.h"
+#include "names/human.h"
 #include "member.h"
 
 /* 0, or why there can be no sealed memory file here. */

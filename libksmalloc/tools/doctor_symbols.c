@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "debug_package.h"
-#include "symbolize.h"
+#include "names/symbols.h"
 
 /* The sites that a report shows first; more of them would cost time and find the same files. */
 #define MOST_SITES 64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "estimate_scan.h"
-#include "render.h"
+#include "show/report.h"
 
 #define DEFAULT_MEMORY_MIB 256
 

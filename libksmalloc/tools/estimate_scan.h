@@ -24,7 +24,7 @@
 #ifndef KSR_ESTIMATE_SCAN_H
 #define KSR_ESTIMATE_SCAN_H
 
-#include "aggregate.h"
+#include "join/aggregate.h"
 #include "pages.h"
 
 struct ksr_estimate_group {

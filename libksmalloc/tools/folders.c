@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "atoms.h"
+#include "pages/atoms.h"
 
 #define SECOND UINT64_C(1000000000)
 /* An interpreter lists folders some time after its start; the start itself is known to 10 ms. */

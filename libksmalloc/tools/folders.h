@@ -24,7 +24,7 @@
 
 #include <limits.h>
 
-#include "space.h"
+#include "read/space.h"
 
 struct ksr_folder_names {
 	uint64_t *hashes; /* of the names, as atoms (atoms.h); sorted */

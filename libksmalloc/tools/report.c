@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "render.h"
+#include "show/report.h"
 #include "report_shift.h"
 
 struct report_options {

@@ -10,8 +10,8 @@
 #ifndef KSR_REPORT_SHIFT_H
 #define KSR_REPORT_SHIFT_H
 
-#include "aggregate.h"
-#include "emitter.h"
+#include "join/aggregate.h"
+#include "show/emitter.h"
 
 void ksr_render_shift(const struct ksr_fs *fs, const struct ksr_report *report,
 		      struct ksr_emitter *emitter);

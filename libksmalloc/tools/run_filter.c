@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fs.h"
-#include "symbolize_elf.h"
+#include "read/fs.h"
+#include "names/elf.h"
 
 /* The kernel refuses one string of the environment from 128 KiB on. */
 #define LIST_LIMIT (120 * 1024)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs.h"
+#include "read/fs.h"
 
 static bool is_restricted(void)
 {

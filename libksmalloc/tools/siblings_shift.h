@@ -10,7 +10,7 @@
 #ifndef KSR_SIBLINGS_SHIFT_H
 #define KSR_SIBLINGS_SHIFT_H
 
-#include "fs.h"
+#include "read/fs.h"
 
 struct ksr_shift {
 	pid_t pids[2];

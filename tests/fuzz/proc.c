@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "snapshot.h"
-#include "sources.h"
-#include "space.h"
+#include "read/snapshot.h"
+#include "read/sources.h"
+#include "read/space.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregate.h"
-#include "snapshot.h"
-#include "space.h"
+#include "join/aggregate.h"
+#include "read/snapshot.h"
+#include "read/space.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "aggregate.h"
-#include "explain.h"
+#include "join/aggregate.h"
+#include "judge/explain.h"
 #include "segment_builder.h"
 
 #define P UINT64_C(4096)

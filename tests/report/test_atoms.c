@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "atoms.h"
+#include "pages/atoms.h"
 
 #define PAGE 4096
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emitter_text.h"
+#include "names/human.h"
+#include "show/text.h"
 
 static const struct ksr_column columns[] = {
 	{"size", "SIZE"}, {"part", "PART"}, {"name", "NAME"}, {"hidden", NULL}, {"lines", "LINES"},

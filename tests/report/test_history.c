@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "history.h"
+#include "read/history.h"
 
 static struct ksmalloc_history *data;
 static struct ksr_history history;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "segment_builder.h"
-#include "snapshot.h"
+#include "read/snapshot.h"
 
 static unsigned char bytes[BUILDER_SEGMENT_BYTES];
 static struct ksmalloc_segment_header header;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sources.h"
+#include "read/sources.h"
 
 static struct ksr_text text_of(const char *literal)
 {

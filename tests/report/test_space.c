@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "segment_builder.h"
-#include "space.h"
+#include "read/space.h"
 
 static const char smaps_text[] = "00400000-00401000 r--p 00000000 fe:00 11   /bin/p\n"
 				 "00401000-00402000 r-xp 00001000 fe:00 11   /bin/p\n"

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "symbolize.h"
-#include "symbolize_elf.h"
-#include "symbolize_cache.h"
+#include "names/symbols.h"
+#include "names/elf.h"
+#include "names/cache.h"
 
 static char folder[64];
 

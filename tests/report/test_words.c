@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "words.h"
+#include "pages/words.h"
 
 #define PAGE 4096
 #define WORDS (PAGE / 8)

@@ -9,7 +9,7 @@
 #include "call.h"
 #include "hand.h"
 #include "partner.h"
-#include "snapshot.h"
+#include "read/snapshot.h"
 
 #define MS UINT64_C(1000000)
 #define STOP_LIMIT_NS (30 * MS)

@@ -19,7 +19,7 @@
 #ifndef KSR_KEEPER_MEMBER_H
 #define KSR_KEEPER_MEMBER_H
 
-#include "fs.h"
+#include "read/fs.h"
 #include "ksmalloc/seed.h"
 #include "ksmalloc/segment.h"
 #include "pace.h"

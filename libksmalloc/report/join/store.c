@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What groups share by their stores. How much a process maps of it is read in its smaps, where a mapping of the store
+ * less what was copied is exact; what the store takes, and why processes stand aside, their segments tell. A file
+ * counts once, however many have it open, with the most that one of them says of it.
+ */
+#define _GNU_SOURCE
+#include "join/aggregate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct aside_word {
+	const char *key;
+	const char *words;
+	const char *remedy;
+};
+
+/* No machine has more memory. */
+#define MOST_BYTES (UINT64_C(1) << 56)
+
+#define WORD(name, key, words, remedy) {key, words, remedy},
+
+static const struct aside_word aside_words[] = {KSMALLOC_ASIDE_REASONS(WORD)};
+
+static const struct aside_word *word_of(uint32_t reason)
+{
+	return &aside_words[reason < KSMALLOC_ASIDE_COUNT ? reason : KSMALLOC_ASIDE_FAILED];
+}
+
+const char *ksr_aside_key(uint32_t reason)
+{
+	return word_of(reason)->key;
+}
+
+const char *ksr_aside_words(uint32_t reason)
+{
+	return word_of(reason)->words;
+}
+
+const char *ksr_aside_remedy(uint32_t reason)
+{
+	return word_of(reason)->remedy;
+}
+
+bool ksr_store_is_asked(const struct ksmalloc_segment_header *header)
+{
+	uint32_t aside = header->share.aside;
+
+	/* Segments before version 6 do not tell. */
+	return header->version >= 6 && aside != KSMALLOC_ASIDE_OFF &&
+	       (aside != KSMALLOC_ASIDE_NOT || header->layout == KSMALLOC_LAYOUT_SHARED || header->keeper.store);
+}
+
+bool ksr_store_is_aside(const struct ksmalloc_segment_header *header)
+{
+	uint32_t aside = header->share.aside;
+
+	return ksr_store_is_asked(header) && aside != KSMALLOC_ASIDE_NOT && aside != KSMALLOC_ASIDE_FILE_SIZE;
+}
+
+/* The pages of the store among those that are mapped: of what is the process's own nothing is known but its size. */
+static uint64_t pss_of_files(const struct ksr_vma *vma)
+{
+	return ksr_less(vma->pss, vma->anonymous);
+}
+
+static void add_memory(struct ksr_report *report, const struct ksr_process *process, struct ksr_group *group)
+{
+	for (size_t i = 0; i < process->smaps.count; i++) {
+		const struct ksr_vma *vma = &process->smaps.vmas[i];
+		struct ksr_memory memory;
+
+		report->totals.pss += vma->pss;
+		if (!(vma->flags & KSR_VMA_STORE))
+			continue;
+		ksr_memory_from_vma(vma, &memory);
+		group->shared += memory.shared;
+		report->totals.shared += memory.shared;
+		report->totals.store_pss += pss_of_files(vma);
+	}
+}
+
+static void add_words(const struct ksr_process *process, struct ksr_group *group)
+{
+	const struct ksmalloc_segment_share *share = &process->snapshot.header.share;
+
+	if (!ksr_store_is_asked(&process->snapshot.header))
+		return;
+	group->asked++;
+	group->aside += ksr_store_is_aside(&process->snapshot.header);
+	if (share->aside != KSMALLOC_ASIDE_NOT)
+		group->reasons[share->aside < KSMALLOC_ASIDE_COUNT ? share->aside : KSMALLOC_ASIDE_FAILED]++;
+	if (!process->owner)
+		return;
+#define ADD(name, kind, help) group->share.name += share->stats.name;
+	KSMALLOC_SHARE_STATS(ADD)
+#undef ADD
+}
+
+static int compare_files(const void *left, const void *right)
+{
+	const struct ksmalloc_segment_store_file *a = left;
+	const struct ksmalloc_segment_store_file *b = right;
+
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	return a->bytes < b->bytes ? 1 : a->bytes > b->bytes ? -1 : 0;
+}
+
+/* Counts each file once; a process may say anything of them, but it adds up to no more than memory has. */
+static void count_files(struct ksmalloc_segment_store_file *files, size_t count, struct ksr_group *group)
+{
+	qsort(files, count, sizeof(*files), compare_files);
+	for (size_t i = 0; i < count; i++) {
+		if (i && files[i].inode == files[i - 1].inode)
+			continue;
+		group->store_files++;
+		group->store = ksm_min(group->store + ksm_min(files[i].bytes, MOST_BYTES), MOST_BYTES);
+	}
+}
+
+static int add_files(const struct ksr_report *report, struct ksr_group *group)
+{
+	struct ksmalloc_segment_store_file *files =
+		calloc((size_t)group->processes * KSMALLOC_MAX_STORE_FILES, sizeof(*files));
+	size_t count = 0;
+
+	if (!files)
+		return -ENOMEM;
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct ksmalloc_segment_header *header = &report->processes[i].snapshot.header;
+
+		if (header->layout != group->layout || strcmp(header->group, group->name) != 0)
+			continue;
+		for (size_t k = 0; k < KSMALLOC_MAX_STORE_FILES; k++) {
+			if (header->share.files[k].inode)
+				files[count++] = header->share.files[k];
+		}
+	}
+	count_files(files, count, group);
+	free(files);
+	return 0;
+}
+
+int ksr_store_finish(struct ksr_report *report)
+{
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct ksr_process *process = &report->processes[i];
+		const struct ksmalloc_segment_header *header = &process->snapshot.header;
+		struct ksr_group *group = ksr_group_find(report, header->group, header->layout);
+
+		if (!group)
+			return -ENOMEM;
+		add_memory(report, process, group);
+		add_words(process, group);
+	}
+	for (size_t i = 0; i < report->group_count; i++) {
+		struct ksr_group *group = &report->groups[i];
+		int error = group->asked ? add_files(report, group) : 0;
+
+		if (error)
+			return error;
+		report->totals.store += group->store;
+		report->totals.sharing_asked += group->asked;
+	}
+	return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The file is reported to libdwfl at address 0, so that its addresses are those
+ * of the file itself. libdwfl finds separate debug files by build-id and
+ * .gnu_debuglink; .symtab, .dynsym and minidebuginfo are its fall-backs.
+ */
+#define _GNU_SOURCE
+#include "names/elf.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* From the C++ runtime, which is linked for this one function. */
+char *__cxa_demangle(const char *mangled, char *output, size_t *length, int *status);
+
+struct ksr_elf {
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+};
+
+static char *debuginfo_path;
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = dwfl_build_id_find_elf,
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.debuginfo_path = &debuginfo_path,
+};
+
+struct ksr_elf *ksr_elf_create(int fd, const char *name)
+{
+	struct ksr_elf *elf = calloc(1, sizeof(*elf));
+
+	if (elf) {
+		elf->dwfl = dwfl_begin(&callbacks);
+		if (elf->dwfl)
+			elf->module = dwfl_report_elf(elf->dwfl, name, name, fd, 0, true);
+	}
+	/* libdwfl takes the descriptor over when, and only when, it succeeds. */
+	if (!elf || !elf->module) {
+		close(fd);
+		ksr_elf_destroy(elf);
+		return NULL;
+	}
+	dwfl_report_end(elf->dwfl, NULL, NULL);
+	return elf;
+}
+
+void ksr_elf_destroy(struct ksr_elf *elf)
+{
+	if (!elf)
+		return;
+	if (elf->dwfl)
+		dwfl_end(elf->dwfl);
+	free(elf);
+}
+
+struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf)
+{
+	return elf->module;
+}
+
+size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id)
+{
+	GElf_Addr address;
+	GElf_Addr bias;
+	int bytes;
+
+	/* The id is read only after the file was opened by libdwfl. */
+	(void)dwfl_module_getelf(elf->module, &bias);
+	bytes = dwfl_module_build_id(elf->module, id, &address);
+	return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static void put_name(FILE *stream, const char *name)
+{
+	int status = -1;
+	char *clear = NULL;
+
+	if (name && strncmp(name, "_Z", 2) == 0)
+		clear = __cxa_demangle(name, NULL, NULL, &status);
+	fputs(clear ? clear : name ? name : "", stream);
+	free(clear);
+}
+
+void ksr_elf_demangle(const char *name, char *text, size_t bytes)
+{
+	int status = -1;
+	char *clear =
+		strncmp(name, "_Z", 2) == 0 ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
+
+	snprintf(text, bytes, "%s", clear ? clear : name);
+	free(clear);
+}
+
+static const char *die_name(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	const char *name = NULL;
+
+	/* The linkage name has the class and namespace that DW_AT_name lacks. */
+	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) ||
+	    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute))
+		name = dwarf_formstring(&attribute);
+	return name ? name : dwarf_diename(die);
+}
+
+/* Where the inlined function was called from: the place of the next, outer function. */
+static void call_place(Dwarf_Die *die, Dwarf_Die *unit, const char **file, int *line)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word number;
+	Dwarf_Files *files;
+	size_t count;
+
+	*file = NULL;
+	*line = 0;
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &number) == 0 &&
+	    dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count)
+		*file = dwarf_filesrc(files, number, NULL, NULL);
+	if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &number) == 0)
+		*line = (int)number;
+}
+
+static void put_pair(FILE *stream, bool first, const char *name, const char *file, int line)
+{
+	if (!first)
+		fputc('\t', stream);
+	put_name(stream, name);
+	fputc('\t', stream);
+	if (file && line > 0)
+		fprintf(stream, "%s:%d", file, line);
+}
+
+/* The chain of functions from the innermost inlined one outwards; false without DWARF. */
+static bool put_dwarf(struct ksr_elf *elf, uint64_t address, FILE *stream)
+{
+	Dwarf_Addr bias;
+	Dwarf_Die *unit = dwfl_module_addrdie(elf->module, address, &bias);
+	Dwfl_Line *source = dwfl_module_getsrc(elf->module, address);
+	Dwarf_Die *scopes = NULL;
+	Dwarf_Die *chain = NULL;
+	const char *file = NULL;
+	bool found = false;
+	int line = 0;
+	int count;
+
+	if (!unit)
+		return false;
+	if (source)
+		file = dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL);
+	count = dwarf_getscopes(unit, address - bias, &scopes);
+	/* The scopes of a pc leave the concrete function at the first inlined one: ask anew. */
+	if (count > 0)
+		count = dwarf_getscopes_die(&scopes[0], &chain);
+	for (int i = 0; i < count; i++) {
+		int tag = dwarf_tag(&chain[i]);
+
+		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
+			continue;
+		put_pair(stream, !found, die_name(&chain[i]), file, line);
+		found = true;
+		if (tag == DW_TAG_subprogram)
+			break;
+		call_place(&chain[i], unit, &file, &line);
+	}
+	free(scopes);
+	free(chain);
+	return found;
+}
+
+static void put_symbol(struct ksr_elf *elf, uint64_t address, FILE *stream)
+{
+	GElf_Off offset;
+	GElf_Sym symbol;
+	const char *name =
+		dwfl_module_addrinfo(elf->module, address, &offset, &symbol, NULL, NULL, NULL);
+
+	/* The last symbol before a gap is not the function that the address lies in. */
+	if (name && symbol.st_size && offset >= symbol.st_size)
+		name = NULL;
+	put_pair(stream, true, name, NULL, 0);
+}
+
+char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&text, &bytes);
+
+	if (!stream)
+		return NULL;
+	*whole = put_dwarf(elf, address, stream);
+	if (!*whole)
+		put_symbol(elf, address, stream);
+	if (fclose(stream)) {
+		free(text);
+		return NULL;
+	}
+	/* Debug files that share strings in another, missing one, know places, and no names. */
+	*whole = *whole && text[0] != '\t';
+	return text;
+}
+
+static bool fits(const char *glob, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	return fnmatch(glob, file, 0) == 0 || (slash && fnmatch(glob, slash + 1, 0) == 0);
+}
+
+/* One compilation unit: joins lines of fitting files to ranges. */
+static int unit_ranges(Dwarf_Die *unit, Dwarf_Addr bias, const char *glob,
+		       int (*visit)(uint64_t low, uint64_t high, void *user), void *user)
+{
+	Dwarf_Addr begin = 0;
+	bool inside = false;
+	Dwarf_Lines *lines;
+	size_t count;
+	int result = 0;
+
+	if (dwarf_getsrclines(unit, &lines, &count))
+		return 0;
+	for (size_t i = 0; i < count && !result; i++) {
+		Dwarf_Line *line = dwarf_onesrcline(lines, i);
+		const char *file = dwarf_linesrc(line, NULL, NULL);
+		Dwarf_Addr address;
+		bool ends = false;
+		bool wanted;
+
+		if (dwarf_lineaddr(line, &address) || dwarf_lineendsequence(line, &ends))
+			continue;
+		wanted = !ends && file && fits(glob, file);
+		if (inside && !wanted && address > begin)
+			result = visit(begin + bias, address + bias, user);
+		if (wanted && !inside)
+			begin = address;
+		inside = wanted;
+	}
+	return result;
+}
+
+int ksr_elf_file_ranges(struct ksr_elf *elf, const char *glob,
+			int (*visit)(uint64_t low, uint64_t high, void *user), void *user)
+{
+	Dwarf_Die *unit = NULL;
+	Dwarf_Addr bias = 0;
+	int result = 0;
+
+	while (!result && (unit = dwfl_module_nextcu(elf->module, unit, &bias)))
+		result = unit_ranges(unit, bias, glob, visit, user);
+	return result;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * report: the report as rows, values and notes.
+ *
+ * What it is: decides what a report shows and in which order; gives it to an
+ * emitter.
+ * What it is not: formatting, or computing.
+ * Invariants: each site of the report is shown or counted in a note; equal
+ * input gives equal output.
+ * Locking and owner: reads the report, sorts its sites.
+ * Failure: memory only; the emitter remembers what it could not take.
+ */
+#ifndef KSR_SHOW_REPORT_H
+#define KSR_SHOW_REPORT_H
+
+#include "join/aggregate.h"
+#include "show/emitter.h"
+#include "judge/explain.h"
+#include "names/symbols.h"
+
+struct ksr_render_options {
+	const char *sort; /* a column's key */
+	uint64_t top;	  /* 0: all */
+	uint64_t frames;  /* lines of the stack below each site, 0: none */
+	bool why;
+	bool counters; /* text shows what the kernel counts by site */
+	bool empty; /* show sites that hold no memory too */
+};
+
+/* Is there a column of this key to sort by? */
+bool ksr_render_knows_column(const char *key);
+/* "live, resident, ...": for help and messages. */
+void ksr_render_columns(char *text, size_t bytes);
+
+/* show/regions.c: memory outside of sites, and the layouts of groups, if there is any to tell of. */
+void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter);
+void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter);
+
+/* show/store.c: what the groups share without KSM, and why processes do not. */
+void ksr_render_stores(const struct ksr_report *report, struct ksr_emitter *emitter);
+/* Lines of the totals' section, none where no process was asked to share. */
+void ksr_render_store_totals(const struct ksr_totals *totals, struct ksr_emitter *emitter);
+
+/* show/kernel.c: the section "kernel" of JSON and CSV, of all commands; not in text. */
+void ksr_render_kernel(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
+		       struct ksr_emitter *emitter);
+
+void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
+		       const struct ksr_render_options *options, struct ksr_emitter *emitter);
+
+#endif
