@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "diff_first.h"
-#include "doctor_group.h"
+#include "pages/first.h"
+#include "doctor/group.h"
 
 static void sum(const struct ksr_diff *diff, struct ksr_shift *shift)
 {

@@ -23,7 +23,7 @@
 #define MOST_REGRETS	192u
 
 static_assert(KSP_CLASSES <= LEVEL_LANES, "each class has a lane");
-static_assert(KSP_SLAB == 16384 && sizeof(struct ksp_slab) == 528, "libksmalloc/tools/diff_events.c leaves headers out");
+static_assert(KSP_SLAB == 16384 && sizeof(struct ksp_slab) == 528, "libksmalloc/report/pages/events.c leaves headers out");
 
 struct ksp_heap *ksp_heaps[KSP_STREAMS];
 

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "call.h"
-#include "hand.h"
-#include "stop.h"
+#include "keeper/call.h"
+#include "keeper/hand.h"
+#include "keeper/stop.h"
 #include "test.h"
 #include "waits.h"
 

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "keeper/call.h"
 #include "cases.h"
-#include "hand.h"
+#include "keeper/hand.h"
 #include "test.h"
 
 #define THREADS 500

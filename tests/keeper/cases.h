@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "offer.h"
-#include "stop.h"
+#include "keeper/stop.h"
 
 #define MS UINT64_C(1000000)
 /* Nothing that comes to an end by itself takes so long. */

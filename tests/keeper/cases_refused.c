@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cases.h"
-#include "hand.h"
+#include "keeper/hand.h"
 #include "test.h"
 
 static void *wait_for_vfork(void *data)

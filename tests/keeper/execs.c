@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hand.h"
-#include "stop.h"
+#include "keeper/hand.h"
+#include "keeper/stop.h"
 #include "test.h"
 
 #define LIMIT_NS UINT64_C(50000000)

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pace.h"
+#include "keeper/pace.h"
 #include "test.h"
 
 #define SECOND UINT64_C(1000000000)

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "post.h"
+#include "keeper/post.h"
 #include "test.h"
 
 static char folder[] = "/tmp/keeper-post.XXXXXX";

@@ -24,10 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "call.h"
-#include "hand.h"
+#include "keeper/call.h"
+#include "keeper/hand.h"
 #include "offer.h"
-#include "stop.h"
+#include "keeper/stop.h"
 #include "test.h"
 
 #define MS UINT64_C(1000000)

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "stop.h"
+#include "keeper/stop.h"
 
 #define WAIT_MS 5
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "debug_package.h"
+#include "doctor/package.h"
 
 #define ID_A "c561f3aa7232f2bd6ac6d56bd475f1c154a00486"
 #define ID_B "0123456789abcdef0123456789abcdef01234567"

@@ -2,7 +2,7 @@
 /* Counting contents: the shares of groups, and that a small table still estimates rightly. */
 #include <criterion/criterion.h>
 
-#include "pages.h"
+#include "estimate/contents.h"
 
 static XXH128_hash_t hash_of(uint64_t content)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a command line leads, and what is found there. */
 #define _GNU_SOURCE
-#include "program.h"
+#include "run/program.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "member.h"
-#include "stop.h"
+#include "keeper/member.h"
+#include "keeper/stop.h"
 #include "test.h"
 
 #define MOST 16

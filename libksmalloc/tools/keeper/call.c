@@ -7,7 +7,7 @@
  *   the others go. Until `go` is set it only does that.
  */
 #define _GNU_SOURCE
-#include "call.h"
+#include "keeper/call.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 
 #include "base.h"
-#include "registers.h"
+#include "keeper/registers.h"
 
 #define BIT(number) (UINT64_C(1) << ((number)-1))
 #define XSAVE_HEADER 512 /* 64 bytes of zeros, but for what the instruction writes itself */

@@ -40,7 +40,7 @@
 #include <stdint.h>
 
 #include "ksmalloc/room.h"
-#include "stop.h"
+#include "keeper/stop.h"
 
 struct ksr_request {
 	uint64_t function; /* address in the process */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "hand.h"
+#include "keeper/hand.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "keeper.h"
+#include "keeper/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "stop.h"
+#include "keeper/stop.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)

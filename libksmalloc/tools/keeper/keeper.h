@@ -18,8 +18,8 @@
 #ifndef KSR_KEEPER_KEEPER_H
 #define KSR_KEEPER_KEEPER_H
 
-#include "post.h"
-#include "watch.h"
+#include "keeper/post.h"
+#include "keeper/watch.h"
 
 struct ksr_worker {
 	struct ksr_member member;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "member.h"
+#include "keeper/member.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "call.h"
-#include "hand.h"
-#include "partner.h"
+#include "keeper/call.h"
+#include "keeper/hand.h"
+#include "keeper/partner.h"
 #include "read/snapshot.h"
 
 #define MS UINT64_C(1000000)

@@ -22,7 +22,7 @@
 #include "read/fs.h"
 #include "ksmalloc/seed.h"
 #include "ksmalloc/segment.h"
-#include "pace.h"
+#include "keeper/pace.h"
 
 #define KSR_MEMBER_STORES 2 /* of seeds that the group has had: what was begun before a renewal goes on */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "pace.h"
+#include "keeper/pace.h"
 
 #define SECOND UINT64_C(1000000000)
 /* Below that a process is not worth a stop. */

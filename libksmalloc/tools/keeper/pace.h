@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "image.h"
+#include "keeper/image.h"
 
 struct ksr_look {
 	uint64_t now_ns; /* ksr_stop_now() */

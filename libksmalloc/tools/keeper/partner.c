@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "partner.h"
+#include "keeper/partner.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -17,8 +17,8 @@
 #ifndef KSR_KEEPER_PARTNER_H
 #define KSR_KEEPER_PARTNER_H
 
-#include "image.h"
-#include "stop.h"
+#include "keeper/image.h"
+#include "keeper/stop.h"
 
 struct ksr_partner {
 	const struct ksr_image *image;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "post.h"
+#include "keeper/post.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "registers.h"
+#include "keeper/registers.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -27,7 +27,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
-#include "image.h"
+#include "keeper/image.h"
 #include "ksmalloc/room.h"
 
 struct ksr_registers {

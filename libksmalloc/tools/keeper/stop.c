@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define _GNU_SOURCE
-#include "stop.h"
+#include "keeper/stop.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -44,7 +44,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "image.h"
+#include "keeper/image.h"
 
 struct ksr_thread {
 	pid_t tid;

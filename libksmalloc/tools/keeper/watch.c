@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "watch.h"
+#include "keeper/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>

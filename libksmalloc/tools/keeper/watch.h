@@ -12,7 +12,7 @@
 #ifndef KSR_KEEPER_WATCH_H
 #define KSR_KEEPER_WATCH_H
 
-#include "member.h"
+#include "keeper/member.h"
 
 struct ksr_stranger {
 	pid_t pid;

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `ksmalloc doctor`: says what keeps memory from merging, and repairs on request. */
+#define _GNU_SOURCE
+#include "doctor/group.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "show/report.h"
+
+struct doctor_options {
+	struct ksr_output output;
+	const char *root;
+	const char *group;
+	bool fix;
+	bool everyone;
+};
+
+#define AT(member) offsetof(struct doctor_options, member)
+
+static const struct ksr_option options[] = {
+	{"fix", NULL, "Start KSM, raise its speed, remove stale segment files.", KSR_OPTION_SWITCH,
+	 AT(fix), 0},
+	{"all", NULL, "Look at the processes of all users.", KSR_OPTION_SWITCH, AT(everyone), 0},
+	{"group", "NAME", "Say what makes the heaps of this group differ.", KSR_OPTION_TEXT,
+	 AT(group), 0},
+	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, AT(output), 0},
+	KSR_WIDTH_OPTION(AT(output)),
+	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
+	 0},
+};
+
+void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *key,
+	      const char *advice, const char *format, ...)
+{
+	struct ksr_finding *larger =
+		reallocarray(findings->list, findings->count + 1, sizeof(*larger));
+	char *text = NULL;
+	char *copy = strdup(advice);
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (larger)
+		findings->list = larger;
+	if (!larger || !copy || length < 0) {
+		findings->lost++;
+		free(copy);
+		if (length >= 0)
+			free(text);
+		return;
+	}
+	larger[findings->count++] = (struct ksr_finding){level, key, text, copy};
+}
+
+void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const char *key, pid_t pid,
+		  const char *why, const char *advice)
+{
+	const char *semicolon = strstr(why, "; ");
+	int length = (int)(semicolon ? semicolon - why : (ptrdiff_t)strlen(why));
+
+	ksr_find(findings, level, key, semicolon ? semicolon + 2 : advice, "process %d: %.*s",
+		 (int)pid, length, why);
+}
+
+void ksr_findings_free(struct ksr_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		free(findings->list[i].text);
+		free(findings->list[i].advice);
+	}
+	free(findings->list);
+}
+
+/* --- repair ----------------------------------------------------------------------- */
+
+static void change_setting(const struct ksr_fs *fs, const char *name, uint64_t old, uint64_t wanted,
+			   struct ksr_findings *findings)
+{
+	char value[24];
+	int error;
+
+	snprintf(value, sizeof(value), "%" PRIu64, wanted);
+	error = ksr_fs_write(fs, value, "sys/kernel/mm/ksm/%s", name);
+	if (error)
+		ksr_find(findings, KSR_LEVEL_BAD, "fix", "run 'ksmalloc doctor --fix' as root",
+			 "cannot write /sys/kernel/mm/ksm/%s: %s", name, strerror(-error));
+	else
+		ksr_find(findings, KSR_LEVEL_OK, "fix", "",
+			 "changed %s from %" PRIu64 " to %" PRIu64 "; undo: echo %" PRIu64
+			 " > /sys/kernel/mm/ksm/%s",
+			 name, old, wanted, old, name);
+}
+
+/* Each change is a finding of its own, so that nothing is changed silently. */
+static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
+{
+	struct ksr_kernel kernel;
+	bool huge_sleep;
+	bool advised;
+
+	ksr_kernel_read(fs, &kernel);
+	if (!kernel.present)
+		return;
+	huge_sleep = ksr_is_huge_sleep(&kernel);
+	advised = kernel.advisor_mode[0] && strcmp(kernel.advisor_mode, "none") != 0;
+	if (!advised && kernel.pages_to_scan < KSR_PAGES_TO_SCAN)
+		change_setting(fs, "pages_to_scan", kernel.pages_to_scan, KSR_PAGES_TO_SCAN,
+			       findings);
+	if (huge_sleep)
+		change_setting(fs, "sleep_millisecs", kernel.sleep_millisecs, KSR_SLEEP_MILLISECS,
+			       findings);
+	if (kernel.run != 1 && kernel.run != KSR_NONE)
+		change_setting(fs, "run", kernel.run, 1, findings);
+}
+
+/* --- the command -------------------------------------------------------------------- */
+
+static const char *level_word(enum ksr_level level)
+{
+	static const char *const words[] = {"ok", "warn", "bad"};
+
+	return words[level];
+}
+
+static int render(const struct ksr_command *command, const struct ksr_output *output,
+		  const struct ksr_fs *fs, const struct ksr_findings *findings)
+{
+	static const struct ksr_column columns[] = {
+		{"level", "LEVEL"},
+		{"key", NULL},
+		{"finding", "FINDING"},
+		{"advice", "ADVICE"},
+	};
+	struct ksr_emitter *emitter = ksr_emitter_create(output, stdout);
+	struct ksr_kernel kernel;
+	int status = KSR_EXIT_OK;
+
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_kernel_read(fs, &kernel);
+	ksr_render_kernel(fs, &kernel, emitter);
+	ksr_emitter_table_begin(emitter, "findings", columns, KSM_COUNT_OF(columns));
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct ksr_finding *finding = &findings->list[i];
+		const char *advice = finding->advice;
+		struct ksr_cell cells[] = {
+			ksr_cell_text(level_word(finding->level)),
+			ksr_cell_text(finding->key),
+			ksr_cell_sentence(finding->text),
+			ksr_cell_list(&advice, advice[0] ? 1 : 0),
+		};
+
+		ksr_emitter_row(emitter, cells);
+		if (finding->level != KSR_LEVEL_OK)
+			status = KSR_EXIT_FINDINGS;
+	}
+	ksr_emitter_table_end(emitter);
+	if (findings->lost)
+		status = KSR_EXIT_FAILED;
+	return ksr_output_end(command, ksr_emitter_finish(emitter)) ? KSR_EXIT_FAILED : status;
+}
+
+/* Of one machine, or of some processes; the kernel is part of both. */
+static int look(const struct ksr_command *command, const struct doctor_options *chosen,
+		const struct ksr_fs *fs, const pid_t *pids, size_t count)
+{
+	struct ksr_findings findings = {0};
+	int status;
+
+	if (chosen->fix)
+		fix_kernel(fs, &findings);
+	ksr_check_kernel(fs, &findings);
+	ksr_check_share_machine(fs, &findings);
+	if (chosen->group || count) {
+		ksr_check_group(fs, chosen->group, pids, count, &findings);
+		ksr_check_share_of(fs, chosen->group, pids, count, &findings);
+	} else {
+		ksr_check_processes(fs, chosen->everyone, &findings);
+		ksr_check_stale(fs, chosen->fix, &findings);
+	}
+	status = render(command, &chosen->output, fs, &findings);
+	ksr_findings_free(&findings);
+	return status;
+}
+
+/* Repeated ones count once. */
+static int take_pids(const struct ksr_command *command, char **arguments, int count, pid_t *pids,
+		     size_t *taken)
+{
+	for (int i = 0; i < count; i++) {
+		size_t k = 0;
+
+		if (!ksr_parse_pid(arguments[i], &pids[*taken]))
+			return ksr_usage_error(command,
+					       "'%s' is not a process id; give numbers, or "
+					       "--group NAME",
+					       arguments[i]);
+		while (pids[k] != pids[*taken])
+			k++;
+		*taken += k == *taken;
+	}
+	return 0;
+}
+
+static int look_below_root(const struct ksr_command *command, const struct doctor_options *chosen,
+			   const pid_t *pids, size_t count)
+{
+	struct ksr_fs fs;
+	int error = ksr_fs_init(&fs, chosen->root);
+	int status;
+
+	if (error)
+		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
+				       chosen->root ? chosen->root : "/", strerror(-error));
+	if (chosen->fix && !fs.live)
+		status = ksr_usage_error(command, "--fix changes this machine; leave --root away");
+	else
+		status = look(command, chosen, &fs, pids, count);
+	ksr_fs_fini(&fs);
+	return status;
+}
+
+static int doctor_main(const struct ksr_command *command, int argc, char **argv)
+{
+	struct doctor_options chosen = {0};
+	size_t count = 0;
+	pid_t *pids;
+	int status = 0;
+	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
+
+	if (first < 0)
+		return status;
+	if (chosen.group && ksr_group_check(command, chosen.group))
+		return KSR_EXIT_USAGE;
+	if (first < argc && chosen.group)
+		return ksr_usage_error(command,
+				       "'%s' is one argument too many; give PIDs or a group",
+				       argv[first]);
+	pids = calloc((size_t)(argc - first) + 1, sizeof(*pids));
+	if (!pids)
+		return ksr_failure(command, "out of memory");
+	status = take_pids(command, argv + first, argc - first, pids, &count);
+	if (!status)
+		status = look_below_root(command, &chosen, pids, count);
+	free(pids);
+	return status;
+}
+
+const struct ksr_command ksr_command_doctor = {
+	.name = "doctor",
+	.arguments = "[PID...]",
+	.summary = "Find out what keeps memory from merging",
+	.options = options,
+	.option_count = KSM_COUNT_OF(options),
+	.main = doctor_main,
+};

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Members are compared with the first one: what differs from it differs. Where
+ * a group has several programs, those of the most frequent one are looked at, and
+ * where some have forked others, siblings (doctor/siblings.c).
+ */
+#define _GNU_SOURCE
+#include "doctor/group.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Findings about files after which no further process is looked at. */
+#define MOST_FILES 4
+
+const char *ksr_member_variable(const struct ksr_member *member, const char *name)
+{
+	return ksr_text_variable(&member->environment, name);
+}
+
+/* --- members -------------------------------------------------------------------------- */
+
+static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
+{
+	struct ksr_text text;
+	const char *line;
+
+	if (ksr_fs_read(fs, &text, "proc/%d/status", (int)member->pid) == 0) {
+		line = strstr(text.data, "\nThreads:");
+		member->threads = line ? strtoull(line + 9, NULL, 10) : 0;
+		ksr_text_free(&text);
+	}
+	if (ksr_fs_read(fs, &text, "proc/%d/limits", (int)member->pid) == 0) {
+		member->stack_limit = ksr_limits_stack(&text);
+		ksr_text_free(&text);
+	}
+}
+
+static void read_memory(const struct ksr_fs *fs, struct ksr_member *member)
+{
+	struct ksr_smaps smaps;
+
+	if (ksr_smaps_read(fs, member->pid, &smaps))
+		return;
+	for (size_t i = 0; i < smaps.count; i++) {
+		const struct ksr_vma *vma = &smaps.vmas[i];
+		bool asked = (vma->flags & KSR_VMA_ASKED_HUGE) != 0;
+
+		member->memory += vma->anonymous;
+		member->huge += vma->huge;
+		member->asked += asked ? vma->anonymous : 0;
+		member->asked_huge += asked ? vma->huge : 0;
+	}
+	ksr_smaps_free(&smaps);
+}
+
+/* false when the process cannot be looked at; then there is a finding. */
+static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *member,
+			struct ksr_findings *findings)
+{
+	char why[KSR_WHY_BYTES];
+
+	memset(member, 0, sizeof(*member));
+	member->pid = pid;
+	if (ksr_space_create(fs, pid, &member->space, why)) {
+		ksr_find_why(findings, KSR_LEVEL_WARN, "member", pid, why,
+			     "name processes that run");
+		return false;
+	}
+	if (ksr_fs_read(fs, &member->environment, "proc/%d/environ", (int)pid))
+		member->environment.data = NULL;
+	if (ksr_fs_read(fs, &member->arguments, "proc/%d/cmdline", (int)pid))
+		member->arguments.data = NULL;
+	if (ksr_fs_read_link(fs, member->program, sizeof(member->program), "proc/%d/exe",
+			     (int)pid) < 0)
+		member->program[0] = '\0';
+	read_numbers(fs, member);
+	read_memory(fs, member);
+	return true;
+}
+
+void ksr_member_free(struct ksr_member *member)
+{
+	ksr_space_destroy(&member->space);
+	ksr_text_free(&member->environment);
+	ksr_text_free(&member->arguments);
+}
+
+void ksr_members_free(struct ksr_members *members)
+{
+	for (size_t i = 0; i < members->count; i++)
+		ksr_member_free(&members->list[i]);
+	free(members->list);
+}
+
+static void read_members(const struct ksr_fs *fs, const pid_t *pids, size_t count,
+			 struct ksr_members *members, struct ksr_findings *findings)
+{
+	members->count = 0;
+	members->list = calloc(count ? count : 1, sizeof(*members->list));
+	for (size_t i = 0; members->list && i < count; i++)
+		members->count +=
+			read_member(fs, pids[i], &members->list[members->count], findings);
+}
+
+/* Keeps the members that run the program that most of them run. */
+static void keep_one_program(struct ksr_members *members, struct ksr_findings *findings)
+{
+	size_t best = 0;
+	size_t best_count = 0;
+	size_t kept = 0;
+	char program[PATH_MAX];
+
+	for (size_t i = 0; i < members->count; i++) {
+		size_t same = 0;
+
+		for (size_t k = 0; k < members->count; k++)
+			same += strcmp(members->list[i].program, members->list[k].program) == 0;
+		if (same > best_count) {
+			best = i;
+			best_count = same;
+		}
+	}
+	if (best_count == members->count)
+		return;
+	memcpy(program, members->list[best].program, sizeof(program));
+	ksr_find(findings, KSR_LEVEL_WARN, "program",
+		 "give workers that run the same program a group of their own",
+		 "%zu of %zu processes run %s; the others are not looked at", best_count,
+		 members->count, program);
+	for (size_t i = 0; i < members->count; i++) {
+		if (strcmp(members->list[i].program, program) == 0)
+			members->list[kept++] = members->list[i];
+		else
+			ksr_member_free(&members->list[i]);
+	}
+	members->count = kept;
+}
+
+void ksr_members_read(const struct ksr_fs *fs, const pid_t *pids, size_t count,
+		      struct ksr_members *members, struct ksr_findings *findings)
+{
+	read_members(fs, pids, count, members, findings);
+	keep_one_program(members, findings);
+}
+
+/* --- layouts ----------------------------------------------------------------------------- */
+
+static const struct ksmalloc_segment_header *header_of(const struct ksr_member *member)
+{
+	return member->space.has_segment ? &member->space.snapshot.header : NULL;
+}
+
+static bool is_shared(const struct ksr_member *member)
+{
+	const struct ksmalloc_segment_header *header = header_of(member);
+
+	return header && header->layout == KSMALLOC_LAYOUT_SHARED;
+}
+
+static void check_layout(const struct ksr_members *members, struct ksr_findings *findings)
+{
+	size_t shared = 0;
+	size_t with_segment = 0;
+	uint64_t taken = 0;
+
+	for (size_t i = 0; i < members->count; i++) {
+		const struct ksmalloc_segment_header *header = header_of(&members->list[i]);
+
+		shared += is_shared(&members->list[i]);
+		with_segment += header != NULL;
+		taken += header ? header->stats.place_taken_total : 0;
+		if (header && header->stats.layout_errno)
+			ksr_find(findings, KSR_LEVEL_BAD, "layout_errno",
+				 "EPERM: let the seccomp profile of the container allow "
+				 "personality; ENOMEM: leave ulimit -v and -d away; others: see what 'ksmalloc run' says at the start",
+				 "process %d has not the layout of its group: %s",
+				 (int)members->list[i].pid,
+				 strerror((int)ksm_min(header->stats.layout_errno, 4095)));
+	}
+	if (with_segment < members->count)
+		ksr_find(findings, KSR_LEVEL_BAD, "segment",
+			 "start all of them with 'ksmalloc run --layout=shared --group=NAME'",
+			 "%zu of %zu processes have no segment: they do not run under ksmalloc, or "
+			 "KSMALLOC_STATS is 0",
+			 members->count - with_segment, members->count);
+	if (shared < with_segment)
+		ksr_find(findings, KSR_LEVEL_BAD, "layout",
+			 "start all of them with 'ksmalloc run --layout=shared --group=NAME'; else "
+			 "pages with pointers do not merge",
+			 "%zu of %zu processes have not the shared layout", with_segment - shared,
+			 members->count);
+	else if (with_segment)
+		ksr_find(findings, KSR_LEVEL_OK, "layout", "",
+			 "all %zu processes with a segment have the shared layout", shared);
+	if (taken)
+		ksr_find(findings, KSR_LEVEL_WARN, "place_taken",
+			 "addresses after such a place are equal only where the same was in the "
+			 "way in all of them",
+			 "%" PRIu64 " place(s) of the shared layout were taken by something else",
+			 taken);
+}
+
+/* Regions of the member that lie elsewhere than in the first, and one of their names. */
+static size_t count_moved(const struct ksr_space *first, const struct ksr_space *other,
+			  const uint32_t *match, const char **name)
+{
+	size_t moved = 0;
+
+	for (uint32_t i = 0; i < first->region_count; i++) {
+		const struct ksr_region *region = &first->regions[i];
+
+		if (region->kind != KSR_REGION_FILE || match[i] == KSR_REGION_NONE ||
+		    other->regions[match[i]].base == region->base)
+			continue;
+		if (moved++ == 0)
+			*name = region->name;
+	}
+	return moved;
+}
+
+/* Files of code that only one of the two has mapped. */
+static size_t count_unmatched(const struct ksr_space *first, const struct ksr_space *other,
+			      const uint32_t *match, const char **name)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < first->region_count; i++) {
+		const struct ksr_region *region = &first->regions[i];
+
+		if (region->kind == KSR_REGION_FILE && match[i] == KSR_REGION_NONE &&
+		    strstr(region->name, ".so") && count++ == 0)
+			*name = region->name;
+	}
+	(void)other;
+	return count;
+}
+
+static void compare_files(const struct ksr_member *first, const struct ksr_member *other,
+			  struct ksr_findings *findings)
+{
+	uint32_t *match = ksr_space_match(&first->space, &other->space);
+	uint32_t *back = ksr_space_match(&other->space, &first->space);
+	const char *name = "";
+	size_t count;
+
+	if (match && back) {
+		count = count_unmatched(&first->space, &other->space, match, &name) +
+			count_unmatched(&other->space, &first->space, back, &name);
+		if (count)
+			ksr_find(findings, KSR_LEVEL_WARN, "libraries",
+				 "load the same libraries in all workers, in the same order",
+				 "processes %d and %d: %zu librar%s mapped in one of them only, "
+				 "such as %s",
+				 (int)first->pid, (int)other->pid, count, count == 1 ? "y" : "ies",
+				 name);
+		count = count_moved(&first->space, &other->space, match, &name);
+		/* Randomised addresses are one finding, of the layout. */
+		if (count && is_shared(first) && is_shared(other))
+			ksr_find(findings, KSR_LEVEL_BAD, "library_address",
+				 "load the same libraries in the same order, and map nothing "
+				 "between that differs",
+				 "processes %d and %d: %zu file(s) lie at other addresses, such as "
+				 "%s",
+				 (int)first->pid, (int)other->pid, count, name);
+	}
+	free(match);
+	free(back);
+}
+
+static bool find_module(const struct ksr_snapshot *snapshot, const char *path,
+			struct ksmalloc_segment_module *module)
+{
+	for (uint32_t i = 0; i < snapshot->header.modules.count; i++) {
+		if (ksr_snapshot_module(snapshot, i, module) &&
+		    strcmp(ksr_snapshot_string(snapshot, module->path_string), path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Sites are told by build-ids: another build of a file has other sites and other code. */
+static void compare_builds(const struct ksr_member *first, const struct ksr_member *other,
+			   struct ksr_findings *findings)
+{
+	const struct ksr_snapshot *snapshot = &first->space.snapshot;
+
+	if (!header_of(first) || !header_of(other))
+		return;
+	for (uint32_t i = 0; i < snapshot->header.modules.count; i++) {
+		struct ksmalloc_segment_module mine;
+		struct ksmalloc_segment_module theirs;
+		const char *path;
+
+		if (!ksr_snapshot_module(snapshot, i, &mine))
+			continue;
+		path = ksr_snapshot_string(snapshot, mine.path_string);
+		if (!find_module(&other->space.snapshot, path, &theirs) ||
+		    (mine.build_id_bytes == theirs.build_id_bytes &&
+		     memcmp(mine.build_id, theirs.build_id, mine.build_id_bytes) == 0))
+			continue;
+		ksr_find(findings, KSR_LEVEL_BAD, "build_id",
+			 "start the workers anew, all with the same files",
+			 "processes %d and %d run different builds of %s", (int)first->pid,
+			 (int)other->pid, path);
+	}
+}
+
+static void check_files(const struct ksr_members *members, struct ksr_findings *findings)
+{
+	size_t before = findings->count;
+
+	/* Of many workers that differ from the first in the same way, some are enough to say so. */
+	for (size_t i = 1; i < members->count && findings->count - before < MOST_FILES; i++) {
+		compare_files(&members->list[0], &members->list[i], findings);
+		compare_builds(&members->list[0], &members->list[i], findings);
+	}
+	if (findings->count == before)
+		ksr_find(findings, KSR_LEVEL_OK, "libraries", "",
+			 "all processes have mapped the same files");
+}
+
+/* --- the group ------------------------------------------------------------------------------ */
+
+static void check_members(const struct ksr_fs *fs, const char *group, struct ksr_members *members,
+			  struct ksr_findings *findings)
+{
+	ksr_check_huge_pages(fs, members, findings);
+	if (members->count < 2) {
+		ksr_find(findings, KSR_LEVEL_BAD, "members",
+			 "name a group with two running workers or more, or their PIDs",
+			 "%s%s%s %zu process%s to look at: there is nothing to compare",
+			 group ? "group '" : "there", group ? group : "",
+			 group ? "' has" : (members->count == 1 ? " is" : " are"), members->count,
+			 members->count == 1 ? "" : "es");
+		return;
+	}
+	ksr_keep_siblings(members, findings);
+	check_layout(members, findings);
+	check_files(members, findings);
+	ksr_check_languages(members, findings);
+	ksr_check_environments(members, findings);
+	ksr_check_folders(fs, members, findings);
+	ksr_check_sample(fs, members, findings);
+}
+
+/* The processes of a group, by their segments. The caller frees; NULL without memory or any. */
+static pid_t *group_pids(const struct ksr_fs *fs, const char *group, size_t *count,
+			 struct ksr_findings *findings)
+{
+	struct ksr_selection selection = {.groups = &group, .group_count = 1};
+	struct ksr_report report;
+	pid_t *pids;
+
+	*count = 0;
+	if (ksr_report_create(fs, &selection, &report))
+		return NULL;
+	pids = calloc(report.process_count + 1, sizeof(*pids));
+	for (size_t i = 0; pids && i < report.process_count; i++)
+		pids[(*count)++] = report.processes[i].snapshot.pid;
+	if (report.unreadable)
+		ksr_find(findings, KSR_LEVEL_WARN, "unreadable",
+			 "'ksmalloc doctor' without a group says why",
+			 "%zu segments could not be read; nobody can tell their groups",
+			 report.unreadable);
+	ksr_report_destroy(&report);
+	return pids;
+}
+
+void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
+		     struct ksr_findings *findings)
+{
+	struct ksr_members members;
+	pid_t *found = NULL;
+
+	if (group) {
+		found = group_pids(fs, group, &count, findings);
+		pids = found;
+	}
+	ksr_members_read(fs, pids, pids ? count : 0, &members, findings);
+	check_members(fs, group, &members, findings);
+	ksr_members_free(&members);
+	free(found);
+}
