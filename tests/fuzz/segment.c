@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "join/aggregate.h"
+#include "join/aside.h"
+#include "join/group.h"
 #include "read/snapshot.h"
 #include "read/space.h"
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "join/aggregate.h"
+#include "join/group.h"
 #include "judge/explain.h"
 #include "segment_builder.h"
 

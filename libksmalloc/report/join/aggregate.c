@@ -12,84 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool split_by_smaps(const struct ksr_vma *vma, struct ksr_memory *memory)
-{
-	uint64_t shared = vma->shared_clean + vma->shared_dirty;
-	uint64_t gain = ksr_less(vma->rss, vma->pss);
-	uint64_t merged = ksm_min(vma->ksm, vma->rss);
-	uint64_t forked = ksr_less(shared, merged);
-	uint64_t low;
-	uint64_t high;
-
-	memset(memory, 0, sizeof(*memory));
-	memory->resident = vma->rss;
-	memory->merged = merged;
-	memory->swapped = vma->swap;
-	if (vma->flags & KSR_VMA_MERGEABLE)
-		memory->mergeable = vma->rss;
-	else
-		memory->not_asked = vma->rss;
-	if (merged == 0) {
-		memory->fork_shared = gain;
-		return false;
-	}
-	if (forked == 0) {
-		memory->saved = gain;
-		return false;
-	}
-	low = ksm_max(merged / 2, ksr_less(gain, forked));
-	high = ksm_max(low, ksm_min(merged, ksr_less(gain, forked / 2)));
-	memory->saved = ksr_scale(gain, merged, merged + forked);
-	/* Pss is rounded down to KiB and may lead out of the bounds by that much. */
-	memory->saved = ksm_max(low, ksm_min(high, memory->saved));
-	memory->saved_error = ksm_max(memory->saved - low, high - memory->saved);
-	memory->fork_shared = ksr_less(gain, memory->saved);
-	return true;
-}
-
-bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
-{
-	bool is_estimate = split_by_smaps(vma, memory);
-
-	/* What is neither KSM's nor the process's own comes from the store, not from fork. */
-	if (vma->flags & KSR_VMA_STORE) {
-		memory->shared = ksr_less(vma->end - vma->begin, vma->anonymous + vma->swap);
-		memory->fork_shared = 0;
-	}
-	return is_estimate;
-}
-
-void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part)
-{
-	sum->resident += part->resident;
-	sum->merged += part->merged;
-	sum->saved += part->saved;
-	sum->saved_error += part->saved_error;
-	sum->stale += part->stale;
-	sum->saved_freed += part->saved_freed;
-	sum->fork_shared += part->fork_shared;
-	sum->swapped += part->swapped;
-	sum->mergeable += part->mergeable;
-	sum->not_asked += part->not_asked;
-	sum->shared += part->shared;
-}
-
-struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole)
-{
-	return (struct ksr_memory){
-		.resident = ksr_scale(memory->resident, part, whole),
-		.merged = ksr_scale(memory->merged, part, whole),
-		.saved = ksr_scale(memory->saved, part, whole),
-		.saved_error = ksr_scale(memory->saved_error, part, whole),
-		.stale = ksr_scale(memory->stale, part, whole),
-		.saved_freed = ksr_scale(memory->saved_freed, part, whole),
-		.fork_shared = ksr_scale(memory->fork_shared, part, whole),
-		.swapped = ksr_scale(memory->swapped, part, whole),
-		.mergeable = ksr_scale(memory->mergeable, part, whole),
-		.not_asked = ksr_scale(memory->not_asked, part, whole),
-		.shared = ksr_scale(memory->shared, part, whole),
-	};
-}
+#include "join/group.h"
+#include "join/store.h"
 
 /* By smaps, and page by page where that leaves a doubt and the caller may. */
 static void measure_vma(const struct ksr_fs *fs, struct ksr_report *report, pid_t pid,
@@ -331,7 +255,7 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 	if (covered == size)
 		return;
 	rest = ksr_memory_share(&memory, size - covered, size);
-	ksr_part_add(&join->process->snapshot, vma, &rest, &join->own);
+	ksr_own_add_part(&join->process->snapshot, vma, &rest, &join->own);
 	if (rest.merged)
 		ksr_memory_add(&join->own.outside, &rest);
 }
@@ -408,11 +332,12 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		add_process_totals(report, &report->processes[i]);
 	}
 	free(index.cells);
-	ksr_exact_finish(report);
-	for (size_t i = 0; i < report->site_count; i++)
+	for (size_t i = 0; i < report->site_count; i++) {
+		ksr_exact_settle(&report->sites[i].memory, &report->totals.exact);
 		ksr_memory_add(&report->totals.sites, &report->sites[i].memory);
+	}
 	if (!error)
-		error = ksr_parts_finish(report);
+		error = ksr_groups_finish(report);
 	if (!error)
 		error = ksr_store_finish(report);
 	if (kernel->pages_sharing != KSR_NONE && kernel->pages_shared != KSR_NONE) {
@@ -442,22 +367,4 @@ int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selec
 	if (error)
 		ksr_report_destroy(report);
 	return error;
-}
-
-void ksr_process_free(struct ksr_process *process)
-{
-	ksr_counters_free(&process->counters);
-	ksr_smaps_free(&process->smaps);
-	ksr_snapshot_destroy(&process->snapshot);
-}
-
-void ksr_report_destroy(struct ksr_report *report)
-{
-	for (size_t i = 0; i < report->process_count; i++)
-		ksr_process_free(&report->processes[i]);
-	free(report->processes);
-	free(report->sites);
-	free(report->groups);
-	free(report->rejected);
-	memset(report, 0, sizeof(*report));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which processes a report is about, and reading what the kernel and they themselves count. */
 #define _GNU_SOURCE
-#include "join/aggregate.h"
+#include "join/collect.h"
 
 #include <errno.h>
 #include <linux/kcmp.h>

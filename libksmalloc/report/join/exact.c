@@ -6,7 +6,7 @@
  * Rows of hints that the program itself gave are added to that one.
  */
 #define _GNU_SOURCE
-#include "join/aggregate.h"
+#include "join/exact.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,16 +67,12 @@ static struct pair replace_and_settle(const struct take *take, struct pair row,
 	return settle(memory);
 }
 
-void ksr_exact_finish(struct ksr_report *report)
+void ksr_exact_settle(struct ksr_memory *memory, struct ksr_exact *sum)
 {
-	struct ksr_exact *exact = &report->totals.exact;
+	struct pair gone = settle(memory);
 
-	for (size_t i = 0; i < report->site_count; i++) {
-		struct pair gone = settle(&report->sites[i].memory);
-
-		exact->stale_merged += gone.merged;
-		exact->stale_saved += gone.saved;
-	}
+	sum->stale_merged += gone.merged;
+	sum->stale_saved += gone.saved;
 }
 
 /* The memory without rows: its sum by smaps, which is what is divided, and the sum by the rows. */

@@ -5,60 +5,16 @@
  * counts once, however many have it open, with the most that one of them says of it.
  */
 #define _GNU_SOURCE
-#include "join/aggregate.h"
+#include "join/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct aside_word {
-	const char *key;
-	const char *words;
-	const char *remedy;
-};
+#include "join/aside.h"
 
 /* No machine has more memory. */
 #define MOST_BYTES (UINT64_C(1) << 56)
-
-#define WORD(name, key, words, remedy) {key, words, remedy},
-
-static const struct aside_word aside_words[] = {KSMALLOC_ASIDE_REASONS(WORD)};
-
-static const struct aside_word *word_of(uint32_t reason)
-{
-	return &aside_words[reason < KSMALLOC_ASIDE_COUNT ? reason : KSMALLOC_ASIDE_FAILED];
-}
-
-const char *ksr_aside_key(uint32_t reason)
-{
-	return word_of(reason)->key;
-}
-
-const char *ksr_aside_words(uint32_t reason)
-{
-	return word_of(reason)->words;
-}
-
-const char *ksr_aside_remedy(uint32_t reason)
-{
-	return word_of(reason)->remedy;
-}
-
-bool ksr_store_is_asked(const struct ksmalloc_segment_header *header)
-{
-	uint32_t aside = header->share.aside;
-
-	/* Segments before version 6 do not tell. */
-	return header->version >= 6 && aside != KSMALLOC_ASIDE_OFF &&
-	       (aside != KSMALLOC_ASIDE_NOT || header->layout == KSMALLOC_LAYOUT_SHARED || header->keeper.store);
-}
-
-bool ksr_store_is_aside(const struct ksmalloc_segment_header *header)
-{
-	uint32_t aside = header->share.aside;
-
-	return ksr_store_is_asked(header) && aside != KSMALLOC_ASIDE_NOT && aside != KSMALLOC_ASIDE_FILE_SIZE;
-}
 
 /* The pages of the store among those that are mapped: of what is the process's own nothing is known but its size. */
 static uint64_t pss_of_files(const struct ksr_vma *vma)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "join/part.h"
+
 /* A stretch of addresses that was to be kept out. */
 struct stretch {
 	uint64_t begin;

@@ -12,7 +12,7 @@
 #ifndef KSR_JUDGE_EXCLUSION_H
 #define KSR_JUDGE_EXCLUSION_H
 
-#include "join/aggregate.h"
+#include "join/process.h"
 
 struct ksr_exclusion {
 	bool is_asked;		/* there are denied sites or private blocks */

@@ -12,7 +12,7 @@
 #ifndef KSR_JUDGE_EXPLAIN_H
 #define KSR_JUDGE_EXPLAIN_H
 
-#include "join/aggregate.h"
+#include "join/report.h"
 
 #define KSR_REASONS_MOST 4
 #define KSR_REASON_BYTES 160

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/group.h"
+
 #define SHARED_COLUMN 3 /* in text only where processes share by a store */
 
 static const struct ksr_column part_columns[] = {

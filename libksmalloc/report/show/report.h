@@ -13,7 +13,7 @@
 #ifndef KSR_SHOW_REPORT_H
 #define KSR_SHOW_REPORT_H
 
-#include "join/aggregate.h"
+#include "join/report.h"
 #include "show/emitter.h"
 #include "judge/explain.h"
 #include "names/symbols.h"

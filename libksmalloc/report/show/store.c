@@ -6,6 +6,9 @@
 #define _GNU_SOURCE
 #include "show/report.h"
 
+#include "join/aside.h"
+#include "join/group.h"
+
 #define STAT_COLUMN(name, kind, help) {#name, NULL},
 
 static const struct ksr_column store_columns[] = {

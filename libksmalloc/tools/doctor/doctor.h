@@ -12,7 +12,7 @@
 #ifndef KSR_DOCTOR_DOCTOR_H
 #define KSR_DOCTOR_DOCTOR_H
 
-#include "join/aggregate.h"
+#include "join/report.h"
 
 enum ksr_level {
 	KSR_LEVEL_OK,

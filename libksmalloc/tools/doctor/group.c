@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/aggregate.h"
+
 /* Findings about files after which no further process is looked at. */
 #define MOST_FILES 4
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "join/aggregate.h"
+
 /* Failures that a segment counts: field, what it is, what to do, field with the errno or NULL. */
 struct failure {
 	const char *key;

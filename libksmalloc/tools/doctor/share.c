@@ -13,8 +13,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "names/human.h"
+#include "join/aggregate.h"
+#include "join/aside.h"
+#include "join/group.h"
 #include "keeper/member.h"
+#include "names/human.h"
 
 /* 0, or why there can be no sealed memory file here. */
 static int try_file(void)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "estimate/scan.h"
+#include "join/aggregate.h"
 #include "show/report.h"
 
 #define DEFAULT_MEMORY_MIB 256

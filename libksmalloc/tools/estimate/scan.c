@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "join/part.h"
+
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 #define PAGEMAP_FILE (UINT64_C(1) << 61)

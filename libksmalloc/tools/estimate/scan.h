@@ -24,7 +24,7 @@
 #ifndef KSR_ESTIMATE_SCAN_H
 #define KSR_ESTIMATE_SCAN_H
 
-#include "join/aggregate.h"
+#include "join/report.h"
 #include "estimate/contents.h"
 
 struct ksr_estimate_group {

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "show/report.h"
+#include "join/aggregate.h"
 #include "report/shift.h"
+#include "show/report.h"
 
 struct report_options {
 	struct ksr_render_options render;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "join/group.h"
 #include "siblings_shift.h"
 
 static const struct ksr_column columns[] = {

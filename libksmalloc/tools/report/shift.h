@@ -10,7 +10,7 @@
 #ifndef KSR_REPORT_SHIFT_H
 #define KSR_REPORT_SHIFT_H
 
-#include "join/aggregate.h"
+#include "join/report.h"
 #include "show/emitter.h"
 
 void ksr_render_shift(const struct ksr_fs *fs, const struct ksr_report *report,

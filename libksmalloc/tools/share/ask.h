@@ -11,7 +11,7 @@
 #ifndef KSR_SHARE_ASK_H
 #define KSR_SHARE_ASK_H
 
-#include "join/aggregate.h"
+#include "join/process.h"
 
 struct ksr_share_table {
 	int file; /* to be closed by the caller */

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "join/aggregate.h"
+#include "join/aside.h"
+#include "join/group.h"
 #include "share/ask.h"
 
 #define WAIT_SECONDS 20

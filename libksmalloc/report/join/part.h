@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * part: what memory outside of sites is.
+ *
+ * What it is: a name for each kind of such memory, and which one a mapping is of.
+ * What it is not: for slots of sites and nurseries.
+ * Locking and owner: pure.
+ * Failure: none.
+ */
+#ifndef KSR_JOIN_PART_H
+#define KSR_JOIN_PART_H
+
+#include "join/memory.h"
+#include "read/snapshot.h"
+
+/* Memory outside of sites, by what it is: X(name, key, what it is called). */
+#define KSR_PARTS(X)                                                                               \
+	X(HEAP, "heap", "small blocks, in jemalloc's memory")                                      \
+	X(MAPPINGS, "mappings", "mappings of the program")                                         \
+	X(BRK, "brk", "brk")                                                                       \
+	X(STACKS, "stack", "stack of the first thread")                                            \
+	X(FILES, "files", "data segments and other written pages of files")                        \
+	X(OTHERS, "other", "stacks of threads, bss and other anonymous memory")
+
+enum ksr_part_id {
+#define KSR_PART_ID(name, key, text) KSR_PART_##name,
+	KSR_PARTS(KSR_PART_ID)
+#undef KSR_PART_ID
+		KSR_PART_COUNT,
+};
+
+struct ksr_part {
+	struct ksr_memory memory;
+	uint64_t live; /* bytes that the program holds there; only with has_live */
+	bool has_live;
+	uint32_t processes; /* that have memory there */
+};
+
+const char *ksr_part_key(enum ksr_part_id part);
+const char *ksr_part_name(enum ksr_part_id part);
+/* Which part a mapping outside of slots is of; KSR_PART_COUNT: none of KSM's. */
+enum ksr_part_id ksr_part_of(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma);
+
+#endif
