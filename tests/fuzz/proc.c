@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "read/snapshot.h"
-#include "read/sources.h"
+#include "read/counters.h"
+#include "read/smaps.h"
+#include "read/status.h"
 #include "read/space.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,6 +7,7 @@
 #include "join/aggregate.h"
 #include "join/group.h"
 #include "judge/explain.h"
+#include "read/kernel.h"
 #include "segment_builder.h"
 
 #define P UINT64_C(4096)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "read/sources.h"
+#include "read/counters.h"
 
 #define HEAD                                                                                       \
 	"site priority stability vm_pages merged unshared volatile saved_pages scanned zero "      \

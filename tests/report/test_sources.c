@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "read/sources.h"
+#include "read/smaps.h"
+#include "read/status.h"
 
 static struct ksr_text text_of(const char *literal)
 {

@@ -14,6 +14,8 @@
 
 #include "join/group.h"
 #include "join/store.h"
+#include "read/kernel.h"
+#include "read/sharing.h"
 
 /* By smaps, and page by page where that leaves a doubt and the caller may. */
 static void measure_vma(const struct ksr_fs *fs, struct ksr_report *report, pid_t pid,

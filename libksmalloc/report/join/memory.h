@@ -38,7 +38,7 @@
 #ifndef KSR_JOIN_MEMORY_H
 #define KSR_JOIN_MEMORY_H
 
-#include "read/sources.h"
+#include "read/smaps.h"
 
 struct ksr_memory {
 	uint64_t resident;

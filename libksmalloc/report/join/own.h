@@ -11,7 +11,8 @@
 #define KSR_JOIN_OWN_H
 
 #include "join/part.h"
-#include "read/sources.h"
+#include "read/counters.h"
+#include "read/smaps.h"
 
 struct ksr_own_memory {
 	struct ksr_memory *sites; /* by index in the segment */

@@ -11,7 +11,9 @@
 #define KSR_JOIN_PROCESS_H
 
 #include "read/snapshot.h"
-#include "read/sources.h"
+#include "read/counters.h"
+#include "read/smaps.h"
+#include "read/status.h"
 
 struct ksr_process {
 	struct ksr_snapshot snapshot;

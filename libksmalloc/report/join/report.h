@@ -26,6 +26,7 @@
 #include "join/exact.h"
 #include "join/part.h"
 #include "join/process.h"
+#include "read/kernel.h"
 
 /* What the kernel counts for a site, over processes. */
 struct ksr_site_counters {

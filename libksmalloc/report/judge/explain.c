@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "names/human.h"
+#include "read/kernel.h"
 
 static void say(struct ksr_reasons *reasons, const char *format, ...) KSM_PRINTF(2, 3);
 

@@ -19,6 +19,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "read/sharing.h"
+
 #define BATCH 256
 #define LOOK_BATCH 64
 /* Pages before and behind a counterpart that moved content is looked for in. */

@@ -4,7 +4,7 @@
  * the end, and what stands in them is not looked at.
  */
 #define _GNU_SOURCE
-#include "read/sources.h"
+#include "read/counters.h"
 
 #include <ctype.h>
 #include <errno.h>

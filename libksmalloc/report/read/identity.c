@@ -6,7 +6,7 @@
  * program.
  */
 #define _GNU_SOURCE
-#include "read/space.h"
+#include "read/identity.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/smaps.h"
+
 static const char *const kind_names[KSR_REGION_KINDS] = {
 	[KSR_REGION_SITE] = "slots of sites",
 	[KSR_REGION_NURSERY] = "nursery",

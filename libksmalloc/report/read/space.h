@@ -22,8 +22,9 @@
 #ifndef KSR_READ_SPACE_H
 #define KSR_READ_SPACE_H
 
+#include "read/identity.h"
 #include "read/snapshot.h"
-#include "read/sources.h"
+#include "read/status.h"
 
 enum ksr_region_kind {
 	KSR_REGION_SITE,
@@ -56,28 +57,6 @@ struct ksr_range {
 	uint32_t region;
 	bool populated; /* smaps counts anonymous memory in the mapping, or it is of a store */
 	bool is_store;	/* a group's store is mapped there, privately, in the place of own memory */
-};
-
-#define KSR_IDENTITY_RANDOM 16
-
-/* What a process is, apart from what it computes. */
-struct ksr_identity {
-	/* Process and thread ids as the process and as the reader see them, in matching order. */
-	pid_t *ids;
-	size_t id_count;
-	uint64_t real_begin; /* nanoseconds since 1970: when it started, and now */
-	uint64_t real_end;
-	uint64_t boot_begin; /* the same since the boot */
-	uint64_t boot_end;
-	bool has_random;
-	unsigned char random[KSR_IDENTITY_RANDOM]; /* what AT_RANDOM points to */
-};
-
-/* Where threads have their stacks, as far as that can be known. */
-struct ksr_stacks {
-	uint64_t *pointers; /* of threads that are in a system call */
-	size_t count;
-	uint64_t bytes; /* of one stack */
 };
 
 struct ksr_space {
@@ -114,13 +93,6 @@ const char *ksr_region_kind_name(enum ksr_region_kind kind);
  */
 uint32_t *ksr_space_match(const struct ksr_space *first, const struct ksr_space *second);
 
-/* read/identity.c: fills what can be known; what cannot stays empty. */
-void ksr_identity_read(const struct ksr_fs *fs, pid_t pid, const struct ksr_status *status,
-		       struct ksr_identity *identity);
-void ksr_identity_free(struct ksr_identity *identity);
-/* The caller frees the pointers. */
-void ksr_stacks_read(const struct ksr_fs *fs, pid_t pid, struct ksr_stacks *stacks);
-
 /* Pure parts, exposed for tests and fuzzing. */
 
 /*
@@ -131,11 +103,4 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 		    const char *program, const struct ksr_stacks *stacks);
 /* What an ELF file whose first bytes these are takes in memory, with its bss; 0 when it is none. */
 uint64_t ksr_image_bytes(const void *data, size_t bytes);
-/* The value of an entry of /proc/PID/auxv, 0 when there is none. */
-uint64_t ksr_auxv_find(const struct ksr_text *auxv, uint64_t type);
-/* The stack limit of /proc/PID/limits, which sizes the stacks of threads. */
-uint64_t ksr_limits_stack(const struct ksr_text *limits);
-/* The stack pointer of a line of /proc/PID/task/TID/syscall, 0 when it tells none. */
-uint64_t ksr_syscall_stack(const struct ksr_text *text);
-
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/kernel.h"
+
 static struct ksr_cell count_or_none(uint64_t value)
 {
 	struct ksr_cell none = {.kind = KSR_CELL_NONE};

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/kernel.h"
+
 enum column_id {
 	COLUMN_LIVE,
 	COLUMN_RESIDENT,

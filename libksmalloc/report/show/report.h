@@ -14,9 +14,10 @@
 #define KSR_SHOW_REPORT_H
 
 #include "join/report.h"
-#include "show/emitter.h"
 #include "judge/explain.h"
 #include "names/symbols.h"
+#include "read/kernel.h"
+#include "show/emitter.h"
 
 struct ksr_render_options {
 	const char *sort; /* a column's key */

@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pages/events.h"
-#include "pages/first.h"
 #include "diff/render.h"
 #include "diff/stop.h"
+#include "pages/events.h"
+#include "pages/first.h"
 #include "pages/folders.h"
+#include "read/kernel.h"
 #include "show/report.h"
 
 #define DEFAULT_TOP 10

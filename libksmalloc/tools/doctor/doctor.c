@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "read/kernel.h"
 #include "show/report.h"
 
 struct doctor_options {

@@ -13,6 +13,7 @@
 #define KSR_DOCTOR_DOCTOR_H
 
 #include "join/report.h"
+#include "read/kernel.h"
 
 enum ksr_level {
 	KSR_LEVEL_OK,

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "read/kernel.h"
 #include "run/layout.h"
 
 #ifndef PR_SET_VMA

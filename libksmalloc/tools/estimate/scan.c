@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "join/part.h"
+#include "read/sharing.h"
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)

@@ -14,7 +14,6 @@
 
 #include "join/aggregate.h"
 #include "join/aside.h"
-#include "join/group.h"
 #include "share/ask.h"
 
 #define WAIT_SECONDS 20
