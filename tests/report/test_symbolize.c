@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "names/symbols.h"
-#include "names/elf.h"
 #include "names/cache.h"
+#include "names/elf.h"
+#include "names/places.h"
+#include "names/plumbing.h"
+#include "names/symbols.h"
 
 static char folder[64];
 

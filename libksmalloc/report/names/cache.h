@@ -32,11 +32,6 @@ const char *ksr_cache_get(const struct ksr_cache *cache, uint64_t address);
 /* whole: debug information gave it. */
 void ksr_cache_put(struct ksr_cache *cache, uint64_t address, const char *answer, bool whole);
 /*
- * names/places.c: a number that changes when the file, or a place in which debug information
- * for it is searched on this machine, does. Anything that changes in between changes it, too.
- */
-uint64_t ksr_debug_places(const char *path, const char *build_id);
-/*
  * The caller's folder for answers, which need not exist; empty when there can be none that only the
  * caller controls. XDG_CACHE_HOME is made where it is missing.
  */

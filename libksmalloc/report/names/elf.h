@@ -20,9 +20,9 @@ struct ksr_elf *ksr_elf_create(int fd, const char *name);
 void ksr_elf_destroy(struct ksr_elf *elf);
 /* Bytes of the file's build-id, 0 when it has none. */
 size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id);
-/* For names/data.c: the name as its language writes it, cut to bytes. */
+/* For data: the name as its language writes it, cut to bytes. */
 void ksr_elf_demangle(const char *name, char *text, size_t bytes);
-/* For names/data.c; the module is the file's own, at address 0. */
+/* For data; the module is the file's own, at address 0. */
 struct Dwfl_Module *ksr_elf_module(struct ksr_elf *elf);
 /* The caller frees the answer. *whole: it has a name, and debug information gave it. */
 char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole);

@@ -6,12 +6,15 @@
  * the folder's time. Nothing is opened.
  */
 #define _GNU_SOURCE
-#include "names/cache.h"
+#include "names/places.h"
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEBUG_FOLDER "/usr/lib/debug"
 

@@ -6,7 +6,7 @@
  * with the globs of fnmatch(3); an empty function means the whole module.
  * Keep it short: a name belongs here only if its one purpose is to allocate.
  */
-#include "names/symbols.h"
+#include "names/plumbing.h"
 
 #include <fnmatch.h>
 

@@ -15,6 +15,8 @@
 
 #include "names/cache.h"
 #include "names/elf.h"
+#include "names/places.h"
+#include "names/plumbing.h"
 
 enum file_state {
 	FILE_UNOPENED,

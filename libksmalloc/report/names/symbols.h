@@ -68,7 +68,4 @@ struct ksr_unnamed {
 size_t ksr_symbols_unnamed(const struct ksr_symbols *symbols, struct ksr_unnamed *list,
 			   size_t room);
 
-/* Is this frame only the way to the allocator? module is the last component of its path. */
-bool ksr_is_plumbing(const char *function, const char *module);
-
 #endif
