@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#include "pages/first.h"
 #include "doctor/group.h"
+#include "pages/scan.h"
 
 static void sum(const struct ksr_diff *diff, struct ksr_shift *shift)
 {
@@ -29,7 +29,7 @@ static int compare(const struct ksr_fs *fs, const struct ksr_members *members,
 		shift->pids[i] = members->list[i].pid;
 	diff.every = ksr_sample_every(fs, members->list[0].pid);
 	shift->is_sampled = diff.every > 1;
-	error = ksr_first_scan(fs, &diff);
+	error = ksr_diff_scan_places(fs, &diff);
 	if (!error)
 		sum(&diff, shift);
 	ksr_diff_destroy(&diff);

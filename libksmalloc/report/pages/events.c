@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages/first.h"
-
 /* An event with fewer of its own pages differing, in percent, counts as healed. */
 #define HEALED_PERCENT 1
 /* And one with fewer pages shows nothing. */
@@ -41,28 +39,28 @@ static int fill(struct ksr_events *events)
 	return 0;
 }
 
-int ksr_events_create(const struct ksr_fs *fs, struct ksr_diff *diff)
+int ksr_events_create(const struct ksr_fs *fs, const struct ksr_space *const *spaces,
+		      struct ksr_events **result)
 {
 	struct ksr_events *events = calloc(1, sizeof(*events));
 	int error = events ? 0 : -ENOMEM;
 
 	for (int i = 0; i < 2 && !error; i++)
-		error = diff->spaces[i]->has_segment
-				? ksr_history_read(fs, &diff->spaces[i]->snapshot,
-						   &events->histories[i])
+		error = spaces[i]->has_segment ? ksr_history_read(fs, &spaces[i]->snapshot,
+								  &events->histories[i])
 				: -ENOENT;
-	diff->events = events;
+	*result = events;
 	if (!error)
 		error = fill(events);
-	if (error)
-		ksr_events_destroy(diff);
+	if (error) {
+		ksr_events_destroy(events);
+		*result = NULL;
+	}
 	return error == -ENOMEM ? error : 0;
 }
 
-void ksr_events_destroy(struct ksr_diff *diff)
+void ksr_events_destroy(struct ksr_events *events)
 {
-	struct ksr_events *events = diff->events;
-
 	if (!events)
 		return;
 	ksr_history_free(&events->histories[0]);
@@ -70,7 +68,6 @@ void ksr_events_destroy(struct ksr_diff *diff)
 	free(events->list);
 	free(events->match);
 	free(events);
-	diff->events = NULL;
 }
 
 /* --- counting -------------------------------------------------------------------------------- */
@@ -195,8 +192,8 @@ bool ksr_events_want(const struct ksr_events *events, uint64_t address,
 	if (!event->has_place)
 		return true;
 	/* Kinds of objects lie apart, so that an address says little of a time. */
-	if (ksr_first_telling(place) != ksr_first_telling(&event->place))
-		return ksr_first_telling(place) > ksr_first_telling(&event->place);
+	if (ksr_place_telling(place) != ksr_place_telling(&event->place))
+		return ksr_place_telling(place) > ksr_place_telling(&event->place);
 	return address < event->place.address;
 }
 

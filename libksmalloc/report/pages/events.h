@@ -23,7 +23,8 @@
 #ifndef KSR_PAGES_EVENTS_H
 #define KSR_PAGES_EVENTS_H
 
-#include "pages/scan.h"
+#include "pages/place.h"
+#include "pages/words.h"
 #include "read/history.h"
 
 struct ksr_event {
@@ -56,8 +57,11 @@ struct ksr_events {
 	uint64_t differing;
 };
 
-int ksr_events_create(const struct ksr_fs *fs, struct ksr_diff *diff);
-void ksr_events_destroy(struct ksr_diff *diff);
+/* Of the two processes; *events becomes NULL where the first one has no history, and on failure. */
+int ksr_events_create(const struct ksr_fs *fs, const struct ksr_space *const *spaces,
+		      struct ksr_events **events);
+/* NULL is none. */
+void ksr_events_destroy(struct ksr_events *events);
 
 /* All of these do nothing where events is NULL. */
 /* A pair of pages, by its address in the first process, or a page that is in one process only. */

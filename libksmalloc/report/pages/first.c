@@ -15,6 +15,7 @@
 #include "pages/atoms.h"
 #include "pages/events.h"
 #include "pages/folders.h"
+#include "pages/sum.h"
 
 #define ONE_OBJECT 64
 #define ENTRIES_MOST 64 /* places with names of entries, of a row */
@@ -32,7 +33,7 @@ struct ksr_first {
 	double now;
 };
 
-static int create(const struct ksr_fs *fs, struct ksr_diff *diff)
+int ksr_first_create(const struct ksr_fs *fs, struct ksr_diff *diff)
 {
 	struct ksr_first *first = calloc(1, sizeof(*first));
 	size_t most = ksr_atoms_most(diff->spaces[0]->page_bytes);
@@ -56,7 +57,7 @@ static int create(const struct ksr_fs *fs, struct ksr_diff *diff)
 	return 0;
 }
 
-static void destroy(struct ksr_diff *diff)
+void ksr_first_destroy(struct ksr_diff *diff)
 {
 	struct ksr_first *first = diff->first;
 
@@ -71,16 +72,6 @@ static void destroy(struct ksr_diff *diff)
 	free(first->found);
 	free(first);
 	diff->first = NULL;
-}
-
-int ksr_first_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
-{
-	int error = create(fs, diff);
-
-	if (!error)
-		error = ksr_diff_scan(fs, diff);
-	destroy(diff);
-	return error;
 }
 
 static struct ksr_atom_set *set_of(struct ksr_first *first, int which, const struct ksr_atom *atom)
@@ -218,14 +209,9 @@ static int compare_places(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-int ksr_first_telling(const struct ksr_diff_place *place)
-{
-	return place->is_entry ? 3 : place->is_text ? 2 : place->is_time;
-}
-
 static void join(struct ksr_diff_place *place, const struct ksr_diff_place *other)
 {
-	if (ksr_first_telling(other) > ksr_first_telling(place))
+	if (ksr_place_telling(other) > ksr_place_telling(place))
 		*place = *other;
 	else if (place->address == other->address) {
 		place->only[0] = place->only[0] || other->only[0];
@@ -319,7 +305,7 @@ int ksr_first_look(struct ksr_first *first, struct ksr_diff_row *row, struct ksr
 	return error;
 }
 
-/* --- order and words ------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 /* Where content comes about early: small blocks before those that were worth a slot. */
 static int age_of(const struct ksr_first_place *entry)
@@ -375,30 +361,4 @@ struct ksr_first_place *ksr_first_places(const struct ksr_diff *diff, size_t *co
 	if (*count)
 		qsort_r(list, *count, sizeof(*list), compare_first, (void *)(uintptr_t)diff);
 	return list;
-}
-
-/* Where it is: in one process, or another one in each. */
-static const char *whose(const struct ksr_diff_place *place)
-{
-	if (place->only[0] && place->only[1])
-		return "each in its process only";
-	return place->only[0] ? "in the first only" : "in the second only";
-}
-
-void ksr_first_text(const struct ksr_diff_place *place, char *text, size_t bytes)
-{
-	bool both = place->only[0] && place->only[1];
-	int which = place->only[0] ? 0 : 1;
-
-	if (!place->is_text)
-		snprintf(text, bytes, "%s%s, %s", place->is_time ? "time" : "number",
-			 both ? "s" : "", whose(place));
-	else if (both)
-		snprintf(text, bytes, "texts of %u and %u bytes, %s", place->bytes[0],
-			 place->bytes[1], whose(place));
-	else if (place->bytes[!which])
-		snprintf(text, bytes, "text of %u bytes, %s, against one of %u",
-			 place->bytes[which], whose(place), place->bytes[!which]);
-	else
-		snprintf(text, bytes, "text of %u bytes, %s", place->bytes[which], whose(place));
 }

@@ -14,7 +14,7 @@
  * Invariants: what pointers, ids, times of starts and AT_RANDOM explain is no
  * place; nor is anything on stacks.
  *
- * Locking and owner: one thread; places belong to the rows of the comparison.
+ * Locking and owner: one thread; places belong to the rows of the comparison. diff->first is set while one is made.
  *
  * Failure: -errno. A set that is full hides places and invents none. Of a comparison of
  * some rows or of a sample, content may be elsewhere in what was not read.
@@ -22,13 +22,15 @@
 #ifndef KSR_PAGES_FIRST_H
 #define KSR_PAGES_FIRST_H
 
-#include "pages/scan.h"
+#include "pages/rows.h"
+#include "pages/words.h"
 
 /* Places of a row that are kept beside those with the name of an entry. */
 #define KSR_DIFF_PLACES_MOST 256
 
-/* ksr_diff_scan() with places; diff->first is set meanwhile. */
-int ksr_first_scan(const struct ksr_fs *fs, struct ksr_diff *diff);
+/* Sets diff->first; -errno, and it is to be destroyed then, too. */
+int ksr_first_create(const struct ksr_fs *fs, struct ksr_diff *diff);
+void ksr_first_destroy(struct ksr_diff *diff);
 
 /* Content that a process has. All of it must be noted before places are looked for. */
 void ksr_first_note(struct ksr_first *first, int which, const unsigned char *page);
@@ -53,10 +55,4 @@ struct ksr_first_place {
  * caller frees.
  */
 struct ksr_first_place *ksr_first_places(const struct ksr_diff *diff, size_t *count);
-/* How much a place tells: a text more than the number beside it, the name of an entry more than
- * another text. */
-int ksr_first_telling(const struct ksr_diff_place *place);
-/* "text of 12 bytes, in the second only, against one of 6": what a place is. */
-void ksr_first_text(const struct ksr_diff_place *place, char *text, size_t bytes);
-
 #endif

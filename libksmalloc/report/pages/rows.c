@@ -2,11 +2,13 @@
 /* Which region of which process belongs to which row: a site or a file has one, however many slots
  * or mappings it has. */
 #define _GNU_SOURCE
-#include "pages/events.h"
+#include "pages/rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "pages/events.h"
 
 static const struct ksr_region *region_of(const struct ksr_diff *diff,
 					  const struct ksr_diff_row *row)
@@ -99,7 +101,7 @@ int ksr_diff_create(const struct ksr_space *first, const struct ksr_space *secon
 
 void ksr_diff_destroy(struct ksr_diff *diff)
 {
-	ksr_events_destroy(diff);
+	ksr_events_destroy(diff->events);
 	for (size_t i = 0; i < diff->row_count; i++) {
 		for (size_t k = 0; k < diff->rows[i].cause_count; k++)
 			free(diff->rows[i].causes[k].positions);

@@ -6,7 +6,7 @@
  * reads the other pairs once more, with the neighbourhood of the counterpart.
  */
 #define _GNU_SOURCE
-#include "pages/events.h"
+#include "pages/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,11 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pages/first.h"
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "pages/events.h"
+#include "pages/first.h"
+#include "pages/sum.h"
+#include "read/reader.h"
 #include "read/sharing.h"
 
 #define BATCH 256
@@ -465,5 +467,15 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 	if (scan.flags_fd >= 0)
 		close(scan.flags_fd);
 	free(scan.records);
+	return error;
+}
+
+int ksr_diff_scan_places(const struct ksr_fs *fs, struct ksr_diff *diff)
+{
+	int error = ksr_first_create(fs, diff);
+
+	if (!error)
+		error = ksr_diff_scan(fs, diff);
+	ksr_first_destroy(diff);
 	return error;
 }

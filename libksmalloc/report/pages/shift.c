@@ -6,7 +6,7 @@
  * place: an insertion moves only what follows it.
  */
 #define _GNU_SOURCE
-#include "pages/words.h"
+#include "pages/shift.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * is what would merge if that cause were gone.
  */
 #define _GNU_SOURCE
-#include "pages/scan.h"
+#include "pages/sum.h"
 
 #include <errno.h>
 #include <stdlib.h>

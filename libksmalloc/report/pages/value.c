@@ -6,7 +6,7 @@
  * last a small difference.
  */
 #define _GNU_SOURCE
-#include "pages/words.h"
+#include "pages/value.h"
 
 #include <ctype.h>
 #include <stdlib.h>

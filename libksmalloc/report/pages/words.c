@@ -11,28 +11,6 @@
 
 #include <string.h>
 
-static const char *const keys[] = {
-#define KEY(name, key, text) key,
-	KSR_CAUSES(KEY)
-#undef KEY
-};
-
-static const char *const texts[] = {
-#define TEXT(name, key, text) text,
-	KSR_CAUSES(TEXT)
-#undef TEXT
-};
-
-const char *ksr_cause_key(enum ksr_cause cause)
-{
-	return cause < KSR_CAUSE_COUNT ? keys[cause] : "?";
-}
-
-const char *ksr_cause_text(enum ksr_cause cause)
-{
-	return cause < KSR_CAUSE_COUNT ? texts[cause] : "?";
-}
-
 static uint64_t word_at(const unsigned char *page, size_t offset)
 {
 	uint64_t word;

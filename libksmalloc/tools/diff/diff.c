@@ -14,8 +14,8 @@
 #include "diff/render.h"
 #include "diff/stop.h"
 #include "pages/events.h"
-#include "pages/first.h"
 #include "pages/folders.h"
+#include "pages/scan.h"
 #include "read/kernel.h"
 #include "show/report.h"
 
@@ -135,9 +135,9 @@ static int scan(const struct ksr_command *command, const struct diff_options *ch
 	if (status)
 		return status;
 	diff->few = chosen->few;
-	error = ksr_events_create(fs, diff);
+	error = ksr_events_create(fs, diff->spaces, &diff->events);
 	if (!error)
-		error = ksr_first_scan(fs, diff);
+		error = ksr_diff_scan_places(fs, diff);
 	/* Symbols and types take longer than the memory: nobody stands still for them. */
 	ksr_continue_processes();
 	if (error)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages/first.h"
 #include "diff/render.h"
 
 static const struct ksr_column columns[] = {
@@ -65,7 +64,7 @@ static void put_first(const struct ksr_diff *diff, struct ksr_diff_names *names,
 
 	text[0] = '\0';
 	if (event->has_place) {
-		ksr_first_text(&event->place, what, sizeof(what));
+		ksr_place_text(&event->place, what, sizeof(what));
 		ksr_diff_place_detail(names, &diff->rows[event->place_row], &event->place,
 				      &variable, detail, sizeof(detail));
 		snprintf(text, bytes, "0x%" PRIx64 ": %s%s%s", event->place.address, what,

@@ -56,7 +56,7 @@ static void emit_first(const struct ksr_diff *diff, struct ksr_diff_names *names
 	const char *lines[] = {detail};
 
 	snprintf(address, sizeof(address), "0x%" PRIx64, place->address);
-	ksr_first_text(place, text, sizeof(text));
+	ksr_place_text(place, text, sizeof(text));
 	struct ksr_cell cells[] = {
 		ksr_cell_text(address),
 		ksr_cell_text(text),

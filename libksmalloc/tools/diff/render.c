@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages/sum.h"
+
 /* --- rows ------------------------------------------------------------------------------ */
 
 #define SHARED_COLUMN 3 /* in text only where a process has a store */

@@ -11,7 +11,7 @@
 #ifndef KSR_DIFF_RENDER_H
 #define KSR_DIFF_RENDER_H
 
-#include "pages/scan.h"
+#include "pages/rows.h"
 #include "show/emitter.h"
 #include "names/symbols.h"
 #include "names/data.h"

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages/events.h"
-#include "pages/first.h"
 #include "diff/render.h"
+#include "pages/events.h"
+#include "pages/scan.h"
 
 /* Memory that is looked at in each of the two. */
 #define SAMPLE_BYTES (128 * KSM_MIB)
@@ -160,9 +160,9 @@ void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members
 	if (!fs->live || ksr_diff_create(&members->list[0].space, &members->list[1].space, &diff))
 		return;
 	diff.every = ksr_sample_every(fs, members->list[0].pid);
-	error = ksr_events_create(fs, &diff);
+	error = ksr_events_create(fs, diff.spaces, &diff.events);
 	if (!error)
-		error = ksr_first_scan(fs, &diff);
+		error = ksr_diff_scan_places(fs, &diff);
 	if (!error)
 		error = ksr_diff_names_create(fs, &diff, true, &names);
 	if (error) {

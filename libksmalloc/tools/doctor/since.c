@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "pages/events.h"
-#include "pages/first.h"
 #include "pages/folders.h"
+#include "pages/rows.h"
 
 /* What goes back to an event that has fewer of the pages, in percent, is not worth a line. */
 #define WORTH_PERCENT 1
@@ -44,7 +44,7 @@ static struct cause cause_of_place(const struct ksr_diff_place *place)
 	if (place->is_time)
 		return CAUSE("a time, such as that of a changed file or folder",
 			     "keep times out of what is loaded, or load what has them last");
-	ksr_first_text(place, cause.what, sizeof(cause.what));
+	ksr_place_text(place, cause.what, sizeof(cause.what));
 	if (place->is_text)
 		cause.advice = "names, paths and ids that differ between workers: make them "
 			       "equally long, or after all else was loaded";
