@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "names/human.h"
+#include "show/emitter.h"
 #include "show/text.h"
 
 static const struct ksr_column columns[] = {

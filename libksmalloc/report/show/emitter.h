@@ -30,52 +30,10 @@
 
 #include <stdio.h>
 
-#include "base.h"
-
-enum ksr_format {
-	KSR_FORMAT_TEXT,
-	KSR_FORMAT_JSON,
-	KSR_FORMAT_CSV,
-};
-
-/* How the output shall look; all zero is text that fits the terminal. */
-struct ksr_output {
-	enum ksr_format format;
-	const char *table; /* CSV: the key of the table or section that is written */
-	uint64_t width; /* text: that no line shall exceed; 0: that of the terminal, if it is one */
-};
+#include "show/cell.h"
 
 /* Grows when a field of the JSON changes its meaning or goes; new fields do not count. */
 #define KSR_JSON_VERSION 1
-
-enum ksr_cell_kind {
-	KSR_CELL_NONE,	   /* not known: "-", null, empty */
-	KSR_CELL_TEXT,	   /* a name: of one that is too long for a line the middle is left out */
-	KSR_CELL_SENTENCE, /* in the last column that text shows: wrapped instead */
-	KSR_CELL_BYTES,
-	KSR_CELL_COUNT,
-	KSR_CELL_PERCENT,
-	KSR_CELL_BOOL,
-	KSR_CELL_LIST,
-};
-
-struct ksr_cell {
-	enum ksr_cell_kind kind;
-	union {
-		const char *text; /* TEXT, SENTENCE */
-		uint64_t number;  /* BYTES, COUNT, BOOL */
-		double percent;
-		struct {
-			const char *const *items;
-			size_t count;
-		} list;
-	};
-};
-
-struct ksr_column {
-	const char *key;   /* in JSON and CSV */
-	const char *title; /* in text; NULL: shown in JSON and CSV only */
-};
 
 struct ksr_emitter;
 
@@ -100,42 +58,5 @@ void ksr_emitter_section_end(struct ksr_emitter *emitter);
 
 /* One line of prose. */
 void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...) KSM_PRINTF(2, 3);
-
-KSM_INLINE struct ksr_cell ksr_cell_text(const char *text)
-{
-	return (struct ksr_cell){.kind = text ? KSR_CELL_TEXT : KSR_CELL_NONE, .text = text};
-}
-
-KSM_INLINE struct ksr_cell ksr_cell_sentence(const char *text)
-{
-	return (struct ksr_cell){.kind = KSR_CELL_SENTENCE, .text = text};
-}
-
-KSM_INLINE struct ksr_cell ksr_cell_bytes(uint64_t bytes)
-{
-	return (struct ksr_cell){.kind = KSR_CELL_BYTES, .number = bytes};
-}
-
-KSM_INLINE struct ksr_cell ksr_cell_count(uint64_t count)
-{
-	return (struct ksr_cell){.kind = KSR_CELL_COUNT, .number = count};
-}
-
-KSM_INLINE struct ksr_cell ksr_cell_bool(bool value)
-{
-	return (struct ksr_cell){.kind = KSR_CELL_BOOL, .number = value};
-}
-
-/* 100 * part / whole; not known when there is no whole. */
-KSM_INLINE struct ksr_cell ksr_cell_percent(uint64_t part, uint64_t whole)
-{
-	return (struct ksr_cell){.kind = whole ? KSR_CELL_PERCENT : KSR_CELL_NONE,
-				 .percent = whole ? 100.0 * (double)part / (double)whole : 0};
-}
-
-KSM_INLINE struct ksr_cell ksr_cell_list(const char *const *items, size_t count)
-{
-	return (struct ksr_cell){.kind = KSR_CELL_LIST, .list = {items, count}};
-}
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The state of the kernel, for programs: text says in notes what of it matters. */
 #define _GNU_SOURCE
-#include "show/report.h"
+#include "show/kernel.h"
 
 #include <string.h>
 #include <unistd.h>

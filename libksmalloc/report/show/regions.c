@@ -4,7 +4,7 @@
  * row when all processes have the private layout, nothing outside is marked, and no group has a name.
  */
 #define _GNU_SOURCE
-#include "show/report.h"
+#include "show/regions.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,15 +7,16 @@
 #define _GNU_SOURCE
 #include "show/report.h"
 
-#include "judge/exclusion.h"
-#include "names/human.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "judge/exclusion.h"
+#include "names/human.h"
 #include "read/kernel.h"
+#include "show/regions.h"
+#include "show/store.h"
 
 enum column_id {
 	COLUMN_LIVE,

@@ -16,7 +16,6 @@
 #include "join/report.h"
 #include "judge/explain.h"
 #include "names/symbols.h"
-#include "read/kernel.h"
 #include "show/emitter.h"
 
 struct ksr_render_options {
@@ -32,19 +31,6 @@ struct ksr_render_options {
 bool ksr_render_knows_column(const char *key);
 /* "live, resident, ...": for help and messages. */
 void ksr_render_columns(char *text, size_t bytes);
-
-/* show/regions.c: memory outside of sites, and the layouts of groups, if there is any to tell of. */
-void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter);
-void ksr_render_groups(const struct ksr_report *report, struct ksr_emitter *emitter);
-
-/* show/store.c: what the groups share without KSM, and why processes do not. */
-void ksr_render_stores(const struct ksr_report *report, struct ksr_emitter *emitter);
-/* Lines of the totals' section, none where no process was asked to share. */
-void ksr_render_store_totals(const struct ksr_totals *totals, struct ksr_emitter *emitter);
-
-/* show/kernel.c: the section "kernel" of JSON and CSV, of all commands; not in text. */
-void ksr_render_kernel(const struct ksr_fs *fs, const struct ksr_kernel *kernel,
-		       struct ksr_emitter *emitter);
 
 void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_render_options *options, struct ksr_emitter *emitter);

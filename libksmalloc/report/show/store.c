@@ -4,7 +4,7 @@
  * share.
  */
 #define _GNU_SOURCE
-#include "show/report.h"
+#include "show/store.h"
 
 #include "join/aside.h"
 #include "join/group.h"

@@ -16,8 +16,9 @@
 #define KSR_SHOW_TEXT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
-#include "show/emitter.h"
+#include "show/cell.h"
 
 /* More columns than any view has; a wider table is a programming error, and fails. */
 #define KSR_MOST_COLUMNS 64

@@ -17,7 +17,8 @@
 #include "pages/folders.h"
 #include "pages/scan.h"
 #include "read/kernel.h"
-#include "show/report.h"
+#include "show/causes.h"
+#include "show/kernel.h"
 
 #define DEFAULT_TOP 10
 

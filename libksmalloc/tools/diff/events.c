@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* After which event processes went apart, and how far that spread. */
 #define _GNU_SOURCE
-#include "pages/events.h"
+#include "diff/events.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "diff/render.h"
+#include "diff/places.h"
+#include "pages/events.h"
 
 static const struct ksr_column columns[] = {
 	{"pages", "PAGES"},

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tables of single places: content that is not merely moved, and variables of files. */
 #define _GNU_SOURCE
-#include "pages/first.h"
+#include "diff/places.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "diff/render.h"
+#include "pages/first.h"
 
 /* --- first differences -------------------------------------------------------------------- */
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diff/events.h"
+#include "diff/places.h"
 #include "pages/sum.h"
 
 /* --- rows ------------------------------------------------------------------------------ */

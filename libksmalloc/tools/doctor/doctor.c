@@ -9,7 +9,7 @@
 
 #include "command.h"
 #include "read/kernel.h"
-#include "show/report.h"
+#include "show/kernel.h"
 
 struct doctor_options {
 	struct ksr_output output;

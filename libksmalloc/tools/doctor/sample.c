@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diff/render.h"
 #include "pages/events.h"
 #include "pages/scan.h"
+#include "show/causes.h"
 
 /* Memory that is looked at in each of the two. */
 #define SAMPLE_BYTES (128 * KSM_MIB)

@@ -12,7 +12,8 @@
 
 #include "estimate/scan.h"
 #include "join/aggregate.h"
-#include "show/report.h"
+#include "names/symbols.h"
+#include "show/kernel.h"
 
 #define DEFAULT_MEMORY_MIB 256
 

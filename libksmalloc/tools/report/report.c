@@ -9,6 +9,7 @@
 
 #include "join/aggregate.h"
 #include "report/shift.h"
+#include "show/kernel.h"
 #include "show/report.h"
 
 struct report_options {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A site is named from whichever of the two processes has it. */
 #define _GNU_SOURCE
-#include "diff/render.h"
+#include "show/causes.h"
 
 #include <errno.h>
 #include <inttypes.h>
