@@ -5,14 +5,14 @@
  * lengths count, so variables are compared by length.
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/environment.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Bytes of the entry of the same variable in this member, 0 when it has none. */
-static size_t entry_bytes(const struct ksr_member *member, const char *entry)
+static size_t entry_bytes(const struct ksr_worker *member, const char *entry)
 {
 	size_t length = strcspn(entry, "=");
 	char name[256];
@@ -22,12 +22,12 @@ static size_t entry_bytes(const struct ksr_member *member, const char *entry)
 		return 0;
 	memcpy(name, entry, length);
 	name[length] = '\0';
-	value = ksr_member_variable(member, name);
+	value = ksr_worker_variable(member, name);
 	return value ? length + 1 + strlen(value) : 0;
 }
 
 /* Adds names of variables of one member whose entries have another length in the other. */
-static size_t list_variables(const struct ksr_member *member, const struct ksr_member *other,
+static size_t list_variables(const struct ksr_worker *member, const struct ksr_worker *other,
 			     bool missing_only, char *names, size_t bytes, size_t count)
 {
 	size_t position = 0;
@@ -47,7 +47,7 @@ static size_t list_variables(const struct ksr_member *member, const struct ksr_m
 	return count;
 }
 
-static bool check_environment(const struct ksr_member *first, const struct ksr_member *other,
+static bool check_environment(const struct ksr_worker *first, const struct ksr_worker *other,
 			      struct ksr_findings *findings)
 {
 	char names[256] = "";
@@ -67,7 +67,7 @@ static bool check_environment(const struct ksr_member *first, const struct ksr_m
 	return true;
 }
 
-static bool check_arguments(const struct ksr_member *first, const struct ksr_member *other,
+static bool check_arguments(const struct ksr_worker *first, const struct ksr_worker *other,
 			    struct ksr_findings *findings)
 {
 	if (!first->arguments.data || !other->arguments.data ||
@@ -81,7 +81,7 @@ static bool check_arguments(const struct ksr_member *first, const struct ksr_mem
 }
 
 /* One member that differs is enough to say so. */
-static void check_stacks(const struct ksr_members *members, struct ksr_findings *findings)
+static void check_stacks(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	bool environment = false;
 	bool arguments = false;
@@ -91,7 +91,7 @@ static void check_stacks(const struct ksr_members *members, struct ksr_findings 
 		readable = readable && members->list[i].environment.data &&
 			   members->list[i].arguments.data;
 	for (size_t i = 1; i < members->count; i++) {
-		const struct ksr_member *member = &members->list[i];
+		const struct ksr_worker *member = &members->list[i];
 
 		if (!environment)
 			environment = check_environment(&members->list[0], member, findings);
@@ -103,7 +103,7 @@ static void check_stacks(const struct ksr_members *members, struct ksr_findings 
 			 "environments and arguments are equally long");
 }
 
-static void check_limits(const struct ksr_members *members, struct ksr_findings *findings)
+static void check_limits(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	for (size_t i = 1; i < members->count; i++) {
 		if (members->list[i].stack_limit == members->list[0].stack_limit)
@@ -118,7 +118,7 @@ static void check_limits(const struct ksr_members *members, struct ksr_findings 
 	}
 }
 
-static void check_threads(const struct ksr_members *members, struct ksr_findings *findings)
+static void check_threads(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	uint64_t least = UINT64_MAX;
 	uint64_t most = 0;
@@ -136,7 +136,7 @@ static void check_threads(const struct ksr_members *members, struct ksr_findings
 			 "each process has %" PRIu64 " thread%s", most, most == 1 ? "" : "s");
 }
 
-void ksr_check_environments(const struct ksr_members *members, struct ksr_findings *findings)
+void ksr_check_environments(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	check_stacks(members, findings);
 	check_limits(members, findings);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks what the filters deny: whether it is kept out, and what they do not reach. */
-#include "doctor/doctor.h"
+#include "doctor/exclusion.h"
 #include "judge/exclusion.h"
 #include "names/human.h"
 

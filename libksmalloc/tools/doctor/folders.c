@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A folder that changed between the starts of workers that keep a list of it. */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/folders.h"
 
 #include <stdlib.h>
 
 #include "pages/folders.h"
 
-void ksr_check_folders(const struct ksr_fs *fs, const struct ksr_members *members,
+void ksr_check_folders(const struct ksr_fs *fs, const struct ksr_workers *members,
 		       struct ksr_findings *findings)
 {
 	const struct ksr_space **spaces = calloc(members->count + 1, sizeof(*spaces));

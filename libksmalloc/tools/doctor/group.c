@@ -2,7 +2,7 @@
 /*
  * Members are compared with the first one: what differs from it differs. Where
  * a group has several programs, those of the most frequent one are looked at, and
- * where some have forked others, siblings (doctor/siblings.c).
+ * where some have forked others, siblings (judge/siblings.h).
  */
 #define _GNU_SOURCE
 #include "doctor/group.h"
@@ -12,157 +12,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/environment.h"
+#include "doctor/folders.h"
+#include "doctor/huge.h"
+#include "doctor/language.h"
+#include "doctor/sample.h"
 #include "join/aggregate.h"
+#include "judge/siblings.h"
+#include "judge/worker.h"
+#include "read/space.h"
 
 /* Findings about files after which no further process is looked at. */
 #define MOST_FILES 4
 
-const char *ksr_member_variable(const struct ksr_member *member, const char *name)
-{
-	return ksr_text_variable(&member->environment, name);
-}
-
-/* --- members -------------------------------------------------------------------------- */
-
-static void read_numbers(const struct ksr_fs *fs, struct ksr_member *member)
-{
-	struct ksr_text text;
-	const char *line;
-
-	if (ksr_fs_read(fs, &text, "proc/%d/status", (int)member->pid) == 0) {
-		line = strstr(text.data, "\nThreads:");
-		member->threads = line ? strtoull(line + 9, NULL, 10) : 0;
-		ksr_text_free(&text);
-	}
-	if (ksr_fs_read(fs, &text, "proc/%d/limits", (int)member->pid) == 0) {
-		member->stack_limit = ksr_limits_stack(&text);
-		ksr_text_free(&text);
-	}
-}
-
-static void read_memory(const struct ksr_fs *fs, struct ksr_member *member)
-{
-	struct ksr_smaps smaps;
-
-	if (ksr_smaps_read(fs, member->pid, &smaps))
-		return;
-	for (size_t i = 0; i < smaps.count; i++) {
-		const struct ksr_vma *vma = &smaps.vmas[i];
-		bool asked = (vma->flags & KSR_VMA_ASKED_HUGE) != 0;
-
-		member->memory += vma->anonymous;
-		member->huge += vma->huge;
-		member->asked += asked ? vma->anonymous : 0;
-		member->asked_huge += asked ? vma->huge : 0;
-	}
-	ksr_smaps_free(&smaps);
-}
-
-/* false when the process cannot be looked at; then there is a finding. */
-static bool read_member(const struct ksr_fs *fs, pid_t pid, struct ksr_member *member,
-			struct ksr_findings *findings)
-{
-	char why[KSR_WHY_BYTES];
-
-	memset(member, 0, sizeof(*member));
-	member->pid = pid;
-	if (ksr_space_create(fs, pid, &member->space, why)) {
-		ksr_find_why(findings, KSR_LEVEL_WARN, "member", pid, why,
-			     "name processes that run");
-		return false;
-	}
-	if (ksr_fs_read(fs, &member->environment, "proc/%d/environ", (int)pid))
-		member->environment.data = NULL;
-	if (ksr_fs_read(fs, &member->arguments, "proc/%d/cmdline", (int)pid))
-		member->arguments.data = NULL;
-	if (ksr_fs_read_link(fs, member->program, sizeof(member->program), "proc/%d/exe",
-			     (int)pid) < 0)
-		member->program[0] = '\0';
-	read_numbers(fs, member);
-	read_memory(fs, member);
-	return true;
-}
-
-void ksr_member_free(struct ksr_member *member)
-{
-	ksr_space_destroy(&member->space);
-	ksr_text_free(&member->environment);
-	ksr_text_free(&member->arguments);
-}
-
-void ksr_members_free(struct ksr_members *members)
-{
-	for (size_t i = 0; i < members->count; i++)
-		ksr_member_free(&members->list[i]);
-	free(members->list);
-}
-
-static void read_members(const struct ksr_fs *fs, const pid_t *pids, size_t count,
-			 struct ksr_members *members, struct ksr_findings *findings)
-{
-	members->count = 0;
-	members->list = calloc(count ? count : 1, sizeof(*members->list));
-	for (size_t i = 0; members->list && i < count; i++)
-		members->count +=
-			read_member(fs, pids[i], &members->list[members->count], findings);
-}
-
-/* Keeps the members that run the program that most of them run. */
-static void keep_one_program(struct ksr_members *members, struct ksr_findings *findings)
-{
-	size_t best = 0;
-	size_t best_count = 0;
-	size_t kept = 0;
-	char program[PATH_MAX];
-
-	for (size_t i = 0; i < members->count; i++) {
-		size_t same = 0;
-
-		for (size_t k = 0; k < members->count; k++)
-			same += strcmp(members->list[i].program, members->list[k].program) == 0;
-		if (same > best_count) {
-			best = i;
-			best_count = same;
-		}
-	}
-	if (best_count == members->count)
-		return;
-	memcpy(program, members->list[best].program, sizeof(program));
-	ksr_find(findings, KSR_LEVEL_WARN, "program",
-		 "give workers that run the same program a group of their own",
-		 "%zu of %zu processes run %s; the others are not looked at", best_count,
-		 members->count, program);
-	for (size_t i = 0; i < members->count; i++) {
-		if (strcmp(members->list[i].program, program) == 0)
-			members->list[kept++] = members->list[i];
-		else
-			ksr_member_free(&members->list[i]);
-	}
-	members->count = kept;
-}
-
-void ksr_members_read(const struct ksr_fs *fs, const pid_t *pids, size_t count,
-		      struct ksr_members *members, struct ksr_findings *findings)
-{
-	read_members(fs, pids, count, members, findings);
-	keep_one_program(members, findings);
-}
-
 /* --- layouts ----------------------------------------------------------------------------- */
 
-static const struct ksmalloc_segment_header *header_of(const struct ksr_member *member)
+static const struct ksmalloc_segment_header *header_of(const struct ksr_worker *member)
 {
 	return member->space.has_segment ? &member->space.snapshot.header : NULL;
 }
 
-static bool is_shared(const struct ksr_member *member)
+static bool is_shared(const struct ksr_worker *member)
 {
 	const struct ksmalloc_segment_header *header = header_of(member);
 
 	return header && header->layout == KSMALLOC_LAYOUT_SHARED;
 }
 
-static void check_layout(const struct ksr_members *members, struct ksr_findings *findings)
+static void check_layout(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	size_t shared = 0;
 	size_t with_segment = 0;
@@ -240,7 +117,7 @@ static size_t count_unmatched(const struct ksr_space *first, const struct ksr_sp
 	return count;
 }
 
-static void compare_files(const struct ksr_member *first, const struct ksr_member *other,
+static void compare_files(const struct ksr_worker *first, const struct ksr_worker *other,
 			  struct ksr_findings *findings)
 {
 	uint32_t *match = ksr_space_match(&first->space, &other->space);
@@ -284,7 +161,7 @@ static bool find_module(const struct ksr_snapshot *snapshot, const char *path,
 }
 
 /* Sites are told by build-ids: another build of a file has other sites and other code. */
-static void compare_builds(const struct ksr_member *first, const struct ksr_member *other,
+static void compare_builds(const struct ksr_worker *first, const struct ksr_worker *other,
 			   struct ksr_findings *findings)
 {
 	const struct ksr_snapshot *snapshot = &first->space.snapshot;
@@ -310,7 +187,7 @@ static void compare_builds(const struct ksr_member *first, const struct ksr_memb
 	}
 }
 
-static void check_files(const struct ksr_members *members, struct ksr_findings *findings)
+static void check_files(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	size_t before = findings->count;
 
@@ -326,7 +203,7 @@ static void check_files(const struct ksr_members *members, struct ksr_findings *
 
 /* --- the group ------------------------------------------------------------------------------ */
 
-static void check_members(const struct ksr_fs *fs, const char *group, struct ksr_members *members,
+static void check_members(const struct ksr_fs *fs, const char *group, struct ksr_workers *members,
 			  struct ksr_findings *findings)
 {
 	ksr_check_huge_pages(fs, members, findings);
@@ -374,15 +251,15 @@ static pid_t *group_pids(const struct ksr_fs *fs, const char *group, size_t *cou
 void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
 		     struct ksr_findings *findings)
 {
-	struct ksr_members members;
+	struct ksr_workers members;
 	pid_t *found = NULL;
 
 	if (group) {
 		found = group_pids(fs, group, &count, findings);
 		pids = found;
 	}
-	ksr_members_read(fs, pids, pids ? count : 0, &members, findings);
+	ksr_workers_read(fs, pids, pids ? count : 0, &members, findings);
 	check_members(fs, group, &members, findings);
-	ksr_members_free(&members);
+	ksr_workers_free(&members);
 	free(found);
 }

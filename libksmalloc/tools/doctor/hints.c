@@ -4,7 +4,7 @@
  * counters by site. Of a recorded tree only its files are looked at.
  */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/hints.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "read/counters.h"
 #include "read/kernel.h"
 
 #ifndef PR_SET_VMA

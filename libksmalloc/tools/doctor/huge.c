@@ -5,12 +5,12 @@
  * the program itself can be told. The kernel shows who asked (hg in smaps).
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/huge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool maps_numpy(const struct ksr_member *member)
+static bool maps_numpy(const struct ksr_worker *member)
 {
 	for (uint32_t i = 0; i < member->space.region_count; i++) {
 		const struct ksr_region *region = &member->space.regions[i];
@@ -22,14 +22,14 @@ static bool maps_numpy(const struct ksr_member *member)
 }
 
 /* numpy asks for huge pages for its arrays, unless its environment forbids it. */
-static bool numpy_asks(const struct ksr_member *member)
+static bool numpy_asks(const struct ksr_worker *member)
 {
-	const char *value = ksr_member_variable(member, "NUMPY_MADVISE_HUGEPAGE");
+	const char *value = ksr_worker_variable(member, "NUMPY_MADVISE_HUGEPAGE");
 
 	return maps_numpy(member) && !(value && strcmp(value, "0") == 0);
 }
 
-static void find_given(const struct ksr_members *members, const char *setting,
+static void find_given(const struct ksr_workers *members, const char *setting,
 		       struct ksr_findings *findings)
 {
 	uint64_t given = 0;
@@ -47,16 +47,16 @@ static void find_given(const struct ksr_members *members, const char *setting,
 			 (double)given / (double)KSM_MIB);
 }
 
-static void find_asked(const struct ksr_members *members, const char *setting,
+static void find_asked(const struct ksr_workers *members, const char *setting,
 		       struct ksr_findings *findings)
 {
-	const struct ksr_member *most = &members->list[0];
+	const struct ksr_worker *most = &members->list[0];
 	uint64_t asked = 0;
 	uint64_t huge = 0;
 	size_t count = 0;
 
 	for (size_t i = 0; i < members->count; i++) {
-		const struct ksr_member *member = &members->list[i];
+		const struct ksr_worker *member = &members->list[i];
 
 		asked += member->asked;
 		huge += member->asked_huge;
@@ -81,7 +81,7 @@ static void find_asked(const struct ksr_members *members, const char *setting,
 		 (double)asked / (double)KSM_MIB, (double)huge / (double)KSM_MIB);
 }
 
-void ksr_check_huge_pages(const struct ksr_fs *fs, const struct ksr_members *members,
+void ksr_check_huge_pages(const struct ksr_fs *fs, const struct ksr_workers *members,
 			  struct ksr_findings *findings)
 {
 	struct ksr_text text;

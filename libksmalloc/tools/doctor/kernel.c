@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Checks of KSM, of the settings around it, and of calls that a filter may forbid. */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/kernel.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "doctor/hints.h"
 #include "read/kernel.h"
 #include "run/layout.h"
 

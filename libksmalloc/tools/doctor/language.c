@@ -6,7 +6,7 @@
  * the files that it has mapped. The profiles of `ksmalloc run` set the same.
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/language.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,15 +79,15 @@ static bool is_zero_seed(const char *value)
 	return value[strspn(value, "0x")] == '\0';
 }
 
-static void check_seed(const struct language *language, const struct ksr_members *members,
+static void check_seed(const struct language *language, const struct ksr_workers *members,
 		       struct ksr_findings *findings)
 {
-	const char *first = ksr_member_variable(&members->list[0], language->seed);
+	const char *first = ksr_worker_variable(&members->list[0], language->seed);
 	size_t without = 0;
 	size_t others = 0;
 
 	for (size_t i = 0; i < members->count; i++) {
-		const char *value = ksr_member_variable(&members->list[i], language->seed);
+		const char *value = ksr_worker_variable(&members->list[i], language->seed);
 
 		if (!members->list[i].environment.data)
 			return;
@@ -125,10 +125,10 @@ static bool is_flag(const char *word, const char *flag, size_t length)
 	return word[length] == '\0' || word[length] == '=' || word[length] == ' ';
 }
 
-static bool has_word(const struct ksr_member *member, const char *variable, const char *flag,
+static bool has_word(const struct ksr_worker *member, const char *variable, const char *flag,
 		     size_t length)
 {
-	const char *value = variable ? ksr_member_variable(member, variable) : NULL;
+	const char *value = variable ? ksr_worker_variable(member, variable) : NULL;
 	size_t position = 0;
 	const char *word;
 
@@ -147,7 +147,7 @@ static bool has_word(const struct ksr_member *member, const char *variable, cons
 }
 
 /* One of the alternatives. */
-static bool has_flag(const struct ksr_member *member, const char *variable, const char *flags)
+static bool has_flag(const struct ksr_worker *member, const char *variable, const char *flags)
 {
 	while (flags[0]) {
 		size_t length = strcspn(flags, " ");
@@ -160,7 +160,7 @@ static bool has_flag(const struct ksr_member *member, const char *variable, cons
 	return false;
 }
 
-static void check_flags(const struct language *language, const struct ksr_members *members,
+static void check_flags(const struct language *language, const struct ksr_workers *members,
 			struct ksr_findings *findings)
 {
 	char missing[256] = "";
@@ -188,7 +188,7 @@ static void check_flags(const struct language *language, const struct ksr_member
 
 /* --- libraries ------------------------------------------------------------------------------- */
 
-static bool maps_file(const struct ksr_member *member, const char *name)
+static bool maps_file(const struct ksr_worker *member, const char *name)
 {
 	for (uint32_t i = 0; i < member->space.region_count; i++) {
 		const struct ksr_region *region = &member->space.regions[i];
@@ -199,7 +199,7 @@ static bool maps_file(const struct ksr_member *member, const char *name)
 	return false;
 }
 
-static void check_library(const struct language *language, const struct ksr_members *members,
+static void check_library(const struct language *language, const struct ksr_workers *members,
 			  struct ksr_findings *findings)
 {
 	size_t without = 0;
@@ -216,14 +216,14 @@ static void check_library(const struct language *language, const struct ksr_memb
 }
 
 /* Whether children of one master can have their objects at equal addresses. */
-static void check_objects(const struct language *language, const struct ksr_members *members,
+static void check_objects(const struct language *language, const struct ksr_workers *members,
 			  struct ksr_findings *findings)
 {
 	size_t without = 0;
 	size_t chosen = 0;
 
 	for (size_t i = 0; i < members->count; i++) {
-		const char *choice = ksr_member_variable(&members->list[i], language->choice);
+		const char *choice = ksr_worker_variable(&members->list[i], language->choice);
 
 		without += !maps_file(&members->list[i], language->objects);
 		chosen += choice && choice[0];
@@ -243,7 +243,7 @@ static void check_objects(const struct language *language, const struct ksr_memb
 			 language->objects, language->name);
 }
 
-static void check_language(const struct language *language, const struct ksr_members *members,
+static void check_language(const struct language *language, const struct ksr_workers *members,
 			   struct ksr_findings *findings)
 {
 	if (language->seed)
@@ -260,7 +260,7 @@ static void check_language(const struct language *language, const struct ksr_mem
 			 "%s", language->known);
 }
 
-void ksr_check_languages(const struct ksr_members *members, struct ksr_findings *findings)
+void ksr_check_languages(const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	const char *program = base_name(members->list[0].program);
 

@@ -4,7 +4,7 @@
  * are to vm.max_map_count, and which have the library but no segment.
  */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doctor/exclusion.h"
+#include "doctor/share.h"
+#include "doctor/symbols.h"
 #include "join/aggregate.h"
 
 /* Failures that a segment counts: field, what it is, what to do, field with the errno or NULL. */

@@ -4,19 +4,19 @@
  * processes only some stretches. The reasons of most pages become findings.
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/sample.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/since.h"
 #include "pages/events.h"
 #include "pages/scan.h"
+#include "read/sample.h"
 #include "show/causes.h"
 
-/* Memory that is looked at in each of the two. */
-#define SAMPLE_BYTES (128 * KSM_MIB)
 #define MOST_REASONS 5
 /* A reason of less than this part of the pages is not worth a line. */
 #define WORTH_PERCENT 1
@@ -87,7 +87,7 @@ static struct sums sum_rows(const struct ksr_diff *diff)
 }
 
 /* Threads that allocate race for places: worth a word where small blocks differ. */
-static void find_race(const struct ksr_diff *diff, const struct ksr_members *members,
+static void find_race(const struct ksr_diff *diff, const struct ksr_workers *members,
 		      struct ksr_findings *findings)
 {
 	uint64_t both = 0;
@@ -113,7 +113,7 @@ static void find_race(const struct ksr_diff *diff, const struct ksr_members *mem
 }
 
 static void find_reasons(const struct ksr_diff *diff, const struct ksr_diff_names *names,
-			 const struct ksr_members *members, struct ksr_findings *findings)
+			 const struct ksr_workers *members, struct ksr_findings *findings)
 {
 	struct sums sums = sum_rows(diff);
 	size_t count;
@@ -139,17 +139,7 @@ static void find_reasons(const struct ksr_diff *diff, const struct ksr_diff_name
 	find_race(diff, members, findings);
 }
 
-uint64_t ksr_sample_every(const struct ksr_fs *fs, pid_t pid)
-{
-	struct ksr_vma total;
-
-	memset(&total, 0, sizeof(total));
-	if (ksr_smaps_rollup_read(fs, pid, &total))
-		return 1;
-	return total.anonymous / SAMPLE_BYTES + 1;
-}
-
-void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_members *members,
+void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *members,
 		      struct ksr_findings *findings)
 {
 	struct ksr_diff_names names;

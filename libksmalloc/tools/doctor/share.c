@@ -4,7 +4,7 @@
  * stand aside. What is tried is tried with a file of the command's own.
  */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/share.h"
 
 #include <errno.h>
 #include <fcntl.h>

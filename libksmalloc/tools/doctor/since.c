@@ -4,7 +4,7 @@
  * one that most pages go back to. Names are cleaned by the emitter.
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "doctor/since.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,16 +70,16 @@ static bool has_entry(const struct ksr_events *events, uint32_t number)
 	return false;
 }
 
-static bool has_other_environment(const struct ksr_members *members)
+static bool has_other_environment(const struct ksr_workers *members)
 {
-	const struct ksr_member *first = &members->list[0];
-	const struct ksr_member *second = &members->list[1];
+	const struct ksr_worker *first = &members->list[0];
+	const struct ksr_worker *second = &members->list[1];
 
 	return first->environment.size != second->environment.size ||
 	       first->arguments.size != second->arguments.size;
 }
 
-static struct cause cause_of(const struct ksr_members *members, const struct ksr_events *events,
+static struct cause cause_of(const struct ksr_workers *members, const struct ksr_events *events,
 			     uint32_t number)
 {
 	const struct ksr_moment *moment = ksr_events_moment(events, number);
@@ -137,7 +137,7 @@ static struct ksr_event sum_from(const struct ksr_events *events, uint32_t numbe
 	return sum;
 }
 
-void ksr_find_since(const struct ksr_diff *diff, const struct ksr_members *members, uint64_t both,
+void ksr_find_since(const struct ksr_diff *diff, const struct ksr_workers *members, uint64_t both,
 		    struct ksr_findings *findings)
 {
 	const struct ksr_events *events = diff->events;

@@ -6,7 +6,7 @@
  * got the same pid. A file of another namespace is left alone.
  */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/stale.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "read/snapshot.h"
+#include "read/status.h"
 
 struct sweep {
 	const struct ksr_fs *fs;

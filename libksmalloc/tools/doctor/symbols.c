@@ -4,7 +4,7 @@
  * with memory then, so these findings are `ok`.
  */
 #define _GNU_SOURCE
-#include "doctor/doctor.h"
+#include "doctor/symbols.h"
 
 #include <stdlib.h>
 #include <string.h>

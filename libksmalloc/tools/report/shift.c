@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "join/group.h"
-#include "siblings_shift.h"
+#include "judge/shift.h"
 
 static const struct ksr_column columns[] = {
 	{"pages", "PAGES"},

@@ -3,7 +3,7 @@
  * shift: for each group in the shared layout, what share of pages two siblings have lost
  * because content moved.
  *
- * What it is: a table; siblings_shift.h measures.
+ * What it is: a table; judge/shift.h measures.
  * What it is not: part of a report that was not asked for it: it reads up to 128 MiB of each
  * sibling. Locking and owner: one thread. Failure: a note for each group that has no figure.
  */

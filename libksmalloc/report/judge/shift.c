@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "siblings_shift.h"
+#include "judge/shift.h"
 
 #include <errno.h>
 
-#include "doctor/group.h"
+#include "judge/siblings.h"
+#include "judge/worker.h"
 #include "pages/scan.h"
+#include "read/sample.h"
 
 static void sum(const struct ksr_diff *diff, struct ksr_shift *shift)
 {
@@ -17,7 +19,7 @@ static void sum(const struct ksr_diff *diff, struct ksr_shift *shift)
 	}
 }
 
-static int compare(const struct ksr_fs *fs, const struct ksr_members *members,
+static int compare(const struct ksr_fs *fs, const struct ksr_workers *members,
 		   struct ksr_shift *shift)
 {
 	struct ksr_diff diff;
@@ -41,14 +43,14 @@ int ksr_shift_measure(const struct ksr_fs *fs, const pid_t *pids, size_t count,
 {
 	/* What there is to say of the members doctor says. */
 	struct ksr_findings ignored = {0};
-	struct ksr_members members;
+	struct ksr_workers members;
 	int error = -ESRCH;
 
 	*shift = (struct ksr_shift){0};
-	ksr_members_read(fs, pids, count, &members, &ignored);
+	ksr_workers_read(fs, pids, count, &members, &ignored);
 	if (ksr_keep_siblings(&members, &ignored))
 		error = compare(fs, &members, shift);
-	ksr_members_free(&members);
+	ksr_workers_free(&members);
 	ksr_findings_free(&ignored);
 	return error;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * siblings_shift: what share of equality two siblings have lost because content moved.
+ * shift: what share of equality two siblings have lost because content moved.
  *
- * What it is: a bounded sample of the memory of the two processes of a group that doctor compares,
- * too. What it is not: a reason; doctor and diff tell those. Nor what the whole group has lost:
- * siblings differ alike more often than not. Locking and owner: one thread. Failure: -errno; -ESRCH
- * where there are no two processes of a kind.
+ * What it is: a bounded sample of the memory of the two processes of a group that doctor compares, too.
+ * What it is not: a reason; doctor and diff tell those. Nor what the whole group has lost: siblings differ alike more
+ * often than not.
+ * Locking and owner: one thread.
+ * Failure: -errno; -ESRCH where there are no two processes of a kind.
  */
-#ifndef KSR_SIBLINGS_SHIFT_H
-#define KSR_SIBLINGS_SHIFT_H
+#ifndef KSR_JUDGE_SHIFT_H
+#define KSR_JUDGE_SHIFT_H
 
 #include "read/fs.h"
 

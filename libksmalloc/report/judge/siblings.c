@@ -5,19 +5,19 @@
  * parent, as with workers that were started one by one, all are of a kind.
  */
 #define _GNU_SOURCE
-#include "doctor/group.h"
+#include "judge/siblings.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define NAMED_MOST 8
 
-static pid_t parent_of(const struct ksr_member *member)
+static pid_t parent_of(const struct ksr_worker *member)
 {
 	return member->space.status.parent;
 }
 
-static bool has_member(const struct ksr_members *members, pid_t pid)
+static bool has_member(const struct ksr_workers *members, pid_t pid)
 {
 	for (size_t i = 0; i < members->count; i++) {
 		if (members->list[i].pid == pid)
@@ -26,7 +26,7 @@ static bool has_member(const struct ksr_members *members, pid_t pid)
 	return false;
 }
 
-static bool is_master(const struct ksr_members *members, pid_t pid)
+static bool is_master(const struct ksr_workers *members, pid_t pid)
 {
 	for (size_t i = 0; i < members->count; i++) {
 		if (parent_of(&members->list[i]) == pid)
@@ -42,12 +42,12 @@ struct family {
 	bool workers; /* not only masters that somebody else has started side by side */
 };
 
-static struct family family_of(const struct ksr_members *members, pid_t parent)
+static struct family family_of(const struct ksr_workers *members, pid_t parent)
 {
 	struct family family = {.parent = parent, .workers = has_member(members, parent)};
 
 	for (size_t i = 0; i < members->count; i++) {
-		const struct ksr_member *member = &members->list[i];
+		const struct ksr_worker *member = &members->list[i];
 
 		if (parent_of(member) != parent)
 			continue;
@@ -59,7 +59,7 @@ static struct family family_of(const struct ksr_members *members, pid_t parent)
 }
 
 /* Of two siblings at least; its count is 0 when there are none. */
-static struct family largest_family(const struct ksr_members *members)
+static struct family largest_family(const struct ksr_workers *members)
 {
 	struct family best = {0};
 
@@ -75,8 +75,8 @@ static struct family largest_family(const struct ksr_members *members)
 }
 
 /* Stays the member, when the family is kept or, without one, those that are nobody's parents? */
-static bool stays(const struct ksr_members *members, const struct family *family,
-		  const struct ksr_member *member)
+static bool stays(const struct ksr_workers *members, const struct family *family,
+		  const struct ksr_worker *member)
 {
 	return family->count ? parent_of(member) == family->parent
 			     : !is_master(members, member->pid);
@@ -85,8 +85,8 @@ static bool stays(const struct ksr_members *members, const struct family *family
 /* The larger first; what is equally large by age. */
 static int compare_members(const void *left, const void *right)
 {
-	const struct ksr_member *a = left;
-	const struct ksr_member *b = right;
+	const struct ksr_worker *a = left;
+	const struct ksr_worker *b = right;
 
 	if (a->memory != b->memory)
 		return a->memory > b->memory ? -1 : 1;
@@ -94,9 +94,9 @@ static int compare_members(const void *left, const void *right)
 }
 
 /* Moves those that stay to the front, and returns how many they are. */
-static size_t part(struct ksr_members *members, const struct family *family)
+static size_t part(struct ksr_workers *members, const struct family *family)
 {
-	struct ksr_member *parted = calloc(members->count, sizeof(*parted));
+	struct ksr_worker *parted = calloc(members->count, sizeof(*parted));
 	size_t kept = 0;
 	size_t left = 0;
 
@@ -114,7 +114,7 @@ static size_t part(struct ksr_members *members, const struct family *family)
 	return kept;
 }
 
-static void name_left_out(const struct ksr_members *members, const struct family *family,
+static void name_left_out(const struct ksr_workers *members, const struct family *family,
 			  char *text, size_t bytes)
 {
 	size_t used = 0;
@@ -123,7 +123,7 @@ static void name_left_out(const struct ksr_members *members, const struct family
 	text[0] = '\0';
 	for (size_t i = 0; i < count && i < NAMED_MOST && used < bytes; i++) {
 		/* From the end: those of another kind stand behind the siblings. */
-		const struct ksr_member *member = &members->list[members->count - 1 - i];
+		const struct ksr_worker *member = &members->list[members->count - 1 - i];
 		bool parent = family->count && member->pid == family->parent;
 
 		used += (size_t)snprintf(text + used, bytes - used, "%s%d%s", i ? ", " : "",
@@ -133,7 +133,7 @@ static void name_left_out(const struct ksr_members *members, const struct family
 		snprintf(text + used, bytes - used, " and %zu more", count - NAMED_MOST);
 }
 
-static void tell(const struct ksr_members *members, size_t kept, const struct family *family,
+static void tell(const struct ksr_workers *members, size_t kept, const struct family *family,
 		 struct ksr_findings *findings)
 {
 	char left_out[256];
@@ -148,7 +148,7 @@ static void tell(const struct ksr_members *members, size_t kept, const struct fa
 		 (int)members->list[0].pid, (int)members->list[1].pid, kept, kind, left_out);
 }
 
-bool ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *findings)
+bool ksr_keep_siblings(struct ksr_workers *members, struct ksr_findings *findings)
 {
 	struct family family = {0};
 	size_t kept = members->count;
@@ -172,6 +172,6 @@ bool ksr_keep_siblings(struct ksr_members *members, struct ksr_findings *finding
 	qsort(members->list, kept, sizeof(*members->list), compare_members);
 	tell(members, kept, &family, findings);
 	while (members->count > kept)
-		ksr_member_free(&members->list[--members->count]);
+		ksr_worker_free(&members->list[--members->count]);
 	return true;
 }
