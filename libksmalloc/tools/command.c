@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ksmalloc/segment.h"
 #include "names/human.h"
 #include "seed_file.h"
+#include "show/emitter.h"
 
 #define MOST_OPTIONS 32
 #define LONGEST_NAME 31
@@ -337,6 +339,21 @@ static int check_table(const struct ksr_command *command, void *user)
 			output->table = command->tables[0];
 	}
 	return 0;
+}
+
+int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output)
+{
+	struct ksr_emitter *emitter = ksr_emitter_create(output, stdout);
+
+	if (!emitter)
+		return ksr_failure(command, "out of memory");
+	ksr_emitter_section_begin(emitter, "versions");
+	ksr_emitter_value(emitter, "ksmalloc", "ksmalloc", ksr_cell_text(KSMALLOC_VERSION));
+	ksr_emitter_value(emitter, "segment", "segment version",
+			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
+	ksr_emitter_value(emitter, "json", NULL, ksr_cell_count(KSR_JSON_VERSION));
+	ksr_emitter_section_end(emitter);
+	return ksr_output_end(command, ksr_emitter_finish(emitter));
 }
 
 /* true when the option is one of every sub-command, and the program ends with *status. */

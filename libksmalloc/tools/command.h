@@ -2,7 +2,7 @@
 /*
  * command: what a sub-command is, and its options.
  *
- * What it is: the table of sub-commands, and one table of options for each,
+ * What it is: one table of options for each sub-command,
  * from which parsing and --help come; a test compares the man pages with it.
  *
  * What it is not: a place for what a sub-command does.
@@ -23,8 +23,7 @@
 #include "read/fs.h"
 
 #define KSR_EXIT_OK 0
-#define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show   \
-			     */
+#define KSR_EXIT_FINDINGS 1 /* doctor found something; report and estimate found nothing to show */
 #define KSR_EXIT_USAGE 2
 #define KSR_EXIT_FAILED 3 /* the command could not do its work */
 
@@ -72,15 +71,6 @@ struct ksr_command {
 	int (*main)(const struct ksr_command *command, int argc, char **argv);
 };
 
-extern const struct ksr_command ksr_command_diff;
-extern const struct ksr_command ksr_command_doctor;
-extern const struct ksr_command ksr_command_estimate;
-extern const struct ksr_command ksr_command_keep;
-extern const struct ksr_command ksr_command_report;
-extern const struct ksr_command ksr_command_run;
-extern const struct ksr_command ksr_command_share;
-extern const struct ksr_command ksr_command_version;
-
 /*
  * Puts the value of each option into its member of *user; for OWN ones calls set (index in the
  * table, value or NULL), which is NULL if there are none. Returns the index of the first argument
@@ -99,7 +89,7 @@ int ksr_command_help(const struct ksr_command *command);
  * error is what ksr_emitter_finish() returned, or 0. The command may be NULL.
  */
 int ksr_output_end(const struct ksr_command *command, int error);
-/* version.c: what `ksmalloc version` shows; returns the exit code. */
+/* What `ksmalloc version` shows, and --version of each command; returns the exit code. */
 int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output);
 /* Prints "ksmalloc NAME: ..." and returns KSR_EXIT_USAGE. */
 int ksr_usage_error(const struct ksr_command *command, const char *format, ...) KSM_PRINTF(2, 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The `ksmalloc` command: a table of sub-commands, nothing else. */
-#include "command.h"
+#include "commands.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc diff`: why the pages of two workers differ. */
 #define _GNU_SOURCE
-#include "command.h"
+#include "commands.h"
 
 #include <ctype.h>
 #include <errno.h>

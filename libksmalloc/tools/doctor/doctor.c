@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "commands.h"
 #include "doctor/group.h"
 #include "doctor/kernel.h"
 #include "doctor/process.h"

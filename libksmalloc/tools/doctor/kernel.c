@@ -12,7 +12,7 @@
 
 #include "doctor/hints.h"
 #include "read/kernel.h"
-#include "run/layout.h"
+#include "personality.h"
 
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
@@ -222,7 +222,7 @@ static void check_calls(struct ksr_findings *findings)
 /* What `ksmalloc run --layout=shared` asks of this process's surroundings. */
 static void check_layout(struct ksr_findings *findings)
 {
-	int error = ksr_layout_try_personality();
+	int error = ksr_personality_try();
 
 	if (!error)
 		ksr_find(findings, KSR_LEVEL_OK, "personality", "",

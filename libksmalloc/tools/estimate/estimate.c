@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc estimate`: reads the pages themselves and says what would merge. */
 #define _GNU_SOURCE
-#include "command.h"
+#include "commands.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "commands.h"
 #include "seed_file.h"
 
 #define IDLE_SECONDS 15

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc report`: savings per allocation site. */
 #define _GNU_SOURCE
-#include "command.h"
+#include "commands.h"
 
 #include <errno.h>
 #include <stdlib.h>

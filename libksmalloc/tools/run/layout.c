@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "personality.h"
+
 /* personality(2) only answers what the personality is. */
 #define ASK_ONLY 0xffffffffu
 /* Each of these gives libraries a place that the stack limit does not move. */
@@ -91,31 +93,6 @@ static const char *refused_personality(int error)
 	return "personality(ADDR_NO_RANDOMIZE) failed";
 }
 
-/* Returns 0 or an errno. */
-static int stop_randomising(void)
-{
-	int now = personality(ASK_ONLY);
-
-	if (now == -1)
-		return errno;
-	return personality((unsigned long)now | ADDR_NO_RANDOMIZE) == -1 ? errno : 0;
-}
-
-int ksr_layout_try_personality(void)
-{
-	pid_t child = fork();
-	int status;
-
-	if (child < 0)
-		return errno;
-	if (child == 0)
-		_exit(stop_randomising());
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	/* A filter may end the process that calls it. */
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-}
-
 static const char *change_process(const struct rlimit *old, uint64_t wanted)
 {
 	struct rlimit stack = {.rlim_cur = wanted, .rlim_max = old->rlim_max};
@@ -126,7 +103,7 @@ static const char *change_process(const struct rlimit *old, uint64_t wanted)
 		return "its personality (setarch) asks for another layout";
 	if (setrlimit(RLIMIT_STACK, &stack))
 		return "the limit of the stack cannot be changed";
-	error = stop_randomising();
+	error = ksr_personality_fix();
 	if (!error)
 		return NULL;
 	setrlimit(RLIMIT_STACK, old);

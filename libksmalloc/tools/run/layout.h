@@ -58,7 +58,4 @@ void ksr_layout_show(const struct ksr_command *command, const struct ksr_layout 
 void ksr_layout_warn(const struct ksr_command *command, const struct ksr_layout *layout,
 		     const struct ksr_program *program);
 
-/* Why personality(2) refuses what the layout needs: 0, or an errno. Asked in a child. */
-int ksr_layout_try_personality(void);
-
 #endif

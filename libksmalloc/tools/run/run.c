@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc run`: starts a program with the library preloaded and its options set. */
 #define _GNU_SOURCE
-#include "command.h"
+#include "commands.h"
 
 #include <ctype.h>
 #include <errno.h>

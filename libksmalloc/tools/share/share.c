@@ -4,7 +4,7 @@
  * others find in their next pass only, so that it asks again as long as that is of use.
  */
 #define _GNU_SOURCE
-#include "command.h"
+#include "commands.h"
 
 #include <errno.h>
 #include <stdlib.h>

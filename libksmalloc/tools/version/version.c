@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* `ksmalloc version`: the release, and the version of the segment that it reads. */
-#include "command.h"
-
-#include "ksmalloc/segment.h"
-
-int ksr_version_show(const struct ksr_command *command, const struct ksr_output *output)
-{
-	struct ksr_emitter *emitter = ksr_emitter_create(output, stdout);
-
-	if (!emitter)
-		return ksr_failure(command, "out of memory");
-	ksr_emitter_section_begin(emitter, "versions");
-	ksr_emitter_value(emitter, "ksmalloc", "ksmalloc", ksr_cell_text(KSMALLOC_VERSION));
-	ksr_emitter_value(emitter, "segment", "segment version",
-			  ksr_cell_count(KSMALLOC_SEGMENT_VERSION));
-	ksr_emitter_value(emitter, "json", NULL, ksr_cell_count(KSR_JSON_VERSION));
-	ksr_emitter_section_end(emitter);
-	return ksr_output_end(command, ksr_emitter_finish(emitter));
-}
+#include "commands.h"
 
 static int version_main(const struct ksr_command *command, int argc, char **argv)
 {
