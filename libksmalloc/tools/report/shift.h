@@ -5,7 +5,9 @@
  *
  * What it is: a table; judge/shift.h measures.
  * What it is not: part of a report that was not asked for it: it reads up to 128 MiB of each
- * sibling. Locking and owner: one thread. Failure: a note for each group that has no figure.
+ * sibling.
+ * Locking and owner: one thread.
+ * Failure: a note for each group that has no figure.
  */
 #ifndef KSR_REPORT_SHIFT_H
 #define KSR_REPORT_SHIFT_H

@@ -2,8 +2,9 @@
 /*
  * preload: which libraries the program is made to load.
  *
- * What it is: entries of LD_PRELOAD, put before those of the user. What it is not: the search for the
- * library itself; run does that.
+ * What it is: entries of LD_PRELOAD, put before those of the user.
+ * What it is not: the search for the library itself; run does that.
+ * Locking and owner: one thread; it changes the environment, right before exec.
  * Failure: one line on the standard error; 0, or the exit code of the command.
  */
 #ifndef KSR_RUN_PRELOAD_H

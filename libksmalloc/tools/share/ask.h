@@ -5,6 +5,7 @@
  * What it is: finds the table by what one of the processes has in its environment, checks that it is one, and makes its
  * number of requests one larger. Which table it is can be told, so that each is asked once.
  * What it is not: a wait. Who has followed the request says so in its segment.
+ * Locking and owner: one thread; a table that was opened is the caller's. Those who ask at once are told apart by a lock of the file.
  * Failure: -errno, and nothing is asked. The table is another process's: it is opened only where it is a plain file that
  * belongs to the process's user and says that it is a table.
  */
