@@ -8,7 +8,6 @@
 #include "show/emitter.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,6 +15,8 @@
 #include <time.h>
 
 #include "names/human.h"
+#include "show/csv.h"
+#include "show/json.h"
 #include "show/text.h"
 
 /* Of the second and later lines of a note. */
@@ -40,102 +41,6 @@ struct ksr_emitter {
 	bool printed; /* something was printed: an empty line goes before the next part */
 };
 
-/* --- strings -------------------------------------------------------------- */
-
-static json_t *clean_string(const char *text)
-{
-	char *copy = strdup(text);
-	json_t *string = NULL;
-
-	if (copy) {
-		ksr_clean_text(copy);
-		string = json_string(copy);
-		free(copy);
-	}
-	return string;
-}
-
-/* --- cells ----------------------------------------------------------------- */
-
-static json_t *list_to_json(const struct ksr_cell *cell)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < cell->list.count; i++)
-		json_array_append_new(array, clean_string(cell->list.items[i]));
-	return array;
-}
-
-/* The value as JSON has it. */
-static json_t *cell_to_json(const struct ksr_cell *cell)
-{
-	switch (cell->kind) {
-	case KSR_CELL_NONE:
-		break;
-	case KSR_CELL_TEXT:
-	case KSR_CELL_SENTENCE:
-		return clean_string(cell->text);
-	case KSR_CELL_BYTES:
-	case KSR_CELL_COUNT:
-		return json_integer((json_int_t)ksm_min(cell->number, INT64_MAX));
-	case KSR_CELL_PERCENT:
-		/* Two digits: more would only be noise of the division. */
-		return json_real((double)(int64_t)(cell->percent * 100 + 0.5) / 100);
-	case KSR_CELL_BOOL:
-		return json_boolean(cell->number);
-	case KSR_CELL_LIST:
-		return list_to_json(cell);
-	}
-	return json_null();
-}
-
-static json_t *joined_list(const struct ksr_cell *cell)
-{
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *stream = open_memstream(&text, &bytes);
-	json_t *string = NULL;
-
-	if (!stream)
-		return NULL;
-	for (size_t i = 0; i < cell->list.count; i++)
-		fprintf(stream, "%s%s", i ? " < " : "", cell->list.items[i]);
-	if (fclose(stream) == 0)
-		string = clean_string(text);
-	free(text);
-	return string;
-}
-
-/* The value as a string of text or CSV; a list stays one in text. */
-static json_t *cell_to_string(const struct ksr_emitter *emitter, const struct ksr_cell *cell)
-{
-	bool text = emitter->format == KSR_FORMAT_TEXT;
-	char buffer[64];
-
-	switch (cell->kind) {
-	case KSR_CELL_NONE:
-		return json_string(text ? "-" : "");
-	case KSR_CELL_TEXT:
-	case KSR_CELL_SENTENCE:
-		return clean_string(cell->text);
-	case KSR_CELL_BYTES:
-		if (text) {
-			ksr_human_bytes(cell->number, buffer);
-			return json_string(buffer);
-		}
-		return json_sprintf("%" PRIu64, cell->number);
-	case KSR_CELL_COUNT:
-		return json_sprintf("%" PRIu64, cell->number);
-	case KSR_CELL_PERCENT:
-		return json_sprintf(text ? "%.1f %%" : "%.2f", cell->percent);
-	case KSR_CELL_BOOL:
-		return json_string(cell->number ? "yes" : "no");
-	case KSR_CELL_LIST:
-		return text ? list_to_json(cell) : joined_list(cell);
-	}
-	return NULL;
-}
-
 /* --- printing --------------------------------------------------------------- */
 
 static void separate(struct ksr_emitter *emitter)
@@ -145,40 +50,10 @@ static void separate(struct ksr_emitter *emitter)
 	emitter->printed = true;
 }
 
-static void csv_field(FILE *output, const char *text, bool first)
+static void print_csv(struct ksr_emitter *emitter)
 {
-	bool quote = strpbrk(text, ",\"\n\r") != NULL;
-
-	if (!first)
-		fputc(',', output);
-	if (quote)
-		fputc('"', output);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', output);
-		fputc(*text, output);
-	}
-	if (quote)
-		fputc('"', output);
-}
-
-static void print_csv_table(struct ksr_emitter *emitter)
-{
-	json_t *row;
-	size_t index;
-
-	if (!emitter->wanted)
-		return;
-	for (size_t i = 0; i < emitter->column_count; i++)
-		csv_field(emitter->output, emitter->columns[i].key, i == 0);
-	fputc('\n', emitter->output);
-	json_array_foreach(emitter->rows, index, row)
-	{
-		for (size_t i = 0; i < emitter->column_count; i++)
-			csv_field(emitter->output, json_string_value(json_array_get(row, i)),
-				  i == 0);
-		fputc('\n', emitter->output);
-	}
+	if (emitter->wanted)
+		ksr_csv_print(emitter->output, emitter->columns, emitter->column_count, emitter->rows);
 }
 
 static void print_text(struct ksr_emitter *emitter,
@@ -197,6 +72,12 @@ static void print_text(struct ksr_emitter *emitter,
 		return;
 	separate(emitter);
 	print(&table);
+}
+
+/* The value as a string of text or CSV; a list stays one in text. */
+static json_t *string_of(const struct ksr_emitter *emitter, const struct ksr_cell *cell)
+{
+	return emitter->format == KSR_FORMAT_TEXT ? ksr_text_cell(cell) : ksr_csv_cell(cell);
 }
 
 /* --- the interface ----------------------------------------------------------- */
@@ -282,23 +163,8 @@ static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 
 	for (size_t i = 0; i < emitter->column_count; i++)
 		note_error(emitter, json_object_set_new(row, emitter->columns[i].key,
-							cell_to_json(&cells[i])));
+							ksr_json_cell(&cells[i])));
 	note_error(emitter, json_array_append_new(emitter->open, row));
-}
-
-static enum ksr_text_kind text_kind(enum ksr_cell_kind kind)
-{
-	switch (kind) {
-	case KSR_CELL_TEXT:
-	case KSR_CELL_BOOL:
-		return KSR_TEXT_LEFT;
-	case KSR_CELL_SENTENCE:
-		return KSR_TEXT_WRAPPED;
-	case KSR_CELL_NONE:
-		return KSR_TEXT_UNKNOWN;
-	default:
-		return KSR_TEXT_RIGHT;
-	}
 }
 
 /* The first value decides what kind a column is: numbers stand right, text left. */
@@ -310,8 +176,8 @@ static void text_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 		enum ksr_text_kind *kind = &emitter->kinds[i];
 
 		if (*kind == KSR_TEXT_UNKNOWN)
-			*kind = text_kind(cells[i].kind);
-		note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cells[i])));
+			*kind = ksr_text_kind_of(cells[i].kind);
+		note_error(emitter, json_array_append_new(row, string_of(emitter, &cells[i])));
 	}
 	note_error(emitter, json_array_append_new(emitter->rows, row));
 }
@@ -331,7 +197,7 @@ void ksr_emitter_table_end(struct ksr_emitter *emitter)
 	else if (emitter->format == KSR_FORMAT_TEXT)
 		print_text(emitter, ksr_text_table_print);
 	else if (emitter->format == KSR_FORMAT_CSV)
-		print_csv_table(emitter);
+		print_csv(emitter);
 	close_part(emitter);
 }
 
@@ -351,21 +217,21 @@ void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char 
 	json_t *row;
 
 	if (emitter->format == KSR_FORMAT_JSON) {
-		note_error(emitter, json_object_set_new(emitter->open, key, cell_to_json(&cell)));
+		note_error(emitter, json_object_set_new(emitter->open, key, ksr_json_cell(&cell)));
 		return;
 	}
 	if (!label)
 		return;
 	row = json_array();
-	note_error(emitter, json_array_append_new(row, clean_string(label)));
-	note_error(emitter, json_array_append_new(row, cell_to_string(emitter, &cell)));
+	note_error(emitter, json_array_append_new(row, ksr_json_string(label)));
+	note_error(emitter, json_array_append_new(row, string_of(emitter, &cell)));
 	note_error(emitter, json_array_append_new(emitter->rows, row));
 }
 
 void ksr_emitter_section_end(struct ksr_emitter *emitter)
 {
 	if (!emitter->error && emitter->format == KSR_FORMAT_CSV)
-		print_csv_table(emitter);
+		print_csv(emitter);
 	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT)
 		print_text(emitter, ksr_text_section_print);
 	close_part(emitter);

@@ -8,10 +8,14 @@
 #include "show/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "names/human.h"
+#include "show/json.h"
 
 #define GAP 2
 #define INDENT 4 /* of lines that belong to the row above */
@@ -353,4 +357,46 @@ void ksr_text_section_print(const struct ksr_text_table *section)
 		ksr_text_prose(section->output, value, ksm_max(width, needed + INDENT) - needed,
 			       INDENT, width);
 	}
+}
+
+/* --- fields ------------------------------------------------------------------ */
+
+enum ksr_text_kind ksr_text_kind_of(enum ksr_cell_kind kind)
+{
+	switch (kind) {
+	case KSR_CELL_TEXT:
+	case KSR_CELL_BOOL:
+		return KSR_TEXT_LEFT;
+	case KSR_CELL_SENTENCE:
+		return KSR_TEXT_WRAPPED;
+	case KSR_CELL_NONE:
+		return KSR_TEXT_UNKNOWN;
+	default:
+		return KSR_TEXT_RIGHT;
+	}
+}
+
+json_t *ksr_text_cell(const struct ksr_cell *cell)
+{
+	char buffer[KSR_HUMAN_BYTES];
+
+	switch (cell->kind) {
+	case KSR_CELL_NONE:
+		return json_string("-");
+	case KSR_CELL_TEXT:
+	case KSR_CELL_SENTENCE:
+		return ksr_json_string(cell->text);
+	case KSR_CELL_BYTES:
+		ksr_human_bytes(cell->number, buffer);
+		return json_string(buffer);
+	case KSR_CELL_COUNT:
+		return json_sprintf("%" PRIu64, cell->number);
+	case KSR_CELL_PERCENT:
+		return json_sprintf("%.1f %%", cell->percent);
+	case KSR_CELL_BOOL:
+		return json_string(cell->number ? "yes" : "no");
+	case KSR_CELL_LIST:
+		return ksr_json_list(cell);
+	}
+	return NULL;
 }

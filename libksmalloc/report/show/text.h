@@ -33,6 +33,11 @@ enum ksr_text_kind {
 	KSR_TEXT_WRAPPED, /* sentences */
 };
 
+/* How the column of such a cell is printed. */
+enum ksr_text_kind ksr_text_kind_of(enum ksr_cell_kind kind);
+/* The value as a string, or as an array of lines; the caller's. NULL without memory. */
+json_t *ksr_text_cell(const struct ksr_cell *cell);
+
 struct ksr_text_table {
 	FILE *output;
 	const struct ksr_column *columns;
