@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "lock.h"
 #include "meta.h"
+#include "newest.h"
 #include "option.h"
 #include "returned.h"
 #include "sample.h"
@@ -102,19 +103,23 @@ void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *magazine,
 struct side_by_side {
 	struct ksm_slot *slot;
 	uint32_t page, pages;
+	uint32_t length;	/* of each of them, 0 if they differ */
+	bool falls;		/* the last one that was added is the lowest */
 };
 
 static struct side_by_side place_of(const void *block, uint32_t pages)
 {
 	struct ksm_slot *slot = ksm_span_slot_at(block);
 
-	return (struct side_by_side){ slot, (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT), pages };
+	return (struct side_by_side){ slot, (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT), pages, pages, false };
 }
 
 static void release_joined_locked(const struct side_by_side *joined)
 {
-	if (joined->pages > 0)
-		ksm_runs_release_aside(&joined->slot->runs, joined->page, joined->pages);
+	if (joined->pages == 0)
+		return;
+	ksm_runs_release_aside(&joined->slot->runs, joined->page, joined->pages);
+	ksm_newest_note_locked(joined->slot, joined->page, joined->pages, joined->length, joined->falls);
 }
 
 /* Adds a run, or begins anew with it where it lies apart. */
@@ -124,14 +129,18 @@ static void join_locked(struct side_by_side *joined, const struct ksm_stock_run 
 
 	__atomic_store_n(run->entry, 0, __ATOMIC_RELAXED);
 	if (place.slot == joined->slot && place.page == joined->page + joined->pages) {
-		joined->pages += pages;
+		joined->falls = false;
 	} else if (place.slot == joined->slot && place.page + pages == joined->page) {
 		joined->page = place.page;
-		joined->pages += pages;
+		joined->falls = true;
 	} else {
 		release_joined_locked(joined);
 		*joined = place;
+		return;
 	}
+	joined->pages += pages;
+	if (joined->length != pages)
+		joined->length = 0;
 }
 
 /* Gives the oldest runs to the pool, whose lock is held; returns their pages. */
@@ -278,20 +287,22 @@ void ksm_magazine_refill_locked(struct ksm_thread *thread, struct ksm_magazine *
 				uint32_t page, uint32_t pages)
 {
 	uint32_t most = (uint32_t)ksm_min(PART_RUNS, REFILL_PAGES / pages);
-	uint32_t first = page + pages;
-	uint32_t runs, all;
+	struct ksm_newest_runs runs = { slot, page + pages, 0, true };
+	uint32_t all;
 
 	if (magazine->pool != slot->pool || ksm_layout_is_shared())
 		return;
-	runs = ksm_runs_kept_from(&slot->runs, first, (uint32_t)ksm_min(most, room_for(thread, magazine, pages)) * pages) /
-	       pages;
-	all = runs * pages;
+	most = (uint32_t)ksm_min(most, room_for(thread, magazine, pages));
+	if (!ksm_newest_take_locked(slot->pool, pages, most, &runs))
+		runs.count = ksm_runs_kept_from(&slot->runs, runs.page, most * pages) / pages;
+	all = runs.count * pages;
 	if (all == 0)
 		return;
-	ksm_runs_set_aside(&slot->runs, first, all);
-	ksm_keep_taken(slot, first, all, all, pages);
-	for (uint32_t i = runs; i > 0; i--) {
-		uint32_t at = first + (i - 1) * pages;
+	slot = runs.slot;
+	ksm_runs_set_aside(&slot->runs, runs.page, all);
+	ksm_keep_taken(slot, runs.page, all, all, pages);
+	for (uint32_t i = 0; i < runs.count; i++) {
+		uint32_t at = runs.page + (runs.falls ? runs.count - 1 - i : i) * pages;
 		struct ksm_stock_run run = { ksm_slot_address(slot, at), ksm_runs_entry(&slot->runs, at) };
 
 		__atomic_store_n(run.entry, KSM_RUN_ASIDE, __ATOMIC_RELAXED);

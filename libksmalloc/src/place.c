@@ -2,12 +2,23 @@
 #include "place.h"
 
 #include "keep.h"
+#include "newest.h"
 #include "option.h"
 
 #include <string.h>
 
 /* Slots of a pool that blocks which grow may have for themselves. */
 #define SLOTS_TO_GROW 4u
+
+static bool take_at(struct ksm_slot *slot, uint32_t page, const struct ksm_place_wish *wish, struct ksm_place *place)
+{
+	if (ksm_slot_reserve(slot, page + place->pages) != 0 ||
+	    ksm_runs_take(&slot->runs, page, place->pages, wish->size, wish->owner, &place->kept) != 0)
+		return false;
+	place->slot = slot;
+	place->page = page;
+	return true;
+}
 
 static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wish,
 			 struct ksm_place *place)
@@ -18,14 +29,17 @@ static bool take_in_slot(struct ksm_slot *slot, const struct ksm_place_wish *wis
 		return false;
 	page = ksm_runs_find(&slot->runs, place->pages,
 			     (uint32_t)ksm_max(wish->align >> KSM_PAGE_SHIFT, 1));
-	if (page < 0 || ksm_slot_reserve(slot, (uint32_t)page + place->pages) != 0)
-		return false;
-	if (ksm_runs_take(&slot->runs, (uint32_t)page, place->pages, wish->size, wish->owner,
-			  &place->kept) != 0)
-		return false;
-	place->slot = slot;
-	place->page = (uint32_t)page;
-	return true;
+	return page >= 0 && take_at(slot, (uint32_t)page, wish, place);
+}
+
+/* Where the run lies that came back last; NULL if there is none of this length. */
+static struct ksm_slot *take_newest(struct ksm_pool *pool, const struct ksm_place_wish *wish, struct ksm_place *place)
+{
+	struct ksm_newest_runs runs;
+
+	if (!ksm_newest_take_locked(pool, place->pages, 1, &runs))
+		return NULL;
+	return take_at(runs.slot, runs.page, wish, place) ? runs.slot : NULL;
 }
 
 /* In a slot where nothing else lies, a new one if need be; NULL if the pool has had enough of them. */
@@ -63,6 +77,8 @@ bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *w
 	place->pages = (uint32_t)ksm_run_pages_for(ksm_max(wish->size, 1));
 	if (wish->grows)
 		slot = take_alone(pool, wish, place);
+	if (wish->any)
+		slot = take_newest(pool, wish, place);
 	if (!slot)
 		slot = take_anywhere(pool, wish, place);
 	if (!slot && (ksm_slot_create(pool, &slot) != 0 || !take_in_slot(slot, wish, place)))

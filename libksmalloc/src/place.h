@@ -33,6 +33,7 @@ struct ksm_place_wish {
 	 * those, and what comes later does without.
 	 */
 	bool grows;
+	bool any; /* it need not be the lowest: the run that came back last is better */
 };
 
 bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *wish,

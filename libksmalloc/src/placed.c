@@ -189,7 +189,7 @@ static void *take_again(struct ksm_magazine *magazine, size_t size)
 static void *alloc_shared(struct ksm_pool *pool, struct ksm_site *site, size_t size, size_t align,
 			  bool zero, uint32_t *pages)
 {
-	const struct ksm_place_wish wish = { size, align, (uint16_t)site->index, false };
+	const struct ksm_place_wish wish = { .size = size, .align = align, .owner = (uint16_t)site->index };
 	struct ksm_place place;
 	bool taken;
 
@@ -289,8 +289,11 @@ static void *lock_or_take_part(struct ksm_site *site, struct ksm_magazine *magaz
 static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, size_t size,
 			size_t align, bool zero, enum ksm_placed_kind kind)
 {
-	const struct ksm_place_wish wish = { size, align, 0,
-					     kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY };
+	const struct ksm_place_wish wish = {
+		.size = size, .align = align,
+		.grows = kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY,
+		.any = kind == KSM_PLACED_USUAL && align <= KSM_PAGE,
+	};
 	struct ksm_place place;
 	struct ksm_pool *pool;
 	bool sample = false;

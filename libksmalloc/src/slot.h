@@ -40,6 +40,14 @@ struct ksm_slot {
 	uint32_t altered_end;
 };
 
+/* Free runs of one length side by side, the last ones that came back (newest.h). */
+struct ksm_row {
+	struct ksm_slot *slot;
+	uint32_t page, pages;
+	uint32_t length;	/* of a run; 0 where nothing is known */
+	bool falls;		/* the lowest came last */
+};
+
 struct ksm_pool {
 	pthread_mutex_t *lock;	/* Protects all members, and the slots and their runs. */
 	struct ksm_pool *next;	/* all pools, LIFO. Synchronization: constant once linked. */
@@ -56,6 +64,7 @@ struct ksm_pool {
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
 	struct ksm_slot *first;
 	struct ksm_slot *last;
+	struct ksm_row newest;
 	/* Runs on the way from one thread to another, see returned.h; NULL before the first. Synchronization: atomic. */
 	struct ksm_returned *returned;
 	bool purging;		/* a thread gives back memory of the pool, without the lock */

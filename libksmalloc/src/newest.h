@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * newest: which free runs of a pool came back last.
+ *
+ * What it is: of each pool the last row of runs of one length, side by side, that magazines gave back one after the
+ * other. Its newest end is in the processor's cache, or in one of its caches, when the lowest free address has been out
+ * of it for long: who frees more than the cache holds, and takes as much again, gets half of it from there.
+ * What it is not: bookkeeping of what is free. A row is a guess, and what it says is compared with the slot's runs
+ * before any of it is given: nobody who takes, frees or gives back pages needs to know of it.
+ *
+ * Only where memory is kept because the program has earned that (keep.h), and only from rows of KSM_NEWEST_ROW runs
+ * and more: other programs' blocks lie as low as they can, so that what lies above is free in one piece. Never in the
+ * shared layout, where a block's address depends on the program's calls alone, and never in nurseries.
+ *
+ * Locking: the pool's lock. Failure: none of the pool's runs is known to be new.
+ */
+#ifndef KSM_NEWEST_H
+#define KSM_NEWEST_H
+
+#include "base.h"
+#include "slot.h"
+
+/* Rows of fewer runs are not worth another order than that of addresses. */
+#define KSM_NEWEST_ROW 16u
+
+/* Runs of one length, side by side. The newest is the lowest of them, or the highest. */
+struct ksm_newest_runs {
+	struct ksm_slot *slot;
+	uint32_t page;	/* of the lowest */
+	uint32_t count;
+	bool falls;	/* each lies below those that are older */
+};
+
+/*
+ * Runs of one length came back, on pages pages side by side; the newest is the lowest if they fall. They continue the
+ * row that lies beside them, or are a new one. 0 as their length: they had several, and are no row.
+ */
+void ksm_newest_note_locked(struct ksm_slot *slot, uint32_t page, uint32_t pages, uint32_t length, bool falls);
+
+/*
+ * Takes up to most runs of so many pages from the newest end of the pool's row: all of them are free and kept, and the
+ * caller takes them now. False if there is none.
+ */
+bool ksm_newest_take_locked(struct ksm_pool *pool, uint32_t length, uint32_t most, struct ksm_newest_runs *runs);
+
+#endif
