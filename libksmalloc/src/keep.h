@@ -4,7 +4,8 @@
  *
  * What it is: the rule how much all pools together keep, and the calls of MADV_DONTNEED that
  * follow from it.
- * What it is not: a choice of runs for allocation, which never depends on it.
+ * What it is not: a choice of runs for allocation. In the shared layout that never depends on it; in the private one
+ * newest asks whether memory is kept at all.
  *
  * The rule: a base, max(keep_bytes, keep_percent of what is live) less what threads may have in magazines, and
  * an allowance that the program earns by what it does. Pages that it takes again after they were given back

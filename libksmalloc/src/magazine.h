@@ -13,7 +13,7 @@
  * frees nothing itself it takes a few runs of the length at once: one in four calls asks.
  *
  * Order: the run that was put last is taken first, of those that need no clearing before others. So the choice
- * depends on the thread's own calls alone, as that of the pool does. In the shared layout only runs of the
+ * depends on the thread's own calls alone, as that of the pool does in the shared layout. There only runs of the
  * thread's own part are kept; elsewhere those of every pool of the site.
  *
  * Invariants: all runs of a magazine lie in its pool and are set aside there (run.h); a
@@ -80,9 +80,9 @@ KSM_COLD void ksm_magazine_move(struct ksm_thread *thread, struct ksm_magazine *
 void ksm_magazine_flush(struct ksm_thread *thread, struct ksm_magazine *magazine, uint32_t count);
 
 /*
- * The pool gave this run for want of one at hand. What lies behind it is set aside for the next calls if it is kept, and
- * long enough for some of them, in the order in which the pool would give it; not in the shared layout, since
- * what is kept there depends on other threads. The pool's lock is held.
+ * The pool gave this run for want of one at hand. What it would give for the next calls is set aside for them: the runs
+ * that came back last (newest.h), else what lies behind this one, if it is kept and long enough for some of
+ * them. Not in the shared layout, since what is kept there depends on other threads. The pool's lock is held.
  */
 void ksm_magazine_refill_locked(struct ksm_thread *thread, struct ksm_magazine *magazine, struct ksm_slot *slot,
 				uint32_t page, uint32_t pages);

@@ -3,14 +3,14 @@
  * newest: which free runs of a pool came back last.
  *
  * What it is: of each pool the last row of runs of one length, side by side, that magazines gave back one after the
- * other. Its newest end is in the processor's cache, or in one of its caches, when the lowest free address has been out
- * of it for long: who frees more than the cache holds, and takes as much again, gets half of it from there.
- * What it is not: bookkeeping of what is free. A row is a guess, and what it says is compared with the slot's runs
- * before any of it is given: nobody who takes, frees or gives back pages needs to know of it.
+ * other. Its newest end is in the processor's cache, while what is lowest may have left it long ago: a program that
+ * frees more than the cache holds, and takes as much again, would find none of it there in the order of addresses.
+ * What it is not: bookkeeping of what is free. A row is a hint, and is compared with the slot's runs before any of it
+ * is given: nobody else who takes, frees or gives back pages needs to know of it.
  *
  * Only where memory is kept because the program has earned that (keep.h), and only from rows of KSM_NEWEST_ROW runs
- * and more: other programs' blocks lie as low as they can, so that what lies above is free in one piece. Never in the
- * shared layout, where a block's address depends on the program's calls alone, and never in nurseries.
+ * and more: other blocks lie as low as they can, so that what lies above is free in one piece. Never in the
+ * shared layout, where a block's address must depend on the program's calls alone, and never in nurseries.
  *
  * Locking: the pool's lock. Failure: none of the pool's runs is known to be new.
  */

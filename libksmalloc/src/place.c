@@ -77,7 +77,7 @@ bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *w
 	place->pages = (uint32_t)ksm_run_pages_for(ksm_max(wish->size, 1));
 	if (wish->grows)
 		slot = take_alone(pool, wish, place);
-	if (wish->any)
+	if (!slot && wish->prefers_newest)
 		slot = take_newest(pool, wish, place);
 	if (!slot)
 		slot = take_anywhere(pool, wish, place);

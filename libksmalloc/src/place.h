@@ -3,8 +3,8 @@
  * place: room for a block in the slots of a pool.
  *
  * What it is: the lowest free run of the pool's slots that is long enough, in the order of the slots,
- * and a new slot if there is none; an empty slot for a large block that grows; and what has to
- * be zero of a new block.
+ * and a new slot if there is none; the run that came back last where that is better (newest.h); an empty slot for a
+ * large block that grows; and what has to be zero of a new block.
  * What it is not: counters of sites, or a decision which pool a block lies in.
  *
  * Locking: the pool's lock for all but ksm_place_clear(), for which the block is the caller's.
@@ -33,7 +33,7 @@ struct ksm_place_wish {
 	 * those, and what comes later does without.
 	 */
 	bool grows;
-	bool any; /* it need not be the lowest: the run that came back last is better */
+	bool prefers_newest;	/* to the lowest one the run that came back last (newest.h) */
 };
 
 bool ksm_place_take_locked(struct ksm_pool *pool, const struct ksm_place_wish *wish,

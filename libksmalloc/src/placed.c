@@ -292,7 +292,7 @@ static void *alloc_slot(struct ksm_site *site, struct ksm_magazine *magazine, si
 	const struct ksm_place_wish wish = {
 		.size = size, .align = align,
 		.grows = kind == KSM_PLACED_GROWN && size >= LARGE_TO_COPY,
-		.any = kind == KSM_PLACED_USUAL && align <= KSM_PAGE,
+		.prefers_newest = kind == KSM_PLACED_USUAL && align <= KSM_PAGE,
 	};
 	struct ksm_place place;
 	struct ksm_pool *pool;

@@ -16,6 +16,8 @@
 #include <criterion/criterion.h>
 #include <ksmalloc/ksmalloc.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PAGES(count) ((size_t)(count) << 12)
 #define ROW	     KSM_NEWEST_ROW
@@ -258,7 +260,7 @@ static void begin(void)
 	site = ksm_site_current(0, 0);
 }
 
-TestSuite(order, .init = begin);
+TestSuite(order, .init = begin, .timeout = 120);
 
 static void take_blocks(uint32_t round)
 {
@@ -368,4 +370,71 @@ Test(order, a_block_that_has_to_be_aligned_or_grows_lies_as_low_as_it_can)
 	cr_assert(aligned < usual && grown < usual);
 	for (uint32_t i = FEW; i < BLOCKS - FEW; i++)
 		cr_assert(aligned < blocks[i] && grown < blocks[i] && blocks[i] < usual, "block %u", i);
+}
+
+Test(order, a_child_goes_on_with_what_it_found)
+{
+	int status = 1;
+	pid_t pid;
+
+	use_rounds(5, false);
+	pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0)
+		alarm(60); /* what fails in a child does not end it */
+	use_rounds(3, false);
+	if (pid == 0)
+		_exit(in_opposite_order() < BLOCKS - FEW);
+	cr_assert_geq(in_opposite_order(), BLOCKS - FEW, "%u blocks", in_opposite_order());
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+}
+
+#define THREADS 3
+#define ROUNDS	20
+
+/* Fills and frees rows at one site, beside others that do; each block is nobody else's meanwhile. */
+static void *use_rows(void *argument)
+{
+	char *rows[4 * ROW], mark = *(const char *)argument;
+
+	cr_assert_eq(ksmalloc_label_begin("newest"), 0);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		uint32_t count = (2 + round % 3) * ROW;
+
+		for (uint32_t i = 0; i < count; i++) {
+			rows[i] = ksmalloc_malloc(PAGES(BLOCK));
+			memset(rows[i], mark, PAGES(BLOCK));
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t at = round % 2 ? i : count - 1 - i;
+
+			for (size_t page = 0; page < PAGES(BLOCK); page += PAGES(1))
+				cr_assert_eq(rows[at][page], mark);
+			ksmalloc_free(rows[at]);
+		}
+	}
+	ksmalloc_label_end();
+	return argument;
+}
+
+Test(order, rows_of_several_threads_have_no_block_in_common)
+{
+	static char marks[THREADS] = { 1, 2, 3 };
+	pthread_t threads[THREADS];
+	struct ksm_pool *own;
+
+	use_rounds(5, false);
+	cr_assert_gt(ksm_keep_earned(), 0);
+	for (uint32_t i = 0; i < THREADS; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, use_rows, &marks[i]), 0);
+	for (uint32_t i = 0; i < THREADS; i++)
+		cr_assert_eq(pthread_join(threads[i], NULL), 0);
+	own = site->magazines->pool;
+	ksm_magazine_flush_all(ksm_thread_self);
+	for (const struct ksm_slot *each = own->first; each; each = each->next) {
+		cr_assert_eq(each->runs.used_pages, 0);
+		cr_assert(ksm_runs_check(&each->runs));
+	}
+	check_counts(0);
 }
