@@ -110,8 +110,9 @@ struct side_by_side {
 static struct side_by_side place_of(const void *block, uint32_t pages)
 {
 	struct ksm_slot *slot = ksm_span_slot_at(block);
+	uint32_t page = (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT);
 
-	return (struct side_by_side){ slot, (uint32_t)(((uintptr_t)block - slot->base) >> KSM_PAGE_SHIFT), pages, pages, false };
+	return (struct side_by_side){ slot, page, pages, pages, false };
 }
 
 static void release_joined_locked(const struct side_by_side *joined)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The runs that came back last: of a row the newest first, of short ones and of what others have used since none; and in
- * a program that has earned that memory is kept, blocks in the order opposite to that in which they were freed.
+ * The runs that came back last: of a row the newest first, of short ones and of what others have used since none; and
+ * in a program that has earned that memory is kept, blocks in the order opposite to that in which they were freed.
  */
 #include "newest.h"
 
