@@ -8,7 +8,7 @@ void ksm_newest_note_locked(struct ksm_slot *slot, uint32_t page, uint32_t pages
 {
 	struct ksm_row *row = &slot->pool->newest;
 
-	if (slot->pool->has_owners || ksm_layout_is_shared())
+	if (slot->pool->has_owners || ksm_layout_is_shared() || ksm_layout_has_seed())
 		return;
 	if (row->slot == slot && row->length == length && row->page + row->pages == page) {
 		row->pages += pages;

@@ -10,7 +10,8 @@
  *
  * Only where memory is kept because the program has earned that (keep.h), and only from rows of KSM_NEWEST_ROW runs
  * and more: other blocks lie as low as they can, so that what lies above is free in one piece. Never in the
- * shared layout, where a block's address must depend on the program's calls alone, and never in nurseries.
+ * shared layout, or in a process that shares memory with a group: where a block lies in its slot must depend on the
+ * program's calls alone there. And never in nurseries.
  *
  * Locking: the pool's lock. Failure: none of the pool's runs is known to be new.
  */

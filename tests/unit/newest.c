@@ -40,6 +40,15 @@ int64_t __wrap_ksm_keep_earned(void)
 	return earned < 0 ? __real_ksm_keep_earned() : earned;
 }
 
+/* The process is one of a group. */
+static bool has_group;
+
+bool __wrap_ksm_layout_has_seed(void);
+bool __wrap_ksm_layout_has_seed(void)
+{
+	return has_group;
+}
+
 /* What is earned lasts for a while only, and a busy machine takes its time. */
 uint64_t __wrap_ksm_os_now_ms(void);
 uint64_t __wrap_ksm_os_now_ms(void)
@@ -192,7 +201,7 @@ Test(newest, what_others_have_used_or_given_back_is_none)
 	cr_assert_eq(take(LENGTH, 1), -1);
 }
 
-Test(newest, not_in_nurseries_nor_in_the_shared_layout)
+Test(newest, not_in_nurseries_nor_in_processes_of_a_group)
 {
 	pool.has_owners = true;
 	come(0, ROW, LENGTH, false);
@@ -201,6 +210,10 @@ Test(newest, not_in_nurseries_nor_in_the_shared_layout)
 	ksm_layout_shared = true;
 	come(0, ROW, LENGTH, false);
 	ksm_layout_shared = false;
+	cr_assert_eq(take(LENGTH, 1), -1);
+	has_group = true;
+	come(0, ROW, LENGTH, false);
+	has_group = false;
 	cr_assert_eq(take(LENGTH, 1), -1);
 }
 
