@@ -75,6 +75,8 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 	}
 	if (ksm_unlikely(ksm_options.share) && sets_apart(advice))
 		ksm_shared_keep_out(addr, length);
+	if (ksm_unlikely(ksm_options.share) && advice == MADV_NOHUGEPAGE)
+		ksm_shared_keep_small(addr, length);
 	if (ksm_unlikely(ksm_options.share) && advice == MADV_WIPEONFORK)
 		ksm_shared_leave(addr, length);
 	/* Also before anything is shared: a signal handler may make the first pass just before the call. */

@@ -15,5 +15,8 @@ int main(void)
 #define PRINT_OFFSET(name, kind, help) \
 	printf(#name " %zu\n", offsetof(struct ksmalloc_segment_header, share.stats.name));
 	KSMALLOC_SHARE_STATS(PRINT_OFFSET)
+#define PRINT_HUGE_OFFSET(name, kind, help) \
+	printf(#name " %zu\n", offsetof(struct ksmalloc_segment_header, huge.stats.name));
+	KSMALLOC_HUGE_STATS(PRINT_HUGE_OFFSET)
 	return 0;
 }

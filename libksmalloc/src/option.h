@@ -84,6 +84,8 @@ enum ksm_option_type {
 	  "The process that was executed for its layout, so that it is done once; set by ksmalloc run") \
 	X(share, FLAG, 0, 0, 1, "",								\
 	  "Map pages that workers of a group have in common from files, without KSM")		\
+	X(share_huge, CHOICE, 0, 0, 1, "auto|off",						\
+	  "Whole 2 MiB that are shared lie on huge pages, where the kernel allows it (shmem_enabled)") \
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
 	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")
@@ -108,6 +110,11 @@ enum ksm_layout {
 enum ksm_huge_pages {
 	KSM_HUGE_PAGES_NEVER,
 	KSM_HUGE_PAGES_KEEP,
+};
+
+enum ksm_share_huge {
+	KSM_SHARE_HUGE_AUTO,
+	KSM_SHARE_HUGE_OFF,
 };
 
 #define KSM_OPTION_FIELD_SIZE(name)	uint64_t name;

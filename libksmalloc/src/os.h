@@ -304,6 +304,9 @@ int ksm_os_keep_high(int file, int lowest);
 /* Maps a part of a file privately, to be read and written, over what lies there. */
 int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
 
+/* Maps a part of a file to be written to, exactly at addr; -EEXIST if something lies there. */
+int ksm_os_map_window(void *addr, size_t length, int file, uint64_t offset);
+
 /* False if there is a page in the range that nothing is mapped at. */
 bool ksm_os_is_mapped(const void *addr, size_t length);
 

@@ -180,6 +180,19 @@ int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset)
 	return (int)ksm_os_result(memory == MAP_FAILED ? -1 : 0, saved_errno);
 }
 
+int ksm_os_map_window(void *addr, size_t length, int file, uint64_t offset)
+{
+	int saved_errno = errno;
+	void *memory = ksm_os_mmap_raw(addr, length, PROT_READ | PROT_WRITE, MAP_SHARED | KSM_MAP_FIXED_NOREPLACE, file,
+				       (off_t)offset);
+	int error = (int)ksm_os_result(memory == MAP_FAILED ? -1 : 0, saved_errno);
+
+	if (error || memory == addr)
+		return error;
+	ksm_os_unmap(memory, length);
+	return -EEXIST;
+}
+
 bool ksm_os_is_mapped(const void *addr, size_t length)
 {
 	/* With MS_ASYNC, which does nothing else. */

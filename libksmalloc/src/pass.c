@@ -141,6 +141,7 @@ static void begin_pass(void)
 	pass.round.shared = 0;
 	pass.has_published = false;
 	ksm_pass_files_begin(&pass.round.files);
+	ksm_huge_look(&pass.round.store.huge);
 	/* A process that has grown may want what it did not before. */
 	if (ksm_pass_time_begin(&pass.time, &pass.round.store, size_now()))
 		ksm_store_want_all(&pass.round.store);
@@ -174,7 +175,7 @@ static int publish(void)
 	index = ksm_store_publish(&pass.round.store);
 	if (index < 0)
 		return index;
-	ksm_pass_stat_published(pages);
+	ksm_pass_stat_published(pages, pass.round.store.built_huge_bytes);
 	pass.has_published = true;
 	pass.phase = RETURN;
 	pass.round.is_return = true;
@@ -191,7 +192,7 @@ static int turn(const struct walk *walk)
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
 		ksm_pass_files_end(&pass.round.files, &pass.round.store);
-		ksm_pass_stat_ended(&pass.round.store, pass.round.shared, pass.time.requests);
+		ksm_pass_stat_ended(&pass.round.store, &pass.round.files, pass.round.shared, pass.time.requests);
 		end_pass(0);
 	}
 	if (pass.phase == RETURN && is_at_end) {
@@ -371,6 +372,7 @@ static bool prepare(void)
 	pass.round.store.id = ksm_layout_group_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
 	ksm_span_upper_half(&length);
 	pass.round.store.bytes = 2 * length;
+	pass.round.store.huge.window = ksm_shared_window();
 	return ksm_store_init(&pass.round.store) == 0 && ksm_share_begin(&pass.round.work) == 0 && ksm_alone_init() == 0;
 }
 

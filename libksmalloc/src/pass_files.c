@@ -8,6 +8,7 @@
 void ksm_pass_files_begin(struct ksm_pass_files *files)
 {
 	memset(files->mapped, 0, sizeof(files->mapped));
+	memset(files->huge, 0, sizeof(files->huge));
 }
 
 void ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store)

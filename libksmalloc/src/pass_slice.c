@@ -61,12 +61,17 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 		return 0;
 	slice.wanted = view->anonymous;
 	slice.mapped = view->mapped[layer];
+	slice.may_be_huge = pass->store.huge.is_wanted && !ksm_shared_is_kept_small((void *)view->address, KSM_SHARE_SLICE);
+	slice.is_huge = ksm_shared_is_huge(&entry->layers[layer], &view->mapped[layer]);
 	entry->layers[layer].inode = pass->store.files[index].inode;
 	error = ksm_share_slice(&file, &pass->work, &slice);
 	view->mapped[layer] = slice.mapped;
+	entry->layers[layer].is_huge = slice.is_huge;
 	ksm_shared_add(entry, layer, &slice.mapped);
 	/* A slice to which the pass returns was counted before. */
 	pass->shared += pass->is_return ? slice.gained : slice.shared;
+	if (slice.is_huge && slice.shared == KSM_SHARE_PAGES && (!pass->is_return || slice.gained > 0))
+		pass->files.huge[index] += KSM_SHARE_PAGES;
 	ksm_pass_stat_shared(&slice);
 	leave_if_copied(pass, index, entry, view, layer, slice.shared);
 	ksm_share_drop(&view->anonymous, &slice.mapped);

@@ -65,14 +65,17 @@ void ksm_pass_stat_shared(const struct ksm_share_slice *slice)
 	ksm_stat_add(&stats->mappings_total, slice->mappings);
 }
 
-void ksm_pass_stat_published(uint32_t pages)
+void ksm_pass_stat_published(uint32_t pages, uint64_t huge_bytes)
 {
+	ksm_stat_add(&ksm_stat->header.huge.stats.published_huge_bytes_total, huge_bytes);
 	ksm_stat_add(&seen()->stats.published_bytes_total, bytes_of(pages));
 }
 
-void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages, uint64_t requests)
+void ksm_pass_stat_ended(const struct ksm_store *store, const struct ksm_pass_files *files, uint64_t shared_pages,
+			 uint64_t requests)
 {
 	uint64_t open_files = 0;
+	uint64_t huge = 0;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		struct ksmalloc_segment_store_file *file = &seen()->files[i];
@@ -83,10 +86,13 @@ void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages, u
 
 		ksm_stat_set(&file->inode, is_open ? facts.inode : 0);
 		ksm_stat_set(&file->bytes, is_open ? facts.memory : 0);
+		ksm_stat_set(&ksm_stat->header.huge.files[i], is_open ? bytes_of(files->huge[i]) : 0);
+		huge += is_open ? bytes_of(files->huge[i]) : 0;
 		open_files += is_open;
 	}
 	ksm_stat_set(&seen()->stats.files, open_files);
 	ksm_stat_set(&seen()->stats.shared_bytes, bytes_of(shared_pages));
+	ksm_stat_set(&ksm_stat->header.huge.stats.huge_bytes, huge);
 	ksm_stat_add(&seen()->stats.passes_total, 1);
 	/* Last: who reads it finds the rest. */
 	__atomic_store_n(&seen()->answered, requests, __ATOMIC_RELEASE);

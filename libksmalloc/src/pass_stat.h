@@ -11,6 +11,7 @@
 #define KSM_PASS_STAT_H
 
 #include "base.h"
+#include "pass_files.h"
 #include "share.h"
 #include "store.h"
 
@@ -27,10 +28,14 @@ void ksm_pass_stat_worked(uint64_t us);
 void ksm_pass_stat_looked(void);
 void ksm_pass_stat_shared(const struct ksm_share_slice *slice);
 
-/* The process has published so many pages. */
-void ksm_pass_stat_published(uint32_t pages);
+/* The process has published so many pages, and of these so many bytes on huge ones. */
+void ksm_pass_stat_published(uint32_t pages, uint64_t huge_bytes);
 
-/* A pass has come to its end, found so many pages mapped from the store, and began after so many requests for one. */
-void ksm_pass_stat_ended(const struct ksm_store *store, uint64_t shared_pages, uint64_t requests);
+/*
+ * A pass has come to its end, found that of files, so many pages mapped from the store, and began after so many requests for
+ * one.
+ */
+void ksm_pass_stat_ended(const struct ksm_store *store, const struct ksm_pass_files *files, uint64_t shared_pages,
+			 uint64_t requests);
 
 #endif

@@ -20,6 +20,10 @@
 #define COMPARED_BYTES (PIECE * KSM_PAGE)
 #define WORK_BYTES     (ENTRIES_BYTES + COMPARED_BYTES + KSM_SHARE_SLICE)
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
 #define PAGE_PRESENT (UINT64_C(1) << 63)
 #define PAGE_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_OF_FILE (UINT64_C(1) << 61)
@@ -242,6 +246,32 @@ static uint32_t count_shared(const struct ksm_share_work *work, const struct ksm
 	return shared;
 }
 
+/* --- huge pages ---------------------------------------------------------------------------- */
+
+/* The kernel maps all of a huge page when its first byte is read, and of other pages a few around it. */
+static bool is_on_huge_page(const struct ksm_share_work *work, const struct ksm_share_slice *slice)
+{
+	const uint64_t last = (slice->address >> KSM_PAGE_SHIFT) + KSM_SHARE_PAGES - 1;
+	const uint64_t wanted = PAGE_PRESENT | PAGE_OF_FILE;
+	uint64_t entry = 0;
+
+	(void)*(volatile unsigned char *)page_at(slice, 0);
+	return ksm_os_read_at(work->pagemap, &entry, sizeof(entry), last * sizeof(entry)) == sizeof(entry) &&
+	       (entry & wanted) == wanted;
+}
+
+/*
+ * Where all pages of the slice are the file's, the table is dropped that the kernel has of them one by one. Before 6.14, and
+ * on other processors, it keeps the table until it is asked for a huge page, which the file has.
+ */
+static void map_huge_again(const struct ksm_share_work *work, struct ksm_share_slice *slice)
+{
+	ksm_os_madvise(page_at(slice, 0), KSM_SHARE_SLICE, MADV_DONTNEED);
+	slice->is_huge = is_on_huge_page(work, slice);
+	if (!slice->is_huge && ksm_os_madvise(page_at(slice, 0), KSM_SHARE_SLICE, MADV_COLLAPSE) == 0)
+		slice->is_huge = is_on_huge_page(work, slice);
+}
+
 /* --- pages that were copied and are equal again --------------------------------------------- */
 
 /* The file's pages show through where the process's own are given back. */
@@ -327,12 +357,15 @@ static void put_back(const struct ksm_share_work *work, struct ksm_share_slice *
  * The kernel leaves mappings of files out of core dumps that have no page of the process's own, as far as it can tell:
  * one that ever had one is not left out.
  */
-static void show_to_dumps(const struct ksm_share_slice *slice, uint32_t page)
+static void show_to_dumps(const struct ksm_share_work *work, struct ksm_share_slice *slice, uint32_t page)
 {
 	volatile unsigned char *byte = page_at(slice, page);
 
 	*byte = *byte;
-	ksm_os_madvise(page_at(slice, page), KSM_PAGE, MADV_DONTNEED);
+	if (slice->is_huge)
+		map_huge_again(work, slice);
+	else
+		ksm_os_madvise(page_at(slice, page), KSM_PAGE, MADV_DONTNEED);
 }
 
 /*
@@ -374,10 +407,15 @@ static int map_stretch(const struct ksm_share_file *file, const struct ksm_share
 			restore(file, work, slice, equal, stretch);
 		return error;
 	}
+	if (slice->may_be_huge && stretch->equal == KSM_SHARE_PAGES)
+		slice->is_huge = is_on_huge_page(work, slice);
 	/* Before its first private page, so that it can still be joined with its neighbours. */
 	slice->introduce(begin, bytes);
+	/* Of memory that merges it says that it is to have small pages: these do not merge. */
+	if (slice->is_huge)
+		ksm_os_madvise(begin, bytes, MADV_HUGEPAGE);
 	put_back(work, slice, equal, data, stretch);
-	show_to_dumps(slice, stretch->begin);
+	show_to_dumps(work, slice, stretch->begin);
 	for (uint32_t page = stretch->begin; page < stretch->end; page++)
 		ksm_share_add(&slice->mapped, page);
 	slice->gained += stretch->equal;
@@ -450,6 +488,8 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 		return error;
 	slice->shared = count_shared(work, slice);
 	give_back_copies(slice, &equal);
+	if (slice->is_huge && slice->gained > 0 && slice->shared + slice->gained == KSM_SHARE_PAGES)
+		map_huge_again(work, slice);
 	error = map_stretches(file, work, slice, &equal, &data);
 	note_alone(work, slice, &equal);
 	slice->shared += slice->gained;

@@ -12,6 +12,8 @@
  * without flags of the program's. Pages that the process never touched read as zeros, and so they do afterwards:
  * where there are few between two others they become pages of zeros, else the mapping ends before them. Pages
  * that are swapped out are left alone.
+ * A slice that is shared as a whole and lies on a huge page of the file is mapped as one, until a page of it is written to or
+ * given back; and again when all of it is equal again.
  * What holes of the file hold is never looked at, since that would allocate it.
  *
  * Writers: nobody else runs in the process, no signal handler, and the kernel writes nothing on anybody's behalf; the
@@ -105,6 +107,12 @@ struct ksm_share_slice {
 	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
 	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */
+	/*
+	 * Whether the slice may be mapped as one huge page, if all of it is shared and the file has it so; and whether it is.
+	 * Set by the caller from what it was.
+	 */
+	bool may_be_huge;
+	bool is_huge;
 	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
 	void (*introduce)(void *addr, size_t length);
 	uint32_t gained;   /* result: own pages that are not needed any more */

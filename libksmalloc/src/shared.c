@@ -66,6 +66,16 @@ static struct ksm_shared_slice *map_leaf(uint64_t number)
 	return memory;
 }
 
+/* Below the last leaf. */
+uintptr_t ksm_shared_window(void)
+{
+	size_t length;
+	uintptr_t end = ksm_span_upper_half(&length) + length;
+	uintptr_t leaves_end = end - ((end - ksm_span_map.base) >> LEAF_SHIFT) * LEAF_BYTES;
+
+	return ksm_align_down(leaves_end, KSM_SHARE_SLICE) - KSM_SHARE_SLICE;
+}
+
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 {
 	uint64_t offset = address - ksm_span_map.base;
@@ -247,6 +257,28 @@ void ksm_shared_keep_out(void *addr, size_t length)
 		atomic_store(&ranges[i].begin, range.begin);
 		atomic_store(&ranges[i].end, range.end);
 	}
+}
+
+/* Synchronization: atomic. */
+static atomic_uintptr_t small_begin = UINTPTR_MAX;
+static atomic_uintptr_t small_end;
+
+void ksm_shared_keep_small(void *addr, size_t length)
+{
+	struct range range = pages_of(addr, length);
+	uintptr_t begin = atomic_load(&small_begin), end = atomic_load(&small_end);
+
+	if (range.begin >= range.end || (range.begin - ksm_span_map.base) >> SPAN_SHIFT)
+		return;
+	while (range.begin < begin && !atomic_compare_exchange_weak(&small_begin, &begin, range.begin))
+		;
+	while (range.end > end && !atomic_compare_exchange_weak(&small_end, &end, range.end))
+		;
+}
+
+bool ksm_shared_is_kept_small(const void *addr, size_t length)
+{
+	return (uintptr_t)addr < atomic_load(&small_end) && (uintptr_t)addr + length > atomic_load(&small_begin);
 }
 
 /* What the program has given rights of its own to, or mapped there by itself, is left as it is. */

@@ -26,6 +26,7 @@
 
 struct ksm_shared_layer {
 	uint64_t inode; /* of the file, 0 for none */
+	bool is_huge;	/* where all of the slice is mapped: by a huge page, if nothing of it was copied */
 	struct ksm_share_set mapped;
 };
 
@@ -43,6 +44,15 @@ KSM_INLINE bool ksm_shared_is_any(void)
 
 /* Before the first page is shared: what is said of memory that takes the place of shared pages. */
 void ksm_shared_init(void (*introduce)(void *addr, size_t length));
+
+/* True if a huge page maps all of the slice, where nothing of it was copied. mapped: what is still mapped of the layer. */
+KSM_INLINE bool ksm_shared_is_huge(const struct ksm_shared_layer *layer, const struct ksm_share_set *mapped)
+{
+	return layer->is_huge && ksm_share_count(mapped) == KSM_SHARE_PAGES;
+}
+
+/* A slice of the address space that neither memory of the program's nor this table comes near. */
+uintptr_t ksm_shared_window(void);
 
 /*
  * Around what changes the pages and the table: a pass that a signal handler makes in between would come between the two.
@@ -100,6 +110,10 @@ void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int
  */
 void ksm_shared_keep_out(void *addr, size_t length);
 bool ksm_shared_is_kept_out(const void *addr, size_t length);
+
+/* The program has asked for no huge pages there: all between such ranges counts as one of them. */
+void ksm_shared_keep_small(void *addr, size_t length);
+bool ksm_shared_is_kept_small(const void *addr, size_t length);
 
 /*
  * Puts shared pages into anonymous memory, for what a mapping of a file does not take, or takes otherwise; without

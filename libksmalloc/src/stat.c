@@ -451,6 +451,7 @@ static void count_from_zero(struct ksmalloc_share_stats *stats)
 		ksm_stat_set(&stats->name, 0);
 	KSMALLOC_SHARE_STATS(RESET_COUNTER)
 #undef RESET_COUNTER
+	ksm_stat_set(&ksm_stat->header.huge.stats.published_huge_bytes_total, 0);
 }
 
 void ksm_stat_renew_lock(void)

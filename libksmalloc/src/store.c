@@ -188,6 +188,7 @@ static void become_member(struct ksm_store *store)
 		return;
 	close_file(&store->built);
 	store->built_pages = 0;
+	store->built_huge_bytes = 0;
 	ksm_os_random(&store->tag, sizeof(store->tag));
 	store->tag = (store->tag & KSM_STORE_TAG_MASK) ? store->tag & KSM_STORE_TAG_MASK : 1;
 	store->pid = pid;
@@ -303,22 +304,23 @@ static int begin_file(struct ksm_store *store)
 	}
 	store->built = (struct ksm_store_file){ facts.inode, facts.device, ksm_os_keep_high(descriptor, HIGH) };
 	store->built_pages = 0;
+	store->built_huge_bytes = 0;
 	return 0;
 }
 
 int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages)
 {
-	struct ksm_share_run run = { 0, 0 };
 	int error = store->built.inode ? 0 : begin_file(store);
+	int64_t huge;
 
-	while (!error && ksm_share_next_run(pages, &run)) {
-		const size_t at = (size_t)run.begin << KSM_PAGE_SHIFT;
-
-		error = ksm_os_write(store->built.descriptor, (const char *)slice->address + at,
-				     (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT, (off_t)(slice->place + at));
-		store->built_pages += run.end - run.begin;
-	}
-	return error;
+	if (error)
+		return error;
+	store->built_pages += ksm_share_count(pages);
+	huge = ksm_huge_write(&store->huge, store->built.descriptor, slice->place, slice->address, pages);
+	if (huge < 0)
+		return (int)huge;
+	store->built_huge_bytes += (uint64_t)huge;
+	return 0;
 }
 
 /* Others may publish at once, and not when the lease is over. */
@@ -341,6 +343,7 @@ void ksm_store_give_up(struct ksm_store *store)
 {
 	close_file(&store->built);
 	store->built_pages = 0;
+	store->built_huge_bytes = 0;
 	end_lease(store);
 }
 

@@ -21,6 +21,7 @@
 #define KSM_STORE_H
 
 #include "base.h"
+#include "huge.h"
 #include "share.h"
 
 #include <ksmalloc/segment.h>
@@ -40,6 +41,7 @@ struct ksm_store {
 	char path[256];
 	uint64_t id;
 	uint64_t bytes; /* that files of the store have room for */
+	struct ksm_huge huge; /* how they are written */
 
 	pid_t pid;	   /* that the rest is of */
 	uint32_t tag;	   /* this member's in marks */
@@ -48,6 +50,7 @@ struct ksm_store {
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
 	struct ksm_store_file built; /* what is to be published next */
 	uint32_t built_pages;
+	uint64_t built_huge_bytes; /* of them, on huge pages; known until the next file is begun */
 	uint64_t unwanted[KSM_STORE_FILES]; /* inodes of files that are not to be opened again */
 	struct ksm_store_tables *tables; /* what was read */
 };

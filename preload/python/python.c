@@ -29,7 +29,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 static_assert(KSP_STREAMS == KSMALLOC_STREAMS, "one heap for each stream");
 
@@ -135,8 +137,9 @@ static void *map_objects(unsigned int stream, size_t bytes)
 {
 	void *result = map_stream(stream, bytes);
 
+	/* By the system call: for libksmalloc it would be a wish of the program's, against huge pages of what is shared, too. */
 	if (result)
-		madvise(result, bytes, MADV_NOHUGEPAGE);
+		syscall(SYS_madvise, result, bytes, MADV_NOHUGEPAGE);
 	return result;
 }
 

@@ -137,6 +137,11 @@ struct ksmalloc_process_stats {
 	X(refused_total, COUNTER, "Times that the process was to make a step and stood aside") \
 	X(work_us_total, COUNTER, "Microseconds that steps have taken")
 
+/* The same of huge pages in it. */
+#define KSMALLOC_HUGE_STATS(X)								\
+	X(huge_bytes, GAUGE, "Bytes of those that are shared which huge pages of the store map")	\
+	X(published_huge_bytes_total, COUNTER, "Bytes that this process has put on huge pages of the store")
+
 /*
  * Why a process does not share with its group, or does not all that it could: X(name, key, what is so, what would
  * change it). Sentences about the process, without a subject. Append only.
@@ -193,6 +198,11 @@ struct ksmalloc_share_stats {
 	KSMALLOC_SHARE_STATS(KSMALLOC_STAT_FIELD)
 };
 
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_huge_stats {
+	KSMALLOC_HUGE_STATS(KSMALLOC_STAT_FIELD)
+};
+
 /* A file of the store that the process has open. Synchronization: each field is a relaxed atomic. */
 struct ksmalloc_segment_store_file {
 	uint64_t inode; /* 0: none */
@@ -206,6 +216,12 @@ struct ksmalloc_segment_share {
 	uint32_t aside_errno; /* what the kernel said, 0 if nothing */
 	uint64_t answered;    /* the highest request of the group's table that a whole pass has followed */
 	struct ksmalloc_segment_store_file files[KSMALLOC_MAX_STORE_FILES];
+};
+
+/* The process and huge pages of the store. Synchronization: each field is a relaxed atomic. */
+struct ksmalloc_segment_huge {
+	struct ksmalloc_huge_stats stats;
+	uint64_t files[KSMALLOC_MAX_STORE_FILES]; /* bytes of each of the files above that huge pages map */
 };
 
 /* One table of the segment: where it starts, how wide a record is, how many there are. */
@@ -290,6 +306,7 @@ struct ksmalloc_segment_header {
 	uint64_t history_address;
 	struct ksmalloc_segment_share share; /* since version 6 */
 	struct ksmalloc_segment_keeper keeper; /* since version 6 */
+	struct ksmalloc_segment_huge huge; /* since version 6, in headers that are long enough */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */

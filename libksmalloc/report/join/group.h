@@ -27,8 +27,10 @@ struct ksr_group {
 	uint32_t reasons[KSMALLOC_ASIDE_COUNT]; /* processes for each, also those that share in part only */
 	uint32_t store_files;
 	uint64_t store;	 /* bytes that the files take */
+	uint64_t store_huge; /* of them, on huge pages that a process maps as such */
 	uint64_t shared; /* bytes of the processes, as in struct ksr_memory */
 	struct ksmalloc_share_stats share; /* sums */
+	struct ksmalloc_huge_stats huge;   /* sums */
 };
 
 /* The group of this name and layout, which is added unless it is there; NULL without memory. */

@@ -78,6 +78,7 @@ struct ksr_totals {
 	uint64_t page_tables;
 	uint64_t shared;	/* of all mappings of stores */
 	uint64_t store;		/* what the stores' files take */
+	uint64_t store_huge;	/* of it, on huge pages */
 	uint64_t pss;		/* of all mappings */
 	uint64_t store_pss;	/* of it, the stores' pages */
 	uint32_t sharing_asked; /* processes that are to share by a store */

@@ -53,12 +53,22 @@ static void add_words(const struct ksr_process *process, struct ksr_group *group
 #define ADD(name, kind, help) group->share.name += share->stats.name;
 	KSMALLOC_SHARE_STATS(ADD)
 #undef ADD
+#define ADD(name, kind, help) group->huge.name += process->snapshot.header.huge.stats.name;
+	KSMALLOC_HUGE_STATS(ADD)
+#undef ADD
 }
+
+/* What a process says of a file. */
+struct said {
+	uint64_t inode;
+	uint64_t bytes;
+	uint64_t huge_bytes;
+};
 
 static int compare_files(const void *left, const void *right)
 {
-	const struct ksmalloc_segment_store_file *a = left;
-	const struct ksmalloc_segment_store_file *b = right;
+	const struct said *a = left;
+	const struct said *b = right;
 
 	if (a->inode != b->inode)
 		return a->inode < b->inode ? -1 : 1;
@@ -66,21 +76,25 @@ static int compare_files(const void *left, const void *right)
 }
 
 /* Counts each file once; a process may say anything of them, but it adds up to no more than memory has. */
-static void count_files(struct ksmalloc_segment_store_file *files, size_t count, struct ksr_group *group)
+static void count_files(struct said *files, size_t count, struct ksr_group *group)
 {
 	qsort(files, count, sizeof(*files), compare_files);
-	for (size_t i = 0; i < count; i++) {
-		if (i && files[i].inode == files[i - 1].inode)
-			continue;
+	for (size_t i = 0; i < count;) {
+		const struct said *file = &files[i];
+		uint64_t bytes = ksm_min(file->bytes, MOST_BYTES);
+		uint64_t huge = 0;
+
+		for (; i < count && files[i].inode == file->inode; i++)
+			huge = ksm_max(huge, ksm_min(files[i].huge_bytes, bytes));
 		group->store_files++;
-		group->store = ksm_min(group->store + ksm_min(files[i].bytes, MOST_BYTES), MOST_BYTES);
+		group->store = ksm_min(group->store + bytes, MOST_BYTES);
+		group->store_huge = ksm_min(group->store_huge + huge, MOST_BYTES);
 	}
 }
 
 static int add_files(const struct ksr_report *report, struct ksr_group *group)
 {
-	struct ksmalloc_segment_store_file *files =
-		calloc((size_t)group->processes * KSMALLOC_MAX_STORE_FILES, sizeof(*files));
+	struct said *files = calloc((size_t)group->processes * KSMALLOC_MAX_STORE_FILES, sizeof(*files));
 	size_t count = 0;
 
 	if (!files)
@@ -91,8 +105,10 @@ static int add_files(const struct ksr_report *report, struct ksr_group *group)
 		if (header->layout != group->layout || strcmp(header->group, group->name) != 0)
 			continue;
 		for (size_t k = 0; k < KSMALLOC_MAX_STORE_FILES; k++) {
-			if (header->share.files[k].inode)
-				files[count++] = header->share.files[k];
+			const struct ksmalloc_segment_store_file *file = &header->share.files[k];
+
+			if (file->inode)
+				files[count++] = (struct said){file->inode, file->bytes, header->huge.files[k]};
 		}
 	}
 	count_files(files, count, group);
@@ -119,6 +135,7 @@ int ksr_store_finish(struct ksr_report *report)
 		if (error)
 			return error;
 		report->totals.store += group->store;
+		report->totals.store_huge += group->store_huge;
 		report->totals.sharing_asked += group->asked;
 	}
 	return 0;

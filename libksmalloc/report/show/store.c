@@ -17,11 +17,13 @@ static const struct ksr_column store_columns[] = {
 	{"aside", "ASIDE"},
 	{"shared", "SHARED"},
 	{"store", "STORE"},
+	{"store_huge", "HUGE"},
 	{"saved_by_sharing", "SAVED"},
 	{"store_files", "FILES"},
 	{"passes", "PASSES"},
 	{"milliseconds", "MS"},
-	KSMALLOC_SHARE_STATS(STAT_COLUMN)};
+	KSMALLOC_SHARE_STATS(STAT_COLUMN)
+	KSMALLOC_HUGE_STATS(STAT_COLUMN)};
 
 static const struct ksr_column aside_columns[] = {
 	{"group", "GROUP"}, {"processes", "PROCESSES"}, {"reason", NULL}, {"remedy", NULL}, {"words", "WHY ASIDE"},
@@ -30,17 +32,20 @@ static const struct ksr_column aside_columns[] = {
 static void render_group(const struct ksr_group *group, struct ksr_emitter *emitter)
 {
 #define STAT_CELL(name, kind, help) ksr_cell_count(group->share.name),
+#define HUGE_CELL(name, kind, help) ksr_cell_count(group->huge.name),
 	struct ksr_cell cells[] = {
 		ksr_cell_text(group->name[0] ? group->name : NULL),
 		ksr_cell_count(group->asked),
 		ksr_cell_count(group->aside),
 		ksr_cell_bytes(group->shared),
 		ksr_cell_bytes(group->store),
+		ksr_cell_bytes(group->store_huge),
 		ksr_cell_bytes(ksr_less(group->shared, group->store)),
 		ksr_cell_count(group->store_files),
 		ksr_cell_count(group->share.passes_total),
 		ksr_cell_count(group->share.work_us_total / 1000),
 		KSMALLOC_SHARE_STATS(STAT_CELL)
+		KSMALLOC_HUGE_STATS(HUGE_CELL)
 	};
 
 	static_assert(KSM_COUNT_OF(cells) == KSM_COUNT_OF(store_columns), "each column has its cell");
@@ -91,6 +96,7 @@ void ksr_render_store_totals(const struct ksr_totals *totals, struct ksr_emitter
 		{"shared_in_nursery", "shared in nurseries", totals->nursery.shared},
 		{"shared", "shared by the groups' stores", totals->shared},
 		{"store", "what the stores take", totals->store},
+		{"store_huge", "of that, on huge pages", totals->store_huge},
 		{"pss", "Pss of these processes", totals->pss},
 		{"store_pss", "of that, pages of the stores", totals->store_pss},
 		{"used", "used by these processes and the stores", used},

@@ -18,6 +18,7 @@
 #include "join/group.h"
 #include "keeper/member.h"
 #include "names/human.h"
+#include "read/number.h"
 
 /* 0, or why there can be no sealed memory file here. */
 static int try_file(void)
@@ -34,19 +35,66 @@ static int try_file(void)
 	return error;
 }
 
+/* Does the kernel give huge pages to memory files, if only to who asks for them? */
+static bool allows_huge(const char *word)
+{
+	return strcmp(word, "advise") == 0 || strcmp(word, "always") == 0 || strcmp(word, "within_size") == 0 ||
+	       strcmp(word, "force") == 0;
+}
+
+/* The chosen word of a setting of huge pages; false if there is none. */
+static bool huge_setting(const struct ksr_fs *fs, const char *path, char word[static 32])
+{
+	struct ksr_text text;
+
+	if (ksr_fs_read(fs, &text, path))
+		return false;
+	ksr_chosen_word(text.data, word, 32);
+	ksr_text_free(&text);
+	return true;
+}
+
+/* Small pages are no fault: what huge ones would take is said where there is nothing to warn of. */
+static void check_huge(const struct ksr_fs *fs, struct ksr_findings *findings)
+{
+	const char *all = "sys/kernel/mm/transparent_hugepage/shmem_enabled";
+	const char *size = "sys/kernel/mm/transparent_hugepage/hugepages-2048kB/shmem_enabled";
+	const char *decides = all;
+	char word[32], own[32];
+
+	if (!huge_setting(fs, all, word) || !huge_setting(fs, size, own)) {
+		ksr_find(findings, KSR_LEVEL_OK, "share_huge", "",
+			 "what processes share lies on small pages: for huge ones this kernel is too old (Linux 6.11), or has none");
+		return;
+	}
+	if (strcmp(own, "inherit") != 0 && strcmp(word, "deny") != 0 && strcmp(word, "force") != 0) {
+		memcpy(word, own, sizeof(word));
+		decides = size;
+	}
+	if (allows_huge(word))
+		ksr_find(findings, KSR_LEVEL_OK, "share_huge", "",
+			 "what processes share lies on huge pages where whole 2 MiB are equal (/%s is '%s')", decides, word);
+	else
+		ksr_find(findings, KSR_LEVEL_OK, "share_huge", "",
+			 "what processes share lies on small pages (/%s is '%s'); huge ones are faster to read: "
+			 "echo advise >/%s", decides, word, decides);
+}
+
 void ksr_check_share_machine(const struct ksr_fs *fs, struct ksr_findings *findings)
 {
 	int error = fs->live ? try_file() : 0;
 
 	if (!fs->live)
 		return;
-	if (error)
+	if (error) {
 		ksr_find(findings, KSR_LEVEL_WARN, "share_here", "allow memfd_create(2) and F_ADD_SEALS in the sandbox",
 			 "processes cannot share without KSM here: sealed memory files are refused (%s)",
 			 strerror(-error));
-	else
+	} else {
 		ksr_find(findings, KSR_LEVEL_OK, "share_here", "",
 			 "processes can share without KSM and without root here ('ksmalloc run --share')");
+		check_huge(fs, findings);
+	}
 }
 
 /* Does the errno say what the reason does not? */
