@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * share-worker [--thread] MEBIBYTES: a worker that holds the same as its siblings, in blocks of 64 KiB, and waits in
- * poll(2). With --thread it has a second thread, so that it cannot share by itself.
+ * share-worker [--thread|--huge|--merge] MEBIBYTES: a worker that holds the same as its siblings, in blocks of 64 KiB, and waits in
+ * poll(2). With --thread it has a second thread, so that it cannot share by itself. With --huge the blocks do not come from
+ * malloc, but lie in a mapping for which it asks for huge pages; with --merge in one that KSM may merge.
  *
  * It says "ready" when it has loaded them. Then it takes commands from standard input, until that is closed:
  *   check   reads all; answers "ok", or "wrong" if a byte is not what it should be
  *   write   writes to each page once; answers the nanoseconds of a write, of the middle one of several batches
+ *   reads   reads at random places, each read waiting for the one before; answers the nanoseconds of one. At SCHED_FIFO, if
+ *           it may
  *   churn   gives half of the blocks another content, the same as its siblings; answers "ok"
  *   clock   lets the second thread look at the clock again and again from now on; answers "ok"
  *   stops   answers how long that thread could not, in microseconds: each time that was not short, not counting the
@@ -16,7 +19,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define BLOCK	   65536u
@@ -27,6 +32,8 @@
 #define LOOK_NS	   100000u /* the clock's thread sleeps so long, so that it is not busy */
 #define SHORT_NS   300000u
 #define MAX_STOPS  4096u
+#define READS	   2000000u
+#define HUGE_PAGE  ((size_t)2 << 20)
 
 static uint64_t *blocks[MAX_BLOCKS];
 static uint64_t versions[MAX_BLOCKS];
@@ -48,10 +55,28 @@ static void fill(size_t block)
 		blocks[block][word] = bench_random(&state);
 }
 
-static void load(void)
+/* Memory for all blocks that begins with a huge page, if there is one. */
+static unsigned char *map_blocks(int advice)
 {
+	size_t length = count * BLOCK + HUGE_PAGE;
+	unsigned char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || madvise(memory, length, advice)) {
+		perror("share-worker");
+		exit(1);
+	}
+	if (advice == MADV_MERGEABLE)
+		madvise(memory, length, MADV_NOHUGEPAGE);
+	return memory + (HUGE_PAGE - (uintptr_t)memory % HUGE_PAGE) % HUGE_PAGE;
+}
+
+/* advice: 0 for blocks of malloc. */
+static void load(int advice)
+{
+	unsigned char *memory = advice ? map_blocks(advice) : NULL;
+
 	for (size_t i = 0; i < count; i++) {
-		blocks[i] = bench_alloc(BLOCK);
+		blocks[i] = memory ? (uint64_t *)(void *)(memory + i * BLOCK) : bench_alloc(BLOCK);
 		fill(i);
 	}
 }
@@ -79,6 +104,25 @@ static bool is_right(void)
 		}
 	}
 	return true;
+}
+
+static double read_at_random(void)
+{
+	const struct sched_param first = { .sched_priority = 50 }, usual = { .sched_priority = 0 };
+	uint64_t state = 1, found = 0, begin;
+
+	sched_setscheduler(0, SCHED_FIFO, &first);
+	begin = bench_now_ns();
+	for (uint32_t i = 0; i < READS; i++) {
+		/* One bit of what was read, so that the processor cannot begin with the next one before. */
+		uint64_t next = bench_random(&state) + (found & 1);
+
+		found = blocks[(next >> 32) * count >> 32][next % WORDS];
+	}
+	begin = bench_now_ns() - begin;
+	sched_setscheduler(0, SCHED_OTHER, &usual);
+	bench_keep(&found);
+	return (double)begin / READS;
 }
 
 static int compare(const void *a, const void *b)
@@ -193,6 +237,8 @@ static void follow(const char *command)
 		puts(is_right() ? "ok" : "wrong");
 	} else if (strcmp(command, "write\n") == 0) {
 		printf("%.1f\n", write_once());
+	} else if (strcmp(command, "reads\n") == 0) {
+		printf("%.2f\n", read_at_random());
 	} else if (strcmp(command, "churn\n") == 0) {
 		churn();
 		puts("ok");
@@ -204,19 +250,25 @@ static void follow(const char *command)
 	fflush(stdout);
 }
 
+static int advice_of(const char *word)
+{
+	return strcmp(word, "--huge") == 0 ? MADV_HUGEPAGE : strcmp(word, "--merge") == 0 ? MADV_MERGEABLE : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 	bool has_thread = argc > 1 && strcmp(argv[1], "--thread") == 0;
+	int advice = argc > 1 ? advice_of(argv[1]) : 0;
 	pthread_t thread;
 	char line[64];
 
-	count = bench_argument(argc, argv, has_thread ? 2 : 1, 160) * 16;
+	count = bench_argument(argc, argv, has_thread || advice ? 2 : 1, 160) * 16;
 	if (count == 0 || count > MAX_BLOCKS) {
-		fprintf(stderr, "usage: share-worker [--thread] MEBIBYTES, 1 to %u\n", MAX_BLOCKS / 16);
+		fprintf(stderr, "usage: share-worker [--thread|--huge|--merge] MEBIBYTES, 1 to %u\n", MAX_BLOCKS / 16);
 		return 1;
 	}
-	load();
+	load(advice);
 	if (has_thread && pthread_create(&thread, NULL, look_at_clock, NULL))
 		return 1;
 	puts("ready");
