@@ -42,6 +42,7 @@ static struct {
 	uintptr_t next;
 	struct ksm_pass_round round;
 	bool has_published;
+	bool has_given_up; /* a file, with what it has seen */
 	struct ksm_pass_time time;
 	uint64_t kept_ms; /* until when a keeper counts as there, after its last step */
 	uint64_t objects; /* bytes that runtimes have of streams */
@@ -139,8 +140,10 @@ static void begin_pass(void)
 	pass.round.batch_count = 0;
 	pass.round.gained = 0;
 	pass.round.shared = 0;
-	pass.has_published = false;
-	ksm_pass_files_begin(&pass.round.files);
+	pass.round.moved = 0;
+	pass.has_published = pass.has_given_up = false;
+	pass.round.carries_over = pass.round.takes_back = false;
+	ksm_pass_files_begin(&pass.round.files, &pass.round.store);
 	ksm_huge_look(&pass.round.store.huge);
 	/* A process that has grown may want what it did not before. */
 	if (ksm_pass_time_begin(&pass.time, &pass.round.store, size_now()))
@@ -158,7 +161,8 @@ static void end_pass(int error)
 	if (error == -EWOULDBLOCK)
 		ksm_pass_time_wait_again(&pass.time);
 	else
-		ksm_pass_time_wait(&pass.time, error ? 0 : bytes, !error && pass.has_published);
+		ksm_pass_time_wait(&pass.time, error ? 0 : bytes,
+				   !error && (pass.has_published || pass.has_given_up || pass.round.moved > 0));
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -169,14 +173,18 @@ static int publish(void)
 
 	if (pages < LEAST_PAGES) {
 		ksm_store_give_up(&pass.round.store);
-		pass.round.batch_count = 0;
-		return 0;
+		pass.round.takes_back = pass.round.carries_over;
+		if (!pass.round.takes_back) {
+			pass.round.batch_count = 0;
+			return 0;
+		}
+	} else {
+		index = ksm_store_publish(&pass.round.store);
+		if (index < 0)
+			return index;
+		ksm_pass_stat_published(pages, pass.round.store.built_huge_bytes);
+		pass.has_published = true;
 	}
-	index = ksm_store_publish(&pass.round.store);
-	if (index < 0)
-		return index;
-	ksm_pass_stat_published(pages, pass.round.store.built_huge_bytes);
-	pass.has_published = true;
 	pass.phase = RETURN;
 	pass.round.is_return = true;
 	pass.next = pass.round.batch[0];
@@ -191,7 +199,7 @@ static int turn(const struct walk *walk)
 	if (pass.phase == LOOK && pass.round.batch_count > 0 && (is_at_end || pass.round.batch_count == KSM_PASS_BATCH))
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
-		ksm_pass_files_end(&pass.round.files, &pass.round.store);
+		pass.has_given_up = ksm_pass_files_end(&pass.round.files, &pass.round.store);
 		ksm_pass_stat_ended(&pass.round.store, &pass.round.files, pass.round.shared, pass.time.requests);
 		end_pass(0);
 	}
@@ -200,6 +208,7 @@ static int turn(const struct walk *walk)
 		pass.round.is_return = false;
 		pass.next = pass.round.batch[pass.round.batch_count - 1] + KSM_SHARE_SLICE;
 		pass.round.batch_count = 0;
+		pass.round.carries_over = pass.round.takes_back = false;
 	}
 	return 0;
 }

@@ -1,25 +1,147 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pass_files.h"
 
+#include "store_sight.h"
+
 #include <string.h>
 
 #define IDLE_PASSES 3u /* after which a file is closed that no page is mapped of */
 
-void ksm_pass_files_begin(struct ksm_pass_files *files)
+static uint64_t bit(uint32_t index)
 {
+	return UINT64_C(1) << index;
+}
+
+static_assert(KSM_STORE_FILES <= 64, "a bit for each file");
+
+void ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store)
+{
+	files->going = 0;
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		uint32_t seen = files->inodes[i] == store->files[i].inode ? files->seen[i] : 0;
+
+		files->inodes[i] = store->files[i].inode;
+		if (ksm_store_is_given_up(store, i, seen))
+			files->going |= bit(i);
+	}
 	memset(files->mapped, 0, sizeof(files->mapped));
+	memset(files->seen, 0, sizeof(files->seen));
 	memset(files->huge, 0, sizeof(files->huge));
 }
 
-void ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store)
+void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,
+			  uint32_t seen)
+{
+	/* Another file has come to this place meanwhile. */
+	if (files->inodes[index] != store->files[index].inode) {
+		files->inodes[index] = store->files[index].inode;
+		files->mapped[index] = files->seen[index] = files->huge[index] = 0;
+		files->going &= ~bit(index);
+	}
+	files->mapped[index] += mapped;
+	files->seen[index] += seen;
+}
+
+bool ksm_pass_files_is_going(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	return (files->going & bit(index)) && files->inodes[index] == store->files[index].inode;
+}
+
+static uint32_t index_of(const struct ksm_store *store, uint64_t inode)
+{
+	uint32_t index = 0;
+
+	while (index < KSM_STORE_FILES && store->files[index].inode != inode)
+		index++;
+	return index;
+}
+
+/*
+ * Takes off what newer files have of the slice. Where the file itself is not open any more (others had another one in its
+ * place before this process came by), each one is newer.
+ */
+static int drop_what_is_newer(const struct ksm_store *store, uint32_t index, uint64_t place, struct ksm_share_set *pages)
 {
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_idle = store->files[i].inode && files->mapped[i] == 0;
+		const struct ksm_share_file file = ksm_store_file(store, i);
+		struct ksm_share_set data;
+		int error;
 
-		files->idle[i] = is_idle ? (uint8_t)(files->idle[i] + 1) : 0;
-		if (files->idle[i] < IDLE_PASSES)
+		if (file.descriptor < 0 || i == index || (index < KSM_STORE_FILES && !ksm_store_is_newer(store, i, index)))
+			continue;
+		error = ksm_share_find_data(&file, place, &data);
+		if (error)
+			return error;
+		ksm_share_drop(pages, &data);
+	}
+	return 0;
+}
+
+int ksm_pass_files_decide(const struct ksm_pass_files *files, const struct ksm_store *store, struct ksm_share_work *work,
+			  struct ksm_pass_layer *layer)
+{
+	uint32_t wanted;
+	int error;
+
+	layer->fate = KSM_PASS_STAYS;
+	layer->index = index_of(store, layer->inode);
+	if (layer->index < KSM_STORE_FILES && !ksm_pass_files_is_going(files, store, layer->index))
+		return 0;
+	error = ksm_share_find_seen(work, layer->address, &layer->mapped, &layer->wanted);
+	layer->seen = ksm_share_count(&layer->wanted);
+	if (!error)
+		error = drop_what_is_newer(store, layer->index, layer->place, &layer->wanted);
+	if (error)
+		return error;
+	wanted = ksm_share_count(&layer->wanted);
+	if (wanted * 2 <= layer->seen)
+		layer->fate = KSM_PASS_IS_LEFT;
+	/* Of a file that is not open others may see as much as ever. */
+	else if (layer->index == KSM_STORE_FILES)
+		layer->fate = KSM_PASS_STAYS;
+	else if (wanted < KSM_SHARE_LEAST || !ksm_store_is_seen_by_others(store, layer->index))
+		layer->fate = KSM_PASS_IS_LEFT;
+	else
+		layer->fate = KSM_PASS_IS_CARRIED_OVER;
+	return 0;
+}
+
+void ksm_pass_files_count_left(struct ksm_pass_files *files, const struct ksm_pass_layer *layer)
+{
+	uint32_t mapped = ksm_share_count(&layer->mapped);
+	uint32_t i = layer->index;
+
+	if (i == KSM_STORE_FILES || files->inodes[i] != layer->inode)
+		return;
+	files->mapped[i] -= ksm_min(mapped, files->mapped[i]);
+	files->seen[i] -= ksm_min(layer->seen, files->seen[i]);
+}
+
+/* True if the file is not needed any more. */
+static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	bool is_idle = store->files[index].inode && files->mapped[index] == 0;
+
+	files->idle[index] = is_idle ? (uint8_t)(files->idle[index] + 1) : 0;
+	return files->idle[index] >= IDLE_PASSES || (is_idle && ksm_pass_files_is_going(files, store, index));
+}
+
+bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store)
+{
+	uint32_t seen[KSM_STORE_FILES];
+	bool has_given_up;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		bool is_known = store->files[i].inode && files->inodes[i] == store->files[i].inode;
+
+		seen[i] = is_known ? files->seen[i] : KSM_STORE_NOT_SEEN;
+	}
+	has_given_up = ksm_store_note_seen(store, seen) > 0;
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		if (!is_done_with(files, store, i))
 			continue;
 		ksm_store_let_go(store, i);
 		files->idle[i] = 0;
 	}
+	return has_given_up;
 }

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define COPIED 16u /* of the pages of a mapping one in so many is to be shared still */
+#define MOST_MOVED 64u /* slices in a pass, out of files that were given up */
+#define COPIED	   16u /* of the pages of a mapping one in so many is to be shared still */
 
 /* The layer of the slice that has pages of the file, or can have some; KSM_SHARED_LAYERS if none. */
 static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct ksm_pass_view *view, uint64_t inode)
@@ -31,20 +32,28 @@ static bool has_data(const struct ksm_share_file *file, uint64_t place)
 	return data >= 0 && (uint64_t)data < place + KSM_SHARE_SLICE;
 }
 
-/*
- * Where nearly all pages were written to since, the mapping only keeps the file: it is left. What the program has
- * given rights of its own to is not in view, and stays.
- */
+/* What the program has given rights of its own to is not in view. */
+static bool is_all_in_view(const struct ksm_shared_slice *entry, const struct ksm_pass_view *view, uint32_t layer)
+{
+	return memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0;
+}
+
+/* A slice to which the pass returns was counted before. */
+static uint32_t newly_shared(struct ksm_pass_round *pass, const struct ksm_share_slice *slice)
+{
+	return pass->is_return ? slice->gained : slice->shared;
+}
+
+/* Where nearly all pages were written to since, the mapping only keeps the file: it is left, if all of it may be. */
 static void leave_if_copied(struct ksm_pass_round *pass, uint32_t index, struct ksm_shared_slice *entry,
-			    const struct ksm_pass_view *view, uint32_t layer, uint32_t shared)
+			    const struct ksm_pass_view *view, uint32_t layer, const struct ksm_share_slice *slice)
 {
 	uint32_t mapped = ksm_share_count(&view->mapped[layer]);
 
-	if (mapped > 0 && shared * COPIED < mapped &&
-	    memcmp(&view->mapped[layer], &entry->layers[layer].mapped, sizeof(view->mapped[layer])) == 0)
+	if (mapped > 0 && slice->shared * COPIED < mapped && is_all_in_view(entry, view, layer))
 		ksm_shared_leave_layer(view->address, entry, layer);
 	else
-		pass->files.mapped[index] += mapped;
+		ksm_pass_files_count(&pass->files, &pass->store, index, mapped, newly_shared(pass, slice));
 }
 
 /* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
@@ -55,11 +64,14 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 	uint32_t layer = layer_of(entry, view, pass->store.files[index].inode);
 	struct ksm_share_slice slice = { .address = view->address, .place = view->place,
 					 .introduce = ksm_pass_memory_introduce_shared };
+	bool is_going = ksm_pass_files_is_going(&pass->files, &pass->store, index);
 	int error;
 
-	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->place))
+	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->place) ||
+	    (is_going && ksm_share_count(&view->mapped[layer]) == 0))
 		return 0;
-	slice.wanted = view->anonymous;
+	if (!is_going)
+		slice.wanted = view->anonymous;
 	slice.mapped = view->mapped[layer];
 	slice.may_be_huge = pass->store.huge.is_wanted && !ksm_shared_is_kept_small((void *)view->address, KSM_SHARE_SLICE);
 	slice.is_huge = ksm_shared_is_huge(&entry->layers[layer], &view->mapped[layer]);
@@ -68,35 +80,120 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 	view->mapped[layer] = slice.mapped;
 	entry->layers[layer].is_huge = slice.is_huge;
 	ksm_shared_add(entry, layer, &slice.mapped);
-	/* A slice to which the pass returns was counted before. */
-	pass->shared += pass->is_return ? slice.gained : slice.shared;
+	ksm_share_unite(&view->copied, &slice.copied);
+	pass->shared += newly_shared(pass, &slice);
+	ksm_pass_stat_shared(&slice);
+	leave_if_copied(pass, index, entry, view, layer, &slice);
 	if (slice.is_huge && slice.shared == KSM_SHARE_PAGES && (!pass->is_return || slice.gained > 0))
 		pass->files.huge[index] += KSM_SHARE_PAGES;
-	ksm_pass_stat_shared(&slice);
-	leave_if_copied(pass, index, entry, view, layer, slice.shared);
 	ksm_share_drop(&view->anonymous, &slice.mapped);
 	pass->gained += slice.gained;
 	return error;
 }
 
-/* Marks what the store has not, and publishes of it what another member has marked, too. */
+static void add_to_batch(struct ksm_pass_round *pass, uintptr_t slice)
+{
+	if (pass->batch_count == 0 || pass->batch[pass->batch_count - 1] != slice)
+		pass->batch[pass->batch_count++] = slice;
+}
+
+/* Takes what the slice maps of a file as the process's own. allowed: pages that may be shared. */
+static void leave(struct ksm_shared_slice *entry, struct ksm_pass_view *view, uint32_t layer,
+		  const struct ksm_share_set *allowed)
+{
+	struct ksm_share_set left = view->mapped[layer];
+
+	ksm_shared_leave_layer(view->address, entry, layer);
+	ksm_share_keep(&view->mapped[layer], &entry->layers[layer].mapped);
+	ksm_share_drop(&left, &view->mapped[layer]);
+	ksm_share_keep(&left, allowed);
+	ksm_share_unite(&view->anonymous, &left);
+}
+
+static void carry_over(struct ksm_pass_round *pass, struct ksm_pass_view *view, const struct ksm_pass_layer *found)
+{
+	if (!ksm_store_may_carry_over(&pass->store))
+		return;
+	ksm_share_unite(&view->going, &found->mapped);
+	ksm_share_unite(&view->carried, &found->wanted);
+	pass->carries_over = true;
+	pass->moved++;
+}
+
+/* What becomes of pages of a file that was given up: what is left is shared with newer files, or marked, next. */
+static int move(struct ksm_pass_round *pass, struct ksm_shared_slice *entry, struct ksm_pass_view *view, uint32_t layer,
+		const struct ksm_share_set *allowed)
+{
+	struct ksm_pass_layer found = {
+		.address = view->address,
+		.place = view->place,
+		.inode = entry->layers[layer].inode,
+		.mapped = view->mapped[layer],
+	};
+	int error;
+
+	if (ksm_share_count(&found.mapped) == 0 || !is_all_in_view(entry, view, layer) ||
+	    (!pass->is_return && pass->moved >= MOST_MOVED))
+		return 0;
+	error = ksm_pass_files_decide(&pass->files, &pass->store, &pass->work, &found);
+	if (error || found.fate == KSM_PASS_STAYS)
+		return error;
+	if (found.fate == KSM_PASS_IS_CARRIED_OVER && !pass->takes_back) {
+		if (!pass->is_return)
+			carry_over(pass, view, &found);
+		return 0;
+	}
+	if (pass->is_return) {
+		ksm_pass_files_count_left(&pass->files, &found);
+		pass->shared -= ksm_min(pass->shared, found.seen);
+	}
+	leave(entry, view, layer, allowed);
+	pass->moved++;
+	return 0;
+}
+
+/*
+ * Marks what the store has not; common: what another member has marked, too. What was copied by writes is marked before its
+ * file is given up, so that it can go into the next one with what is carried over.
+ */
+static int mark(struct ksm_pass_round *pass, const struct ksm_pass_view *view, struct ksm_share_slice *slice,
+		struct ksm_share_set *common)
+{
+	const struct ksm_share_file none = { .descriptor = -1 };
+	int error;
+
+	memset(common, 0, sizeof(*common));
+	slice->wanted = view->anonymous;
+	ksm_share_unite(&slice->wanted, &view->copied);
+	error = ksm_share_slice(&none, &pass->work, slice);
+	slice->wanted = view->anonymous;
+	if (error || ksm_share_count(&slice->alone) < KSM_SHARE_LEAST)
+		return error;
+	error = ksm_store_mark(&pass->store, slice, &slice->alone, common);
+	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
+	return error == -ENOSPC || error == -EFBIG ? 0 : error;
+}
+
+/* Publishes what another member has, too, and what is carried over with what was written between it. */
 static int offer(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 {
-	struct ksm_share_slice slice = { .address = view->address, .place = view->place, .wanted = view->anonymous };
-	const struct ksm_share_file none = { .descriptor = -1 };
-	struct ksm_share_set common;
-	int error = ksm_share_slice(&none, &pass->work, &slice);
+	struct ksm_share_slice slice = { .address = view->address, .place = view->place };
+	struct ksm_share_set common, pages;
+	int error = mark(pass, view, &slice, &common);
 
-	if (error || ksm_share_count(&slice.alone) < KSM_SHARE_LEAST)
+	pages = common;
+	ksm_share_drop(&pages, &view->copied);
+	ksm_share_keep_worthy(&pass->work, &slice, &pages);
+	if (error || (ksm_share_count(&pages) > 0 && !ksm_store_may_publish(&pass->store)))
+		memset(&pages, 0, sizeof(pages));
+	ksm_share_keep(&common, &view->going);
+	ksm_share_unite(&pages, &common);
+	ksm_share_unite(&pages, &view->carried);
+	if (error || ksm_share_count(&pages) == 0)
 		return error;
-	error = ksm_store_mark(&pass->store, &slice, &slice.alone, &common);
-	ksm_share_keep_worthy(&pass->work, &slice, &common);
-	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
-	if (error || ksm_share_count(&common) == 0 || !ksm_store_may_publish(&pass->store))
-		return error == -ENOSPC || error == -EFBIG ? 0 : error;
-	error = ksm_store_add(&pass->store, &slice, &common);
+	error = ksm_store_add(&pass->store, &slice, &pages);
 	if (!error)
-		pass->batch[pass->batch_count++] = view->address;
+		add_to_batch(pass, view->address);
 	return error;
 }
 
@@ -107,7 +204,8 @@ static void pass_over(struct ksm_pass_round *pass, const struct ksm_shared_slice
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		for (uint32_t layer = 0; pass->store.files[i].inode && layer < KSM_SHARED_LAYERS; layer++) {
 			if (entry->layers[layer].inode == pass->store.files[i].inode)
-				pass->files.mapped[i] += ksm_share_count(&view->mapped[layer]);
+				ksm_pass_files_count(&pass->files, &pass->store, i, ksm_share_count(&view->mapped[layer]),
+						     ksm_share_count(&view->mapped[layer]));
 		}
 	}
 }
@@ -132,6 +230,12 @@ int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view
 	if (ksm_pass_memory_holds_stack(view->address)) {
 		pass_over(pass, entry, view);
 		return 0;
+	}
+	for (uint32_t layer = 0; layer < KSM_SHARED_LAYERS; layer++) {
+		int error = move(pass, entry, view, layer, &allowed);
+
+		if (error)
+			return error;
 	}
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		int error = pass->store.files[i].inode ? share_with(pass, i, entry, view) : 0;

@@ -26,6 +26,9 @@ struct ksm_pass_round {
 	uint32_t batch_count;
 	long gained;
 	uint64_t shared; /* pages that this pass has found mapped from the store, and not copied */
+	uint32_t moved; /* slices of files that were given up, in which pages were left or carried over */
+	bool carries_over; /* pages of the batch */
+	bool takes_back;   /* what was to be carried over is not worth a file */
 	struct ksm_pass_files files;
 	struct ksm_share_work work;
 	struct ksm_store store;
@@ -37,6 +40,10 @@ struct ksm_pass_view {
 	uint64_t place; /* in files of the store */
 	struct ksm_share_set anonymous;
 	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
+	/* What was found meanwhile: of mapped pages. */
+	struct ksm_share_set copied;  /* were written to since */
+	struct ksm_share_set going;   /* are of a file that was given up, and are published in another one with these: */
+	struct ksm_share_set carried; /* show that file */
 };
 
 int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view);

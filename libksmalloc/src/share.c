@@ -47,6 +47,12 @@ void ksm_share_remove_range(struct ksm_share_set *set, uintptr_t slice, uintptr_
 		ksm_share_remove(set, (uint32_t)((begin - slice) >> KSM_PAGE_SHIFT));
 }
 
+void ksm_share_unite(struct ksm_share_set *set, const struct ksm_share_set *other)
+{
+	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
+		set->words[i] |= other->words[i];
+}
+
 void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other)
 {
 	for (uint32_t i = 0; i < KSM_COUNT_OF(set->words); i++)
@@ -141,9 +147,9 @@ static uint64_t offset_of(const struct ksm_share_slice *slice, uint32_t page)
 	return slice->place + ((uint64_t)page << KSM_PAGE_SHIFT);
 }
 
-static int read_entries(struct ksm_share_work *work, const struct ksm_share_slice *slice)
+static int read_entries(struct ksm_share_work *work, uintptr_t address)
 {
-	uint64_t offset = (slice->address >> KSM_PAGE_SHIFT) * sizeof(*work->entries);
+	uint64_t offset = (address >> KSM_PAGE_SHIFT) * sizeof(*work->entries);
 	ssize_t length = ksm_os_read_at(work->pagemap, work->entries, ENTRIES_BYTES, offset);
 
 	return length == (ssize_t)ENTRIES_BYTES ? 0 : length < 0 ? (int)length : -EIO;
@@ -159,11 +165,9 @@ static bool is_untouched(const struct ksm_share_work *work, uint32_t page)
 	return !(work->entries[page] & (PAGE_PRESENT | PAGE_SWAPPED));
 }
 
-/* Which pages of the slice the file has. */
-static int find_data(const struct ksm_share_file *file, const struct ksm_share_slice *slice,
-		     struct ksm_share_set *data)
+int ksm_share_find_data(const struct ksm_share_file *file, uint64_t place, struct ksm_share_set *data)
 {
-	uint64_t begin = slice->place;
+	uint64_t begin = place;
 	uint64_t end = begin + KSM_SHARE_SLICE;
 	int64_t at = (int64_t)begin;
 
@@ -235,15 +239,40 @@ static int compare(const struct ksm_share_file *file, const struct ksm_share_wor
 	return 0;
 }
 
-static uint32_t count_shared(const struct ksm_share_work *work, const struct ksm_share_slice *slice)
+/* True of a mapped page that is the file's still. */
+static bool is_seen(const struct ksm_share_work *work, uint32_t page)
 {
-	uint32_t shared = 0;
+	return !(work->entries[page] & PAGE_SWAPPED) && (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE));
+}
 
-	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++)
-		shared += ksm_share_has(&slice->mapped, page) &&
-			  !(work->entries[page] & PAGE_SWAPPED) &&
-			  (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE));
-	return shared;
+static void keep_seen(const struct ksm_share_work *work, struct ksm_share_set *pages)
+{
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		if (ksm_share_has(pages, page) && !is_seen(work, page))
+			ksm_share_remove(pages, page);
+	}
+}
+
+int ksm_share_find_seen(struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *mapped,
+			struct ksm_share_set *seen)
+{
+	int error = read_entries(work, address);
+
+	*seen = *mapped;
+	if (!error)
+		keep_seen(work, seen);
+	return error;
+}
+
+/* What is mapped is the file's, or was copied. */
+static void note_copied(const struct ksm_share_work *work, struct ksm_share_slice *slice)
+{
+	struct ksm_share_set seen = slice->mapped;
+
+	keep_seen(work, &seen);
+	slice->shared = ksm_share_count(&seen);
+	slice->copied = slice->mapped;
+	ksm_share_drop(&slice->copied, &seen);
 }
 
 /* --- huge pages ---------------------------------------------------------------------------- */
@@ -479,14 +508,16 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 
 	slice->gained = slice->shared = slice->carried = slice->mappings = 0;
 	memset(&slice->alone, 0, sizeof(slice->alone));
-	error = find_data(file, slice, &data);
+	memset(&slice->copied, 0, sizeof(slice->copied));
+	error = ksm_share_find_data(file, slice->place, &data);
 	if (!error)
-		error = read_entries(work, slice);
+		error = read_entries(work, slice->address);
 	if (!error)
 		error = compare(file, work, slice, &data, &equal);
 	if (error)
 		return error;
-	slice->shared = count_shared(work, slice);
+	note_copied(work, slice);
+	ksm_share_drop(&slice->copied, &equal);
 	give_back_copies(slice, &equal);
 	if (slice->is_huge && slice->gained > 0 && slice->shared + slice->gained == KSM_SHARE_PAGES)
 		map_huge_again(work, slice);

@@ -61,7 +61,8 @@ KSM_INLINE void ksm_share_remove(struct ksm_share_set *set, uint32_t page)
 void ksm_share_add_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
 void ksm_share_remove_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
 
-/* Leaves in the set what is in the other one, too, or what is not; the number of pages. */
+/* Adds to the set what is in the other one; leaves in it what is there, too, or what is not; the number of pages. */
+void ksm_share_unite(struct ksm_share_set *set, const struct ksm_share_set *other);
 void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other);
 void ksm_share_drop(struct ksm_share_set *set, const struct ksm_share_set *other);
 uint32_t ksm_share_count(const struct ksm_share_set *set);
@@ -106,6 +107,7 @@ struct ksm_share_slice {
 	uint64_t place;	   /* where the slice lies in files: all processes of the store have the same */
 	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
+	struct ksm_share_set copied; /* result: pages that map the file, and were copied since */
 	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */
 	/*
 	 * Whether the slice may be mapped as one huge page, if all of it is shared and the file has it so; and whether it is.
@@ -127,6 +129,13 @@ struct ksm_share_slice {
  */
 void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
 			   struct ksm_share_set *pages);
+
+/* Which pages of the slice at this place the file has. 0 or -errno. */
+int ksm_share_find_data(const struct ksm_share_file *file, uint64_t place, struct ksm_share_set *data);
+
+/* Which of these pages, which map a file, show it: they were not copied by a write. 0 or -errno. */
+int ksm_share_find_seen(struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *mapped,
+			struct ksm_share_set *seen);
 
 /* Shares what is worth it. 0, also if that is nothing, or -errno; what was shared before it failed stays shared. */
 int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *work, struct ksm_share_slice *slice);

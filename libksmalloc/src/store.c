@@ -10,6 +10,7 @@
 
 #define LEASE_MS 10000u /* for as long a member publishes if it says nothing more */
 #define HIGH	 700	/* descriptors from here on are few programs' */
+#define SPARE	 2u	/* places in the table for what is carried over: it makes others free */
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
 {
@@ -148,6 +149,14 @@ static void open_file(struct ksm_store *store, uint32_t index)
 	}
 }
 
+/* Nobody begins with a file that was given up. */
+static bool is_going(const struct ksm_store *store, uint32_t index)
+{
+	const struct ksm_store_sight *sight = &store->tables->head.sights[index];
+
+	return sight->inode == store->tables->head.files[index].inode && sight->given_up;
+}
+
 /* Makes the list of open files that of the table, and lets others know of it. */
 static void follow_files(struct ksm_store *store)
 {
@@ -161,7 +170,7 @@ static void follow_files(struct ksm_store *store)
 			forget_file(file);
 		if (file->inode && file->inode != records[i].inode)
 			close_file(file);
-		if (!file->inode && records[i].inode && records[i].inode != store->unwanted[i])
+		if (!file->inode && records[i].inode && records[i].inode != store->unwanted[i] && !is_going(store, i))
 			open_file(store, i);
 	}
 	if (ksm_store_table_lock(store) != 0)
@@ -255,8 +264,8 @@ static bool is_leased(const struct ksm_store *store, uint64_t now)
 	       ksm_store_table_is_alive(&(struct ksm_store_holder){ head->first.lease_pid, 0 });
 }
 
-/* A place in the table for a new file, or -ENOSPC: one that nobody has any more, if there is no free one. */
-static int free_record(const struct ksm_store *store)
+/* A place in the table for a new file that leaves so many more, or -ENOSPC. One that nobody has any more is free, too. */
+static int free_record(const struct ksm_store *store, uint32_t spare)
 {
 	const struct ksm_store_record *records = store->tables->head.files;
 
@@ -265,19 +274,19 @@ static int free_record(const struct ksm_store *store)
 
 		for (uint32_t h = 0; records[i].inode && h < KSM_STORE_HOLDERS; h++)
 			is_held |= ksm_store_table_is_alive(&records[i].holders[h]);
-		if (!is_held && !store->files[i].inode)
+		if (!is_held && !store->files[i].inode && spare-- == 0)
 			return (int)i;
 	}
 	return -ENOSPC;
 }
 
-bool ksm_store_may_publish(struct ksm_store *store)
+static bool may_publish(struct ksm_store *store, uint32_t spare)
 {
 	uint64_t now = ksm_os_now_ms();
 	struct ksm_store_head *head = &store->tables->head;
 	bool mine = false;
 
-	if (!ksm_os_may_write_to(store->bytes) || free_record(store) < 0 || is_leased(store, now) ||
+	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
 	    ksm_store_table_lock(store) != 0)
 		return false;
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && !is_leased(store, now)) {
@@ -287,6 +296,16 @@ bool ksm_store_may_publish(struct ksm_store *store)
 	}
 	ksm_os_unlock(store->table);
 	return mine;
+}
+
+bool ksm_store_may_publish(struct ksm_store *store)
+{
+	return may_publish(store, SPARE);
+}
+
+bool ksm_store_may_carry_over(struct ksm_store *store)
+{
+	return may_publish(store, 0);
 }
 
 static int begin_file(struct ksm_store *store)
@@ -350,7 +369,7 @@ void ksm_store_give_up(struct ksm_store *store)
 static int enter_file(struct ksm_store *store)
 {
 	struct ksm_store_head *head = &store->tables->head;
-	int index = ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) ? free_record(store) : -ESTALE;
+	int index = ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) ? free_record(store, 0) : -ESTALE;
 
 	if (index < 0)
 		return index;
@@ -358,6 +377,10 @@ static int enter_file(struct ksm_store *store)
 	hold(store, &head->files[index], store->built.descriptor);
 	head->first.generation++;
 	head->first.lease_until = 0;
+	head->sights[index] = (struct ksm_store_sight){
+		.inode = store->built.inode,
+		.generation = (uint32_t)head->first.generation,
+	};
 	return ksm_store_table_write_head(store) == 0 ? index : -EIO;
 }
 

@@ -87,8 +87,12 @@ struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t ind
 void ksm_store_let_go(struct ksm_store *store, uint32_t index);
 void ksm_store_want_all(struct ksm_store *store);
 
-/* True if this member may publish now; it may for some seconds. Not one whose files may not become long enough. */
+/*
+ * True if this member may publish now; it may for some seconds. Not one whose files may not become long enough. Or what it
+ * carries over from a file that was given up: for that there is room where there is none for what is new.
+ */
 bool ksm_store_may_publish(struct ksm_store *store);
+bool ksm_store_may_carry_over(struct ksm_store *store);
 
 /* Adds pages of the slice to the file that is published next. */
 int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages);

@@ -38,23 +38,40 @@ static int find_row(const struct ksm_store *store, uint64_t slice_place, uint64_
 	return -ENOSPC;
 }
 
-/* Writes the mark among those of its page; true if another member has one with the same content. */
-static bool mark_page(uint64_t *ways, uint64_t mark)
+static uint64_t tag_of(uint64_t mark)
+{
+	return mark & KSM_STORE_TAG_MASK;
+}
+
+/* A place for a new mark. What this member had there before goes first, then what may be published by anybody. */
+static uint32_t place_for(const uint64_t *ways, uint64_t mark)
 {
 	uint32_t place = KSM_STORE_WAYS - 1;
 
 	for (uint32_t i = 0; i < KSM_STORE_WAYS; i++) {
-		if ((ways[i] & ~KSM_STORE_TAG_MASK) == (mark & ~KSM_STORE_TAG_MASK))
-			return (ways[i] & KSM_STORE_TAG_MASK) != (mark & KSM_STORE_TAG_MASK);
-	}
-	for (uint32_t i = 0; i < KSM_STORE_WAYS; i++) {
-		/* What this member had there before goes first. */
-		if (ways[i] == 0 || (ways[i] & KSM_STORE_TAG_MASK) == (mark & KSM_STORE_TAG_MASK)) {
+		if (ways[i] == 0 || tag_of(ways[i]) == tag_of(mark))
+			return i;
+		if (tag_of(ways[i]) == KSM_STORE_SEVERAL)
 			place = i;
-			break;
-		}
 	}
-	ways[place] = mark;
+	return place;
+}
+
+/*
+ * Writes the mark among those of its page; true if another member has one with the same content. That is noted: who was the
+ * first to mark it may be the next to publish.
+ */
+static bool mark_page(uint64_t *ways, uint64_t mark)
+{
+	for (uint32_t i = 0; i < KSM_STORE_WAYS; i++) {
+		if ((ways[i] & ~KSM_STORE_TAG_MASK) != (mark & ~KSM_STORE_TAG_MASK))
+			continue;
+		if (tag_of(ways[i]) == tag_of(mark))
+			return false;
+		ways[i] = (mark & ~KSM_STORE_TAG_MASK) | KSM_STORE_SEVERAL;
+		return true;
+	}
+	ways[place_for(ways, mark)] = mark;
 	return false;
 }
 

@@ -23,6 +23,7 @@
 
 #define KSM_STORE_TAG_BITS 16u
 #define KSM_STORE_TAG_MASK ((UINT64_C(1) << KSM_STORE_TAG_BITS) - 1)
+#define KSM_STORE_SEVERAL  UINT64_C(0) /* nobody's tag: several members had it */
 
 struct ksm_store_holder {
 	uint32_t pid;
@@ -34,10 +35,23 @@ struct ksm_store_record {
 	struct ksm_store_holder holders[KSM_STORE_HOLDERS];
 };
 
+/*
+ * What is seen of a file (store_sight.h). It came later than the records, and lies behind them, where members of older
+ * versions neither look nor write: of a file of theirs there is none, or one with another inode.
+ */
+struct ksm_store_sight {
+	uint64_t inode;			  /* of the file that it is about */
+	uint32_t seen[KSM_STORE_HOLDERS]; /* by the record's holders, 0 for what is not known */
+	uint32_t most;			  /* pages that one of them has seen at a time */
+	uint32_t generation;		  /* of the table, when the file was published */
+	uint32_t given_up;		  /* the same, when it was given up; 0: it is not */
+};
+
 /* What lies at the beginning of the table. All of it may be anything. */
 struct ksm_store_head {
 	struct ksmalloc_store_head first;
 	struct ksm_store_record files[KSM_STORE_FILES];
+	struct ksm_store_sight sights[KSM_STORE_FILES];
 };
 
 /* The marks of a slice: bits of a hash above, the tag of a member below; 0 for none. */

@@ -150,6 +150,17 @@ static void rewrite(uint32_t every, uint32_t versions)
 	}
 }
 
+/* Stretches of blocks, by turns; what lies between them stays. */
+static void rewrite_stretches(uint32_t blocks_each, uint32_t first)
+{
+	for (uint32_t i = 0; blocks_each && i < count; i++) {
+		if ((i / blocks_each + first) % 2)
+			continue;
+		blocks[i].version++;
+		fill(&blocks[i], 0);
+	}
+}
+
 /* What was freed comes back as zeros from calloc. */
 static uint32_t renew(void)
 {
@@ -512,7 +523,9 @@ static void obey(const char *line)
 
 	if (is(line, "load"))
 		load((uint32_t)number);
-	if (is(line, "rewrite"))
+	if (is(line, "stretches"))
+		rewrite_stretches((uint32_t)labs(number), number < 0);
+	else if (is(line, "rewrite"))
 		rewrite((uint32_t)labs(number), number < 0 ? (uint32_t)-1 : 1);
 	if (is(line, "share"))
 		printf("%ld\n", share_now());

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store_sight.h"
+
+#include "store_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LEAST_PAGES 64u /* fewer that nobody sees are not worth the work */
+#define PART	    8u	/* of what is seen one in so many is to be free afterwards, and to have been lost */
+
+/* What one holder sees: it has said so, which of them it is, and pages. */
+#define IS_SAID	   (UINT32_C(1) << 31)
+#define PAGES_BITS 20u
+#define PAGES_MASK ((UINT32_C(1) << PAGES_BITS) - 1)
+
+static uint32_t who(uint32_t pid)
+{
+	return IS_SAID | (pid << PAGES_BITS & ~IS_SAID);
+}
+
+/* False if it is not known: another process had the holder's place when that was said. */
+static bool has_said(const struct ksm_store_holder *holder, uint32_t said, uint32_t *pages)
+{
+	*pages = said & PAGES_MASK;
+	return (said & ~PAGES_MASK) == who(holder->pid);
+}
+
+/* NULL if nothing is known of the file that is open here. */
+static const struct ksm_store_sight *sight_of(const struct ksm_store *store, uint32_t index)
+{
+	const struct ksm_store_sight *sight = &store->tables->head.sights[index];
+
+	return store->files[index].inode && sight->inode == store->files[index].inode ? sight : NULL;
+}
+
+/* Pages of memory that the file takes. */
+static uint32_t pages_of(const struct ksm_store_file *file)
+{
+	struct ksm_os_file facts;
+
+	if (!file->inode || ksm_os_describe_file(file->descriptor, &facts) != 0 || facts.inode != file->inode)
+		return 0;
+	return (uint32_t)ksm_min(facts.memory >> KSM_PAGE_SHIFT, (uint64_t)PAGES_MASK);
+}
+
+/* The most that a living holder sees, or KSM_STORE_NOT_SEEN as long as one of them has not said anything. */
+static uint32_t most_seen(const struct ksm_store_record *record, const struct ksm_store_sight *sight, uint32_t own)
+{
+	uint32_t most = own;
+
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		uint32_t pages;
+
+		if (!ksm_store_table_is_alive(&record->holders[i]))
+			continue;
+		if (!has_said(&record->holders[i], sight->seen[i], &pages))
+			return KSM_STORE_NOT_SEEN;
+		most = ksm_max(most, pages);
+	}
+	return most;
+}
+
+/* True if so little of these pages is seen that it pays to copy that. */
+static bool is_waste(uint32_t pages, uint32_t seen, uint32_t before)
+{
+	uint64_t unseen = pages > seen ? pages - seen : 0;
+
+	return unseen >= LEAST_PAGES && unseen * PART > seen && (uint64_t)seen * PART <= (uint64_t)before * (PART - 1);
+}
+
+/* True if something was changed. */
+static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
+{
+	const struct ksm_store_record *record = &store->tables->head.files[index];
+	struct ksm_store_sight *sight = &store->tables->head.sights[index];
+	bool changed = sight->inode != record->inode;
+
+	if (changed)
+		*sight = (struct ksm_store_sight){ .inode = record->inode };
+	sight->most = ksm_max(sight->most, ksm_min(pages, PAGES_MASK));
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		uint32_t said = who(record->holders[i].pid) | ksm_min(pages, PAGES_MASK);
+
+		if (record->holders[i].pid != (uint32_t)store->pid || sight->seen[i] == said)
+			continue;
+		sight->seen[i] = said;
+		changed = true;
+	}
+	return changed;
+}
+
+/* Gives the file up if it is waste. */
+static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages)
+{
+	struct ksm_store_head *head = &store->tables->head;
+	struct ksm_store_sight *sight = &head->sights[index];
+	uint32_t seen = most_seen(&head->files[index], sight, pages);
+
+	if (seen == KSM_STORE_NOT_SEEN || sight->given_up)
+		return false;
+	sight->most = ksm_max(sight->most, seen);
+	if (!is_waste(pages_of(&store->files[index]), seen, sight->most))
+		return false;
+	sight->given_up = ksm_max((uint32_t)head->first.generation, 1u);
+	return true;
+}
+
+int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES])
+{
+	struct ksm_store_head *head = &store->tables->head;
+	bool changed = false;
+	int given_up = 0;
+	int error = ksm_store_table_lock(store);
+
+	if (error)
+		return error;
+	error = ksm_store_table_read_head(store);
+	for (uint32_t i = 0; i < KSM_STORE_FILES && !error && ksm_store_table_is_ours(store); i++) {
+		if (pages[i] == KSM_STORE_NOT_SEEN || !store->files[i].inode ||
+		    store->files[i].inode != head->files[i].inode)
+			continue;
+		changed |= note(store, i, pages[i]);
+		given_up += judge(store, i, pages[i]);
+	}
+	/* So that all make a pass soon. */
+	head->first.generation += given_up > 0;
+	if (!error && (changed || given_up))
+		error = ksm_store_table_write_head(store);
+	ksm_os_unlock(store->table);
+	return error ? error : given_up;
+}
+
+bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32_t pages)
+{
+	const struct ksm_store_sight *sight = sight_of(store, index);
+
+	return sight && sight->given_up && (uint64_t)pages * PART <= (uint64_t)pages_of(&store->files[index]) * (PART - 1);
+}
+
+bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t than)
+{
+	const struct ksm_store_sight *sight = sight_of(store, index);
+	const struct ksm_store_sight *other = sight_of(store, than);
+
+	return sight && other && !sight->given_up && other->given_up && (int32_t)(sight->generation - other->given_up) > 0;
+}
+
+bool ksm_store_is_seen_by_others(const struct ksm_store *store, uint32_t index)
+{
+	const struct ksm_store_record *record = &store->tables->head.files[index];
+	const struct ksm_store_sight *sight = sight_of(store, index);
+
+	for (uint32_t i = 0; sight && i < KSM_STORE_HOLDERS; i++) {
+		uint32_t pages;
+
+		if (record->holders[i].pid != (uint32_t)store->pid && ksm_store_table_is_alive(&record->holders[i]) &&
+		    (!has_said(&record->holders[i], sight->seen[i], &pages) || pages > 0))
+			return true;
+	}
+	return false;
+}
