@@ -10,6 +10,8 @@
  *   reads   reads at random places, each read waiting for the one before; answers the nanoseconds of one. At SCHED_FIFO, if
  *           it may
  *   churn   gives half of the blocks another content, the same as its siblings; answers "ok"
+ *   own     gives some of the blocks a content that no sibling has; answers "ok"
+ *   reload  frees all blocks, and loads others, the same as its siblings; answers "ok"
  *   clock   lets the second thread look at the clock again and again from now on; answers "ok"
  *   stops   answers how long that thread could not, in microseconds: each time that was not short, not counting the
  *           time in which it waited for a processor
@@ -91,6 +93,25 @@ static void churn(void)
 		versions[i] = churns;
 		fill(i);
 	}
+}
+
+/* One in sixteen, which others of each worker. */
+static void write_own(void)
+{
+	for (size_t i = (size_t)getpid() % 16; i < count; i += 16) {
+		versions[i] = (uint64_t)getpid() << 16 | churns;
+		fill(i);
+	}
+}
+
+static void reload(void)
+{
+	for (size_t i = 0; i < count; i++)
+		free(blocks[i]);
+	churns++;
+	for (size_t i = 0; i < count; i++)
+		versions[i] = churns;
+	load(0);
 }
 
 static bool is_right(void)
@@ -241,6 +262,12 @@ static void follow(const char *command)
 		printf("%.2f\n", read_at_random());
 	} else if (strcmp(command, "churn\n") == 0) {
 		churn();
+		puts("ok");
+	} else if (strcmp(command, "own\n") == 0) {
+		write_own();
+		puts("ok");
+	} else if (strcmp(command, "reload\n") == 0) {
+		reload();
 		puts("ok");
 	} else if (strcmp(command, "clock\n") == 0) {
 		let_look();
