@@ -27,6 +27,7 @@
 #include <string.h>
 
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
+#define TRIES	      8u     /* of a pass that is wanted now, while others have the table */
 #define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
 
 enum phase {
@@ -337,8 +338,11 @@ long ksm_pass_step(uint64_t budget_us)
 
 long ksm_pass_now(void)
 {
-	int error = work_undisturbed(UINT64_MAX, true, false);
+	int error = -EWOULDBLOCK;
 
+	/* Who asks for it wants to have it, though another member that waits for a processor may have the table's lock. */
+	for (uint32_t i = 0; i < TRIES && error == -EWOULDBLOCK; i++)
+		error = work_undisturbed(UINT64_MAX, true, false);
 	return error ? error : pass.round.gained;
 }
 

@@ -10,6 +10,7 @@
 
 #define LEASE_MS 10000u /* for as long a member publishes if it says nothing more */
 #define HIGH	 700	/* descriptors from here on are few programs' */
+#define PATIENCE 8u	/* times that what is to be published waits for the lock, each for a while */
 #define SPARE	 2u	/* places in the table for what is carried over: it makes others free */
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
@@ -384,6 +385,16 @@ static int enter_file(struct ksm_store *store)
 	return ksm_store_table_write_head(store) == 0 ? index : -EIO;
 }
 
+/* What is built has taken milliseconds: it is not given up because one that has the lock waits for a processor. */
+static int lock_to_publish(const struct ksm_store *store)
+{
+	int error = -EWOULDBLOCK;
+
+	for (uint32_t i = 0; i < PATIENCE && error == -EWOULDBLOCK; i++)
+		error = ksm_store_table_lock(store);
+	return error;
+}
+
 int ksm_store_publish(struct ksm_store *store)
 {
 	struct ksm_share_file file = share_file(store, &store->built);
@@ -392,7 +403,7 @@ int ksm_store_publish(struct ksm_store *store)
 	if (index == 0)
 		index = ksm_share_check(&file);
 	if (index == 0)
-		index = ksm_store_table_lock(store);
+		index = lock_to_publish(store);
 	if (index == 0) {
 		index = enter_file(store);
 		ksm_os_unlock(store->table);

@@ -14,7 +14,8 @@
  *
  * Invariants: between ksm_store_enter() and ksm_store_leave() the descriptors of files are what they should be. A forked
  * child enters as a member of its own.
- * Locking: one thread at a time; flock(2) on the table between processes, waited for less than a millisecond.
+ * Locking: one thread at a time; flock(2) on the table between processes, waited for less than a millisecond or, before
+ * something is published, for a few.
  * Failure: -errno; nothing is published or found then.
  */
 #ifndef KSM_STORE_H

@@ -142,21 +142,16 @@ static uint32_t count_wrong(void)
 
 /* --- what a program does to memory ----------------------------------------------------------- */
 
-static void rewrite(uint32_t every, uint32_t versions)
+/* rewrite EVERY [BLOCKS [FIRST]]: one in so many stretches of so many blocks; where EVERY is negative, as it was before. */
+static void rewrite(const char *line)
 {
-	for (uint32_t i = 0; every && i < count; i += every) {
-		blocks[i].version += versions;
-		fill(&blocks[i], 0);
-	}
-}
+	long every = 0, stretch = 1, first = 0;
 
-/* Stretches of blocks, by turns; what lies between them stays. */
-static void rewrite_stretches(uint32_t blocks_each, uint32_t first)
-{
-	for (uint32_t i = 0; blocks_each && i < count; i++) {
-		if ((i / blocks_each + first) % 2)
+	sscanf(line, "rewrite %ld %ld %ld", &every, &stretch, &first);
+	for (uint32_t i = 0; every && i < count; i++) {
+		if ((i / stretch + first) % labs(every))
 			continue;
-		blocks[i].version++;
+		blocks[i].version += every < 0 ? UINT32_MAX : 1;
 		fill(&blocks[i], 0);
 	}
 }
@@ -219,10 +214,10 @@ static int fork_and_write(void)
 	if (child == 0) {
 		uint32_t wrong = count_wrong();
 
-		rewrite(3, 1);
+		rewrite("rewrite 3");
 		share_now();
 		wrong += renew() + count_wrong();
-		rewrite(3, (uint32_t)-1);
+		rewrite("rewrite -3");
 		share_now();
 		_exit(wrong + count_wrong() != 0);
 	}
@@ -523,10 +518,8 @@ static void obey(const char *line)
 
 	if (is(line, "load"))
 		load((uint32_t)number);
-	if (is(line, "stretches"))
-		rewrite_stretches((uint32_t)labs(number), number < 0);
-	else if (is(line, "rewrite"))
-		rewrite((uint32_t)labs(number), number < 0 ? (uint32_t)-1 : 1);
+	if (is(line, "rewrite"))
+		rewrite(line);
 	if (is(line, "share"))
 		printf("%ld\n", share_now());
 	else if (is(line, "renew_all"))

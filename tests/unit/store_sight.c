@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What members say that they see of files, and when those are given up; also where the table lies. */
+#include "store_sight.h"
+
+#include "store_table.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGES 500u
+
+static unsigned char *memory;
+static char folder[] = "/tmp/sight.XXXXXX";
+static struct ksm_store store;
+
+static void setup(void)
+{
+	char *reserved = mmap(NULL, 3 * KSM_SHARE_SLICE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memory = (unsigned char *)ksm_align_up((uintptr_t)reserved, KSM_SHARE_SLICE);
+	memset(memory, 5, PAGES * KSM_PAGE);
+	cr_assert_neq(mkdtemp(folder), NULL);
+	snprintf(store.path, sizeof(store.path), "%s/table", folder);
+	store.id = 42;
+	store.bytes = KSM_SHARE_SLICE;
+	cr_assert_eq(ksm_store_init(&store), 0);
+}
+
+static void teardown(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(store_sight, .init = setup, .fini = teardown, .timeout = 100);
+
+static int publish(void)
+{
+	const struct ksm_share_slice slice = { .address = (uintptr_t)memory };
+	struct ksm_share_set pages = { 0 };
+
+	ksm_share_add_range(&pages, (uintptr_t)memory, (uintptr_t)memory, (uintptr_t)memory + PAGES * KSM_PAGE);
+	if (!ksm_store_may_publish(&store) || ksm_store_add(&store, &slice, &pages))
+		return -1;
+	return ksm_store_publish(&store);
+}
+
+/* Of the first file; of others nothing is known. */
+static int say(uint32_t pages)
+{
+	uint32_t seen[KSM_STORE_FILES];
+
+	memset(seen, 0xff, sizeof(seen));
+	seen[0] = pages;
+	return ksm_store_note_seen(&store, seen);
+}
+
+/* Another member, which lives as long as the test: what it has said counts. */
+struct member {
+	pid_t pid;
+	int end;
+};
+
+static struct member begin_member(uint32_t first, uint32_t then)
+{
+	int ready[2], end[2];
+	char byte = 0;
+	struct member member;
+
+	cr_assert_eq(pipe(ready) | pipe(end), 0);
+	ksm_store_leave(&store);
+	member.pid = fork();
+	if (member.pid == 0) {
+		close(end[1]);
+		if (ksm_store_enter(&store) || say(first) < 0 || say(then) < 0)
+			byte = 1;
+		ksm_store_leave(&store);
+		if (write(ready[1], &byte, 1) != 1 || read(end[0], &byte, 1) != 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(end[0]);
+	close(ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	cr_assert_eq(byte, 0);
+	close(ready[0]);
+	member.end = end[1];
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	return member;
+}
+
+static void end_member(struct member member)
+{
+	close(member.end);
+	cr_assert_eq(waitpid(member.pid, NULL, 0), member.pid);
+}
+
+static void begin(void)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish(), 0);
+	cr_assert_eq(say(PAGES), 0);
+}
+
+Test(store_sight, a_file_of_which_little_is_seen_is_given_up)
+{
+	uint64_t before;
+
+	begin();
+	cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES));
+	before = ksm_store_generation(&store);
+	cr_assert_eq(say(PAGES - 60), 0, "that does not pay");
+	cr_assert_eq(say(PAGES / 2), 1);
+	cr_assert_gt(ksm_store_generation(&store), before, "all are to make a pass");
+	cr_assert(ksm_store_is_given_up(&store, 0, PAGES / 2));
+	cr_assert_eq(say(PAGES / 4), 0, "it is already");
+}
+
+Test(store_sight, what_one_member_sees_is_not_given_up_for_another_one)
+{
+	struct member member;
+
+	begin();
+	member = begin_member(PAGES, PAGES);
+	cr_assert_eq(say(PAGES / 2), 0);
+	cr_assert(ksm_store_is_seen_by_others(&store, 0));
+	end_member(member);
+	/* Its place is free, or another process's. */
+	cr_assert_eq(say(PAGES / 2), 1);
+	cr_assert_not(ksm_store_is_seen_by_others(&store, 0));
+}
+
+static int hold_and_say_nothing(struct member *member)
+{
+	int ready[2], end[2];
+	char byte = 0;
+
+	cr_assert_eq(pipe(ready) | pipe(end), 0);
+	ksm_store_leave(&store);
+	member->pid = fork();
+	if (member->pid == 0) {
+		close(end[1]);
+		byte = ksm_store_enter(&store) != 0;
+		ksm_store_leave(&store);
+		_exit(write(ready[1], &byte, 1) != 1 || read(end[0], &byte, 1) != 0);
+	}
+	close(end[0]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	member->end = end[1];
+	return ksm_store_enter(&store);
+}
+
+Test(store_sight, who_holds_a_file_and_has_said_nothing_may_see_all_of_it)
+{
+	struct member member;
+
+	begin();
+	cr_assert_eq(hold_and_say_nothing(&member), 0);
+	cr_assert_eq(say(PAGES / 2), 0);
+	cr_assert(ksm_store_is_seen_by_others(&store, 0));
+	end_member(member);
+	cr_assert_eq(say(PAGES / 2), 1);
+}
+
+/* Two that see a half each may see different ones: the whole file is not copied for ever. */
+Test(store_sight, what_was_never_seen_by_one_is_no_waste)
+{
+	struct ksm_store_sight *sight;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish(), 0);
+	cr_assert_eq(say(PAGES / 2), 0);
+	cr_assert_eq(say(PAGES / 2 - 5), 0);
+	sight = &store.tables->head.sights[0];
+	cr_assert_eq(sight->most, PAGES / 2);
+	cr_assert_eq(say(PAGES / 3), 1, "but what was lost since is");
+}
+
+Test(store_sight, who_sees_nearly_all_does_not_believe_that_it_is_given_up)
+{
+	begin();
+	cr_assert_eq(say(PAGES / 2), 1);
+	cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES - 10));
+}
+
+static int open_in_newcomer(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		close(store.files[0].descriptor);
+		_exit(ksm_store_enter(&store) || ksm_store_file(&store, 0).descriptor >= 0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
+Test(store_sight, nobody_begins_with_a_file_that_was_given_up)
+{
+	begin();
+	cr_assert_neq(open_in_newcomer(), 0);
+	cr_assert_eq(say(PAGES / 2), 1);
+	ksm_store_leave(&store);
+	cr_assert_eq(open_in_newcomer(), 0);
+}
+
+Test(store_sight, only_what_is_published_afterwards_is_newer)
+{
+	begin();
+	cr_assert_eq(publish(), 1);
+	cr_assert_eq(say(PAGES / 2), 1);
+	cr_assert_eq(publish(), 2);
+	cr_assert_not(ksm_store_is_newer(&store, 1, 0));
+	cr_assert(ksm_store_is_newer(&store, 2, 0));
+	cr_assert_not(ksm_store_is_newer(&store, 0, 2), "that one is not given up");
+}
+
+/* Where members of an older version hold files, and have published them. */
+Test(store_sight, of_a_file_without_a_sight_nothing_is_known)
+{
+	const struct ksm_store_sight none = { 0 };
+	int table;
+
+	begin();
+	table = open(store.path, O_RDWR);
+	cr_assert_eq(pwrite(table, &none, sizeof(none), 64 + 4096), (ssize_t)sizeof(none));
+	ksm_store_leave(&store);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_not(ksm_store_is_given_up(&store, 0, 0));
+	cr_assert_not(ksm_store_is_seen_by_others(&store, 0));
+	cr_assert_eq(say(PAGES), 0);
+	cr_assert_eq(say(PAGES / 2), 1);
+	/* They know the length of the table, and what was there when they were made. */
+	cr_assert_eq(offsetof(struct ksm_store_head, sights), 64 + 64 * 64);
+	cr_assert_eq(lseek(table, 0, SEEK_END), 8192 + 4096 * 8 + 4096l * 8192);
+}
+
+Test(store_sight, whatever_the_table_says_it_is_only_said)
+{
+	uint64_t state = 1;
+	int table;
+
+	begin();
+	table = open(store.path, O_RDWR);
+	for (uint32_t round = 0; round < 3000; round++) {
+		uint32_t seen[KSM_STORE_FILES];
+		struct ksm_store_sight lie;
+
+		for (size_t i = 0; i < sizeof(lie); i++) {
+			state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			((unsigned char *)&lie)[i] = state >> 62 ? (unsigned char)(state >> 33) : (state >> 61 & 1) ? 0xff : 0;
+			seen[i] = (uint32_t)(state >> 32);
+		}
+		if (round % 3)
+			lie.inode = store.files[0].inode;
+		memset(seen + sizeof(lie), round % 2 ? 0 : 0xff, sizeof(seen) - sizeof(lie) * sizeof(seen[0]));
+		cr_assert_eq(pwrite(table, &lie, sizeof(lie), 64 + 4096), (ssize_t)sizeof(lie));
+		ksm_store_leave(&store);
+		cr_assert_eq(ksm_store_enter(&store), 0);
+		cr_assert_geq(ksm_store_file(&store, 0).descriptor, 0, "what is open stays so");
+		ksm_store_is_seen_by_others(&store, 0);
+		cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES));
+		cr_assert_not(ksm_store_is_newer(&store, 0, 1));
+		cr_assert_geq(ksm_store_note_seen(&store, seen), 0);
+	}
+}
