@@ -97,8 +97,8 @@ static void add_to_batch(struct ksm_pass_round *pass, uintptr_t slice)
 		pass->batch[pass->batch_count++] = slice;
 }
 
-/* Takes what the slice maps of a file as the process's own. allowed: pages that may be shared. */
-static void leave(struct ksm_shared_slice *entry, struct ksm_pass_view *view, uint32_t layer,
+/* Takes what the slice maps of a file as the process's own; false without memory. allowed: pages that may be shared. */
+static bool leave(struct ksm_shared_slice *entry, struct ksm_pass_view *view, uint32_t layer,
 		  const struct ksm_share_set *allowed)
 {
 	struct ksm_share_set left = view->mapped[layer];
@@ -108,6 +108,7 @@ static void leave(struct ksm_shared_slice *entry, struct ksm_pass_view *view, ui
 	ksm_share_drop(&left, &view->mapped[layer]);
 	ksm_share_keep(&left, allowed);
 	ksm_share_unite(&view->anonymous, &left);
+	return ksm_share_count(&view->mapped[layer]) == 0;
 }
 
 static void carry_over(struct ksm_pass_round *pass, struct ksm_pass_view *view, const struct ksm_pass_layer *found)
@@ -143,12 +144,13 @@ static int move(struct ksm_pass_round *pass, struct ksm_shared_slice *entry, str
 			carry_over(pass, view, &found);
 		return 0;
 	}
+	if (!leave(entry, view, layer, allowed))
+		return 0;
+	pass->moved++;
 	if (pass->is_return) {
 		ksm_pass_files_count_left(&pass->files, &found);
 		pass->shared -= ksm_min(pass->shared, found.seen);
 	}
-	leave(entry, view, layer, allowed);
-	pass->moved++;
 	return 0;
 }
 
