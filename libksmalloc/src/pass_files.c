@@ -60,14 +60,16 @@ static uint32_t index_of(const struct ksm_store *store, uint64_t inode)
  * Takes off what newer files have of the slice. Where the file itself is not open any more (others had another one in its
  * place before this process came by), each one is newer.
  */
-static int drop_what_is_newer(const struct ksm_store *store, uint32_t index, uint64_t place, struct ksm_share_set *pages)
+static int drop_what_is_newer(const struct ksm_store *store, uint32_t index, uint64_t place,
+			      struct ksm_share_set *pages)
 {
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		const struct ksm_share_file file = ksm_store_file(store, i);
 		struct ksm_share_set data;
 		int error;
 
-		if (file.descriptor < 0 || i == index || (index < KSM_STORE_FILES && !ksm_store_is_newer(store, i, index)))
+		if (file.descriptor < 0 || i == index ||
+		    (index < KSM_STORE_FILES && !ksm_store_is_newer(store, i, index)))
 			continue;
 		error = ksm_share_find_data(&file, place, &data);
 		if (error)

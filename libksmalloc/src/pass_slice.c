@@ -205,9 +205,10 @@ static void pass_over(struct ksm_pass_round *pass, const struct ksm_shared_slice
 {
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		for (uint32_t layer = 0; pass->store.files[i].inode && layer < KSM_SHARED_LAYERS; layer++) {
+			uint32_t pages = ksm_share_count(&view->mapped[layer]);
+
 			if (entry->layers[layer].inode == pass->store.files[i].inode)
-				ksm_pass_files_count(&pass->files, &pass->store, i, ksm_share_count(&view->mapped[layer]),
-						     ksm_share_count(&view->mapped[layer]));
+				ksm_pass_files_count(&pass->files, &pass->store, i, pages, pages);
 		}
 	}
 }

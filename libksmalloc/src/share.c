@@ -242,7 +242,8 @@ static int compare(const struct ksm_share_file *file, const struct ksm_share_wor
 /* True of a mapped page that is the file's still. */
 static bool is_seen(const struct ksm_share_work *work, uint32_t page)
 {
-	return !(work->entries[page] & PAGE_SWAPPED) && (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE));
+	return !(work->entries[page] & PAGE_SWAPPED) &&
+	       (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE));
 }
 
 static void keep_seen(const struct ksm_share_work *work, struct ksm_share_set *pages)

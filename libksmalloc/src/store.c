@@ -123,7 +123,8 @@ void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 	if (ksm_store_table_lock(store) != 0)
 		return;
 	/* Who looks for the file need not ask this process. */
-	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && record->inode == store->unwanted[index]) {
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) &&
+	    record->inode == store->unwanted[index]) {
 		for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
 			if (record->holders[i].pid == (uint32_t)store->pid)
 				record->holders[i] = (struct ksm_store_holder){ 0, 0 };
@@ -370,8 +371,10 @@ void ksm_store_give_up(struct ksm_store *store)
 static int enter_file(struct ksm_store *store)
 {
 	struct ksm_store_head *head = &store->tables->head;
-	int index = ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) ? free_record(store, 0) : -ESTALE;
+	int index = -ESTALE;
 
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store))
+		index = free_record(store, 0);
 	if (index < 0)
 		return index;
 	head->files[index] = (struct ksm_store_record){ .inode = store->built.inode };

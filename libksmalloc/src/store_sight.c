@@ -135,7 +135,8 @@ bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32
 {
 	const struct ksm_store_sight *sight = sight_of(store, index);
 
-	return sight && sight->given_up && (uint64_t)pages * PART <= (uint64_t)pages_of(&store->files[index]) * (PART - 1);
+	return sight && sight->given_up &&
+	       (uint64_t)pages * PART <= (uint64_t)pages_of(&store->files[index]) * (PART - 1);
 }
 
 bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t than)
@@ -143,7 +144,8 @@ bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t 
 	const struct ksm_store_sight *sight = sight_of(store, index);
 	const struct ksm_store_sight *other = sight_of(store, than);
 
-	return sight && other && !sight->given_up && other->given_up && (int32_t)(sight->generation - other->given_up) > 0;
+	return sight && other && !sight->given_up && other->given_up &&
+	       (int32_t)(sight->generation - other->given_up) > 0;
 }
 
 bool ksm_store_is_seen_by_others(const struct ksm_store *store, uint32_t index)
