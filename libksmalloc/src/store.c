@@ -383,6 +383,8 @@ static int enter_file(struct ksm_store *store)
 	head->first.lease_until = 0;
 	head->sights[index] = (struct ksm_store_sight){
 		.inode = store->built.inode,
+		/* All of it is this process's. */
+		.most = store->built_pages,
 		.generation = (uint32_t)head->first.generation,
 	};
 	return ksm_store_table_write_head(store) == 0 ? index : -EIO;

@@ -170,6 +170,22 @@ Test(store_sight, who_holds_a_file_and_has_said_nothing_may_see_all_of_it)
 	cr_assert_eq(say(PAGES / 2), 1);
 }
 
+Test(store_sight, who_has_published_a_file_had_all_of_it)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish(), 0);
+	cr_assert_eq(say(PAGES / 2), 1, "written to before anybody has said anything");
+}
+
+static void forget_sight(void)
+{
+	const struct ksm_store_sight none = { 0 };
+	int table = open(store.path, O_RDWR);
+
+	cr_assert_eq(pwrite(table, &none, sizeof(none), 64 + 4096), (ssize_t)sizeof(none));
+	close(table);
+}
+
 /* Two that see a half each may see different ones: the whole file is not copied for ever. */
 Test(store_sight, what_was_never_seen_by_one_is_no_waste)
 {
@@ -177,6 +193,7 @@ Test(store_sight, what_was_never_seen_by_one_is_no_waste)
 
 	cr_assert_eq(ksm_store_enter(&store), 0);
 	cr_assert_eq(publish(), 0);
+	forget_sight();
 	cr_assert_eq(say(PAGES / 2), 0);
 	cr_assert_eq(say(PAGES / 2 - 5), 0);
 	sight = &store.tables->head.sights[0];
@@ -227,12 +244,11 @@ Test(store_sight, only_what_is_published_afterwards_is_newer)
 /* Where members of an older version hold files, and have published them. */
 Test(store_sight, of_a_file_without_a_sight_nothing_is_known)
 {
-	const struct ksm_store_sight none = { 0 };
 	int table;
 
 	begin();
 	table = open(store.path, O_RDWR);
-	cr_assert_eq(pwrite(table, &none, sizeof(none), 64 + 4096), (ssize_t)sizeof(none));
+	forget_sight();
 	ksm_store_leave(&store);
 	cr_assert_eq(ksm_store_enter(&store), 0);
 	cr_assert_not(ksm_store_is_given_up(&store, 0, 0));
