@@ -162,7 +162,10 @@ def store_bytes(pids):
 def data_of(path):
     """The pages that a file has, by their numbers."""
     found = set()
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return found  # It was closed meanwhile.
     try:
         end = 0
         while True:
