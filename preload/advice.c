@@ -7,6 +7,7 @@
  */
 #include "base.h"
 #include "block.h"
+#include "mapping.h"
 #include "option.h"
 #include "os.h"
 #include "shared.h"
@@ -50,6 +51,33 @@ static bool sets_apart(int advice)
 	       advice == MADV_UNMERGEABLE;
 }
 
+/* True for the opposite. */
+static bool ends_it(int advice)
+{
+	return advice == MADV_DOFORK || advice == MADV_DODUMP || advice == MADV_MERGEABLE;
+}
+
+/* What mappings of a file do not take, or take otherwise. */
+static bool needs_own_memory(int advice)
+{
+	return advice == MADV_WIPEONFORK || advice == MADV_UNMERGEABLE;
+}
+
+/* The call, and what follows from it for passes. Of the program's own mappings more is known than of its blocks. */
+KSM_COLD static int set_apart(void *addr, size_t length, int advice)
+{
+	int result;
+
+	ksm_shared_hold();
+	if (needs_own_memory(advice))
+		ksm_shared_leave(addr, length);
+	if (!ksm_mapping_note_advice(addr, length, advice) && sets_apart(advice))
+		ksm_shared_keep_out(addr, length);
+	result = ksm_os_madvise_raw(addr, length, advice);
+	ksm_shared_let_go();
+	return result;
+}
+
 /* True if the kernel would take it for a range. */
 static bool is_range(const void *addr, size_t length)
 {
@@ -73,12 +101,10 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 			return 0;
 		ksm_block_note_altered(addr, length);
 	}
-	if (ksm_unlikely(ksm_options.share) && sets_apart(advice))
-		ksm_shared_keep_out(addr, length);
 	if (ksm_unlikely(ksm_options.share) && advice == MADV_NOHUGEPAGE)
 		ksm_shared_keep_small(addr, length);
-	if (ksm_unlikely(ksm_options.share) && advice == MADV_WIPEONFORK)
-		ksm_shared_leave(addr, length);
+	if (ksm_unlikely(ksm_options.share) && (sets_apart(advice) || ends_it(advice)))
+		return set_apart(addr, length, advice);
 	/* Also before anything is shared: a signal handler may make the first pass just before the call. */
 	if (ksm_unlikely(ksm_options.share) && ksm_shared_is_giving_back(advice) && is_range(addr, length))
 		return give_back(addr, length, advice);
@@ -94,16 +120,27 @@ KSM_EXPORT int mprotect(void *addr, size_t length, int prot)
 	return ksm_os_mprotect_raw(addr, length, prot);
 }
 
+/* Pages with a key may be unreadable at any moment, and a new mapping would lose it. */
+KSM_COLD static int set_apart_by_key(void *addr, size_t length, int prot, int key)
+{
+	int result;
+
+	ksm_shared_hold();
+	ksm_shared_leave(addr, length);
+	if (!ksm_mapping_note_advice(addr, length, 0))
+		ksm_shared_keep_out(addr, length);
+	result = ksm_os_pkey_mprotect_raw(addr, length, prot, key);
+	ksm_shared_let_go();
+	return result;
+}
+
 KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
 		ksm_block_note_altered(addr, length);
 	if (ksm_shared_is_any())
 		ksm_shared_note_rights(addr, length);
-	/* Pages with a key may be unreadable at any moment, and a new mapping would lose it. */
-	if (ksm_unlikely(ksm_options.share) && key > 0) {
-		ksm_shared_keep_out(addr, length);
-		ksm_shared_leave(addr, length);
-	}
+	if (ksm_unlikely(ksm_options.share) && key > 0)
+		return set_apart_by_key(addr, length, prot, key);
 	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 }

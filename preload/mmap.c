@@ -3,12 +3,13 @@
  * mmap, munmap and mremap of the program: passed on unchanged and counted; in the shared
  * layout a mapping whose address is left to the kernel gets one that is equal in the group.
  * They set errno as the kernel does, may be called from signal handlers, and
- * take no lock that malloc takes.
+ * take no lock that malloc takes. A pass comes before a call or after it was noted, not in between.
  */
 #include "base.h"
 #include "ksmalloc/stream.h"
 #include "mapping.h"
 #include "os.h"
+#include "remap.h"
 #include "shared.h"
 
 #include <errno.h>
@@ -38,11 +39,13 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 	size_t distance = tell(__builtin_return_address(0), length);
 	void *memory;
 
-	if (!addr && ksm_mapping_place(distance, length, prot, flags, &memory))
-		return memory;
-	memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
-	if (memory != MAP_FAILED)
-		ksm_mapping_note_map(memory, length, prot, flags);
+	ksm_shared_hold();
+	if (addr || !ksm_mapping_place(distance, length, prot, flags, &memory)) {
+		memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
+		if (memory != MAP_FAILED)
+			ksm_mapping_note_map(memory, length, prot, flags);
+	}
+	ksm_shared_let_go();
 	return memory;
 }
 
@@ -53,10 +56,13 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT int munmap(void *addr, size_t length)
 {
-	int result = ksm_shared_munmap_raw(addr, length);
+	int result;
 
+	ksm_shared_hold();
+	result = ksm_shared_munmap_raw(addr, length);
 	if (result == 0)
 		ksm_mapping_note_unmap(addr, length);
+	ksm_shared_let_go();
 	return result;
 }
 
@@ -71,8 +77,14 @@ KSM_EXPORT void *mremap(void *old, size_t old_length, size_t new_length, int fla
 		to = va_arg(arguments, void *);
 		va_end(arguments);
 	}
+	ksm_shared_hold();
 	memory = ksm_shared_mremap_raw(old, old_length, new_length, flags, to);
+	if (ksm_unlikely(memory == MAP_FAILED) && errno == EFAULT && ksm_shared_is_any())
+		memory = ksm_remap_pieces(&(struct ksm_remap){ old, old_length, new_length, flags, to });
 	if (memory != MAP_FAILED)
 		ksm_mapping_note_remap(old, old_length, memory, new_length, flags);
+	if (memory != MAP_FAILED && ksm_shared_is_any())
+		ksm_mapping_introduce(memory, new_length);
+	ksm_shared_let_go();
 	return memory;
 }

@@ -103,6 +103,8 @@ static void prepare(void)
 	ksm_module_prefork();
 	ksm_stat_prefork();
 	ksm_meta_prefork();
+	/* The child's flags are its own, and no pass is made in a thread that is stopped here. */
+	ksm_shared_hold();
 	ksm_mapping_prefork();
 }
 
@@ -111,6 +113,7 @@ static void parent(void)
 	if (end_fork())
 		return;
 	ksm_mapping_postfork_parent();
+	ksm_shared_let_go();
 	ksm_meta_postfork_parent();
 	ksm_stat_postfork_parent();
 	ksm_module_postfork_parent();
@@ -165,6 +168,7 @@ static void enter_child(bool was_alone)
 	__atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
 	if (!was_alone)
 		renew_locks();
+	ksm_mapping_forget_unforked();
 	ksm_stat_postfork_child();
 	small_calls = 0;
 	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);

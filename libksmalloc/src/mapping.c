@@ -2,9 +2,12 @@
 #include "mapping.h"
 
 #include "layout.h"
+#include "option.h"
 #include "os.h"
+#include "policy.h"
 #include "ranges.h"
 #include "region.h"
+#include "shared.h"
 #include "stat.h"
 #include "stream.h"
 
@@ -18,10 +21,30 @@
 #define SPINS  100
 #define PAUSES 2000 /* of some 50 microseconds each */
 
+/* Advice that memory keeps, and what ends it. */
+enum kind {
+	UNFORKED,
+	UNDUMPED,
+	UNMERGED,
+	KINDS,
+};
+
+static const struct {
+	int on;
+	int off;
+} lasting[KINDS] = {
+	[UNFORKED] = { MADV_DONTFORK, MADV_DOFORK },
+	[UNDUMPED] = { MADV_DONTDUMP, MADV_DODUMP },
+	[UNMERGED] = { MADV_UNMERGEABLE, MADV_MERGEABLE },
+};
+
 static struct {
 	atomic_uintptr_t holder;	/* the thread that may use the others, or NOBODY */
 	bool forking;			/* it is in a fork */
 	struct ksm_ranges ranges;
+	struct ksm_ranges shareable;	/* of these */
+	struct ksm_ranges said[KINDS];	/* of these: for what advice was given */
+	atomic_bool is_incomplete;	/* what is shareable, or was said, may not be so */
 	uint64_t calls;
 	uint64_t placed;	/* of these calls */
 	atomic_uint_fast64_t untracked;
@@ -51,6 +74,7 @@ static uintptr_t myself(void)
 static void count_untracked(void)
 {
 	atomic_fetch_add_explicit(&mappings.untracked, 1, memory_order_relaxed);
+	atomic_store_explicit(&mappings.is_incomplete, true, memory_order_relaxed);
 }
 
 /*
@@ -105,6 +129,104 @@ static void remove_range(uintptr_t begin, uintptr_t end)
 {
 	if (!ksm_ranges_remove(&mappings.ranges, begin, end))
 		count_untracked();
+}
+
+/* --- what may be shared ------------------------------------------------------------------ */
+
+/* Synchronization: written at load. */
+static bool is_on;
+
+static bool matches(const char *list, const char *name)
+{
+	while (*list) {
+		size_t length = strcspn(list, "|");
+
+		if (length && ksm_policy_glob(list, length, name))
+			return true;
+		list += length + (list[length] == '|');
+	}
+	return false;
+}
+
+/* The variable is inherited by whatever the program starts: each looks for itself whether it is meant. */
+void ksm_mapping_init(void)
+{
+	char path[1024];
+	const char *slash;
+
+	if (!ksm_options.share || !ksm_options.share_mappings[0] || !ksm_layout_is_shared() ||
+	    ksm_os_read_link("/proc/self/exe", path, sizeof(path)) <= 0)
+		return;
+	slash = strrchr(path, '/');
+	is_on = matches(ksm_options.share_mappings, slash ? slash + 1 : path);
+}
+
+bool ksm_mapping_are_shared(void)
+{
+	return ksm_unlikely(is_on);
+}
+
+static void add_to(struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
+{
+	if (!ksm_ranges_add(set, (struct ksm_range){ begin, end, false }))
+		count_untracked();
+}
+
+static void remove_from(struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
+{
+	if (!ksm_ranges_remove(set, begin, end))
+		count_untracked();
+}
+
+/* There is something new, or nothing. */
+static void forget_said(uintptr_t begin, uintptr_t end)
+{
+	for (uint32_t i = 0; i < KINDS; i++) {
+		if (mappings.said[i].count > 0)
+			remove_from(&mappings.said[i], begin, end);
+	}
+}
+
+/* What a mapping of the store could not be in the place of is left out. */
+static void note_shareable(uintptr_t begin, uintptr_t end, int flags)
+{
+	const int kinds_apart = MAP_HUGETLB | MAP_GROWSDOWN | MAP_STACK | MAP_LOCKED;
+
+	if (!is_on)
+		return;
+	if ((flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE && !(flags & kinds_apart))
+		add_to(&mappings.shareable, begin, end);
+	else
+		remove_from(&mappings.shareable, begin, end);
+	forget_said(begin, end);
+}
+
+/* The first range at or behind begin, cut to what lies before end; false if there is none. */
+static bool find_part(const struct ksm_ranges *set, uintptr_t begin, uintptr_t end, struct ksm_range *part)
+{
+	if (begin >= end || !ksm_ranges_find(set, begin, part) || part->begin >= end)
+		return false;
+	part->begin = ksm_max(part->begin, begin);
+	part->end = ksm_min(part->end, end);
+	return true;
+}
+
+static bool covers(const struct ksm_ranges *set, uintptr_t begin, uintptr_t end)
+{
+	struct ksm_range part;
+
+	while (begin < end && find_part(set, begin, end, &part) && part.begin == begin)
+		begin = part.end;
+	return begin >= end;
+}
+
+/* Of what is known. */
+static void note_said(enum kind kind, uintptr_t begin, uintptr_t end)
+{
+	struct ksm_range part;
+
+	for (; find_part(&mappings.ranges, begin, end, &part); begin = part.end)
+		add_to(&mappings.said[kind], part.begin, part.end);
 }
 
 /* --- places ------------------------------------------------------------------------------ */
@@ -162,6 +284,7 @@ bool ksm_mapping_place(size_t distance, size_t length, int prot, int flags, void
 		mappings.calls++;
 		mappings.placed++;
 		add_range((uintptr_t)*result, (uintptr_t)*result + whole, prot == PROT_NONE);
+		note_shareable((uintptr_t)*result, (uintptr_t)*result + whole, flags);
 	}
 	leave();
 	if (placed)
@@ -204,6 +327,7 @@ void ksm_mapping_note_map(void *addr, size_t length, int prot, int flags)
 		add_range((uintptr_t)addr, end_of(addr, length), prot == PROT_NONE);
 	else if (flags & MAP_FIXED)
 		remove_range((uintptr_t)addr, end_of(addr, length));
+	note_shareable((uintptr_t)addr, end_of(addr, length), flags);
 	leave();
 }
 
@@ -212,7 +336,32 @@ void ksm_mapping_note_unmap(const void *addr, size_t length)
 	if (!enter())
 		return;
 	remove_range((uintptr_t)addr, end_of(addr, length));
+	note_shareable((uintptr_t)addr, end_of(addr, length), 0);
 	leave();
+}
+
+/* What is moved keeps its kernel's flags. If not all of it may be shared, none of it is. */
+static void move_shareable(const void *old, size_t old_length, const void *addr, size_t length, int flags)
+{
+	uintptr_t begin = (uintptr_t)old, end = end_of(old, old_length);
+	bool may = covers(&mappings.shareable, begin, end) && length > 0;
+	bool was_said[KINDS];
+
+	for (uint32_t i = 0; i < KINDS; i++) {
+		struct ksm_range part;
+
+		was_said[i] = find_part(&mappings.said[i], begin, end, &part);
+	}
+#ifdef MREMAP_DONTUNMAP
+	if (!(flags & MREMAP_DONTUNMAP))
+#endif
+		note_shareable(begin, end, 0);
+	note_shareable((uintptr_t)addr, end_of(addr, length), may ? MAP_PRIVATE | MAP_ANONYMOUS : 0);
+	/* It was one mapping: what holds for a part of it holds for all. */
+	for (uint32_t i = 0; i < KINDS; i++) {
+		if (was_said[i])
+			note_said(i, (uintptr_t)addr, end_of(addr, length));
+	}
 }
 
 void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr, size_t length,
@@ -231,7 +380,82 @@ void ksm_mapping_note_remap(const void *old, size_t old_length, const void *addr
 		remove_range((uintptr_t)old, end_of(old, old_length));
 	if (known && length > 0)
 		add_range((uintptr_t)addr, end_of(addr, length), range.reserved);
+	if (is_on)
+		move_shareable(old, old_length, addr, length, flags);
 	leave();
+}
+
+bool ksm_mapping_note_advice(const void *addr, size_t length, int advice)
+{
+	uintptr_t begin = ksm_align_down((uintptr_t)addr, KSM_PAGE), end = end_of(addr, length);
+	bool is_known;
+
+	if (!enter())
+		return false;
+	for (uint32_t kind = 0; is_on && kind < KINDS; kind++) {
+		if (advice == lasting[kind].on)
+			note_said(kind, begin, end);
+		else if (advice == lasting[kind].off)
+			remove_from(&mappings.said[kind], begin, end);
+	}
+	if (is_on && (advice == MADV_WIPEONFORK || advice == MADV_UNMERGEABLE || advice == 0))
+		remove_from(&mappings.shareable, begin, end);
+	is_known = covers(&mappings.ranges, begin, end);
+	leave();
+	return is_known;
+}
+
+void ksm_mapping_allow(uintptr_t slice, bool merges, struct ksm_share_set *allowed)
+{
+	uintptr_t end = slice + KSM_SHARE_SLICE;
+	struct ksm_range part;
+
+	if (atomic_load_explicit(&mappings.holder, memory_order_relaxed) != NOBODY) {
+		memset(allowed, 0, sizeof(*allowed));
+		return;
+	}
+	for (uintptr_t at = slice; find_part(&mappings.ranges, at, end, &part); at = part.end)
+		ksm_share_remove_range(allowed, slice, part.begin, part.end);
+	if (!is_on || !merges || atomic_load_explicit(&mappings.is_incomplete, memory_order_relaxed))
+		return;
+	for (uintptr_t at = slice; find_part(&mappings.shareable, at, end, &part); at = part.end)
+		ksm_share_add_range(allowed, slice, part.begin, part.end);
+}
+
+bool ksm_mapping_is_known(const void *addr, size_t length)
+{
+	bool known;
+
+	if (!enter())
+		return false;
+	known = covers(&mappings.ranges, (uintptr_t)addr, end_of(addr, length));
+	leave();
+	return known;
+}
+
+bool ksm_mapping_may_share(const void *addr, size_t length)
+{
+	bool may;
+
+	if (!is_on || !enter())
+		return false;
+	may = covers(&mappings.shareable, (uintptr_t)addr, end_of(addr, length));
+	leave();
+	return may;
+}
+
+void ksm_mapping_introduce(void *addr, size_t length)
+{
+	uintptr_t begin = (uintptr_t)addr, end = end_of(addr, length);
+	struct ksm_range part;
+
+	if (!is_on || !enter())
+		return;
+	for (uint32_t kind = 0; kind < KINDS; kind++) {
+		for (uintptr_t at = begin; find_part(&mappings.said[kind], at, end, &part); at = part.end)
+			ksm_os_madvise((void *)part.begin, part.end - part.begin, lasting[kind].on);
+	}
+	let_go();
 }
 
 uint64_t ksm_mapping_live_bytes(void)
@@ -264,8 +488,26 @@ void ksm_mapping_postfork_child(void)
 		return;
 	if (!is_mine() && atomic_load_explicit(&mappings.holder, memory_order_relaxed) != NOBODY) {
 		memset(&mappings.ranges, 0, sizeof(mappings.ranges));
+		memset(&mappings.shareable, 0, sizeof(mappings.shareable));
+		memset(&mappings.said, 0, sizeof(mappings.said));
 		count_untracked();
 	}
 	mappings.forking = false;
 	let_go();
+}
+
+void ksm_mapping_forget_unforked(void)
+{
+	uintptr_t begin = 0;
+	struct ksm_range part;
+
+	if (!is_on || mappings.said[UNFORKED].count == 0 || !enter())
+		return;
+	while (find_part(&mappings.said[UNFORKED], begin, UINTPTR_MAX, &part)) {
+		remove_range(part.begin, part.end);
+		note_shareable(part.begin, part.end, 0);
+		ksm_shared_forget((void *)part.begin, part.end - part.begin);
+		begin = part.end;
+	}
+	leave();
 }

@@ -86,6 +86,8 @@ enum ksm_option_type {
 	  "Map pages that workers of a group have in common from files, without KSM")		\
 	X(share_huge, CHOICE, 0, 0, 1, "auto|off",						\
 	  "Whole 2 MiB that are shared lie on huge pages, where the kernel allows it (shmem_enabled)") \
+	X(share_mappings, TEXT, 0, 0, 0, "programs",						\
+	  "Share own mappings of these programs, too, as in php*|node: all that they do with them is done by libc") \
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
 	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BATCH_PAGES   16384u /* so many pages are enough to be published */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
 #define TRIES	      8u     /* of a pass that is wanted now, while others have the table */
 #define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
@@ -58,6 +59,12 @@ struct walk {
 	bool is_stopped; /* before the end of memory */
 };
 
+static bool is_full(void)
+{
+	return pass.round.batch_count == KSM_PASS_BATCH ||
+	       (pass.round.batch_count > 0 && pass.round.store.built_pages >= BATCH_PAGES);
+}
+
 static bool is_of_batch(uintptr_t slice)
 {
 	for (uint32_t i = 0; i < pass.round.batch_count; i++) {
@@ -77,7 +84,7 @@ static bool finish_slice(struct walk *walk)
 	walk->error = ksm_pass_slice_share(&pass.round, &walk->view);
 	pass.next = slice + KSM_SHARE_SLICE;
 	walk->is_stopped = walk->error || ksm_os_now_us() >= walk->until_us ||
-			   (pass.phase == LOOK && pass.round.batch_count == KSM_PASS_BATCH);
+			   (pass.phase == LOOK && is_full());
 	return !walk->is_stopped;
 }
 
@@ -130,7 +137,7 @@ static int look_at_slices(struct walk *walk)
 /* Bytes that may be shared, roughly. */
 static uint64_t size_now(void)
 {
-	return pass.objects + ksm_arena_mapped_bytes() + ksm_stat->header.stats.placed_live_bytes;
+	return pass.objects + ksm_pass_memory_bytes();
 }
 
 static void begin_pass(void)
@@ -197,7 +204,7 @@ static int turn(const struct walk *walk)
 {
 	bool is_at_end = !walk->is_stopped;
 
-	if (pass.phase == LOOK && pass.round.batch_count > 0 && (is_at_end || pass.round.batch_count == KSM_PASS_BATCH))
+	if (pass.phase == LOOK && pass.round.batch_count > 0 && (is_at_end || is_full()))
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
 		pass.has_given_up = ksm_pass_files_end(&pass.round.files, &pass.round.store);
@@ -378,13 +385,10 @@ void ksm_pass_by_grown(size_t bytes)
 /* What is needed for all passes. False if it is not to be had. */
 static bool prepare(void)
 {
-	size_t length;
-
 	if (!ksm_store_name(&pass.round.store, ksm_options.seed))
 		return false;
 	pass.round.store.id = ksm_layout_group_word(KSMALLOC_SEED_SPAN) ^ ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
-	ksm_span_upper_half(&length);
-	pass.round.store.bytes = 2 * length;
+	pass.round.store.bytes = ksm_pass_memory_places();
 	pass.round.store.huge.window = ksm_shared_window();
 	return ksm_store_init(&pass.round.store) == 0 && ksm_share_begin(&pass.round.work) == 0 && ksm_alone_init() == 0;
 }
@@ -408,7 +412,7 @@ void ksm_pass_init(void)
 		ksm_pass_stat_aside(why, 0);
 	if (!ksm_stat || why != KSMALLOC_ASIDE_NOT)
 		return;
-	ksm_shared_init(ksm_pass_memory_introduce);
+	ksm_shared_init(ksm_pass_memory_introduce, ksm_pass_memory_may_replace);
 	ksm_pass_time_init(&pass.time);
 	pass.is_on = true;
 	ksm_arena_watch_growth();

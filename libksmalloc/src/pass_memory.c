@@ -3,20 +3,30 @@
 
 #include "arena.h"
 #include "layout.h"
+#include "mapping.h"
 #include "shared.h"
 #include "slot.h"
 #include "span.h"
+#include "stat.h"
 
 #include <pthread.h>
 #include <string.h>
 
 #define STACK_MARGIN (256 * KSM_KIB)
+/* What lies beyond is not shared: programs have it only if they ask for it. */
+#define ADDRESSES_END (UINT64_C(1) << 47)
 
 static bool is_of_heap(uintptr_t address)
 {
 	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
 
 	return address >= heap.begin && address < heap.end;
+}
+
+uint64_t ksm_pass_memory_bytes(void)
+{
+	return ksm_arena_mapped_bytes() + ksm_stat->header.stats.placed_live_bytes +
+	       (ksm_mapping_are_shared() ? ksm_mapping_live_bytes() : 0);
 }
 
 bool ksm_pass_memory_holds_stack(uintptr_t slice)
@@ -33,6 +43,8 @@ struct ksm_region_range ksm_pass_memory_all(void)
 {
 	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
 
+	if (ksm_mapping_are_shared())
+		return (struct ksm_region_range){ 0, ADDRESSES_END };
 	return (struct ksm_region_range){ ksm_gate.low ? ksm_gate.low : heap.begin,
 					  ksm_layout_is_shared() ? heap.end : ksm_gate.end };
 }
@@ -52,13 +64,28 @@ static bool find_number(const struct ksm_slot *slot, uint32_t *number)
 	return other != NULL;
 }
 
+static uint64_t bytes_of_span(void)
+{
+	size_t length;
+
+	ksm_span_upper_half(&length);
+	return 2 * length;
+}
+
+uint64_t ksm_pass_memory_places(void)
+{
+	return bytes_of_span() + ADDRESSES_END;
+}
+
 bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place)
 {
 	const struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
 	uint32_t number;
 
 	if (ksm_layout_is_shared()) {
-		*place = slice - ksm_span_map.base;
+		bool is_of_span = slice - ksm_span_map.base < bytes_of_span();
+
+		*place = is_of_span ? slice - ksm_span_map.base : bytes_of_span() + slice;
 		return true;
 	}
 	if (!slot || !may_be_shared(slot) || !find_number(slot, &number))
@@ -82,32 +109,52 @@ static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed)
 {
 	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
+	bool is_kept_out = ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE);
 
 	memset(allowed, 0, sizeof(*allowed));
-	if (ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE))
-		return;
-	if (slot)
+	if (slot && !is_kept_out)
 		allow_slot(slot, slice, allowed);
-	else if (is_of_heap(slice) && ksm_region_merges(KSM_REGION_HEAP) && ksm_arena_may_merge((const void *)slice))
+	if (slot)
+		return;
+	if (is_of_heap(slice) && !is_kept_out && ksm_region_merges(KSM_REGION_HEAP) && ksm_arena_may_merge((const void *)slice))
 		memset(allowed, 0xff, sizeof(*allowed));
+	/* The program may have asked for a place in the midst of the heap. */
+	ksm_mapping_allow(slice, ksm_region_merges(KSM_REGION_MAPPINGS), allowed);
+}
+
+bool ksm_pass_memory_may_replace(void *addr, size_t length)
+{
+	if (ksm_mapping_are_shared() && !ksm_span_slot_of_any(addr) && ksm_mapping_is_known(addr, length))
+		return ksm_mapping_may_share(addr, length);
+	return !ksm_shared_is_kept_out(addr, length);
 }
 
 void ksm_pass_memory_introduce(void *addr, size_t length)
 {
 	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
 
-	if (slot)
+	if (slot) {
 		ksm_slot_introduce(slot, addr, length, true);
-	else
+	} else if (is_of_heap((uintptr_t)addr)) {
 		ksm_region_introduce(KSM_REGION_HEAP, addr, length);
+		ksm_mapping_introduce(addr, length);
+	} else {
+		ksm_region_introduce(KSM_REGION_MAPPINGS, addr, length);
+		ksm_mapping_introduce(addr, length);
+	}
 }
 
 void ksm_pass_memory_introduce_shared(void *addr, size_t length)
 {
 	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
 
-	if (slot)
+	if (slot) {
 		ksm_slot_introduce(slot, addr, length, false);
-	else
+	} else if (is_of_heap((uintptr_t)addr)) {
 		ksm_region_advise(KSM_REGION_HEAP, addr, length);
+		ksm_mapping_introduce(addr, length);
+	} else {
+		ksm_region_advise(KSM_REGION_MAPPINGS, addr, length);
+		ksm_mapping_introduce(addr, length);
+	}
 }

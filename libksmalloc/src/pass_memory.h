@@ -3,7 +3,8 @@
  * pass_memory: which memory of the process may be shared, and what is said to the kernel of memory in its place.
  *
  * What it is: what merges may be shared: advised slots that are not exempt, and in the shared layout the region heap, but for
- * what the program has altered or kept out, and for the stack that a pass runs on.
+ * what the program has altered or kept out, and for the stack that a pass runs on; and, if the option share_mappings says so,
+ * the program's own mappings that are known (mapping.h).
  * What it is not: a look at what is mapped there.
  *
  * Locking: none; the process has one thread, and no signal handler runs. Failure: none.
@@ -24,11 +25,20 @@ struct ksm_region_range ksm_pass_memory_all(void);
  */
 bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place);
 
+/* So long are files of the store: they have places for the span, and for all of the address space besides. */
+uint64_t ksm_pass_memory_places(void);
+
+/* Bytes that may be shared, roughly. */
+uint64_t ksm_pass_memory_bytes(void);
+
 /* Pages of the slice at this address that may be shared. */
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed);
 
 /* True if this may be the stack of who asks: coroutines run on stacks that they have from malloc. */
 bool ksm_pass_memory_holds_stack(uintptr_t slice);
+
+/* False if the program has said something of these pages that memory in their place would lose. */
+bool ksm_pass_memory_may_replace(void *addr, size_t length);
 
 /* Says of memory in the place of shared pages what was said of the rest of its slot or region. */
 void ksm_pass_memory_introduce(void *addr, size_t length);

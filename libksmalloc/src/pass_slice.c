@@ -217,15 +217,17 @@ int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view
 {
 	struct ksm_shared_slice *entry;
 	struct ksm_share_set allowed;
+	bool has_any;
 
 	/* What has no place in files has never been mapped from one. */
 	if (!ksm_pass_memory_place(view->address, &view->place))
 		return 0;
-	entry = ksm_shared_find(view->address, true);
 	ksm_pass_memory_allow(view->address, &allowed);
 	ksm_share_keep(&view->anonymous, &allowed);
+	has_any = ksm_share_count(&view->anonymous) > 0;
+	entry = ksm_shared_find(view->address, has_any);
 	if (!entry)
-		return -ENOMEM;
+		return has_any ? -ENOMEM : 0;
 	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
 	ksm_pass_stat_looked();

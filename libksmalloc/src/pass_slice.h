@@ -17,7 +17,7 @@
 #include "shared.h"
 #include "store.h"
 
-#define KSM_PASS_BATCH 32u /* slices with pages that are published at once */
+#define KSM_PASS_BATCH 256u /* slices with pages that are published at once */
 
 /* What is needed for a pass, and what it has found so far. */
 struct ksm_pass_round {

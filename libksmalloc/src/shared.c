@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. */
+/*
+ * The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. What lies
+ * outside of the span, the program's mappings, may be anywhere, each 256 KiB elsewhere in V8: those slices have entries
+ * one behind the other, which are found by a hash.
+ */
 #include "shared.h"
 
 #include "span.h"
@@ -35,13 +39,43 @@ uint32_t ksm_shared_held;
 
 /* Synchronization: atomic. */
 static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE;
+/* User space, but where a program asks for what lies behind. */
+#define ADDRESS_SHIFT 47
+#define STRAYS_BYTES  ksm_align_up(STRAYS * sizeof(struct stray), KSM_PAGE)
+
 static void (*introduce_memory)(void *addr, size_t length);
+static bool (*may_replace_memory)(void *addr, size_t length);
 static atomic_uint cuts;
 static atomic_bool rights_vary;
 
-void ksm_shared_init(void (*introduce)(void *addr, size_t length))
+#define CHAINS	1024u
+#define STRAYS	32768u /* of 2 MiB each; what the program has more of is not shared */
+#define USUALLY 512u   /* as many are made before it is worth it to look for void ones */
+
+/* A slice outside of the span. */
+struct stray {
+	struct ksm_shared_slice slice;
+	uint32_t next; /* in its chain, 0: none */
+	uint32_t number; /* of the slice in the address space */
+};
+
+/* Changed by passes only, while nobody else is in here. Synchronization: a chain is written after what it leads to. */
+static struct {
+	struct stray *entries; /* the first one is not used */
+	uint32_t used;
+	uint32_t limit; /* when void ones are looked for next */
+	uint32_t chains[CHAINS];
+} strays KSM_SPARSE;
+
+void ksm_shared_init(void (*introduce)(void *addr, size_t length), bool (*may_replace)(void *addr, size_t length))
 {
 	introduce_memory = introduce;
+	may_replace_memory = may_replace;
+}
+
+void ksm_shared_introduce(void *addr, size_t length)
+{
+	introduce_memory(addr, length);
 }
 
 void ksm_shared_postfork_child(void)
@@ -52,16 +86,16 @@ void ksm_shared_postfork_child(void)
 /*
  * At the end of the span, which no region comes near: where the kernel chooses, the libraries that the program loads after
  * its first pass would lie elsewhere than those of a sibling that made its own a moment later. Not of meta, which has a
- * lock: a signal handler may have interrupted who holds it.
+ * lock: a signal handler may have interrupted who holds it. distance: from there.
  */
-static struct ksm_shared_slice *map_leaf(uint64_t number)
+static void *map_at_end(uint64_t distance, size_t bytes)
 {
 	size_t length;
 	uintptr_t end = ksm_span_upper_half(&length) + length;
-	void *memory = (void *)(end - (number + 1) * LEAF_BYTES);
+	void *memory = (void *)(end - distance - bytes);
 
-	if (ksm_os_map_place(memory, LEAF_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0 &&
-	    ksm_os_map(&memory, LEAF_BYTES, true) != 0)
+	if (ksm_os_map_place(memory, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0 &&
+	    ksm_os_map(&memory, bytes, true) != 0)
 		return NULL;
 	return memory;
 }
@@ -71,9 +105,87 @@ uintptr_t ksm_shared_window(void)
 {
 	size_t length;
 	uintptr_t end = ksm_span_upper_half(&length) + length;
-	uintptr_t leaves_end = end - ((end - ksm_span_map.base) >> LEAF_SHIFT) * LEAF_BYTES;
+	uintptr_t leaves_end = end - STRAYS_BYTES - ((end - ksm_span_map.base) >> LEAF_SHIFT) * LEAF_BYTES;
 
 	return ksm_align_down(leaves_end, KSM_SHARE_SLICE) - KSM_SHARE_SLICE;
+}
+
+static struct ksm_shared_slice *map_leaf(uint64_t number)
+{
+	return map_at_end(STRAYS_BYTES + number * LEAF_BYTES, LEAF_BYTES);
+}
+
+/* --- slices outside of the span ------------------------------------------------------------ */
+
+static uint32_t *chain_of(uint32_t number)
+{
+	return &strays.chains[(number * UINT32_C(0x9e3779b1)) >> 16 & (CHAINS - 1)];
+}
+
+static bool has_pages(const struct ksm_shared_slice *slice)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
+		for (uint32_t k = 0; k < KSM_COUNT_OF(slice->layers[i].mapped.words); k++)
+			bits |= slice->layers[i].mapped.words[k];
+	}
+	return bits != 0;
+}
+
+static void chain(uint32_t index)
+{
+	uint32_t *first = chain_of(strays.entries[index].number);
+
+	strays.entries[index].next = *first;
+	__atomic_store_n(first, index, __ATOMIC_RELEASE);
+}
+
+/* Programs that take and give back mappings in ever other places leave entries that nobody needs. */
+KSM_COLD static void sweep(void)
+{
+	uint32_t kept = 0;
+
+	memset(strays.chains, 0, sizeof(strays.chains));
+	for (uint32_t i = 1; i <= strays.used; i++) {
+		if (!has_pages(&strays.entries[i].slice))
+			continue;
+		strays.entries[++kept] = strays.entries[i];
+		chain(kept);
+	}
+	memset(&strays.entries[kept + 1], 0, (strays.used - kept) * sizeof(struct stray));
+	strays.used = kept;
+	strays.limit = ksm_min(ksm_max(2 * kept, USUALLY), STRAYS - 1);
+}
+
+static struct ksm_shared_slice *make_stray(uint32_t number)
+{
+	if (!strays.entries) {
+		strays.entries = map_at_end(0, STRAYS_BYTES);
+		strays.limit = USUALLY;
+	}
+	if (strays.entries && strays.used >= strays.limit)
+		sweep();
+	if (!strays.entries || strays.used >= STRAYS - 1)
+		return NULL;
+	strays.entries[++strays.used].number = number;
+	chain(strays.used);
+	return &strays.entries[strays.used].slice;
+}
+
+static struct ksm_shared_slice *find_stray(uintptr_t address, bool make)
+{
+	uint32_t number = (uint32_t)(address >> SLICE_SHIFT);
+	uint32_t index;
+
+	if (address >> ADDRESS_SHIFT)
+		return NULL;
+	index = __atomic_load_n(chain_of(number), __ATOMIC_ACQUIRE);
+	while (index && strays.entries[index].number != number)
+		index = strays.entries[index].next;
+	if (index)
+		return &strays.entries[index].slice;
+	return make ? make_stray(number) : NULL;
 }
 
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
@@ -82,7 +194,7 @@ struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
 	struct ksm_shared_slice *leaf;
 
 	if (offset >> SPAN_SHIFT)
-		return NULL;
+		return find_stray(address, make);
 	leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
 	if (!leaf && make) {
 		leaf = map_leaf(offset >> LEAF_SHIFT);
@@ -200,8 +312,10 @@ int ksm_shared_munmap_raw(void *addr, size_t length)
 
 void ksm_shared_note_rights(const void *addr, size_t length)
 {
+	ksm_shared_hold();
 	if (has_shared(pages_of(addr, length)))
 		atomic_store_explicit(&rights_vary, true, memory_order_relaxed);
+	ksm_shared_let_go();
 }
 
 /* --- kept out ------------------------------------------------------------------------------ */
@@ -278,7 +392,9 @@ void ksm_shared_keep_small(void *addr, size_t length)
 
 bool ksm_shared_is_kept_small(const void *addr, size_t length)
 {
-	return (uintptr_t)addr < atomic_load(&small_end) && (uintptr_t)addr + length > atomic_load(&small_begin);
+	/* Outside of the span nothing was noted. */
+	return ((uintptr_t)addr - ksm_span_map.base) >> SPAN_SHIFT ||
+	       ((uintptr_t)addr < atomic_load(&small_end) && (uintptr_t)addr + length > atomic_load(&small_begin));
 }
 
 /* What the program has given rights of its own to, or mapped there by itself, is left as it is. */
@@ -399,7 +515,7 @@ bool ksm_shared_is_kept_out(const void *addr, size_t length)
 /* --- giving back -------------------------------------------------------------------------- */
 
 struct rights {
-	uintptr_t address;
+	struct range range; /* that has them */
 	int rights;
 };
 
@@ -407,32 +523,41 @@ static bool look_for_rights(const struct ksm_os_mapping *mapping, void *argument
 {
 	struct rights *wanted = argument;
 
-	if (wanted->address < mapping->begin || wanted->address >= mapping->end)
+	if (wanted->range.begin < mapping->begin || wanted->range.begin >= mapping->end)
 		return true;
+	wanted->range.end = ksm_min(wanted->range.end, mapping->end);
 	wanted->rights = mapping->rights;
 	return false;
 }
 
-/* Those that anonymous memory is to have there. */
-static int rights_at(uintptr_t address)
+/* Those that anonymous memory is to have there, and for how many pages of the range that is so. */
+static struct rights rights_at(struct range range)
 {
-	struct rights wanted = { address, PROT_READ | PROT_WRITE };
+	struct rights wanted = { range, PROT_READ | PROT_WRITE };
 
 	if (ksm_unlikely(atomic_load_explicit(&rights_vary, memory_order_relaxed)))
 		ksm_os_each_mapping(look_for_rights, &wanted);
-	return wanted.rights;
+	return wanted;
+}
+
+/* Is new memory worth it, or needed? Each time a mapping may be cut. */
+static bool is_replaced(uintptr_t begin, size_t length, bool is_writable)
+{
+	if (!is_writable)
+		return true;
+	if (length >> KSM_PAGE_SHIFT < LONG_RUN || (may_replace_memory && !may_replace_memory((void *)begin, length)))
+		return false;
+	return atomic_fetch_add(&cuts, 1) < MOST_CUTS;
 }
 
 /* Puts zeros in the place of shared pages, which are nobody's at the moment. */
-static void replace(uintptr_t begin, uintptr_t end)
+static void replace(uintptr_t begin, size_t length, int rights)
 {
-	size_t length = end - begin;
-	int rights = rights_at(begin);
 	bool is_writable = rights & PROT_WRITE;
 	int error = -EAGAIN;
 
 	count_given_back(length);
-	if ((length >> KSM_PAGE_SHIFT >= LONG_RUN && atomic_fetch_add(&cuts, 1) < MOST_CUTS) || !is_writable)
+	if (is_replaced(begin, length, is_writable))
 		error = ksm_os_map_instead((void *)begin, length, rights);
 	if (!error) {
 		ksm_shared_forget((void *)begin, length);
@@ -457,8 +582,12 @@ KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 		uintptr_t next = end_of_run(begin, end, &shared);
 		int failed = 0;
 
-		if (shared)
-			replace(begin, next);
+		if (shared) {
+			struct rights rights = rights_at((struct range){ begin, next });
+
+			next = rights.range.end;
+			replace(begin, next - begin, rights.rights);
+		}
 		if (!shared || advice == GUARD_INSTALL)
 			failed = ksm_os_madvise((void *)begin, next - begin, advice);
 		error = error ? error : failed;

@@ -42,8 +42,14 @@ KSM_INLINE bool ksm_shared_is_any(void)
 	return ksm_unlikely(__atomic_load_n(&ksm_shared_any, __ATOMIC_RELAXED));
 }
 
-/* Before the first page is shared: what is said of memory that takes the place of shared pages. */
-void ksm_shared_init(void (*introduce)(void *addr, size_t length));
+/*
+ * Before the first page is shared: what is said of memory that takes the place of shared pages, and whether that is all that
+ * has to be said of it. Where it is not, pages are overwritten by zeros. May be NULL.
+ */
+void ksm_shared_init(void (*introduce)(void *addr, size_t length), bool (*may_replace)(void *addr, size_t length));
+
+/* Says it. */
+void ksm_shared_introduce(void *addr, size_t length);
 
 /* True if a huge page maps all of the slice, where nothing of it was copied. mapped: what is still mapped of the layer. */
 KSM_INLINE bool ksm_shared_is_huge(const struct ksm_shared_layer *layer, const struct ksm_share_set *mapped)
@@ -77,7 +83,10 @@ KSM_INLINE bool ksm_shared_is_held(void)
 /* In a child whose other threads, which may have held it, are gone. */
 void ksm_shared_postfork_child(void);
 
-/* The entry of the slice that lies at this address in the span; NULL if there is none. make: unless there is no memory. */
+/*
+ * The entry of the slice that lies at this address; NULL if there is none. make: unless there is no memory. Then, which only a
+ * pass may do, entries of other slices outside of the span that have no page are void.
+ */
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make);
 
 /* Adds pages of the slice at this address to one of its layers. */

@@ -113,6 +113,7 @@ KSM_COLD static void init_addresses(void)
 		ksm_span_init(&ksm_je_malloc_conf);
 	ksm_history_init();
 	ksm_region_init();
+	ksm_mapping_init();
 	ksm_arena_init();
 	ksm_denied_init();
 	ksm_image_init();

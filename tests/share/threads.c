@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * threads COUNT: until the end of standard input, threads that allocate, write, read, move, give back, fork and spawn at random, each with blocks of its
+ * threads COUNT [mapped]: until the end of standard input, threads that allocate, write, read, move, give back, fork and spawn at random, each with blocks of its
  * own, and compare each byte with what it should be, while a keeper stops them without a pause. The kernel writes to blocks, too
- * (read(2)), and other threads free what one has allocated. Beside that there is data that is equal in all such workers.
+ * (read(2)), and other threads free what one has allocated. Beside that there is data that is equal in all such workers; mapped: in a mapping of the program's own.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -136,6 +136,10 @@ static void resize(struct owner *owner, struct block *block)
 		block->bytes = mremap(block->bytes, before, size, MREMAP_MAYMOVE);
 	else
 		block->bytes = realloc(block->bytes, size);
+	if ((void *)block->bytes == MAP_FAILED) {
+		perror("mremap");
+		abort();
+	}
 	block->size = size;
 	check(block, before < size ? before : size, "after it was moved");
 	fill(block);
@@ -263,6 +267,35 @@ static void *count(void *nothing)
 	return nothing;
 }
 
+/* What runtimes do with their heaps. */
+static void treat(struct owner *owner, struct block *block)
+{
+	switch (draw(owner, 8)) {
+	case 0:
+		give_back(block);
+		break;
+	case 1:
+		mprotect(block->bytes, block->size, PROT_NONE);
+		madvise(block->bytes, block->size, MADV_DONTNEED);
+		mprotect(block->bytes, block->size, PROT_READ | PROT_WRITE);
+		check_zeros(block->bytes, block->size, "after it was decommitted");
+		fill(block);
+		break;
+	case 2:
+		if (mmap(block->bytes, block->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		    MAP_FAILED)
+			abort();
+		check_zeros(block->bytes, block->size, "after it was mapped anew");
+		fill(block);
+		break;
+	case 3:
+		mprotect(block->bytes, block->size, PROT_READ);
+		check(block, block->size, "while it cannot be written");
+		mprotect(block->bytes, block->size, PROT_READ | PROT_WRITE);
+		break;
+	}
+}
+
 static void *run(void *data)
 {
 	struct owner *owner = data;
@@ -280,6 +313,8 @@ static void *run(void *data)
 			usleep(draw(owner, 300));
 			fill(shared);
 		}
+		if (shared->is_mapped && draw(owner, 4) == 0)
+			treat(owner, shared);
 		owner->operations++;
 		if (owner->operations % 1000 == 500)
 			fork_once(owner);
@@ -289,15 +324,33 @@ static void *run(void *data)
 	return NULL;
 }
 
+#define MAPPED_BYTES ((size_t)COMMON * 8 * PAGE) /* more than is needed */
+
+static void *take_common(struct block *block, bool mapped)
+{
+	static unsigned char *next;
+	void *memory = next;
+
+	if (!mapped)
+		return malloc(block->size);
+	if (!next)
+		memory = mmap(NULL, MAPPED_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	block->is_mapped = true;
+	block->size = (block->size + PAGE - 1) / PAGE * PAGE;
+	next = (unsigned char *)memory + block->size;
+	return memory;
+}
+
 int main(int argc, char **argv)
 {
 	int threads = argc > 1 ? atoi(argv[1]) : 4;
+	bool mapped = argc > 2;
 	pthread_t counting;
 	char byte;
 
 	for (uint32_t i = 0; i < COMMON; i++) {
 		common[i] = (struct block){ .size = i % 10 ? 100 + i % 900 : 20000 + i % 5000, .key = i * 31u };
-		common[i].bytes = malloc(common[i].size);
+		common[i].bytes = take_common(&common[i], mapped);
 		fill(&common[i]);
 		if (has_counter(i))
 			counters[i / (COMMON / COUNTERS)] = (uint64_t *)(void *)(common[i].bytes + 8192);

@@ -46,7 +46,7 @@ static void setup(void)
 		cr_assert_eq(ksm_os_map_store(memory + i * KSM_PAGE, KSM_PAGE, file, i * KSM_PAGE), 0);
 		ksm_share_add(&mapped, i);
 	}
-	ksm_shared_init(introduce);
+	ksm_shared_init(introduce, NULL);
 	cr_assert_not(ksm_shared_is_any());
 	ksm_shared_add(ksm_shared_find((uintptr_t)memory, true), 1, &mapped);
 	cr_assert(ksm_shared_is_any());
@@ -213,4 +213,32 @@ Test(shared, rights_of_the_program_s_stay)
 	cr_assert_eq(errno, EFAULT);
 	cr_assert_eq(mprotect(memory + 120 * KSM_PAGE, 4 * KSM_PAGE, PROT_READ | PROT_WRITE), 0);
 	expect(121, 2, 0);
+}
+
+/* As V8's chunks lie, in ever other places: what has no page any more makes room. */
+Test(shared, slices_outside_of_the_span_are_told_apart)
+{
+	enum { KEPT = 300, ALL = 100000 };
+	struct ksm_share_set one = { .words = { 1 } };
+
+	for (uint64_t i = 0; i < ALL; i++) {
+		uintptr_t at = (uintptr_t)((i * UINT64_C(0x9e3779b97f4a7c15) >> 17) & ~(uint64_t)(KSM_SHARE_SLICE - 1));
+		struct ksm_shared_slice *slice;
+
+		if (at - ksm_span_map.base < UINT64_C(1) << 44)
+			continue;
+		slice = ksm_shared_find(at, true);
+		cr_assert_not_null(slice, "slice %lu", (unsigned long)i);
+		ksm_shared_add(slice, 0, &one);
+		cr_assert_eq(ksm_shared_find(at, false)->layers[0].mapped.words[0], 1);
+		if (i >= KEPT)
+			ksm_shared_forget((void *)at, KSM_PAGE);
+	}
+	for (uint64_t i = 0; i < KEPT; i++) {
+		uintptr_t at = (uintptr_t)((i * UINT64_C(0x9e3779b97f4a7c15) >> 17) & ~(uint64_t)(KSM_SHARE_SLICE - 1));
+
+		if (at - ksm_span_map.base >= UINT64_C(1) << 44)
+			cr_assert_eq(ksm_shared_find(at, false)->layers[0].mapped.words[0], 1);
+	}
+	cr_assert_null(ksm_shared_find(UINT64_C(1) << 47, true));
 }

@@ -55,7 +55,8 @@ static const struct ksr_profile profiles[] = {
 	 /* Each file that is imported leaves a buffer, and workers differ in what was last in it. */
 	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""},
 	  {VARIABLE, AS_IT_IS, "KSMALLOC_KEEP_BYTES", "1M"},
-	  {HELPER, AS_IT_IS, "libksmalloc-python.so", ""}},
+	  {HELPER, AS_IT_IS, "libksmalloc-python.so", ""},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "python*|uwsgi*"}},
 	 "the hashes of str and bytes are equal in the group: who finds colliding keys in one "
 	 "worker has them for all; children of os.fork() collect their young garbage first"},
 	{"lua",
@@ -69,7 +70,7 @@ static const struct ksr_profile profiles[] = {
 	 "script sees LUA_INIT_5_4"},
 	{"php",
 	 {"php", NULL},
-	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}},
+	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "php*"}},
 	 "workers of php-fpm give back what their last request left after a second without a "
 	 "connection, and get it anew with the next one"},
 	{"node",
@@ -77,7 +78,8 @@ static const struct ksr_profile profiles[] = {
 	 {{ARGUMENT, AS_IT_IS, "--predictable", ""},
 	  {ARGUMENT, AS_IT_IS, "--single-threaded", ""},
 	  {ARGUMENT, SECRET_31, "--random-seed", "--random-seed="},
-	  {ARGUMENT, SECRET_31, "--hash-seed", "--hash-seed="}},
+	  {ARGUMENT, SECRET_31, "--hash-seed", "--hash-seed="},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "node|nodejs"}},
 	 "collector and compiler run in the main thread, which takes longer; Math.random() gives "
 	 "the "
 	 "same numbers in every worker (crypto does not)"},
@@ -89,7 +91,8 @@ static const struct ksr_profile profiles[] = {
 	  * objects.
 	  */
 	 {{WORDS, AS_IT_IS, "JAVA_TOOL_OPTIONS",
-	   "-XX:+UseSerialGC -Xbatch -XX:-UseTLAB -XX:-UsePerfData"}},
+	   "-XX:+UseSerialGC -Xbatch -XX:-UseTLAB -XX:-UsePerfData"},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "java"}},
 	 "one thread collects while all others wait, methods wait for their compiler, threads that "
 	 "allocate share one buffer; jps and jstat do not see the process"},
 	{"ruby",
