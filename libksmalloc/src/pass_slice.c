@@ -25,13 +25,6 @@ static uint32_t layer_of(const struct ksm_shared_slice *entry, const struct ksm_
 	return found;
 }
 
-static bool has_data(const struct ksm_share_file *file, uint64_t place)
-{
-	int64_t data = ksm_os_next_data(file->descriptor, place);
-
-	return data >= 0 && (uint64_t)data < place + KSM_SHARE_SLICE;
-}
-
 /* What the program has given rights of its own to is not in view. */
 static bool is_all_in_view(const struct ksm_shared_slice *entry, const struct ksm_pass_view *view, uint32_t layer)
 {
@@ -67,7 +60,7 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 	bool is_going = ksm_pass_files_is_going(&pass->files, &pass->store, index);
 	int error;
 
-	if (layer == KSM_SHARED_LAYERS || !has_data(&file, view->place) ||
+	if (layer == KSM_SHARED_LAYERS || !ksm_share_has_data(&file, view->place) ||
 	    (is_going && ksm_share_count(&view->mapped[layer]) == 0))
 		return 0;
 	if (!is_going)

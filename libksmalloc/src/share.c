@@ -165,28 +165,49 @@ static bool is_untouched(const struct ksm_share_work *work, uint32_t page)
 	return !(work->entries[page] & (PAGE_PRESENT | PAGE_SWAPPED));
 }
 
+/* The file's next data at or behind the offset; at the end of the file if there is none. */
+static int find_extent(const struct ksm_share_file *file, uint64_t offset, struct ksm_share_extent *extent)
+{
+	int64_t data, hole;
+
+	if (file->known && offset >= file->known->from && offset < file->known->hole) {
+		*extent = *file->known;
+		return 0;
+	}
+	data = ksm_os_next_data(file->descriptor, offset);
+	/* -ENXIO: there is no more. */
+	hole = data == -ENXIO ? (int64_t)file->bytes : data < 0 ? data : ksm_os_next_hole(file->descriptor, (uint64_t)data);
+	if (hole < 0)
+		return (int)hole;
+	*extent = (struct ksm_share_extent){ offset, data < 0 ? file->bytes : (uint64_t)data, (uint64_t)hole };
+	if (file->known)
+		*file->known = *extent;
+	return 0;
+}
+
+bool ksm_share_has_data(const struct ksm_share_file *file, uint64_t place)
+{
+	struct ksm_share_extent extent;
+
+	return find_extent(file, place, &extent) == 0 && extent.data < ksm_min(place + KSM_SHARE_SLICE, file->bytes);
+}
+
 int ksm_share_find_data(const struct ksm_share_file *file, uint64_t place, struct ksm_share_set *data)
 {
 	uint64_t begin = place;
 	uint64_t end = begin + KSM_SHARE_SLICE;
-	int64_t at = (int64_t)begin;
+	struct ksm_share_extent extent;
 
 	memset(data, 0, sizeof(*data));
 	if (file->descriptor < 0 || file->bytes < KSM_SHARE_SLICE || begin > file->bytes - KSM_SHARE_SLICE)
 		return 0;
-	while ((uint64_t)at < end) {
-		int64_t hole;
+	for (uint64_t at = begin; at < end; at = extent.hole) {
+		int error = find_extent(file, at, &extent);
 
-		at = ksm_os_next_data(file->descriptor, (uint64_t)at);
-		/* -ENXIO: there is no more. */
-		if (at < 0 || (uint64_t)at >= end)
-			return at < 0 && at != -ENXIO ? (int)at : 0;
-		hole = ksm_os_next_hole(file->descriptor, (uint64_t)at);
-		if (hole < 0)
-			return (int)hole;
-		for (uint64_t page = (uint64_t)at; page < ksm_min((uint64_t)hole, end); page += KSM_PAGE)
+		if (error)
+			return error;
+		for (uint64_t page = ksm_max(extent.data, at); page < ksm_min(extent.hole, end); page += KSM_PAGE)
 			ksm_share_add(data, (uint32_t)((page - begin) >> KSM_PAGE_SHIFT));
-		at = hole;
 	}
 	return 0;
 }

@@ -76,10 +76,22 @@ struct ksm_share_run {
 /* The first run of the set at or behind the end of this one, which begins as { 0, 0 }; false if there is none. */
 bool ksm_share_next_run(const struct ksm_share_set *set, struct ksm_share_run *run);
 
+/*
+ * What was found of a file last: from this offset on its next data begins there and ends there. It stays true of a sealed
+ * file, whose holes become pages of zeros at most. hole is 0 if nothing is known.
+ */
+struct ksm_share_extent {
+	uint64_t from;
+	uint64_t data;
+	uint64_t hole;
+};
+
 /* A file of a store. */
 struct ksm_share_file {
 	int descriptor; /* negative: no file, one that has no page */
 	uint64_t bytes;
+	/* NULL, or where the next look begins: to find the end of much data takes the kernel as long as to compare some of it. */
+	struct ksm_share_extent *known;
 };
 
 /*
@@ -87,6 +99,9 @@ struct ksm_share_file {
  * -EPERM, -EINVAL or the system's error if not.
  */
 int ksm_share_check(const struct ksm_share_file *file);
+
+/* True if the file has a page of the slice at this place. */
+bool ksm_share_has_data(const struct ksm_share_file *file, uint64_t place);
 
 /* What the work needs besides: memory of its own, and what the kernel tells of the process's pages. */
 struct ksm_share_work {

@@ -32,12 +32,12 @@ int ksm_store_init(struct ksm_store *store)
 
 /* --- files -------------------------------------------------------------------------------- */
 
-static struct ksm_share_file share_file(const struct ksm_store *store, const struct ksm_store_file *file)
+static struct ksm_share_file share_file(const struct ksm_store *store, struct ksm_store_file *file)
 {
-	return (struct ksm_share_file){ file->inode ? file->descriptor : -1, store->bytes };
+	return (struct ksm_share_file){ file->inode ? file->descriptor : -1, store->bytes, &file->known };
 }
 
-struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index)
+struct ksm_share_file ksm_store_file(struct ksm_store *store, uint32_t index)
 {
 	return share_file(store, &store->files[index]);
 }
@@ -53,8 +53,7 @@ static bool is_open(const struct ksm_store_file *file)
 
 static void forget_file(struct ksm_store_file *file)
 {
-	file->inode = 0;
-	file->descriptor = -1;
+	*file = (struct ksm_store_file){ .descriptor = -1 };
 }
 
 static void close_file(struct ksm_store_file *file)
@@ -80,7 +79,7 @@ static int open_held(const struct ksm_store *store, const struct ksm_store_holde
 		return error;
 	if (!facts.is_regular || facts.inode != inode || facts.bytes != store->bytes)
 		return -EINVAL;
-	opened = (struct ksm_share_file){ ksm_os_open_to_read(path), store->bytes };
+	opened = (struct ksm_share_file){ ksm_os_open_to_read(path), store->bytes, NULL };
 	if (opened.descriptor < 0)
 		return opened.descriptor;
 	error = ksm_os_describe_file(opened.descriptor, &facts);
@@ -92,7 +91,9 @@ static int open_held(const struct ksm_store *store, const struct ksm_store_holde
 		ksm_os_close(opened.descriptor);
 		return error;
 	}
-	*file = (struct ksm_store_file){ inode, facts.device, ksm_os_keep_high(opened.descriptor, HIGH) };
+	*file = (struct ksm_store_file){
+		.inode = inode, .device = facts.device, .descriptor = ksm_os_keep_high(opened.descriptor, HIGH),
+	};
 	return 0;
 }
 
@@ -323,7 +324,9 @@ static int begin_file(struct ksm_store *store)
 			ksm_os_close(descriptor);
 		return error;
 	}
-	store->built = (struct ksm_store_file){ facts.inode, facts.device, ksm_os_keep_high(descriptor, HIGH) };
+	store->built = (struct ksm_store_file){
+		.inode = facts.inode, .device = facts.device, .descriptor = ksm_os_keep_high(descriptor, HIGH),
+	};
 	store->built_pages = 0;
 	store->built_huge_bytes = 0;
 	return 0;

@@ -33,6 +33,7 @@ struct ksm_store_file {
 	uint64_t inode; /* 0: none */
 	uint64_t device;
 	int descriptor;
+	struct ksm_share_extent known; /* of it */
 };
 
 struct ksm_store_tables;
@@ -79,7 +80,7 @@ uint64_t ksm_store_requests(const struct ksm_store *store);
 bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, uint64_t requests);
 
 /* One of the files; its descriptor is negative if there is none at this index. */
-struct ksm_share_file ksm_store_file(const struct ksm_store *store, uint32_t index);
+struct ksm_share_file ksm_store_file(struct ksm_store *store, uint32_t index);
 
 /*
  * Closes a file of which this process maps no page, so that it goes when all have done so. It is not opened again before

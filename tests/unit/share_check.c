@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which files a process may map pages of: sealed ones of its user's, of the length that all have. */
+/* Which files a process may map pages of: sealed ones of its user's, of the length that all have. And what they have. */
 #include "share.h"
 
 #include <criterion/criterion.h>
@@ -12,7 +12,7 @@ static struct ksm_share_file file;
 
 static void setup(void)
 {
-	file = (struct ksm_share_file){ ksm_os_create_store("test"), 2 * KSM_SHARE_SLICE };
+	file = (struct ksm_share_file){ ksm_os_create_store("test"), 2 * KSM_SHARE_SLICE, NULL };
 	cr_assert_geq(file.descriptor, 0);
 	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
 }
@@ -80,4 +80,45 @@ Test(share_check, a_file_on_huge_pages_is_refused)
 	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
 	cr_assert_eq(ksm_os_seal(file.descriptor), 0);
 	cr_assert_eq(ksm_share_check(&file), -EPERM);
+}
+
+static void put(uint64_t offset)
+{
+	cr_assert_eq(pwrite(file.descriptor, "x", 1, (off_t)offset), 1);
+}
+
+Test(share_check, it_is_told_which_slices_have_data)
+{
+	struct ksm_share_extent known = { 0, 0, 0 };
+
+	file.bytes = 6 * KSM_SHARE_SLICE;
+	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
+	for (uint64_t offset = KSM_SHARE_SLICE + KSM_PAGE; offset < 3 * KSM_SHARE_SLICE; offset += KSM_PAGE)
+		put(offset);
+	put(5 * KSM_SHARE_SLICE - KSM_PAGE);
+	/* Once as the kernel says each time, and then in any order with what was found last. */
+	for (uint32_t round = 0; round < 100; round++) {
+		uint32_t slice = round < 6 ? round : round * 7919 % 6;
+
+		file.known = round < 6 ? NULL : &known;
+		cr_assert_eq(ksm_share_has_data(&file, slice * KSM_SHARE_SLICE), slice == 1 || slice == 2 || slice == 4,
+			     "slice %u", slice);
+	}
+}
+
+/* To find the end of much data again for each slice of it takes longer than to compare it. */
+Test(share_check, data_is_looked_for_once)
+{
+	struct ksm_share_extent known = { 0, 0, 0 };
+
+	for (uint64_t offset = KSM_SHARE_SLICE; offset < 2 * KSM_SHARE_SLICE; offset += KSM_PAGE)
+		put(offset);
+	file.known = &known;
+	cr_assert(!ksm_share_has_data(&file, 0));
+	/* Nobody is there to be asked any more. */
+	close(file.descriptor);
+	cr_assert(!ksm_share_has_data(&file, 0));
+	cr_assert(ksm_share_has_data(&file, KSM_SHARE_SLICE));
+	file.known = NULL;
+	cr_assert(!ksm_share_has_data(&file, KSM_SHARE_SLICE));
 }
