@@ -2,10 +2,11 @@
 /*
  * libksmalloc-share.so: a library of its own, which `ksmalloc run --share` loads.
  *
- * Before a call of libc that may wait, the process has time to share pages with its group: a step of some two
- * milliseconds, if a pass is due or under way (ksmalloc_share_step()). Where the call has nothing to do yet and there are
- * more steps to make, they are made as long as that is so. Who waits for longer than until the next pass is
- * woken for it, in calls that can be begun again without a difference.
+ * Before a call of libc that may wait, the process has time to share pages with its group: a step of some
+ * milliseconds, if a pass is due or under way (ksmalloc_share_step()). Where the call has nothing to do for as long as
+ * the step took, and there are more steps to make, the next one is made. A process that has always something to do makes
+ * one step in fifty times its length. Who waits for longer than until the next pass is woken for it, in calls that can be
+ * begun again without a difference.
  * It is not a part of libksmalloc.so, since there the functions would be taken over in every program.
  *
  * All of these may be called from signal handlers, and most are cancellation points: beside the call itself and the step
@@ -31,7 +32,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define STEP_US 2000
+#define STEP_US 1500
+#define PAUSE_TIMES 50 /* as long as a step took, before the next one in a process that has something to do */
 #define ON_AND_ON INT_MAX /* milliseconds: no step has to be made while the call waits */
 
 /* Where the program has another ksmalloc, or none, there is nothing to share. */
@@ -91,22 +93,63 @@ static int64_t now_ns(void)
 	return ns_of(CLOCK_MONOTONIC);
 }
 
+/* The last step of a pass that is under way. Where threads come here at once, either of them is right. */
+static struct {
+	int64_t ended_ns; /* 0: there is none */
+	int64_t took_ns;
+} under_way;
+
+#define GET(word)	 __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define SET(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELAXED)
+
 /* Makes a step. What ksmalloc_share_step() says. */
 static long step_once(void)
 {
 	int saved_errno = errno;
+	int64_t begun_ns = now_ns(), ended_ns;
 	long later = ksmalloc_share_step ? ksmalloc_share_step(STEP_US) : -EOPNOTSUPP;
 
+	if (later == 0) {
+		ended_ns = now_ns();
+		SET(under_way.took_ns, ended_ns - begun_ns);
+		SET(under_way.ended_ns, ended_ns);
+	} else if (GET(under_way.ended_ns)) {
+		SET(under_way.ended_ns, 0);
+	}
 	errno = saved_errno;
 	return later;
 }
 
-/* The same: how many milliseconds later there is another one, 0 for at once. */
-static int step(void)
+/* Of the milliseconds that a call waits before it counts as one that has nothing to do: as long as the last step took. */
+static int idle_ms(void)
+{
+	int64_t took_ms = GET(under_way.took_ns) / 1000000;
+
+	return took_ms < 1 ? 1 : took_ms > 10 ? 10 : (int)took_ms;
+}
+
+/* True if the process would stand for more than one part in PAUSE_TIMES, should it have something to do. */
+static bool has_just_stepped(void)
+{
+	int64_t ended_ns = GET(under_way.ended_ns);
+
+	return ended_ns && now_ns() - ended_ns < GET(under_way.took_ns) * PAUSE_TIMES;
+}
+
+/* The same as step_once(): how many milliseconds later there is another step, 0 for at once. */
+static int step_now(void)
 {
 	long later = step_once();
 
 	return later < 0 || later > INT_MAX ? ON_AND_ON : (int)later;
+}
+
+/* Makes a step in a process that is idle, or may not be. How many milliseconds later there is another one, if it is idle. */
+static int step(bool is_idle)
+{
+	int later = is_idle || !has_just_stepped() ? step_now() : 0;
+
+	return later ? later : idle_ms();
 }
 
 /*
@@ -160,19 +203,21 @@ static int left_of(int most, int64_t begun_ns)
 #define WAIT(most, CALL)								\
 	({										\
 		int64_t begun_ns = now_ns();						\
+		bool is_idle = false;							\
 		int left = most;							\
 		int result;								\
 		sigset_t before;							\
 											\
 		block_signals(&before);							\
 		for (;;) {								\
-			int later = step();						\
+			int later = step(is_idle);					\
 			bool is_last = later == ON_AND_ON || (left >= 0 && left <= later); \
 			int part = is_last ? left : later;				\
 											\
 			result = CALL;							\
 			if (result != 0 || is_last)					\
 				break;							\
+			is_idle = true;							\
 			left = left_of(most, begun_ns);					\
 		}									\
 		restore_signals(&before);						\
@@ -275,7 +320,7 @@ static struct timespec timespec_of(int64_t ns)
 	return (struct timespec){ ns / 1000000000, ns % 1000000000 };
 }
 
-/* Makes steps until none is to be made at once, or the time has come. 0 or EINTR; milliseconds until the next one. */
+/* Makes steps until none is to be made at once, or there is no time for one. 0 or EINTR; milliseconds until the next one. */
 static int step_until(clockid_t clock, int64_t end_ns, int *later)
 {
 	sigset_t before;
@@ -284,7 +329,9 @@ static int step_until(clockid_t clock, int64_t end_ns, int *later)
 
 	block_signals(&before);
 	do {
-		*later = step();
+		bool has_time = !has_just_stepped() || end_ns - ns_of(clock) > GET(under_way.took_ns);
+
+		*later = has_time ? step_now() : idle_ms();
 		error = is_interrupted(&before) ? EINTR : 0;
 	} while (!error && *later == 0 && ns_of(clock) < end_ns);
 	restore_signals(&before);
@@ -424,6 +471,8 @@ static bool step_until_ready(int fd)
 
 	if (!next.accept)
 		find_next();
+	if (has_just_stepped())
+		return true;
 	do {
 		later = step_once();
 	} while (later == 0 && would_wait(fd, 0));
@@ -448,7 +497,7 @@ EXPORT int accept4(int fd, struct sockaddr *restrict from, socklen_t *restrict l
 	{							\
 		if (!next.name)					\
 			find_next();				\
-		if (step_once() == -EINTR && (waits)) {		\
+		if (!has_just_stepped() && step_once() == -EINTR && (waits)) { \
 			errno = EINTR;				\
 			return -1;				\
 		}						\

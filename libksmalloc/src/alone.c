@@ -109,24 +109,32 @@ static int check_files(enum ksmalloc_aside *why)
 	return error;
 }
 
+struct search {
+	enum ksmalloc_aside *why;
+	const struct ksm_alone_visitor *visitor;
+};
+
 static bool look_at_mapping(const struct ksm_os_mapping *mapping, void *argument)
 {
-	enum ksmalloc_aside *why = argument;
+	const struct search *search = argument;
 
 	/* A ring goes on when its descriptor was closed, until it is unmapped. */
-	*why = reason_of(mapping->name);
-	return *why == KSMALLOC_ASIDE_NOT;
+	*search->why = reason_of(mapping->name);
+	if (search->visitor)
+		search->visitor->visit(mapping, search->visitor->argument);
+	return *search->why == KSMALLOC_ASIDE_NOT;
 }
 
 /* 0, with what was found, or -errno. */
-static int look(bool stopped, enum ksmalloc_aside *why)
+static int look(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor)
 {
+	struct search search = { why, visitor };
 	int error = check_status(stopped, why);
 
 	if (!error && *why == KSMALLOC_ASIDE_NOT)
 		error = check_files(why);
 	if (!error && *why == KSMALLOC_ASIDE_NOT)
-		error = ksm_os_each_mapping(look_at_mapping, why);
+		error = ksm_os_each_mapping(look_at_mapping, &search);
 	return error;
 }
 
@@ -145,7 +153,7 @@ static int error_of(enum ksmalloc_aside why)
 	}
 }
 
-int ksm_alone_check(bool stopped, enum ksmalloc_aside *why)
+int ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor)
 {
 	pid_t pid = ksm_os_pid();
 	int error;
@@ -159,7 +167,7 @@ int ksm_alone_check(bool stopped, enum ksmalloc_aside *why)
 	if (*owner != pid)
 		return -EBUSY;
 	*why = KSMALLOC_ASIDE_NOT;
-	error = look(stopped, why);
+	error = look(stopped, why, visitor);
 	if (error) {
 		*why = error == -EMFILE || error == -ENFILE ? KSMALLOC_ASIDE_DESCRIPTORS : KSMALLOC_ASIDE_PROC;
 		return error;

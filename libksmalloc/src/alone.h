@@ -11,17 +11,24 @@
 #define KSM_ALONE_H
 
 #include "base.h"
+#include "os.h"
 
 #include <ksmalloc/segment.h>
 
 /* At load. 0, or -errno: then it cannot be told. */
 int ksm_alone_init(void);
 
+/* For who wants to know the mappings, too: the kernel takes long to tell of many. Sees all of them, if it is so. */
+struct ksm_alone_visitor {
+	void (*visit)(const struct ksm_os_mapping *mapping, void *argument);
+	void *argument;
+};
+
 /*
  * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
  * or something else may write to it. stopped: a tracer has stopped all other threads. why: which of them it is, unless
- * 0 is returned.
+ * 0 is returned. visitor: NULL, or who sees the mappings.
  */
-int ksm_alone_check(bool stopped, enum ksmalloc_aside *why);
+int ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor);
 
 #endif

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #define BATCH_PAGES   16384u /* so many pages are enough to be published */
+#define PLACES	      512u   /* mappings that are remembered from the check to the work */
 #define LEAST_PAGES   64u    /* fewer are not worth a file */
 #define TRIES	      8u     /* of a pass that is wanted now, while others have the table */
 #define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
@@ -35,6 +36,19 @@ enum phase {
 	NOTHING,
 	LOOK,	/* at all slices from next on */
 	RETURN, /* to those of which pages were published */
+};
+
+/* Of what a step may share: what the maps said at its beginning, of memory from an address on. */
+struct places {
+	bool is_valid; /* nothing was changed since */
+	bool is_cut;   /* there was no room for the rest */
+	uintptr_t from;
+	uint32_t count;
+	struct place {
+		uintptr_t begin;
+		uintptr_t end;
+		uint64_t inode;
+	} all[PLACES];
 };
 
 static struct {
@@ -48,12 +62,14 @@ static struct {
 	struct ksm_pass_time time;
 	uint64_t kept_ms; /* until when a keeper counts as there, after its last step */
 	uint64_t objects; /* bytes that runtimes have of streams */
+	struct places places;
 } pass KSM_SPARSE;
 
 /* --- all slices ------------------------------------------------------------------------------ */
 
 struct walk {
 	struct ksm_pass_view view;
+	uint64_t begun_us; /* with the slice before */
 	uint64_t until_us;
 	int error;
 	bool is_stopped; /* before the end of memory */
@@ -78,13 +94,18 @@ static bool is_of_batch(uintptr_t slice)
 static bool finish_slice(struct walk *walk)
 {
 	uintptr_t slice = walk->view.address;
+	uint64_t now_us;
 
 	if (!slice || slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
 		return true;
 	walk->error = ksm_pass_slice_share(&pass.round, &walk->view);
+	pass.time.slices++;
 	pass.next = slice + KSM_SHARE_SLICE;
-	walk->is_stopped = walk->error || ksm_os_now_us() >= walk->until_us ||
+	now_us = ksm_os_now_us();
+	/* Where the next one would take as long as this one did, it would end too late. */
+	walk->is_stopped = walk->error || now_us >= walk->until_us || now_us - walk->begun_us > walk->until_us - now_us ||
 			   (pass.phase == LOOK && is_full());
+	walk->begun_us = now_us;
 	return !walk->is_stopped;
 }
 
@@ -122,11 +143,47 @@ static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
 	return true;
 }
 
+/* For the check whether this thread is alone, which reads the maps, too. */
+static void remember_place(const struct ksm_os_mapping *mapping, void *nothing)
+{
+	struct places *places = &pass.places;
+
+	(void)nothing;
+	if (mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private || mapping->end <= places->from ||
+	    mapping->begin >= ksm_pass_memory_all().end)
+		return;
+	places->is_cut = places->count == PLACES;
+	if (!places->is_cut)
+		places->all[places->count++] = (struct place){ mapping->begin, mapping->end, mapping->inode };
+}
+
+/* By what was remembered. Where that ends too early, the slice that it ends in is looked at the next time. */
+static void visit_places(struct walk *walk)
+{
+	struct places *places = &pass.places;
+
+	places->is_valid = false;
+	for (uint32_t i = 0; i < places->count; i++) {
+		const struct ksm_os_mapping mapping = {
+			.begin = places->all[i].begin, .end = places->all[i].end, .inode = places->all[i].inode,
+			.rights = PROT_READ | PROT_WRITE, .is_private = true,
+		};
+
+		if (!visit_mapping(&mapping, walk))
+			return;
+	}
+	walk->is_stopped = places->is_cut;
+}
+
 /* Looks at slices until the time is over; 0 with is_stopped, or without it at the end, or -errno. */
 static int look_at_slices(struct walk *walk)
 {
-	int error = ksm_os_each_mapping(visit_mapping, walk);
+	int error = 0;
 
+	if (pass.places.is_valid && pass.next >= pass.places.from)
+		visit_places(walk);
+	else
+		error = ksm_os_each_mapping(visit_mapping, walk);
 	if (!error && !walk->is_stopped)
 		finish_slice(walk);
 	return error ? error : walk->error;
@@ -227,7 +284,7 @@ static int work_until(uint64_t until_us)
 	int error;
 
 	do {
-		struct walk walk = { .until_us = until_us };
+		struct walk walk = { .begun_us = ksm_os_now_us(), .until_us = until_us };
 
 		error = look_at_slices(&walk);
 		if (!error)
@@ -255,7 +312,6 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 		/* A child has what its parent was about to publish in no file. */
 		if (pass.phase == NOTHING || before != pass.round.store.pid)
 			begin_pass();
-		ksm_pass_time_note(&pass.time, &pass.round.store);
 		/* From now on: with many descriptors or mappings all that was done so far takes longer than the budget. */
 		now_us = ksm_os_now_us();
 		error = work_until(budget_us > UINT64_MAX - now_us ? UINT64_MAX : now_us + budget_us);
@@ -271,9 +327,16 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 /* The step itself, with signals blocked. */
 static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 {
+	const struct ksm_alone_visitor visitor = { remember_place, NULL };
 	uint64_t begin_us = ksm_os_now_us();
 	enum ksmalloc_aside why;
-	int error = ksm_alone_check(stopped, &why);
+	int error;
+
+	pass.places.is_cut = false;
+	pass.places.count = 0;
+	pass.places.from = pass.phase == NOTHING || anew ? 0 : pass.next;
+	error = ksm_alone_check(stopped, &why, &visitor);
+	pass.places.is_valid = !error;
 
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
@@ -296,6 +359,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 	} else {
 		ksm_pass_stat_aside(ksm_os_may_write_to(pass.round.store.bytes) ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_FILE_SIZE, 0);
 	}
+	pass.places.is_valid = false;
 	ksm_pass_stat_worked(ksm_os_now_us() - begin_us);
 	return error;
 }
@@ -361,6 +425,13 @@ long ksm_pass_step_stopped(uint64_t budget_us)
 /* Between two growths of the heap, in the time of a call that allocates. */
 #define BUDGET_IN_CALL_US 1000
 
+static void step_while_growing(void)
+{
+	if (pass.is_on && (pass.phase != NOTHING || ksm_pass_time_is_due_growing(&pass.time, &pass.round.store, ksm_os_now_ms(),
+										     size_now())))
+		step(BUDGET_IN_CALL_US, false);
+}
+
 void ksm_pass_by_slowly(void)
 {
 	int saved_errno = errno;
@@ -370,7 +441,7 @@ void ksm_pass_by_slowly(void)
 	/* What another thread has closed it for waits for that thread's next slow call. */
 	__atomic_store_n(&ksm_gate.entry_threshold, __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED),
 			 __ATOMIC_RELAXED);
-	ksm_pass_step(BUDGET_IN_CALL_US);
+	step_while_growing();
 	errno = saved_errno;
 }
 
@@ -379,7 +450,7 @@ void ksm_pass_by_grown(size_t bytes)
 	if (!pass.is_on)
 		return;
 	__atomic_fetch_add(&pass.objects, bytes, __ATOMIC_RELAXED);
-	ksm_pass_step(BUDGET_IN_CALL_US);
+	step_while_growing();
 }
 
 /* What is needed for all passes. False if it is not to be had. */

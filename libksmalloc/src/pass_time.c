@@ -6,8 +6,11 @@
 
 #define WORTH	     64u   /* of the process one in so many bytes: the next pass is soon */
 #define FIRST_MS     200
-#define SHORTEST_MS  1000  /* between the ends of two passes */
+#define SHORTEST_MS  100   /* after a pass that was of use, until one is not */
+#define USEFUL_MS    2u    /* the same for each slice that it looked at */
+#define GROWING_MS   1000  /* the same in a process that grows: what it has is not complete yet */
 #define LONGEST_MS   64000
+#define SLICE_MS     10u   /* for each slice that a pass looked at in vain: it takes less than a twentieth of that */
 #define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
 #define LEAST_GROWTH (8 * KSM_MIB)
 
@@ -15,6 +18,7 @@ void ksm_pass_time_init(struct ksm_pass_time *time)
 {
 	time->interval_ms = SHORTEST_MS;
 	time->due_ms = ksm_os_now_ms() + FIRST_MS;
+	time->grown_ms = time->due_ms;
 	ksm_offer_note_due(time->due_ms);
 }
 
@@ -23,13 +27,11 @@ bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *sto
 	bool has_grown = size > time->size + time->size / 8;
 
 	time->requests = ksm_store_requests(store);
-	time->size = size;
-	return has_grown;
-}
-
-void ksm_pass_time_note(struct ksm_pass_time *time, const struct ksm_store *store)
-{
+	/* What is published from now on may belong to slices that the pass has left behind by then. */
 	time->generation = ksm_store_generation(store);
+	time->size = size;
+	time->slices = 0;
+	return has_grown;
 }
 
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time)
@@ -43,6 +45,7 @@ static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
 
 	time->interval_ms = ksm_min(interval_ms, LONGEST_MS);
 	time->due_ms = now + time->interval_ms;
+	time->grown_ms = now + GROWING_MS;
 	time->look_ms = now + ksm_pass_time_until_look(time);
 	ksm_offer_note_due(time->due_ms);
 }
@@ -50,7 +53,8 @@ static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
 void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful)
 {
 	was_useful = was_useful || gained > time->size / WORTH;
-	wait_for(time, was_useful ? SHORTEST_MS : 2 * time->interval_ms);
+	wait_for(time, was_useful ? ksm_max(SHORTEST_MS, time->slices * USEFUL_MS) :
+				    ksm_max(2 * time->interval_ms, time->slices * SLICE_MS));
 }
 
 void ksm_pass_time_wait_again(struct ksm_pass_time *time)
@@ -70,6 +74,10 @@ static bool is_changed(struct ksm_pass_time *time, const struct ksm_store *store
 bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
 {
 	return now >= time->due_ms || is_changed(time, store, now) ||
-	       (size > time->size + ksm_max(LEAST_GROWTH, time->size / 2) &&
-		now + time->interval_ms >= time->due_ms + SHORTEST_MS);
+	       (now >= time->grown_ms && size > time->size + ksm_max(LEAST_GROWTH, time->size / 2));
+}
+
+bool ksm_pass_time_is_due_growing(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
+{
+	return now >= time->grown_ms && ksm_pass_time_is_due(time, store, now, size);
 }

@@ -17,10 +17,12 @@
 struct ksm_pass_time {
 	uint64_t due_ms;
 	uint64_t interval_ms;
+	uint64_t grown_ms;   /* not before that one that has grown is due for it, and one that grows at all */
 	uint64_t look_ms;    /* when to look whether the store has changed */
-	uint64_t generation; /* of the store that the last pass saw */
+	uint64_t generation; /* of the store when this pass began, or the last one */
 	uint64_t requests;   /* that were made when this pass began, or the last one */
 	uint64_t size;	     /* of the process when the last pass began */
+	uint64_t slices;     /* that this pass has looked at; the owner counts them */
 };
 
 void ksm_pass_time_init(struct ksm_pass_time *time);
@@ -28,10 +30,7 @@ void ksm_pass_time_init(struct ksm_pass_time *time);
 /* A pass begins, in a process of so many bytes: true if it has grown by much since the last one. While the store is entered. */
 bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t size);
 
-/* A step has seen the store's files. While it is entered. */
-void ksm_pass_time_note(struct ksm_pass_time *time, const struct ksm_store *store);
-
-/* A pass has ended that has gained so many bytes, or was not to be. The next one is soon if it was of use. */
+/* A pass has ended that has gained so many bytes, or was not to be. The next one is soon if it was of use, and else later. */
 void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful);
 
 /* The same, but it says nothing of the next one. */
@@ -40,6 +39,8 @@ void ksm_pass_time_wait_again(struct ksm_pass_time *time);
 /* Milliseconds until the next look at whether the store has changed. */
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time);
 
+/* In a process of so many bytes that waits for something; and in one that goes on to take memory. */
 bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size);
+bool ksm_pass_time_is_due_growing(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size);
 
 #endif
