@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -209,23 +210,28 @@ uint64_t ksr_image_started_ns(const struct ksr_image *image)
 	return image->started * tick_ns();
 }
 
+uint64_t ksr_image_cpu_ns(const struct ksr_image *image)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(image->pid, &clock) || clock_gettime(clock, &time))
+		return 0;
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage)
 {
-	const char *user, *kernel;
 	char text[TEXT_BYTES];
-	int error = read_text(text, "/proc/%d/stat", (int)image->pid);
+	const char *state;
+	int error = read_text(text, "/proc/%d/status", (int)image->pid);
 
 	if (error)
 		return error;
-	user = stat_field(text, 14);
-	kernel = stat_field(text, 15);
-	if (!user || !kernel)
-		return -EPROTO;
-	usage->cpu_ns = (strtoull(user, NULL, 10) + strtoull(kernel, NULL, 10)) * tick_ns();
-	error = read_text(text, "/proc/%d/status", (int)image->pid);
-	if (error)
-		return error;
+	state = strstr(text, "\nState:\t");
+	usage->sleeps = state && state[sizeof("\nState:\t") - 1] == 'S';
 	usage->threads = (unsigned int)number_of(text, "\nThreads:", 10);
 	usage->pages = number_of(text, "\nRssAnon:", 10) * 1024 / (uint64_t)sysconf(_SC_PAGESIZE);
+	usage->cpu_ns = ksr_image_cpu_ns(image);
 	return ksr_image_alive(image);
 }

@@ -41,9 +41,10 @@ struct ksr_image_status {
 };
 
 struct ksr_image_usage {
-	uint64_t cpu_ns; /* of all threads, in the kernel too */
+	uint64_t cpu_ns; /* of all threads, in the kernel too; ksr_image_cpu_ns() */
 	uint64_t pages; /* of anonymous memory that is there */
 	unsigned int threads;
+	bool sleeps; /* its main thread waits for something */
 };
 
 /* A started of 0 takes any process with that pid. */
@@ -62,6 +63,9 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 
 /* When the process began, on CLOCK_BOOTTIME, as exact as a clock tick. */
 uint64_t ksr_image_started_ns(const struct ksr_image *image);
+
+/* The time that its threads have run so far, to the moment; 0 where it has gone. */
+uint64_t ksr_image_cpu_ns(const struct ksr_image *image);
 
 /* What the process uses; it need not stand. */
 int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage);

@@ -15,20 +15,21 @@
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
-#define SCAN_NS SECOND
-#define LOOK_NS SECOND
-#define BUDGET_US 1000
-/* Between two steps a process runs for so many times as long as it stood, and a busy one for longer. */
-#define PAUSE_TIMES 10
-#define PAUSE_TIMES_BUSY 40
+/* Between two looks, where something has changed, and where nothing has for long; for so many workers. */
+#define TICK_NS (50 * MS)
+#define LONGEST_TICK_NS SECOND
+#define TICK_WORKERS 8
+#define BUDGET_US 1500
+/* So many passes at once, each of which fills the pauses of the others. Those of busy workers do not count. */
+#define MOST_PASSES 2
 #define PAUSE_NS (5 * MS)
 /* A step that failed may go well at the next moment. */
 #define TRIES 40
 #define TRY_NS (10 * MS)
 /* So long after its time a worker with one thread has not made its pass: it does not wait where the library sees it. */
 #define OVERDUE_MS 5000
-/* What others gain is news for all. */
-#define NEWS_PAGES 64
+/* One that has not run for so long will not make the pass by itself that is due: those that it wakes for run at once. */
+#define STILL_NS (100 * MS)
 
 static struct ksr_worker *find(struct ksr_keep *keep, pid_t pid)
 {
@@ -41,6 +42,22 @@ static struct ksr_worker *find(struct ksr_keep *keep, pid_t pid)
 static bool is_known(pid_t pid, void *data)
 {
 	return find(data, pid);
+}
+
+/* Something has changed: the next looks come soon. */
+static void stir(struct ksr_keep *keep)
+{
+	uint64_t tick_ns = TICK_NS * (1 + keep->count / TICK_WORKERS);
+	uint64_t next_ns = ksr_stop_now() + tick_ns;
+
+	keep->is_stirred = true;
+	keep->tick_ns = tick_ns;
+	keep->look_ns = ksm_min(keep->look_ns, next_ns);
+	keep->scan_ns = ksm_min(keep->scan_ns, next_ns + tick_ns);
+	for (size_t i = 0; i < keep->count; i++) {
+		if (!keep->workers[i].in_pass)
+			keep->workers[i].next_ns = ksm_min(keep->workers[i].next_ns, next_ns);
+	}
 }
 
 static void add(const struct ksr_member *member, void *data)
@@ -63,7 +80,10 @@ static void add(const struct ksr_member *member, void *data)
 	}
 	ksr_pace_begin(&worker.pace, &worker.look);
 	worker.gained_seen = worker.member.gained_pages;
+	worker.passes_seen = worker.member.passes;
+	worker.next_ns = worker.look.now_ns + TICK_NS;
 	keep->workers[keep->count++] = worker;
+	stir(keep);
 }
 
 static void drop(struct ksr_keep *keep, struct ksr_worker *worker)
@@ -87,49 +107,41 @@ static void forbidden(pid_t pid, void *data)
 
 /* --- one worker ----------------------------------------------------------------------------- */
 
-/* Pages that it gained are pages that the store has: others may have them, too. */
-static void tell_others(struct ksr_keep *keep, struct ksr_worker *worker)
+/* A worker of one thread that waits for nothing that the library sees, or has not come by for long. */
+static bool is_left_alone(const struct ksr_worker *worker)
 {
-	uint64_t gained = worker->member.gained_pages;
-
-	if (gained - worker->gained_seen < NEWS_PAGES)
-		return;
-	worker->gained_seen = gained;
-	for (size_t i = 0; i < keep->count; i++)
-		if (&keep->workers[i] != worker)
-			ksr_pace_news(&keep->workers[i].pace);
-}
-
-static bool needs_us(const struct ksr_worker *worker)
-{
+	uint64_t now_ms = worker->look.now_ns / MS;
 	uint64_t due_ms = worker->member.offer.due_ms;
 
-	return worker->look.usage.threads > 1 || worker->look.now_ns / MS > due_ms + OVERDUE_MS;
+	if (now_ms > due_ms + OVERDUE_MS)
+		return true;
+	return ksr_pace_still_ns(&worker->pace) >= STILL_NS && (now_ms > due_ms || worker->pace.has_news);
 }
 
 /* Somebody has asked the group for a pass, when this one was there, and it has neither followed nor failed to. */
 static bool is_asked(const struct ksr_keep *keep, const struct ksr_worker *worker)
 {
+	uint64_t ago_ns = worker->look.now_ns - keep->asked_ns;
+
 	if (worker->member.answered == keep->requests || worker->given_up == keep->requests ||
 	    ksr_image_started_ns(&worker->member.image) > keep->asked_since_boot_ns)
 		return false;
-	return worker->look.usage.threads > 1 || worker->look.now_ns - keep->asked_ns > OVERDUE_MS * MS;
-}
-
-static bool is_busy(const struct ksr_look *before, const struct ksr_look *now)
-{
-	return now->usage.cpu_ns - before->usage.cpu_ns > (now->now_ns - before->now_ns) / 4;
+	return worker->look.usage.threads > 1 || ago_ns > OVERDUE_MS * MS ||
+	       (ago_ns > STILL_NS && ksr_pace_still_ns(&worker->pace) >= STILL_NS);
 }
 
 static void begin_pass(const struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	worker->in_pass = true;
+	worker->postponed = false;
+	worker->generation = keep->generation;
 	worker->request = keep->requests;
 	worker->failures = 0;
 	worker->steps = 0;
 	worker->stood_ns = 0;
 	worker->longest_ns = 0;
 	worker->gained_before = worker->member.gained_pages;
+	worker->last_stood_ns = 0;
 }
 
 /* False where it has gone. */
@@ -144,8 +156,12 @@ static bool end_pass(struct ksr_keep *keep, struct ksr_worker *worker, enum ksma
 	if (ksr_member_look(&worker->member, &worker->look))
 		return false;
 	news.gained = worker->member.gained_pages - worker->gained_before;
-	ksr_pace_passed(&worker->pace, &worker->look, news.gained, worker->stood_ns);
-	tell_others(keep, worker);
+	worker->gained_seen = worker->member.gained_pages;
+	worker->passes_seen = worker->member.passes;
+	if (reason == KSMALLOC_KEEPER_NONE)
+		ksr_pace_passed(&worker->pace, &worker->look, news.gained, worker->stood_ns);
+	else
+		ksr_pace_refused(&worker->pace, &worker->look, worker->stood_ns);
 	ksr_member_tell(&worker->member, reason);
 	/* Once: it is tried again and again. */
 	if (reason == KSMALLOC_KEEPER_NONE || reason != worker->reason)
@@ -153,7 +169,13 @@ static bool end_pass(struct ksr_keep *keep, struct ksr_worker *worker, enum ksma
 	worker->reason = reason;
 	if (reason != KSMALLOC_KEEPER_NONE)
 		worker->given_up = worker->request;
-	worker->next_ns = worker->look.now_ns + LOOK_NS;
+	worker->next_ns = worker->look.now_ns + TICK_NS;
+	for (size_t i = 0; i < keep->count; i++) {
+		if (keep->workers[i].postponed)
+			keep->workers[i].next_ns = worker->look.now_ns;
+	}
+	if (news.gained)
+		stir(keep);
 	return true;
 }
 
@@ -168,13 +190,15 @@ static bool make_step(struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	struct ksr_step step;
 	int error = ksr_member_step(&worker->member, BUDGET_US, &step);
-	uint64_t pause_ns = step.stood_ns * (worker->busy ? PAUSE_TIMES_BUSY : PAUSE_TIMES);
 
 	if (error == -ESRCH)
 		return false;
 	worker->stood_ns += step.stood_ns;
 	worker->longest_ns = ksm_max(worker->longest_ns, step.stood_ns);
-	worker->next_ns = ksr_stop_now() + ksm_max(pause_ns, PAUSE_NS);
+	worker->last_stood_ns = step.stood_ns;
+	worker->last_ended_ns = ksr_stop_now();
+	worker->last_cpu_ns = ksr_image_cpu_ns(&worker->member.image);
+	worker->next_ns = worker->last_ended_ns + ksr_pace_pause(step.stood_ns, 0);
 	if (error && may_go_well_soon(step.reason) && ++worker->failures < TRIES) {
 		worker->next_ns += worker->failures * TRY_NS;
 		return true;
@@ -186,20 +210,74 @@ static bool make_step(struct ksr_keep *keep, struct ksr_worker *worker)
 	return step.later_ms == 0 || end_pass(keep, worker, KSMALLOC_KEEPER_NONE);
 }
 
+/* Has it had its pause? What it runs meanwhile makes that longer. */
+static bool has_run(struct ksr_worker *worker)
+{
+	uint64_t ran_ns = ksr_image_cpu_ns(&worker->member.image) - worker->last_cpu_ns;
+
+	if (worker->last_stood_ns == 0)
+		return true;
+	worker->next_ns = ksm_max(worker->next_ns,
+				  worker->last_ended_ns + ksr_pace_pause(worker->last_stood_ns, ran_ns));
+	return ksr_stop_now() >= worker->next_ns;
+}
+
+/* A pass of its own, and what others have published. */
+static void take_note_of_news(struct ksr_keep *keep, struct ksr_worker *worker)
+{
+	if (worker->member.passes != worker->passes_seen) {
+		ksr_pace_passed(&worker->pace, &worker->look, worker->member.gained_pages - worker->gained_seen, 0);
+		worker->generation = worker->generation_looked;
+		worker->passes_seen = worker->member.passes;
+		worker->gained_seen = worker->member.gained_pages;
+		stir(keep);
+	}
+	worker->generation_looked = keep->generation;
+	if (worker->generation != keep->generation)
+		ksr_pace_news(&worker->pace);
+}
+
+/* So many passes are under way that another one would come too early. */
+static bool is_full(const struct ksr_keep *keep)
+{
+	uint64_t soon_ns = ksr_stop_now() + PAUSE_NS;
+	unsigned int passes = 0;
+
+	for (size_t i = 0; i < keep->count; i++)
+		passes += keep->workers[i].in_pass && keep->workers[i].next_ns < soon_ns;
+	return passes >= MOST_PASSES;
+}
+
+/* Is a pass to be made in it? After a look. */
+static bool is_to_pass(struct ksr_keep *keep, struct ksr_worker *worker)
+{
+	bool is_due = ksr_pace_is_due(&worker->pace, &worker->look);
+
+	if (worker->pace.quiet_since_ns == worker->look.now_ns)
+		stir(keep);
+	if (is_due && worker->look.usage.threads == 1 && !is_left_alone(worker)) {
+		/* It may turn out soon that it is. */
+		if (worker->pace.has_news || worker->look.now_ns / MS > worker->member.offer.due_ms)
+			stir(keep);
+		is_due = false;
+	}
+	return is_due || is_asked(keep, worker);
+}
+
 /* False where it has gone. */
 static bool attend(struct ksr_keep *keep, struct ksr_worker *worker)
 {
-	struct ksr_look before = worker->look;
-
 	if (worker->in_pass)
-		return make_step(keep, worker);
+		return !has_run(worker) || make_step(keep, worker);
+	worker->postponed = is_full(keep);
+	worker->next_ns = ksr_stop_now() + keep->tick_ns;
+	if (worker->postponed)
+		return true;
 	if (ksr_member_look(&worker->member, &worker->look))
 		return false;
-	worker->next_ns = worker->look.now_ns + LOOK_NS;
-	tell_others(keep, worker);
-	if (!(ksr_pace_is_due(&worker->pace, &worker->look) && needs_us(worker)) && !is_asked(keep, worker))
+	take_note_of_news(keep, worker);
+	if (!is_to_pass(keep, worker))
 		return true;
-	worker->busy = is_busy(&before, &worker->look);
 	begin_pass(keep, worker);
 	return make_step(keep, worker);
 }
@@ -226,8 +304,8 @@ static void look_at_seed(struct ksr_keep *keep)
 	keep->group.stores[0] = store;
 }
 
-/* In the group's table. Whatever is there: a worker that has followed it says the same. */
-static void look_at_requests(struct ksr_keep *keep)
+/* In the group's table. Whatever is there: a worker that has followed a request says the same. */
+static void look_at_table(struct ksr_keep *keep)
 {
 	struct ksmalloc_store_head head;
 	struct timespec now;
@@ -235,12 +313,18 @@ static void look_at_requests(struct ksr_keep *keep)
 
 	if (file < 0)
 		return;
-	if (pread(file, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == KSMALLOC_STORE_MAGIC &&
-	    head.requests != keep->requests) {
+	if (pread(file, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || head.magic != KSMALLOC_STORE_MAGIC)
+		head = (struct ksmalloc_store_head){.requests = keep->requests, .generation = keep->generation};
+	if (head.requests != keep->requests) {
 		keep->requests = head.requests;
 		keep->asked_ns = ksr_stop_now();
 		clock_gettime(CLOCK_BOOTTIME, &now);
 		keep->asked_since_boot_ns = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+		stir(keep);
+	}
+	if (head.generation != keep->generation) {
+		keep->generation = head.generation;
+		stir(keep);
 	}
 	close(file);
 }
@@ -309,10 +393,31 @@ static bool is_over(struct ksr_keep *keep, uint64_t now_ns)
 	return false;
 }
 
+/* What fails now is tried again at the next look. False where there is another keeper by now. */
+static bool look_around(struct ksr_keep *keep, struct ksr_watch *watch)
+{
+	uint64_t now_ns = ksr_stop_now();
+
+	if (now_ns >= keep->scan_ns) {
+		keep->scan_ns = UINT64_MAX;
+		scan(keep, watch);
+		/* Without workers nobody needs it, and who removes the folder must not find the file again. */
+		if (has_living(keep) && ksr_post_hold(&keep->post))
+			return false;
+		keep->scan_ns = ksm_min(keep->scan_ns, ksr_stop_now() + ksm_min(2 * keep->tick_ns, LONGEST_TICK_NS));
+	}
+	if (now_ns >= keep->look_ns) {
+		keep->tick_ns = keep->is_stirred ? keep->tick_ns : ksm_min(2 * keep->tick_ns, LONGEST_TICK_NS);
+		keep->is_stirred = false;
+		keep->look_ns = now_ns + keep->tick_ns;
+		look_at_table(keep);
+	}
+	return true;
+}
+
 int ksr_keep(struct ksr_keep *keep)
 {
 	struct ksr_watch watch = {.group = &keep->group};
-	uint64_t scan_ns = 0;
 	struct ksr_fs fs;
 	int error = ksr_fs_init(&fs, NULL);
 
@@ -320,18 +425,9 @@ int ksr_keep(struct ksr_keep *keep)
 		return error;
 	watch.fs = &fs;
 	keep->worker_seen_ns = ksr_stop_now();
-	while (!is_over(keep, ksr_stop_now())) {
-		/* What fails now is tried again a second later. */
-		if (ksr_stop_now() >= scan_ns) {
-			scan(keep, &watch);
-			/* Without workers nobody needs it, and who removes the folder must not find the file again. */
-			if (has_living(keep) && ksr_post_hold(&keep->post))
-				break;
-			look_at_requests(keep);
-			scan_ns = ksr_stop_now() + SCAN_NS;
-		}
-		sleep_until(attend_all(keep, scan_ns));
-	}
+	keep->tick_ns = TICK_NS;
+	while (!is_over(keep, ksr_stop_now()) && look_around(keep, &watch))
+		sleep_until(attend_all(keep, ksm_min(keep->scan_ns, keep->look_ns)));
 	ksr_watch_end(&watch);
 	drop_all(keep);
 	ksr_fs_fini(&fs);
@@ -343,10 +439,9 @@ static bool make_pass(struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	begin_pass(keep, worker);
 	while (worker->in_pass) {
-		if (!make_step(keep, worker))
+		sleep_until(worker->next_ns);
+		if (has_run(worker) && !make_step(keep, worker))
 			return false;
-		if (worker->in_pass)
-			sleep_until(worker->next_ns);
 	}
 	return true;
 }

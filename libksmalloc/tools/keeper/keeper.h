@@ -8,8 +8,12 @@
  * Which workers: those with more than one thread, which cannot share by themselves; and those that have one, and did not
  * make the pass that they wanted to make a while ago: they never wait in a call that the library sees.
  *
- * Invariants: a process stands for one step at a time, and between two steps runs for several times as long. Nothing is
+ * Invariants: a process stands for one step at a time, and between two steps runs as long as pace.h says. Nothing is
  * left behind in a process by the keeper's end, at any moment.
+ *
+ * How often: each look comes twice as long after the one before, up to a second, and soon where something has changed:
+ * there is a new worker, one has grown, or the store has other files. Few passes are made at once: what one worker
+ * publishes the next one finds in its first pass.
  *
  * Locking and owner: one thread, which may be killed.
  *
@@ -27,13 +31,19 @@ struct ksr_worker {
 	struct ksr_look look;
 	uint64_t next_ns; /* when it is attended to again */
 	bool in_pass;
-	bool busy;	      /* when the pass began: pauses are longer */
+	bool postponed; /* until another one's pass has ended */
 	unsigned int failures; /* of steps, since one went well */
 	unsigned int steps;   /* of the pass */
 	uint64_t stood_ns;    /* in it */
 	uint64_t longest_ns;
 	uint64_t gained_before; /* as the segment counts */
-	uint64_t gained_seen;   /* when others were told last */
+	uint64_t last_stood_ns; /* of the last step */
+	uint64_t last_ended_ns;
+	uint64_t last_cpu_ns;   /* what the process had run then */
+	uint64_t generation;    /* of the store, when its last pass began */
+	uint64_t generation_looked; /* the same, at the last look */
+	uint64_t passes_seen;	/* that it had made at the last look */
+	uint64_t gained_seen;
 	enum ksmalloc_keeper_reason reason;
 	uint64_t request;     /* the last one when the pass began */
 	uint64_t given_up;    /* the last one that could not be followed */
@@ -61,6 +71,11 @@ struct ksr_keep {
 	size_t count;
 	size_t capacity;
 	uint64_t worker_seen_ns;
+	uint64_t generation; /* of the store's files */
+	uint64_t tick_ns;    /* until the next look */
+	uint64_t look_ns;    /* when the table is looked at */
+	uint64_t scan_ns;    /* when new workers are looked for */
+	bool is_stirred;     /* something has changed since the last look at the table */
 	uint64_t requests; /* for a pass, that were made of the group so far */
 	uint64_t asked_ns; /* when the last one was seen */
 	uint64_t asked_since_boot_ns; /* the same, on the clock of processes' starts */

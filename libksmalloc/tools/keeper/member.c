@@ -66,6 +66,7 @@ static void take_note(struct ksr_member *member, const struct ksmalloc_segment_h
 {
 	member->offer = header->keeper;
 	member->gained_pages = header->share.stats.gained_bytes_total / (header->page_bytes ? header->page_bytes : 4096);
+	member->passes = header->share.stats.passes_total;
 	member->answered = header->share.answered;
 }
 

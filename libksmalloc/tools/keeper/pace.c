@@ -7,22 +7,33 @@
 /* It grows while it has gained that part within the time of quiet, or that many pages where that is more. */
 #define GROWTH_PART 64
 #define GROWTH_PAGES 256
-#define QUIET_NS (2 * SECOND)
+#define QUIET_NS (SECOND / 5)
+#define QUIET_BUSY_NS (2 * SECOND)
+/* It rests while it runs for less than that part of the time. */
+#define REST_PART 16
 /* So much is new since the last pass that the next one need not wait for its time. */
 #define NEW_PART 16
 /* Growing and busy processes are waited for so long. */
 #define PATIENCE_NS (30 * SECOND)
 /* A pass that gave less than that part of what it looked at makes the next one come later. */
 #define GAIN_PART 256
-#define SHORTEST_NS (10 * SECOND)
+#define SHORTEST_NS (SECOND / 5)
 #define LONGEST_NS (600 * SECOND)
-#define NEWS_NS (2 * SECOND)
-/* It stands for one part of so many. */
+#define REFUSED_NS (10 * SECOND)
+/* In passes that give nothing it stands for one part of so many. */
 #define STOOD_PARTS 100
+/* A busy one runs for so many times as long as it stood, between two stops; it is busy in so many parts of the time. */
+#define PAUSE_TIMES 50
+#define BUSY_PARTS 4
 
 static uint64_t more_of(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
+}
+
+static uint64_t less_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 void ksr_pace_begin(struct ksr_pace *pace, const struct ksr_look *look)
@@ -31,6 +42,7 @@ void ksr_pace_begin(struct ksr_pace *pace, const struct ksr_look *look)
 		.last = *look,
 		.quiet_since_ns = look->now_ns,
 		.quiet_pages = look->usage.pages,
+		.still_since_ns = look->now_ns,
 		.passed_ns = look->now_ns,
 		.interval_ns = SHORTEST_NS,
 	};
@@ -49,12 +61,19 @@ static void note_growth(struct ksr_pace *pace, const struct ksr_look *look)
 	pace->quiet_since_ns = look->now_ns;
 }
 
-/* More than half of a processor since the last look: somebody waits for an answer. */
-static bool is_busy(const struct ksr_pace *pace, const struct ksr_look *look)
+/* Has it loaded what it loads, as far as can be told? */
+static bool is_ready(const struct ksr_pace *pace, const struct ksr_look *look)
 {
 	uint64_t span = look->now_ns - pace->last.now_ns;
+	uint64_t ran = look->usage.cpu_ns - pace->last.usage.cpu_ns;
+	uint64_t quiet = look->now_ns - pace->quiet_since_ns;
 
-	return look->usage.cpu_ns - pace->last.usage.cpu_ns > span / 2;
+	if (quiet == 0)
+		return false;
+	if (look->usage.sleeps && ran < span / REST_PART)
+		return true;
+	/* More than half of a processor: somebody waits for an answer. */
+	return quiet >= (ran > span / 2 ? QUIET_BUSY_NS : QUIET_NS);
 }
 
 /* Is there something to be gained? */
@@ -69,44 +88,95 @@ static bool is_wanted(const struct ksr_pace *pace, const struct ksr_look *look)
 	return pages > pace->passed_pages + more_of(pace->passed_pages / NEW_PART, LEAST_PAGES);
 }
 
+static bool is_wanted_by_news(const struct ksr_pace *pace, const struct ksr_look *look)
+{
+	return pace->has_news && look->usage.pages >= LEAST_PAGES && look->now_ns - pace->passed_ns >= pace->news_ns;
+}
+
 bool ksr_pace_is_due(struct ksr_pace *pace, const struct ksr_look *look)
 {
+	bool by_news = is_wanted_by_news(pace, look);
+	bool is_early = !by_news && look->now_ns < pace->earliest_ns;
 	bool ready;
 
 	note_growth(pace, look);
-	ready = look->now_ns - pace->quiet_since_ns >= QUIET_NS && !is_busy(pace, look);
+	ready = is_ready(pace, look);
+	if (look->usage.cpu_ns != pace->last.usage.cpu_ns || !look->usage.sleeps)
+		pace->still_since_ns = look->now_ns;
 	pace->last = *look;
-	if (!is_wanted(pace, look)) {
+	if (!by_news && !is_wanted(pace, look)) {
 		pace->wanted_since_ns = 0;
 		return false;
 	}
 	if (!pace->wanted_since_ns)
 		pace->wanted_since_ns = look->now_ns;
-	if (look->now_ns < pace->earliest_ns)
+	if (is_early)
 		return false;
 	return ready || look->now_ns - pace->wanted_since_ns >= PATIENCE_NS;
+}
+
+static uint64_t longer(uint64_t interval_ns)
+{
+	return less_of(more_of(2 * interval_ns, SHORTEST_NS), LONGEST_NS);
 }
 
 void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t gained_pages, uint64_t stood_ns)
 {
 	uint64_t looked_at = look->usage.pages + gained_pages;
+	bool was_useful = gained_pages > 0 && gained_pages >= looked_at / GAIN_PART;
 
-	pace->passed = true;
 	pace->passed_ns = look->now_ns;
 	pace->passed_pages = look->usage.pages;
-	pace->earliest_ns = look->now_ns + stood_ns * STOOD_PARTS;
+	pace->earliest_ns = was_useful ? 0 : look->now_ns + stood_ns * STOOD_PARTS;
 	pace->wanted_since_ns = 0;
-	if (gained_pages >= looked_at / GAIN_PART)
-		pace->interval_ns = SHORTEST_NS;
-	else if (pace->interval_ns < LONGEST_NS)
-		pace->interval_ns = pace->interval_ns * 2 < LONGEST_NS ? pace->interval_ns * 2 : LONGEST_NS;
-	pace->interval_ns = more_of(pace->interval_ns, SHORTEST_NS);
+	pace->interval_ns = was_useful ? SHORTEST_NS : longer(pace->interval_ns);
+	if (was_useful || pace->has_news)
+		pace->news_ns = was_useful ? 0 : longer(pace->news_ns);
+	pace->has_news = false;
+	pace->passed = true;
 	/* What the pass itself changed is no growth. */
 	pace->last = *look;
 	pace->quiet_pages = look->usage.pages;
+	pace->still_since_ns = look->now_ns;
+}
+
+void ksr_pace_refused(struct ksr_pace *pace, const struct ksr_look *look, uint64_t stood_ns)
+{
+	ksr_pace_passed(pace, look, 0, stood_ns);
+	pace->interval_ns = more_of(pace->interval_ns, REFUSED_NS);
+	pace->news_ns = more_of(pace->news_ns, REFUSED_NS);
+	pace->earliest_ns = more_of(pace->earliest_ns, look->now_ns + REFUSED_NS);
 }
 
 void ksr_pace_news(struct ksr_pace *pace)
 {
-	pace->interval_ns = NEWS_NS;
+	pace->has_news = true;
+}
+
+uint64_t ksr_pace_still_ns(const struct ksr_pace *pace)
+{
+	return pace->last.now_ns - pace->still_since_ns;
+}
+
+static uint64_t root_of(uint64_t square)
+{
+	uint64_t root = square;
+
+	for (uint64_t next = (square + 1) / 2; next < root; next = (root + square / root) / 2)
+		root = next;
+	return root;
+}
+
+/*
+ * The pause p after it stood for s has to be s + PAUSE_TIMES * s * BUSY_PARTS * ran / p, at most s + PAUSE_TIMES * s. In
+ * microseconds, so that the squares have room.
+ */
+uint64_t ksr_pace_pause(uint64_t stood_ns, uint64_t ran_ns)
+{
+	uint64_t stood = less_of(stood_ns, SECOND) / 1000;
+	uint64_t ran = less_of(ran_ns, 100 * SECOND) / 1000;
+	uint64_t most_ns = stood_ns + PAUSE_TIMES * stood_ns;
+	uint64_t pause = (stood + root_of(stood * stood + 4 * PAUSE_TIMES * BUSY_PARTS * stood * ran)) / 2;
+
+	return less_of(more_of(pause * 1000, stood_ns), most_ns);
 }

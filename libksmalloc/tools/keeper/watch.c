@@ -7,7 +7,7 @@
 
 #define SECOND UINT64_C(1000000000)
 /* A process that is not one is looked at again after the first time, and at the latest after the second. */
-#define SOON_NS SECOND
+#define SOON_NS (SECOND / 10)
 #define LATE_NS (120 * SECOND)
 
 static bool is_ours(const struct ksr_fs *fs, pid_t pid)
