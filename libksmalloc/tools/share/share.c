@@ -17,10 +17,12 @@
 #include "share/ask.h"
 
 #define WAIT_SECONDS 20
-#define MOST_ROUNDS 4
+#define MOST_ROUNDS 8
 /* Processes look for requests every 8 seconds at the latest: the next round does not wait for who has not by then. */
 #define ROUND_SECONDS 9
 #define PAUSE_NS 100000000
+/* What is written now and then and becomes equal again is no reason for another round. */
+#define LEAST_GAIN (256 * 1024)
 
 struct share_options {
 	struct ksr_output output;
@@ -267,7 +269,7 @@ static void wait_until(struct group *group, bool (*is_over)(const struct group *
 	}
 }
 
-/* Asks until a round gains nothing, and then waits for those that have not come by at all. */
+/* Asks until a round gains next to nothing, and then waits for those that have not come by at all. */
 static void ask_until_done(struct group *group, uint64_t wait)
 {
 	uint64_t end = seconds_now() + wait;
@@ -279,7 +281,7 @@ static void ask_until_done(struct group *group, uint64_t wait)
 			group->members[i].is_asked = false;
 		wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
 		/* The first round may only have marked what is equal. */
-		if ((round && sum_of_gains(group) == before) || seconds_now() >= end)
+		if ((round && sum_of_gains(group) < before + LEAST_GAIN) || seconds_now() >= end)
 			break;
 	}
 	wait_until(group, have_passed, end);
