@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 
-from lib import memory, processes, programs, shared
+from lib import memory, processes, programs, servers, services, shared
 from lib.harness import BenchError
 from lib.merging import PAGE
 from lib.shared import Workload
@@ -22,7 +22,9 @@ STORE = "/memfd:ksmalloc-store"
 MARKER = "/memfd:ksmalloc-segment "
 STEP_SECONDS = 0.02
 REQUESTS = 100000
+WRK_SECONDS = 2
 IN_MEMORY_OR_SWAP, OF_FILE = 3 << 62, 1 << 61  # /proc/PID/pagemap
+
 
 class Redis(Workload):
     """Servers that were sent the same commands over a socket. Their tables differ: each draws a key for its hashes."""
@@ -37,6 +39,29 @@ class Redis(Workload):
         draw = random.Random(5)
         with open(folder / "redis.commands", "w", encoding="ascii") as file:
             file.writelines(f"SET key:{number:012} {draw.randbytes(100).hex()}\r\n" for number in range(count))
+
+    def open(self, _):
+        return Servers()
+
+
+class Web(Workload):
+    """Servers that speak HTTP, each with one worker and 50,000 records from JSON."""
+
+    def __init__(self, server):
+        super().__init__(server.name, 4, [50000], [], [*server.needs, ("wrk", "wrk")], profile=False)
+        self.server = server
+        self.profile = server.profile
+
+    def prepare(self, folder, scale):
+        super().prepare(folder, scale)
+        services_data = folder / "data"
+        services_data.mkdir(exist_ok=True)
+        if not (folder / "apps").exists():
+            (folder / "apps").symlink_to(servers.FOLDER)
+        self.server.prepare(folder, scale)
+
+    def open(self, folder):
+        return Sites(self.server, folder)
 
 
 class Servers:
@@ -86,12 +111,46 @@ class Servers:
         return float(match[1])
 
 
+class Sites(Servers):
+    """Web servers: a master and a worker each. wrk counts what the first one answers."""
+
+    def __init__(self, server, folder):
+        super().__init__()
+        self.server, self.folder = server, folder
+
+    def start_all(self, prefix, environment, count, apart, _):
+        environment = dict(environment, **self.server.environment(self.folder))
+        for index in range(count):
+            if index:
+                time.sleep(apart)
+            port = programs.free_port()
+            self.workers.append(subprocess.Popen(prefix + self.server.command(self.folder, port, 1, False), cwd="/",
+                                                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            self.ports.append(port)
+            programs.wait_for_port(port, self.workers[-1])
+        for port in self.ports:  # It answers when it has loaded.
+            services.get(port, 1)
+
+    def pids(self):
+        return processes.tree([server.pid for server in self.workers])
+
+    def rate(self, bench):
+        done = subprocess.run(["wrk", "-t1", "-c4", f"-d{WRK_SECONDS}s", f"http://127.0.0.1:{self.ports[0]}/?n=1"],
+                              capture_output=True, text=True, check=False, env=bench.allocators.environment("glibc"))
+        match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+        if not match or float(match[1]) == 0 or re.search("Non-2xx|Socket errors", done.stdout):
+            raise BenchError(f"{self.server.name}: wrk said {done.stdout!r} {done.stderr!r}")
+        return float(match[1])
+
+
 # The first two wait in poll(2), the interpreters in read(2).
 WORKLOADS = {workload.name: workload for workload in (
     Workload("c", 8, [160], ["BUILD/share-worker"], [], profile=False),
     Workload("threads", 8, [160], ["BUILD/share-worker", "--thread"], [], profile=False),
     *(shared.WORKLOADS[name] for name in ("python", "lua", "php", "node", "java")),
     Redis(),
+    Web(servers.Gunicorn("gunicorn", "small:application")),
+    Web(servers.NodeCluster("node-http")),
 )}
 
 
@@ -105,15 +164,19 @@ def workplace(bench, chosen):
 
 
 def group_of(workload, folder):
-    return Servers() if isinstance(workload, Redis) else Group(folder / "errors")
+    return workload.open(folder) if is_server(workload) else Group(folder / "errors")
+
+
+def is_server(workload):
+    return isinstance(workload, (Redis, Web))
 
 
 def start(bench, group, workload, way, folder, name):
     """Starts all workers, and returns when the last one has loaded, on the clock of time.monotonic()."""
     count, apart = bench.options.workers, bench.options.apart
     prefix, environment = way.prefix(bench, workload, name), way.environment(bench, workload, folder)
-    if isinstance(workload, Redis):
-        if way.baseline:
+    if is_server(workload):
+        if way.baseline and isinstance(workload, Redis):
             environment = programs.without_its_own_allocator(environment)
         group.start_all(prefix, environment, count, apart, folder / "redis.commands")
     else:
