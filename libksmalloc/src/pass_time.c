@@ -12,6 +12,7 @@
 #define LONGEST_MS   64000
 #define SLICE_MS     10u   /* for each slice that a pass looked at in vain: it takes less than a twentieth of that */
 #define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
+#define LOOKS	     8u    /* that are made until a pass is due by itself: they cost nothing */
 #define LEAST_GROWTH (8 * KSM_MIB)
 
 void ksm_pass_time_init(struct ksm_pass_time *time)
@@ -36,7 +37,7 @@ bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *sto
 
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time)
 {
-	return ksm_min(time->interval_ms, LONGEST_LOOK);
+	return ksm_min(ksm_max(time->interval_ms / LOOKS, SHORTEST_MS), LONGEST_LOOK);
 }
 
 static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
