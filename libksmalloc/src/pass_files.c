@@ -60,7 +60,7 @@ static uint32_t index_of(const struct ksm_store *store, uint64_t inode)
  * Takes off what newer files have of the slice. Where the file itself is not open any more (others had another one in its
  * place before this process came by), each one is newer.
  */
-static int drop_what_is_newer(const struct ksm_store *store, uint32_t index, uint64_t place,
+static int drop_what_is_newer(struct ksm_store *store, uint32_t index, uint64_t place,
 			      struct ksm_share_set *pages)
 {
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
@@ -79,7 +79,7 @@ static int drop_what_is_newer(const struct ksm_store *store, uint32_t index, uin
 	return 0;
 }
 
-int ksm_pass_files_decide(const struct ksm_pass_files *files, const struct ksm_store *store, struct ksm_share_work *work,
+int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *store, struct ksm_share_work *work,
 			  struct ksm_pass_layer *layer)
 {
 	uint32_t wanted;

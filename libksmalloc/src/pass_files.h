@@ -56,7 +56,7 @@ struct ksm_pass_layer {
 };
 
 /* Decides what becomes of the pages that a slice maps of a file. 0 or -errno. */
-int ksm_pass_files_decide(const struct ksm_pass_files *files, const struct ksm_store *store, struct ksm_share_work *work,
+int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *store, struct ksm_share_work *work,
 			  struct ksm_pass_layer *layer);
 
 /* They were left after they were counted. */
