@@ -42,6 +42,16 @@ void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const cha
 		 (int)pid, length, why);
 }
 
+void ksr_findings_lower(struct ksr_findings *findings, const char *key, enum ksr_level most)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		struct ksr_finding *finding = &findings->list[i];
+
+		if (strcmp(finding->key, key) == 0)
+			finding->level = ksm_min(finding->level, most);
+	}
+}
+
 void ksr_findings_free(struct ksr_findings *findings)
 {
 	for (size_t i = 0; i < findings->count; i++) {

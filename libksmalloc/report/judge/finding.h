@@ -43,6 +43,8 @@ void ksr_find(struct ksr_findings *findings, enum ksr_level level, const char *k
  */
 void ksr_find_why(struct ksr_findings *findings, enum ksr_level level, const char *key, pid_t pid,
 		  const char *why, const char *advice);
+/* What was found with this key is at most as bad as that. */
+void ksr_findings_lower(struct ksr_findings *findings, const char *key, enum ksr_level most);
 void ksr_findings_free(struct ksr_findings *findings);
 
 #endif

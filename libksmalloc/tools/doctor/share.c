@@ -166,6 +166,9 @@ static void check_group(const struct ksr_group *group, struct ksr_findings *find
 		ksr_find(findings, KSR_LEVEL_OK, "share", "",
 			 "group '%s': of %u processes %u stand aside, the others map %s of a store that takes %s", group->name,
 			 group->asked, group->aside, shared, store);
+	/* They save without KSM, which might find more. */
+	if (group->asked > group->aside + 1 && group->shared > 0)
+		ksr_findings_lower(findings, "ksm_run", KSR_LEVEL_WARN);
 }
 
 void ksr_check_share(const struct ksr_report *report, struct ksr_findings *findings)
