@@ -5,6 +5,7 @@
  * are declined: they do not merge, and the advice is only that. errno is the kernel's; no lock is
  * taken.
  */
+#include "apart.h"
 #include "base.h"
 #include "block.h"
 #include "mapping.h"
@@ -72,7 +73,7 @@ KSM_COLD static int set_apart(void *addr, size_t length, int advice)
 	if (needs_own_memory(advice))
 		ksm_shared_leave(addr, length);
 	if (!ksm_mapping_note_advice(addr, length, advice) && sets_apart(advice))
-		ksm_shared_keep_out(addr, length);
+		ksm_apart_keep_out(addr, length);
 	result = ksm_os_madvise_raw(addr, length, advice);
 	ksm_shared_let_go();
 	return result;
@@ -102,7 +103,7 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 		ksm_block_note_altered(addr, length);
 	}
 	if (ksm_unlikely(ksm_options.share) && advice == MADV_NOHUGEPAGE)
-		ksm_shared_keep_small(addr, length);
+		ksm_apart_keep_small(addr, length);
 	if (ksm_unlikely(ksm_options.share) && (sets_apart(advice) || ends_it(advice)))
 		return set_apart(addr, length, advice);
 	/* Also before anything is shared: a signal handler may make the first pass just before the call. */
@@ -128,7 +129,7 @@ KSM_COLD static int set_apart_by_key(void *addr, size_t length, int prot, int ke
 	ksm_shared_hold();
 	ksm_shared_leave(addr, length);
 	if (!ksm_mapping_note_advice(addr, length, 0))
-		ksm_shared_keep_out(addr, length);
+		ksm_apart_keep_out(addr, length);
 	result = ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 	ksm_shared_let_go();
 	return result;

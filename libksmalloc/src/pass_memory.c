@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pass_memory.h"
 
+#include "apart.h"
 #include "arena.h"
 #include "layout.h"
 #include "mapping.h"
@@ -109,7 +110,7 @@ static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed)
 {
 	struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
-	bool is_kept_out = ksm_shared_is_kept_out((const void *)slice, KSM_SHARE_SLICE);
+	bool is_kept_out = ksm_apart_is_kept_out((const void *)slice, KSM_SHARE_SLICE);
 
 	memset(allowed, 0, sizeof(*allowed));
 	if (slot && !is_kept_out)
@@ -126,7 +127,7 @@ bool ksm_pass_memory_may_replace(void *addr, size_t length)
 {
 	if (ksm_mapping_are_shared() && !ksm_span_slot_of_any(addr) && ksm_mapping_is_known(addr, length))
 		return ksm_mapping_may_share(addr, length);
-	return !ksm_shared_is_kept_out(addr, length);
+	return !ksm_apart_is_kept_out(addr, length);
 }
 
 void ksm_pass_memory_introduce(void *addr, size_t length)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pass_slice.h"
 
+#include "apart.h"
 #include "pass_memory.h"
 #include "pass_stat.h"
 #include "store_mark.h"
@@ -66,7 +67,7 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 	if (!is_going)
 		slice.wanted = view->anonymous;
 	slice.mapped = view->mapped[layer];
-	slice.may_be_huge = pass->store.huge.is_wanted && !ksm_shared_is_kept_small((void *)view->address, KSM_SHARE_SLICE);
+	slice.may_be_huge = pass->store.huge.is_wanted && !ksm_apart_is_kept_small((void *)view->address, KSM_SHARE_SLICE);
 	slice.is_huge = ksm_shared_is_huge(&entry->layers[layer], &view->mapped[layer]);
 	entry->layers[layer].inode = pass->store.files[index].inode;
 	error = ksm_share_slice(&file, &pass->work, &slice);

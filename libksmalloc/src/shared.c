@@ -318,19 +318,10 @@ void ksm_shared_note_rights(const void *addr, size_t length)
 	ksm_shared_let_go();
 }
 
-/* --- kept out ------------------------------------------------------------------------------ */
-
-#define MOST_RANGES 64u
+/* --- leaving ------------------------------------------------------------------------------- */
 
 /* glibc's own word: no other thread was ever made. */
 extern char __libc_single_threaded __attribute__((weak));
-
-/* Synchronization: atomic; an end is written last. */
-static struct {
-	atomic_uintptr_t begin;
-	atomic_uintptr_t end;
-} ranges[MOST_RANGES] KSM_SPARSE;
-static atomic_uint range_count; /* also of those that found no room */
 
 /* Puts anonymous memory with the same content in the place of shared pages. Without memory they stay. */
 KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
@@ -357,44 +348,6 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 		count_given_back(length);
 	}
 	ksm_os_unmap(saved, length);
-}
-
-void ksm_shared_keep_out(void *addr, size_t length)
-{
-	struct range range = pages_of(addr, length);
-	unsigned int i;
-
-	if (range.begin >= range.end || (range.begin - ksm_span_map.base) >> SPAN_SHIFT)
-		return;
-	i = atomic_fetch_add(&range_count, 1);
-	if (i < MOST_RANGES) {
-		atomic_store(&ranges[i].begin, range.begin);
-		atomic_store(&ranges[i].end, range.end);
-	}
-}
-
-/* Synchronization: atomic. */
-static atomic_uintptr_t small_begin = UINTPTR_MAX;
-static atomic_uintptr_t small_end;
-
-void ksm_shared_keep_small(void *addr, size_t length)
-{
-	struct range range = pages_of(addr, length);
-	uintptr_t begin = atomic_load(&small_begin), end = atomic_load(&small_end);
-
-	if (range.begin >= range.end || (range.begin - ksm_span_map.base) >> SPAN_SHIFT)
-		return;
-	while (range.begin < begin && !atomic_compare_exchange_weak(&small_begin, &begin, range.begin))
-		;
-	while (range.end > end && !atomic_compare_exchange_weak(&small_end, &end, range.end))
-		;
-}
-
-bool ksm_shared_is_kept_small(const void *addr, size_t length)
-{
-	/* Outside of the span nothing was noted. */
-	return ((uintptr_t)addr - ksm_span_map.base) >> SPAN_SHIFT ||
-	       ((uintptr_t)addr < atomic_load(&small_end) && (uintptr_t)addr + length > atomic_load(&small_begin));
 }
 
 /* What the program has given rights of its own to, or mapped there by itself, is left as it is. */
@@ -498,18 +451,6 @@ void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, u
 		copy(address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT),
 		     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT));
 	}
-}
-
-bool ksm_shared_is_kept_out(const void *addr, size_t length)
-{
-	unsigned int count = atomic_load(&range_count);
-
-	for (unsigned int i = 0; i < count && i < MOST_RANGES; i++) {
-		if ((uintptr_t)addr < atomic_load(&ranges[i].end) &&
-		    (uintptr_t)addr + length > atomic_load(&ranges[i].begin))
-			return true;
-	}
-	return count > MOST_RANGES;
 }
 
 /* --- giving back -------------------------------------------------------------------------- */

@@ -114,17 +114,6 @@ int ksm_shared_munmap_raw(void *addr, size_t length);
 void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to);
 
 /*
- * The program has said of these pages what a new mapping would lose: they are not shared from now on. A few ranges are
- * told apart; with more of them nothing is shared any more.
- */
-void ksm_shared_keep_out(void *addr, size_t length);
-bool ksm_shared_is_kept_out(const void *addr, size_t length);
-
-/* The program has asked for no huge pages there: all between such ranges counts as one of them. */
-void ksm_shared_keep_small(void *addr, size_t length);
-bool ksm_shared_is_kept_small(const void *addr, size_t length);
-
-/*
  * Puts shared pages into anonymous memory, for what a mapping of a file does not take, or takes otherwise; without
  * memory they stay. Only in a process of one thread, since another one might write meanwhile.
  */

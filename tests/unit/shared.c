@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that is given back reads as zeros, whatever of it is mapped from a file. */
+#include "apart.h"
 #include "shared.h"
 
 #include "span.h"
@@ -116,10 +117,10 @@ Test(shared, what_is_left_or_kept_out_keeps_its_content)
 	/* The framework had threads in this process's parent. */
 	__libc_single_threaded = 1;
 	memset(memory + 110 * KSM_PAGE, 3, KSM_PAGE);
-	ksm_shared_keep_out(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
+	ksm_apart_keep_out(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
 	ksm_shared_leave(memory + 105 * KSM_PAGE, 10 * KSM_PAGE);
-	cr_assert(ksm_shared_is_kept_out(memory, KSM_SHARE_SLICE));
-	cr_assert_not(ksm_shared_is_kept_out(memory + KSM_SHARE_SLICE, KSM_SHARE_SLICE));
+	cr_assert(ksm_apart_is_kept_out(memory, KSM_SHARE_SLICE));
+	cr_assert_not(ksm_apart_is_kept_out(memory + KSM_SHARE_SLICE, KSM_SHARE_SLICE));
 	cr_assert_eq(madvise(memory + 105 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0, "it is anonymous now");
 	cr_assert_neq(madvise(memory + 115 * KSM_PAGE, KSM_PAGE, MADV_WIPEONFORK), 0);
 	ksm_shared_leave_layer((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1);
@@ -150,7 +151,7 @@ Test(shared, what_is_moved_is_anonymous_and_what_is_behind_it_zeros)
 			     moved[i]);
 	}
 	expect(190, 110, 1);
-	cr_assert_not(ksm_shared_is_kept_out(memory, KSM_SHARE_SLICE));
+	cr_assert_not(ksm_apart_is_kept_out(memory, KSM_SHARE_SLICE));
 	cr_assert_eq(give_back(90, 100), -ENOMEM, "nothing may be mapped where memory was moved from");
 }
 
