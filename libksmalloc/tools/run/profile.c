@@ -30,7 +30,7 @@ enum value {
 	AS_IT_IS,
 	SECRET_32,  /* 1 to 4294967295 */
 	SECRET_31,  /* 1 to 2147483647 */
-	SECRET_HEX, /* 32 digits */
+	SECRET_HEX, /* 48 digits: where perl has fewer, it takes zeros for the rest, and keys have few orders */
 };
 
 struct setting {
@@ -172,6 +172,7 @@ static void write_value(char *text, size_t bytes, const struct setting *setting,
 {
 	uint64_t first = secret(seed, 2 * number);
 	uint64_t second = secret(seed, 2 * number + 1);
+	uint64_t third = secret(seed, (UINT64_C(1) << 32) + number);
 
 	switch (setting->value) {
 	case AS_IT_IS:
@@ -184,7 +185,7 @@ static void write_value(char *text, size_t bytes, const struct setting *setting,
 		snprintf(text, bytes, "%s%" PRIu64, setting->text, 1 + first % INT32_MAX);
 		break;
 	case SECRET_HEX:
-		snprintf(text, bytes, "%s%016" PRIx64 "%016" PRIx64, setting->text, first, second);
+		snprintf(text, bytes, "%s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, setting->text, first, second, third);
 		break;
 	}
 }
