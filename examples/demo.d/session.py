@@ -30,7 +30,7 @@ def parse_options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--merging", choices=["start", "watch", "share", "estimate"], required=True)
+    parser.add_argument("--merging", choices=["start", "watch", "share"], required=True)
     parser.add_argument("--reason", default="")
     return parser.parse_args()
 
@@ -166,15 +166,11 @@ def share(options, group, possible):
     check_saved(saved, possible)
 
 
-def main():
-    sys.argv[0] = "demo"  # Which is what the user has called.
-    options = parse_options()
+def show(options):
     count, layers = (4, 16) if options.quick else (8, 64)
-    if options.merging == "start":
-        ksm.write("run", 0)  # So that "before" is before.
     with tempfile.TemporaryDirectory(prefix="ksmalloc-demo-") as folder, Group() as group:
         make(folder, layers)
-        group.name = f"demo-{os.getpid()}"
+        group.name = f"demo-{options.merging}-{os.getpid()}"
         step(f"{count} python3 workers load the same model of {layers} MiB, each for itself")
         if options.merging == "share":
             subprocess.run([*run(options, group, folder), "--renew-seed", "--", "true"], check=True)
@@ -183,14 +179,20 @@ def main():
                         environment() if options.merging == "share" else preloaded(options.build, group.name))
         print(f"ready after {time.monotonic() - begin:.1f} s")
         check_answers(group)
-        if options.merging == "estimate":
-            step(f"What would merge ({options.reason})")
-            tool(options.build, "estimate", *map(str, group.pids()))
-        elif options.merging == "share":
+        if options.merging == "share":
             share(options, group, (count - 1) * layers * MIB)
         else:
             merge(options, group, (count - 1) * layers * MIB)
         group.check_alive()
+
+
+def main():
+    sys.argv[0] = "demo"  # Which is what the user has called.
+    options = parse_options()
+    if options.merging == "start":
+        ksm.write("run", 0)  # So that "before" is before, and what is shared is not merged.
+        show(argparse.Namespace(**vars(options) | {"merging": "share", "reason": "which needs neither KSM nor root"}))
+    show(options)
     print("\nThe workers have ended" +
           (", and KSM is as it was." if options.merging == "start" else "."), flush=True)
 
