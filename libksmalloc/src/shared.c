@@ -323,20 +323,19 @@ void ksm_shared_note_rights(const void *addr, size_t length)
 /* glibc's own word: no other thread was ever made. */
 extern char __libc_single_threaded __attribute__((weak));
 
-/* Puts anonymous memory with the same content in the place of shared pages. Without memory they stay. */
-KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
+/* Puts anonymous memory with the same content in the place of shared pages that may be read and written. */
+static int copy_to_own(uintptr_t begin, size_t length)
 {
-	size_t length = end - begin;
 	void *saved;
-	int error;
+	int error = ksm_os_map(&saved, length, true);
 
-	if (ksm_os_map(&saved, length, true) != 0)
-		return;
+	if (error)
+		return error;
 	memcpy(saved, (void *)begin, length);
-	error = ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE);
+	error = ksm_os_map_over((void *)begin, length);
 	/* Kernels before 6.12 may have unmapped what was there. */
 	if (error && !ksm_os_is_mapped((void *)begin, length)) {
-		error = ksm_os_map_instead((void *)begin, length, PROT_READ | PROT_WRITE);
+		error = ksm_os_map_over((void *)begin, length);
 		if (error)
 			__builtin_trap();
 	}
@@ -348,40 +347,69 @@ KSM_COLD static void copy(uintptr_t begin, uintptr_t end)
 		count_given_back(length);
 	}
 	ksm_os_unmap(saved, length);
+	return error;
 }
 
-/* What the program has given rights of its own to, or mapped there by itself, is left as it is. */
-static bool leave_mapping(const struct ksm_os_mapping *mapping, void *argument)
+/* The same with these rights, which they have already. Without memory they stay as they are. */
+KSM_COLD static int copy(uintptr_t begin, uintptr_t end, int rights)
 {
-	const struct range *range = argument;
-	uintptr_t begin = ksm_max(mapping->begin, range->begin);
-	uintptr_t end = ksm_min(mapping->end, range->end);
+	const int both = PROT_READ | PROT_WRITE;
+	size_t length = end - begin;
+	int error = (rights & both) == both ? 0 : ksm_os_protect((void *)begin, length, both);
 
-	if (mapping->inode == 0 || mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private)
-		return true;
+	if (error)
+		return error;
+	error = copy_to_own(begin, length);
+	if (rights != both)
+		ksm_os_protect((void *)begin, length, rights);
+	return error;
+}
+
+struct leaving {
+	struct range range;
+	int error; /* of what could not be left */
+};
+
+/* A part of it is copied at a time: that takes little memory besides. */
+static void leave_part(struct leaving *leaving, uintptr_t begin, uintptr_t end, int rights)
+{
 	while (begin < end) {
 		bool shared;
-		uintptr_t next = end_of_run(begin, end, &shared);
+		uintptr_t next = end_of_run(begin, ksm_min(end, begin + KSM_SHARE_SLICE), &shared);
+		int error = shared ? copy(begin, next, rights) : 0;
 
-		if (shared)
-			copy(begin, next);
+		leaving->error = leaving->error ? leaving->error : error;
 		begin = next;
 	}
+}
+
+/* What the program has mapped there by itself is left as it is. */
+static bool leave_mapping(const struct ksm_os_mapping *mapping, void *argument)
+{
+	struct leaving *leaving = argument;
+
+	if (mapping->inode != 0 && mapping->is_private)
+		leave_part(leaving, ksm_max(mapping->begin, leaving->range.begin),
+			   ksm_min(mapping->end, leaving->range.end), mapping->rights);
 	return true;
 }
 
-/* Nobody else may write to these pages. */
-static void leave(struct range range)
+/* Nobody else may write to these pages. 0, or -errno if some of them are shared still. */
+static int leave(struct range range)
 {
+	struct leaving leaving = { range, 0 };
 	uint64_t signals;
 
 	if (!ksm_shared_is_any() || !has_shared(range))
-		return;
+		return 0;
 	ksm_shared_hold();
 	ksm_os_block_signals(&signals);
-	ksm_os_each_mapping(leave_mapping, &range);
+	/* Without the maps, for which there may be no descriptor, they have the rights that they were shared with. */
+	if (ksm_os_each_mapping(leave_mapping, &leaving) != 0 && !atomic_load_explicit(&rights_vary, memory_order_relaxed))
+		leave_part(&leaving, range.begin, range.end, PROT_READ | PROT_WRITE);
 	ksm_os_restore_signals(signals);
 	ksm_shared_let_go();
+	return leaving.error;
 }
 
 void ksm_shared_leave(const void *addr, size_t length)
@@ -416,8 +444,11 @@ static void *move(void *old, size_t before, size_t after, int flags, void *to)
 	bool ends_in_file = stays && before && after > before && ksm_shared_is_any() && has_shared(last);
 	void *memory;
 
-	if (!stays && !shrinks)
-		leave(pages_of(old, before));
+	/* Elsewhere, or longer, they would be the file's, and nobody would know. */
+	if (!stays && !shrinks && leave(pages_of(old, before)) != 0) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
 	memory = ksm_os_mremap_raw(old, before, after, flags, to);
 	return memory != MAP_FAILED && ends_in_file ? clear_end(memory, before, after) : memory;
 }
@@ -449,7 +480,7 @@ void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, u
 
 	while (ksm_share_next_run(&mapped, &run)) {
 		copy(address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT),
-		     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT));
+		     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT), PROT_READ | PROT_WRITE);
 	}
 }
 

@@ -7,8 +7,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/single_threaded.h>
 #include <unistd.h>
 
@@ -171,15 +173,72 @@ Test(shared, what_becomes_shorter_is_not_copied)
 	cr_assert_eq(give_back(150, 40), -ENOMEM, "nothing may be mapped where nothing is any more");
 }
 
-/* Which it could not be read from. */
-Test(shared, what_has_other_rights_is_not_copied)
+/* True if all of these pages have these rights. */
+static bool have_rights(uint32_t page, uint32_t pages, const char *rights)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	size_t at = (size_t)memory + page * KSM_PAGE, end = at + pages * KSM_PAGE, from, to;
+	char line[512], said[5];
+	bool same = true;
+
+	while (same && at < end && fgets(line, sizeof(line), maps)) {
+		cr_assert_eq(sscanf(line, "%zx-%zx %4s", &from, &to, said), 3);
+		if (from > at || to <= at)
+			continue;
+		same = strcmp(said, rights) == 0;
+		at = to;
+	}
+	fclose(maps);
+	return same && at >= end;
+}
+
+Test(shared, what_has_other_rights_is_left_with_them)
 {
 	__libc_single_threaded = 1;
 	cr_assert_eq(mprotect(memory + 110 * KSM_PAGE, KSM_PAGE, PROT_NONE), 0);
+	cr_assert_eq(mprotect(memory + 112 * KSM_PAGE, 4 * KSM_PAGE, PROT_READ), 0);
 	ksm_shared_leave(memory + 100 * KSM_PAGE, 20 * KSM_PAGE);
+	cr_assert(have_rights(110, 1, "---p"));
+	cr_assert(have_rights(112, 4, "r--p"));
+	cr_assert(have_rights(100, 10, "rw-p"));
 	cr_assert_eq(mprotect(memory + 110 * KSM_PAGE, KSM_PAGE, PROT_READ), 0);
 	expect(100, 200, 1);
-	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0);
+	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 20 * KSM_PAGE, MADV_WIPEONFORK), 0);
+}
+
+Test(shared, what_is_moved_with_other_rights_is_anonymous_too)
+{
+	static const int rights[] = { PROT_READ, PROT_NONE };
+
+	for (uint32_t i = 0; i < KSM_COUNT_OF(rights); i++) {
+		unsigned char *moved, *begin = memory + (100 + i * 50) * KSM_PAGE;
+
+		cr_assert_eq(mprotect(begin, 20 * KSM_PAGE, rights[i]), 0);
+		moved = ksm_shared_mremap_raw(begin, 20 * KSM_PAGE, 40 * KSM_PAGE, MREMAP_MAYMOVE, NULL);
+		cr_assert_neq((void *)moved, MAP_FAILED);
+		cr_assert_eq(mprotect(moved, 40 * KSM_PAGE, PROT_READ | PROT_WRITE), 0);
+		for (size_t k = 0; k < 40 * KSM_PAGE; k++)
+			cr_assert_eq(moved[k], k < 20 * KSM_PAGE ? 1 : 0, "page %zu has %u", k / KSM_PAGE, moved[k]);
+		cr_assert_eq(ksm_shared_give_back(moved, 40 * KSM_PAGE, MADV_DONTNEED), 0);
+		cr_assert_eq(moved[0], 0, "it was a file's still");
+	}
+}
+
+/* Else it would be the file's where nobody knows of it. */
+Test(shared, what_cannot_be_left_for_want_of_memory_is_not_moved)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_AS, &limit);
+	cr_assert_eq(setrlimit(RLIMIT_AS, &(struct rlimit){ KSM_PAGE, limit.rlim_max }), 0);
+	errno = 0;
+	cr_assert_eq(ksm_shared_mremap_raw(memory + 100 * KSM_PAGE, 100 * KSM_PAGE, 50 * KSM_PAGE,
+					   MREMAP_MAYMOVE | MREMAP_FIXED, memory + 2 * PAGES * KSM_PAGE), MAP_FAILED);
+	cr_assert_eq(errno, ENOMEM);
+	cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	expect(100, 200, 1);
+	cr_assert_eq(give_back(100, 200), 0);
+	expect(100, 200, 0);
 }
 
 Test(shared, other_memory_is_the_kernel_s_affair)
