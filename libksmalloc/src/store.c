@@ -115,6 +115,21 @@ static bool hold(const struct ksm_store *store, struct ksm_store_record *record,
 	return false;
 }
 
+/* Who looks for the file need not ask this process any more. True if the record was changed. */
+static bool leave_record(const struct ksm_store *store, struct ksm_store_record *record)
+{
+	bool changed = false;
+
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		if (record->holders[i].pid != (uint32_t)store->pid)
+			continue;
+		record->holders[i] = (struct ksm_store_holder){ 0, 0 };
+		changed = true;
+	}
+	return changed;
+}
+
+/* What stays in the record for want of the lock is taken off when the store is entered next. */
 void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 {
 	struct ksm_store_record *record = &store->tables->head.files[index];
@@ -123,15 +138,9 @@ void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 	close_file(&store->files[index]);
 	if (ksm_store_table_lock(store) != 0)
 		return;
-	/* Who looks for the file need not ask this process. */
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) &&
-	    record->inode == store->unwanted[index]) {
-		for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
-			if (record->holders[i].pid == (uint32_t)store->pid)
-				record->holders[i] = (struct ksm_store_holder){ 0, 0 };
-		}
+	    record->inode == store->unwanted[index] && leave_record(store, record))
 		ksm_store_table_write_head(store);
-	}
 	ksm_os_unlock(store->table);
 }
 
@@ -182,6 +191,8 @@ static void follow_files(struct ksm_store *store)
 		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 			if (store->files[i].inode && store->files[i].inode == records[i].inode)
 				changed |= hold(store, &records[i], store->files[i].descriptor);
+			else if (records[i].inode && records[i].inode == store->unwanted[i])
+				changed |= leave_record(store, &records[i]);
 		}
 		if (changed)
 			ksm_store_table_write_head(store);

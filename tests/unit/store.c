@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -227,6 +228,21 @@ Test(store, a_file_that_all_let_go_is_gone)
 	ksm_store_want_all(&store);
 	ksm_store_leave(&store);
 	cr_assert_eq(in_child(find_in_child), 254);
+	cr_assert_eq(publish_in_child(), 0, "its place is free again");
+}
+
+/* It would have its place for as long as this process lives, and who looks for it would ask in vain. */
+Test(store, a_file_that_was_let_go_while_another_member_had_the_lock_is_gone)
+{
+	int other;
+
+	cr_assert_eq(publish_in_child(), 0);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	other = open(store.path, O_RDWR);
+	cr_assert_eq(flock(other, LOCK_EX), 0);
+	ksm_store_let_go(&store, 0);
+	ksm_store_leave(&store);
+	close(other);
 	cr_assert_eq(publish_in_child(), 0, "its place is free again");
 }
 
