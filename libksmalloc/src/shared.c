@@ -418,12 +418,38 @@ void ksm_shared_leave(const void *addr, size_t length)
 		leave(pages_of(addr, length));
 }
 
+struct rights {
+	struct range range; /* that has them */
+	int rights;
+};
+
+static bool look_for_rights(const struct ksm_os_mapping *mapping, void *argument)
+{
+	struct rights *wanted = argument;
+
+	if (wanted->range.begin < mapping->begin || wanted->range.begin >= mapping->end)
+		return true;
+	wanted->range.end = ksm_min(wanted->range.end, mapping->end);
+	wanted->rights = mapping->rights;
+	return false;
+}
+
+/* Those that anonymous memory is to have there, and for how many pages of the range that is so. */
+static struct rights rights_at(struct range range)
+{
+	struct rights wanted = { range, PROT_READ | PROT_WRITE };
+
+	if (ksm_unlikely(atomic_load_explicit(&rights_vary, memory_order_relaxed)))
+		ksm_os_each_mapping(look_for_rights, &wanted);
+	return wanted;
+}
+
 /* What has become longer in its place, and would be the file's there. */
-static void *clear_end(void *memory, size_t before, size_t after)
+static void *clear_end(void *memory, size_t before, size_t after, int rights)
 {
 	char *end = (char *)memory + before;
 
-	if (ksm_os_map_instead(end, after - before, PROT_READ | PROT_WRITE) == 0) {
+	if (ksm_os_map_instead(end, after - before, rights) == 0) {
 		introduce_memory(end, after - before);
 		return memory;
 	}
@@ -442,6 +468,7 @@ static void *move(void *old, size_t before, size_t after, int flags, void *to)
 	bool shrinks = before && after <= before && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP));
 	bool stays = !(flags & MREMAP_MAYMOVE) && !(&__libc_single_threaded && __libc_single_threaded);
 	bool ends_in_file = stays && before && after > before && ksm_shared_is_any() && has_shared(last);
+	int rights = ends_in_file ? rights_at(last).rights : 0;
 	void *memory;
 
 	/* Elsewhere, or longer, they would be the file's, and nobody would know. */
@@ -450,7 +477,7 @@ static void *move(void *old, size_t before, size_t after, int flags, void *to)
 		return MAP_FAILED;
 	}
 	memory = ksm_os_mremap_raw(old, before, after, flags, to);
-	return memory != MAP_FAILED && ends_in_file ? clear_end(memory, before, after) : memory;
+	return memory != MAP_FAILED && ends_in_file ? clear_end(memory, before, after, rights) : memory;
 }
 
 void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int flags, void *to)
@@ -485,32 +512,6 @@ void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, u
 }
 
 /* --- giving back -------------------------------------------------------------------------- */
-
-struct rights {
-	struct range range; /* that has them */
-	int rights;
-};
-
-static bool look_for_rights(const struct ksm_os_mapping *mapping, void *argument)
-{
-	struct rights *wanted = argument;
-
-	if (wanted->range.begin < mapping->begin || wanted->range.begin >= mapping->end)
-		return true;
-	wanted->range.end = ksm_min(wanted->range.end, mapping->end);
-	wanted->rights = mapping->rights;
-	return false;
-}
-
-/* Those that anonymous memory is to have there, and for how many pages of the range that is so. */
-static struct rights rights_at(struct range range)
-{
-	struct rights wanted = { range, PROT_READ | PROT_WRITE };
-
-	if (ksm_unlikely(atomic_load_explicit(&rights_vary, memory_order_relaxed)))
-		ksm_os_each_mapping(look_for_rights, &wanted);
-	return wanted;
-}
 
 /* Is new memory worth it, or needed? Each time a mapping may be cut. */
 static bool is_replaced(uintptr_t begin, size_t length, bool is_writable)

@@ -224,6 +224,20 @@ Test(shared, what_is_moved_with_other_rights_is_anonymous_too)
 	}
 }
 
+Test(shared, what_becomes_longer_in_its_place_among_threads_has_the_rights_of_the_rest)
+{
+	unsigned char *begin = memory + 290 * KSM_PAGE;
+
+	__libc_single_threaded = 0;
+	cr_assert_eq(munmap(memory + 300 * KSM_PAGE, 2 * KSM_PAGE), 0);
+	ksm_shared_note_rights(begin, 10 * KSM_PAGE);
+	cr_assert_eq(mprotect(begin, 10 * KSM_PAGE, PROT_READ), 0);
+	cr_assert_eq(ksm_shared_mremap_raw(begin, 10 * KSM_PAGE, 12 * KSM_PAGE, 0, NULL), begin);
+	cr_assert(have_rights(290, 12, "r--p"));
+	expect(290, 10, 1);
+	expect(300, 2, 0);
+}
+
 /* Else it would be the file's where nobody knows of it. */
 Test(shared, what_cannot_be_left_for_want_of_memory_is_not_moved)
 {
