@@ -427,8 +427,7 @@ long ksm_pass_step_stopped(uint64_t budget_us)
 
 static void step_while_growing(void)
 {
-	if (pass.is_on && (pass.phase != NOTHING || ksm_pass_time_is_due_growing(&pass.time, &pass.round.store, ksm_os_now_ms(),
-										     size_now())))
+	if (pass.is_on && (pass.phase != NOTHING || ksm_pass_time_is_due_growing(&pass.time, ksm_os_now_ms(), size_now())))
 		step(BUDGET_IN_CALL_US, false);
 }
 

@@ -8,7 +8,7 @@
 #define FIRST_MS     200
 #define SHORTEST_MS  100   /* after a pass that was of use, until one is not */
 #define USEFUL_MS    2u    /* the same for each slice that it looked at */
-#define GROWING_MS   1000  /* the same in a process that grows: what it has is not complete yet */
+#define GROWING_MS   10000 /* the same in a process that grows: what it has is not complete yet, and some of it soon gone */
 #define LONGEST_MS   64000
 #define SLICE_MS     10u   /* for each slice that a pass looked at in vain: it takes less than a twentieth of that */
 #define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
@@ -19,7 +19,7 @@ void ksm_pass_time_init(struct ksm_pass_time *time)
 {
 	time->interval_ms = SHORTEST_MS;
 	time->due_ms = ksm_os_now_ms() + FIRST_MS;
-	time->grown_ms = time->due_ms;
+	time->grown_ms = ksm_os_now_ms() + GROWING_MS;
 	ksm_offer_note_due(time->due_ms);
 }
 
@@ -72,13 +72,17 @@ static bool is_changed(struct ksm_pass_time *time, const struct ksm_store *store
 	return ksm_store_is_changed(store, time->generation, time->requests);
 }
 
-bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
+static bool has_grown_by_much(const struct ksm_pass_time *time, uint64_t now, uint64_t size)
 {
-	return now >= time->due_ms || is_changed(time, store, now) ||
-	       (now >= time->grown_ms && size > time->size + ksm_max(LEAST_GROWTH, time->size / 2));
+	return now >= time->grown_ms && size > time->size + ksm_max(LEAST_GROWTH, time->size / 2);
 }
 
-bool ksm_pass_time_is_due_growing(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
+bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size)
 {
-	return now >= time->grown_ms && ksm_pass_time_is_due(time, store, now, size);
+	return now >= time->due_ms || is_changed(time, store, now) || has_grown_by_much(time, now, size);
+}
+
+bool ksm_pass_time_is_due_growing(const struct ksm_pass_time *time, uint64_t now, uint64_t size)
+{
+	return has_grown_by_much(time, now, size);
 }

@@ -17,7 +17,7 @@
 struct ksm_pass_time {
 	uint64_t due_ms;
 	uint64_t interval_ms;
-	uint64_t grown_ms;   /* not before that one that has grown is due for it, and one that grows at all */
+	uint64_t grown_ms;   /* not before that one that has grown is due for it */
 	uint64_t look_ms;    /* when to look whether the store has changed */
 	uint64_t generation; /* of the store when this pass began, or the last one */
 	uint64_t requests;   /* that were made when this pass began, or the last one */
@@ -39,8 +39,12 @@ void ksm_pass_time_wait_again(struct ksm_pass_time *time);
 /* Milliseconds until the next look at whether the store has changed. */
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time);
 
-/* In a process of so many bytes that waits for something; and in one that goes on to take memory. */
+/*
+ * In a process of so many bytes that waits for something; and in one that goes on to take memory. What is shared while data is
+ * loaded is in part what the program frees soon, such as the text that it reads the data from, and then waste in
+ * the store: a process that grows and never waits makes a pass now and then only.
+ */
 bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size);
-bool ksm_pass_time_is_due_growing(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t now, uint64_t size);
+bool ksm_pass_time_is_due_growing(const struct ksm_pass_time *time, uint64_t now, uint64_t size);
 
 #endif
