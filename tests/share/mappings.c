@@ -5,20 +5,17 @@
  * interrupts them anywhere. What it does is equal in all workers but for one operation in so many (OWN).
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ksmalloc/ksmalloc.h"
-#include "test.h"
+#include "stress_loop.h"
 
 #define AREAS	60u
 #define MOST	300u /* pages of an area */
@@ -48,14 +45,7 @@ struct area {
 };
 
 static struct area areas[AREAS];
-static volatile sig_atomic_t gained, passes;
-static uint64_t random_state;
 static bool in_child;
-
-static uint32_t draw(uint32_t below)
-{
-	return (uint32_t)(test_random(&random_state) % below);
-}
 
 /* --- what a page should be ---------------------------------------------------------------- */
 
@@ -107,7 +97,7 @@ static void fill(struct area *area, uint32_t begin, uint32_t end)
 		if (page->state != ZERO && page->state != WRITTEN)
 			continue;
 		page->state = WRITTEN;
-		page->key = (uint64_t)(area - areas) * MOST * 8 + i * 8 + 1 + draw(64) / 62;
+		page->key = (uint64_t)(area - areas) * MOST * 8 + i * 8 + 1 + stress_draw(64) / 62;
 		for (uint32_t at = 0; at < WORDS; at++)
 			words_of(area, i)[at] = word_of(page, at);
 	}
@@ -168,16 +158,16 @@ static bool may_not_be_shared(const struct area *area, uint32_t begin, uint32_t 
 /* As PHP does, or as HotSpot and V8 do, whose chunks may be anywhere. */
 static void map(struct area *area)
 {
-	bool reserves = draw(2);
-	void *hint = draw(3) ? NULL : (void *)(UINT64_C(0x100000000000) + draw(1u << 20) * UINT64_C(0x2000000));
+	bool reserves = stress_draw(2);
+	void *hint = stress_draw(3) ? NULL : (void *)(UINT64_C(0x100000000000) + stress_draw(1u << 20) * UINT64_C(0x2000000));
 	void *memory;
 
-	area->count = 20 + draw(MOST - 20);
+	area->count = 20 + stress_draw(MOST - 20);
 	memory = mmap(hint, length(0, area->count), reserves ? PROT_NONE : RW, ANON | (reserves ? MAP_NORESERVE : 0), -1, 0);
 	expect(memory != MAP_FAILED, "mmap");
 	area->bytes = memory;
 	set_new(area, 0, area->count, reserves ? NONE : ZERO);
-	if (reserves && draw(2)) {
+	if (reserves && stress_draw(2)) {
 		expect(madvise(area->bytes, length(0, area->count), MADV_DONTFORK) == 0, "MADV_DONTFORK");
 		for (uint32_t i = 0; i < area->count; i++)
 			area->pages[i].is_unforked = true;
@@ -190,7 +180,7 @@ static void commit(struct area *area, uint32_t begin, uint32_t end)
 {
 	if (has(area, begin, end, GONE))
 		return;
-	if (draw(2)) {
+	if (stress_draw(2)) {
 		expect(mmap(at(area, begin), length(begin, end), RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED, "MAP_FIXED");
 		set_new(area, begin, end, ZERO);
 	} else {
@@ -206,7 +196,7 @@ static void decommit(struct area *area, uint32_t begin, uint32_t end)
 {
 	if (has(area, begin, end, GONE))
 		return;
-	if (draw(2)) {
+	if (stress_draw(2)) {
 		expect(mmap(at(area, begin), length(begin, end), PROT_NONE, ANON | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED,
 		       "MAP_FIXED");
 		set_new(area, begin, end, NONE);
@@ -219,7 +209,7 @@ static void decommit(struct area *area, uint32_t begin, uint32_t end)
 
 static void give_back(struct area *area, uint32_t begin, uint32_t end)
 {
-	bool is_lazy = draw(3) == 0;
+	bool is_lazy = stress_draw(3) == 0;
 
 	if (has(area, begin, end, GONE) || has(area, begin, end, NONE))
 		return;
@@ -229,24 +219,24 @@ static void give_back(struct area *area, uint32_t begin, uint32_t end)
 		memset(at(area, begin), 0, length(begin, end));
 	set(area, begin, end, ZERO);
 	check(area, begin, end, "given back");
-	if (draw(2))
+	if (stress_draw(2))
 		fill(area, begin, end);
 }
 
 static void protect(struct area *area, uint32_t begin, uint32_t end)
 {
 	static const int rights[] = { PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, RW | PROT_EXEC };
-	int chosen = rights[draw(4)];
+	int chosen = rights[stress_draw(4)];
 
 	if (has(area, begin, end, GONE) || has(area, begin, end, NONE))
 		return;
 	expect(mprotect(at(area, begin), length(begin, end), chosen) == 0, "mprotect");
-	if (draw(2))
+	if (stress_draw(2))
 		ksmalloc_share();
 	if (chosen & PROT_READ)
 		check(area, begin, end, "protected");
 	/* Some of it, whatever may be done to it. */
-	if (draw(2)) {
+	if (stress_draw(2)) {
 		uint32_t middle = begin + (end - begin) / 2;
 
 		expect(madvise(at(area, begin), length(begin, middle), MADV_DONTNEED) == 0 || begin == middle, "MADV_DONTNEED");
@@ -258,7 +248,7 @@ static void protect(struct area *area, uint32_t begin, uint32_t end)
 
 static void resize(struct area *area)
 {
-	uint32_t after = 20 + draw(MOST - 20), before = area->count;
+	uint32_t after = 20 + stress_draw(MOST - 20), before = area->count;
 	void *memory;
 
 	/* One mapping only. */
@@ -285,7 +275,7 @@ static void resize(struct area *area)
 
 static void unmap(struct area *area, uint32_t begin, uint32_t end)
 {
-	bool all = draw(2);
+	bool all = stress_draw(2);
 
 	if (all) {
 		begin = 0;
@@ -306,7 +296,7 @@ static void advise(struct area *area, uint32_t begin, uint32_t end)
 {
 	static const int harmless[] = { MADV_HUGEPAGE, MADV_NOHUGEPAGE, 25 /* COLLAPSE */, MADV_WILLNEED, MADV_SEQUENTIAL,
 					MADV_DONTDUMP, MADV_DODUMP, MADV_MERGEABLE, 21 /* PAGEOUT */, 20 /* COLD */ };
-	uint32_t chosen = draw(14);
+	uint32_t chosen = stress_draw(14);
 
 	if (has(area, begin, end, GONE))
 		return;
@@ -345,9 +335,9 @@ static void operate(struct area *area)
 		map(area);
 		return;
 	}
-	begin = draw(area->count);
-	end = begin + 1 + draw(area->count - begin);
-	switch (draw(16)) {
+	begin = stress_draw(area->count);
+	end = begin + 1 + stress_draw(area->count - begin);
+	switch (stress_draw(16)) {
 	case 0:
 	case 1:
 	case 2:
@@ -373,7 +363,7 @@ static void operate(struct area *area)
 		advise(area, begin, end);
 		break;
 	case 10:
-		if (draw(8) == 0)
+		if (stress_draw(8) == 0)
 			wipe(area, begin, end);
 		break;
 	case 11:
@@ -406,15 +396,6 @@ static void become_child(void)
 	}
 }
 
-static void pass(int number)
-{
-	long got = ksmalloc_share();
-
-	(void)number;
-	passes += got >= 0;
-	gained += got > 0 ? (sig_atomic_t)got : 0;
-}
-
 static void fork_once(void)
 {
 	int status = 0;
@@ -424,9 +405,9 @@ static void fork_once(void)
 		become_child();
 		check_all("after fork");
 		for (int i = 0; i < 60; i++) {
-			operate(&areas[draw(AREAS)]);
+			operate(&areas[stress_draw(AREAS)]);
 			if (i % 20 == 19)
-				pass(0);
+				stress_pass(0);
 		}
 		check_all("at its end");
 		_exit(0);
@@ -436,34 +417,22 @@ static void fork_once(void)
 	check_all("after a child");
 }
 
+static void operate_any(void)
+{
+	operate(&areas[stress_draw(AREAS)]);
+}
+
+static void operate_alone(void)
+{
+	fill(&areas[0], 0, areas[0].bytes ? areas[0].count / 2 : 0);
+}
+
 int main(int argc, char **argv)
 {
-	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
-	uint32_t own = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000;
-	uint64_t mine = (uint64_t)getpid() << 32;
+	static const struct stress_loop loop = {
+		operate_any, operate_alone, fork_once, check_all,
+		.per_alarm = 20, .per_pass = 100, .per_fork = 500,
+	};
 
-	signal(SIGALRM, pass);
-	for (uint32_t i = 0; time(NULL) < end; i++) {
-		uint64_t common = random_state;
-
-		/* What this worker does alone does not change what all will do. */
-		if (i % own == own - 1) {
-			random_state = mine;
-			fill(&areas[0], 0, areas[0].bytes ? areas[0].count / 2 : 0);
-			mine = random_state;
-			random_state = common;
-		}
-		operate(&areas[draw(AREAS)]);
-		/* Once each time: a pass may take longer than the time between two. */
-		if (i % 20 == 5)
-			setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 1 + i / 20 % 997 } }, NULL);
-		if (i % 100 == 0)
-			pass(0);
-		if (i % 500 == 499)
-			fork_once();
-	}
-	check_all("at the end");
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	printf("%ld passes, %ld pages\n", (long)passes, (long)gained);
-	return passes < 10 || gained < 100;
+	return stress_run(&loop, argc, argv);
 }

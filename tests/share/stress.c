@@ -4,20 +4,16 @@
  * while passes are made all the time: between its calls, and from a signal handler that interrupts them anywhere. What it does
  * is equal in all workers but for one operation in so many (OWN), so that there is much to share and to part again.
  */
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "ksmalloc/ksmalloc.h"
-#include "test.h"
+#include "stress_loop.h"
 
 #define BLOCKS 700u
 #define PAGE 4096u
@@ -31,13 +27,6 @@ struct block {
 };
 
 static struct block blocks[BLOCKS];
-static volatile sig_atomic_t gained, passes;
-static uint64_t random_state;
-
-static uint32_t draw(uint32_t below)
-{
-	return (uint32_t)(test_random(&random_state) % below);
-}
 
 static unsigned char byte_of(const struct block *block, size_t at)
 {
@@ -71,26 +60,26 @@ static void fill(struct block *block)
 
 static size_t draw_size(void)
 {
-	switch (draw(8)) {
+	switch (stress_draw(8)) {
 	case 0:
-		return 16384 + draw(200000);
+		return 16384 + stress_draw(200000);
 	case 1:
-		return 2000 + draw(14000);
+		return 2000 + stress_draw(14000);
 	default:
-		return 1 + draw(1000);
+		return 1 + stress_draw(1000);
 	}
 }
 
 static void take(struct block *block)
 {
 	block->size = draw_size();
-	if (draw(3) == 0) {
+	if (stress_draw(3) == 0) {
 		block->bytes = calloc(1, block->size);
 		block->zero_begin = 0;
 		block->zero_end = block->size;
 		check(block, block->size, "out of calloc");
-	} else if (draw(8) == 0) {
-		block->size = (1 + draw(60)) * PAGE;
+	} else if (stress_draw(8) == 0) {
+		block->size = (1 + stress_draw(60)) * PAGE;
 		block->bytes = aligned_alloc(PAGE, block->size);
 	} else {
 		block->bytes = malloc(block->size);
@@ -124,9 +113,9 @@ static void give_back(struct block *block)
 
 	if (pages < 2 || block->zero_end)
 		return;
-	begin += draw((uint32_t)pages) * PAGE;
+	begin += stress_draw((uint32_t)pages) * PAGE;
 	block->zero_begin = begin;
-	block->zero_end = begin + (1 + draw((uint32_t)((block->size - begin) / PAGE))) * PAGE;
+	block->zero_end = begin + (1 + stress_draw((uint32_t)((block->size - begin) / PAGE))) * PAGE;
 	if (block->zero_end > block->size || madvise(block->bytes + begin, block->zero_end - begin, MADV_DONTNEED))
 		block->zero_begin = block->zero_end = 0;
 	check(block, block->size, "after madvise");
@@ -138,7 +127,7 @@ static void operate(struct block *block)
 		take(block);
 		return;
 	}
-	switch (draw(8)) {
+	switch (stress_draw(8)) {
 	case 0:
 		let_go(block);
 		break;
@@ -157,15 +146,6 @@ static void operate(struct block *block)
 	}
 }
 
-static void pass(int number)
-{
-	long got = ksmalloc_share();
-
-	(void)number;
-	passes += got >= 0;
-	gained += got > 0 ? (sig_atomic_t)got : 0;
-}
-
 static void check_all(const char *when)
 {
 	for (uint32_t i = 0; i < BLOCKS; i++) {
@@ -181,7 +161,7 @@ static void fork_once(void)
 
 	if (child == 0) {
 		for (int i = 0; i < 200; i++)
-			operate(&blocks[draw(BLOCKS)]);
+			operate(&blocks[stress_draw(BLOCKS)]);
 		check_all("in a child");
 		_exit(0);
 	}
@@ -189,34 +169,22 @@ static void fork_once(void)
 		abort();
 }
 
+static void operate_any(void)
+{
+	operate(&blocks[stress_draw(BLOCKS)]);
+}
+
+static void operate_alone(void)
+{
+	operate(&blocks[stress_draw(BLOCKS / 10)]);
+}
+
 int main(int argc, char **argv)
 {
-	time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
-	uint32_t own = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000;
-	uint64_t mine = (uint64_t)getpid() << 32;
+	static const struct stress_loop loop = {
+		operate_any, operate_alone, fork_once, check_all,
+		.per_alarm = 50, .per_pass = 500, .per_fork = 5000,
+	};
 
-	signal(SIGALRM, pass);
-	for (uint32_t i = 0; time(NULL) < end; i++) {
-		uint64_t common = random_state;
-
-		/* What this worker does alone does not change what all will do. */
-		if (i % own == own - 1) {
-			random_state = mine;
-			operate(&blocks[draw(BLOCKS / 10)]);
-			mine = random_state;
-			random_state = common;
-		}
-		operate(&blocks[draw(BLOCKS)]);
-		/* Once each time: a pass may take longer than the time between two. */
-		if (i % 50 == 25)
-			setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 1 + i / 50 % 997 } }, NULL);
-		if (i % 500 == 0)
-			pass(0);
-		if (i % 5000 == 4999)
-			fork_once();
-	}
-	check_all("at the end");
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	printf("%ld passes, %ld pages\n", (long)passes, (long)gained);
-	return passes < 10 || gained < 100;
+	return stress_run(&loop, argc, argv);
 }
