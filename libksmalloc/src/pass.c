@@ -16,14 +16,12 @@
 #include "pass_stat.h"
 #include "pass_time.h"
 #include "shared.h"
-#include "slot.h"
 #include "span.h"
 #include "stat.h"
 #include "store.h"
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #define BATCH_PAGES   16384u /* so many pages are enough to be published */

@@ -5,7 +5,6 @@
 #include "arena.h"
 #include "layout.h"
 #include "mapping.h"
-#include "shared.h"
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
@@ -130,19 +129,21 @@ bool ksm_pass_memory_may_replace(void *addr, size_t length)
 	return !ksm_apart_is_kept_out(addr, length);
 }
 
+static enum ksm_region region_of(const void *addr)
+{
+	return is_of_heap((uintptr_t)addr) ? KSM_REGION_HEAP : KSM_REGION_MAPPINGS;
+}
+
 void ksm_pass_memory_introduce(void *addr, size_t length)
 {
 	struct ksm_slot *slot = ksm_span_slot_of_any(addr);
 
 	if (slot) {
 		ksm_slot_introduce(slot, addr, length, true);
-	} else if (is_of_heap((uintptr_t)addr)) {
-		ksm_region_introduce(KSM_REGION_HEAP, addr, length);
-		ksm_mapping_introduce(addr, length);
-	} else {
-		ksm_region_introduce(KSM_REGION_MAPPINGS, addr, length);
-		ksm_mapping_introduce(addr, length);
+		return;
 	}
+	ksm_region_introduce(region_of(addr), addr, length);
+	ksm_mapping_introduce(addr, length);
 }
 
 void ksm_pass_memory_introduce_shared(void *addr, size_t length)
@@ -151,11 +152,8 @@ void ksm_pass_memory_introduce_shared(void *addr, size_t length)
 
 	if (slot) {
 		ksm_slot_introduce(slot, addr, length, false);
-	} else if (is_of_heap((uintptr_t)addr)) {
-		ksm_region_advise(KSM_REGION_HEAP, addr, length);
-		ksm_mapping_introduce(addr, length);
-	} else {
-		ksm_region_advise(KSM_REGION_MAPPINGS, addr, length);
-		ksm_mapping_introduce(addr, length);
+		return;
 	}
+	ksm_region_advise(region_of(addr), addr, length);
+	ksm_mapping_introduce(addr, length);
 }

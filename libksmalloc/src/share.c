@@ -194,20 +194,19 @@ bool ksm_share_has_data(const struct ksm_share_file *file, uint64_t place)
 
 int ksm_share_find_data(const struct ksm_share_file *file, uint64_t place, struct ksm_share_set *data)
 {
-	uint64_t begin = place;
-	uint64_t end = begin + KSM_SHARE_SLICE;
+	uint64_t end = place + KSM_SHARE_SLICE;
 	struct ksm_share_extent extent;
 
 	memset(data, 0, sizeof(*data));
-	if (file->descriptor < 0 || file->bytes < KSM_SHARE_SLICE || begin > file->bytes - KSM_SHARE_SLICE)
+	if (file->descriptor < 0 || file->bytes < KSM_SHARE_SLICE || place > file->bytes - KSM_SHARE_SLICE)
 		return 0;
-	for (uint64_t at = begin; at < end; at = extent.hole) {
+	for (uint64_t at = place; at < end; at = extent.hole) {
 		int error = find_extent(file, at, &extent);
 
 		if (error)
 			return error;
 		for (uint64_t page = ksm_max(extent.data, at); page < ksm_min(extent.hole, end); page += KSM_PAGE)
-			ksm_share_add(data, (uint32_t)((page - begin) >> KSM_PAGE_SHIFT));
+			ksm_share_add(data, (uint32_t)((page - place) >> KSM_PAGE_SHIFT));
 	}
 	return 0;
 }
