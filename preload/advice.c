@@ -8,6 +8,8 @@
 #include "apart.h"
 #include "base.h"
 #include "block.h"
+#include "image.h"
+#include "mapped.h"
 #include "mapping.h"
 #include "option.h"
 #include "os.h"
@@ -64,6 +66,12 @@ static bool needs_own_memory(int advice)
 	return advice == MADV_WIPEONFORK || advice == MADV_UNMERGEABLE;
 }
 
+static void keep_out(const void *addr, size_t length)
+{
+	ksm_apart_keep_out(addr, length);
+	ksm_image_keep_out(addr, length);
+}
+
 /* The call, and what follows from it for passes. Of the program's own mappings more is known than of its blocks. */
 KSM_COLD static int set_apart(void *addr, size_t length, int advice)
 {
@@ -73,7 +81,7 @@ KSM_COLD static int set_apart(void *addr, size_t length, int advice)
 	if (needs_own_memory(advice))
 		ksm_shared_leave(addr, length);
 	if (!ksm_mapping_note_advice(addr, length, advice) && sets_apart(advice))
-		ksm_apart_keep_out(addr, length);
+		keep_out(addr, length);
 	result = ksm_os_madvise_raw(addr, length, advice);
 	ksm_shared_let_go();
 	return result;
@@ -87,8 +95,14 @@ static bool is_range(const void *addr, size_t length)
 
 KSM_COLD static int give_back(void *addr, size_t length, int advice)
 {
-	int error = ksm_shared_give_back(addr, ksm_align_up(length, KSM_PAGE), advice);
+	int error = -EINVAL;
 
+	length = ksm_align_up(length, KSM_PAGE);
+	ksm_shared_hold();
+	/* Zeros in the place of what a file has would be wrong; an error is what the kernel has for pages that it cannot drop. */
+	if (!ksm_image_has_lost_file(addr, length))
+		error = ksm_shared_give_back(addr, length, advice);
+	ksm_shared_let_go();
 	if (!error)
 		return 0;
 	errno = -error;
@@ -112,13 +126,34 @@ KSM_EXPORT int madvise(void *addr, size_t length, int advice)
 	return ksm_os_madvise_raw(addr, length, advice);
 }
 
+/* What a pass that came in between would share has other rights than it was shared with, and nobody would know. */
+KSM_COLD static int protect(void *addr, size_t length, int prot, int key)
+{
+	int result;
+
+	ksm_shared_hold();
+	ksm_shared_note_rights(addr, length);
+	result = key < 0 ? ksm_os_mprotect_raw(addr, length, prot) : ksm_os_pkey_mprotect_raw(addr, length, prot, key);
+	ksm_shared_let_go();
+	return result;
+}
+
+/* What follows from the call's result: who made a reservation accessible. */
+static int protected(void *addr, size_t length, int prot, int result, uintptr_t caller, uintptr_t frame)
+{
+	if (result == 0)
+		ksm_mapped_note_rights(addr, length, prot, caller, frame);
+	return result;
+}
+
 KSM_EXPORT int mprotect(void *addr, size_t length, int prot)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
 		ksm_block_note_altered(addr, length);
-	if (ksm_shared_is_any())
-		ksm_shared_note_rights(addr, length);
-	return ksm_os_mprotect_raw(addr, length, prot);
+	return protected(addr, length, prot,
+			 ksm_unlikely(ksm_options.share) ? protect(addr, length, prot, -1) :
+							   ksm_os_mprotect_raw(addr, length, prot),
+			 (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
 }
 
 /* Pages with a key may be unreadable at any moment, and a new mapping would lose it. */
@@ -127,9 +162,10 @@ KSM_COLD static int set_apart_by_key(void *addr, size_t length, int prot, int ke
 	int result;
 
 	ksm_shared_hold();
+	ksm_shared_note_rights(addr, length);
 	ksm_shared_leave(addr, length);
 	if (!ksm_mapping_note_advice(addr, length, 0))
-		ksm_apart_keep_out(addr, length);
+		keep_out(addr, length);
 	result = ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 	ksm_shared_let_go();
 	return result;
@@ -139,9 +175,7 @@ KSM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
 {
 	if (ksm_unlikely(concerns_slots(addr, length)))
 		ksm_block_note_altered(addr, length);
-	if (ksm_shared_is_any())
-		ksm_shared_note_rights(addr, length);
-	if (ksm_unlikely(ksm_options.share) && key > 0)
-		return set_apart_by_key(addr, length, prot, key);
+	if (ksm_unlikely(ksm_options.share))
+		return key > 0 ? set_apart_by_key(addr, length, prot, key) : protect(addr, length, prot, key);
 	return ksm_os_pkey_mprotect_raw(addr, length, prot, key);
 }

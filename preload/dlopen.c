@@ -7,6 +7,8 @@
 #include "anchor.h"
 #include "base.h"
 #include "deepbind.h"
+#include "language.h"
+#include "module.h"
 #include "site.h"
 #include "stat.h"
 
@@ -38,12 +40,19 @@ static void forget_code(void)
 		ksm_site_flush();
 }
 
+/* What an interpreter keeps may not be read any more, by a child that is forked meanwhile neither. */
+static void begin_unload(void)
+{
+	ksm_module_begin_unload();
+	ksm_language_forget();
+}
+
 /* What is to be done before a file is opened; returns the mode to open it with. */
 static int prepare(const char *file, Lmid_t name_space, int mode)
 {
 	forget_code();
 	if (file && !(mode & RTLD_NOLOAD))
-		ksm_anchor_pass(file, strlen(file));
+		ksm_anchor_pass(file, strlen(file), false);
 	if (ksm_unlikely(mode & RTLD_DEEPBIND) && name_space == LM_ID_BASE)
 		return ksm_deepbind_mode(mode);
 	return mode;
@@ -71,8 +80,10 @@ KSM_EXPORT int dlclose(void *handle)
 
 	if (ksm_unlikely(!next_dlclose))
 		find_next();
+	begin_unload();
 	result = next_dlclose(handle);
 	forget_code();
+	ksm_module_end_unload();
 	return result;
 }
 
@@ -92,9 +103,12 @@ void *ksm_deepbind_dlmopen(long name_space, const char *file, int mode)
 
 int ksm_deepbind_dlclose(void *handle)
 {
-	int result = ksm_deepbind_libc.dlclose(handle);
+	int result;
 
+	begin_unload();
+	result = ksm_deepbind_libc.dlclose(handle);
 	forget_code();
+	ksm_module_end_unload();
 	return result;
 }
 

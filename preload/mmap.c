@@ -6,7 +6,9 @@
  * take no lock that malloc takes. A pass comes before a call or after it was noted, not in between.
  */
 #include "base.h"
+#include "image.h"
 #include "ksmalloc/stream.h"
+#include "mapped.h"
 #include "mapping.h"
 #include "os.h"
 #include "remap.h"
@@ -36,6 +38,8 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
+	struct ksm_mapped_by by = ksm_mapped_ask(length, flags, (uintptr_t)__builtin_return_address(0),
+						 (uintptr_t)__builtin_frame_address(0));
 	size_t distance = tell(__builtin_return_address(0), length);
 	void *memory;
 
@@ -44,6 +48,10 @@ KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, of
 		memory = ksm_shared_mmap_raw(addr, length, prot, flags, fd, offset);
 		if (memory != MAP_FAILED)
 			ksm_mapping_note_map(memory, length, prot, flags);
+	}
+	if (memory != MAP_FAILED) {
+		ksm_mapped_note(by, memory, length, prot, flags);
+		ksm_image_note_map(memory, length, prot, flags, fd);
 	}
 	ksm_shared_let_go();
 	return memory;
@@ -60,8 +68,11 @@ KSM_EXPORT int munmap(void *addr, size_t length)
 
 	ksm_shared_hold();
 	result = ksm_shared_munmap_raw(addr, length);
-	if (result == 0)
+	if (result == 0) {
 		ksm_mapping_note_unmap(addr, length);
+		ksm_mapped_note_unmap(addr, length);
+		ksm_image_keep_out(addr, length);
+	}
 	ksm_shared_let_go();
 	return result;
 }
@@ -81,8 +92,10 @@ KSM_EXPORT void *mremap(void *old, size_t old_length, size_t new_length, int fla
 	memory = ksm_shared_mremap_raw(old, old_length, new_length, flags, to);
 	if (ksm_unlikely(memory == MAP_FAILED) && errno == EFAULT && ksm_shared_is_any())
 		memory = ksm_remap_pieces(&(struct ksm_remap){ old, old_length, new_length, flags, to });
-	if (memory != MAP_FAILED)
+	if (memory != MAP_FAILED) {
 		ksm_mapping_note_remap(old, old_length, memory, new_length, flags);
+		ksm_mapped_note_remap(old, old_length, memory, new_length, flags);
+	}
 	if (memory != MAP_FAILED && ksm_shared_is_any())
 		ksm_mapping_introduce(memory, new_length);
 	ksm_shared_let_go();

@@ -11,6 +11,7 @@
 #pragma weak ksmalloc_stream_anchor
 #pragma weak ksmalloc_stream_map
 #pragma weak ksmalloc_stream_range
+#pragma weak ksmalloc_stream_taken
 
 static void *map_table(size_t bytes)
 {
@@ -34,6 +35,7 @@ bool ksh_source_follow(struct ksh_source *source, void (*moved)(void))
 		.among = ksmalloc_stream_among,
 		.anchor = ksmalloc_stream_anchor,
 		.map = ksmalloc_stream_map,
+		.taken = ksmalloc_stream_taken,
 		.map_table = map_table,
 		.give_back = give_back,
 	};

@@ -19,6 +19,7 @@ struct ksh_source {
 	unsigned int (*among)(unsigned int stream, unsigned int count); /* ksmalloc_stream_among() */
 	uint64_t (*anchor)(void); /* ksmalloc_stream_anchor() */
 	void *(*map)(unsigned int stream, size_t bytes);
+	void (*taken)(void *memory, size_t bytes); /* ksmalloc_stream_taken(); may be NULL */
 	void *(*map_table)(size_t bytes); /* zeros, for what is not to be equal; never given back */
 	void (*give_back)(void *pages, size_t bytes); /* they read as zeros then */
 	uintptr_t begin; /* all that map() returns lies in [begin, end) */

@@ -9,7 +9,9 @@
 #include "base.h"
 #include "deepbind.h"
 #include "fork.h"
+#include "heap.h"
 #include "layout.h"
+#include "mapped.h"
 #include "os.h"
 #include "start.h"
 #include "stream.h"
@@ -26,11 +28,14 @@
 typedef int create_function(pthread_t *thread, const pthread_attr_t *attributes,
 			    void *(*routine)(void *), void *argument);
 
+#define HERE() (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0)
+
 struct start {
 	void *(*routine)(void *);
 	void *argument;
 	uint32_t ordinal;
 	size_t stack_bytes;
+	struct ksm_mapped_by by; /* who made the thread */
 	bool is_awaited;	/* by the creator, whose block this is then */
 	uint32_t is_ready;	/* not 0: the creator goes on. Synchronization: atomic */
 };
@@ -49,13 +54,14 @@ static void *run(void *argument)
 
 	ksm_stream_start_thread(start.ordinal);
 	ksm_unwind_own_stack(start.stack_bytes);
+	ksm_mapped_note_stack(start.by, start.stack_bytes);
 	if (start.is_awaited) {
 		ksm_arena_bind_thread();
 		/* The creator may have gone on between these two: nobody sleeps on the word then. */
 		__atomic_store_n(&given->is_ready, 1, __ATOMIC_RELEASE);
 		ksm_os_wake(&given->is_ready);
 	} else {
-		ksm_je_free(given);
+		ksm_heap_free(given);
 	}
 	return start.routine(start.argument);
 }
@@ -105,7 +111,7 @@ static int create_and_wait(create_function *next, pthread_t *thread, const pthre
 		ksm_os_wait(&copy->is_ready, 0, LOOK_AGAIN_US);
 	}
 	if (!is_child)
-		ksm_je_free(copy);
+		ksm_heap_free(copy);
 	return error;
 }
 
@@ -119,7 +125,7 @@ static int create(create_function *next, pthread_t *thread, const pthread_attr_t
 		return EAGAIN;
 	error = next(thread, attributes, run, copy);
 	if (error)
-		ksm_je_free(copy);
+		ksm_heap_free(copy);
 	return error;
 }
 
@@ -139,7 +145,7 @@ static size_t stack_size(const pthread_attr_t *attributes)
 }
 
 static int create_numbered(create_function *next, pthread_t *thread, const pthread_attr_t *attributes,
-			   void *(*routine)(void *), void *argument)
+			   void *(*routine)(void *), void *argument, uintptr_t caller, uintptr_t frame)
 {
 	struct start start = { .routine = routine, .argument = argument };
 
@@ -151,6 +157,7 @@ static int create_numbered(create_function *next, pthread_t *thread, const pthre
 		return next(thread, attributes, routine, argument);
 	start.stack_bytes = stack_size(attributes);
 	start.ordinal = ksm_stream_next_ordinal();
+	start.by = ksm_mapped_ask_thread(caller, frame);
 	start.is_awaited = ksm_layout_is_shared();
 	return start.is_awaited ? create_and_wait(next, thread, attributes, &start) :
 				  create(next, thread, attributes, &start);
@@ -161,11 +168,11 @@ KSM_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribute
 {
 	if (ksm_unlikely(!next_create))
 		find_next();
-	return create_numbered(next_create, thread, attributes, routine, argument);
+	return create_numbered(next_create, thread, attributes, routine, argument, HERE());
 }
 
 int ksm_deepbind_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 				void *(*routine)(void *), void *argument)
 {
-	return create_numbered(ksm_deepbind_libc.pthread_create, thread, attributes, routine, argument);
+	return create_numbered(ksm_deepbind_libc.pthread_create, thread, attributes, routine, argument, HERE());
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * holder MEBIBYTES: a process of a given size for the report benchmark.
+ * holder MEBIBYTES [RESERVED]: a process of a given size for the report benchmark, with as many mebibytes of address space
+ * beside it that it never touches.
  *
  * Fills blocks of 64 KiB to 1 MiB from 32 call stacks until it holds that much,
  * prints "ready" and waits until its standard input is closed. Half of the
@@ -8,6 +9,7 @@
  */
 #include "bench.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define PATHS 32u
@@ -47,8 +49,13 @@ static BENCH_NOINLINE void *allocate(unsigned int depth, unsigned int path, size
 int main(int argc, char **argv)
 {
 	size_t wanted = bench_argument(argc, argv, 1, 100) << 20;
+	size_t reserved = bench_argument(argc, argv, 2, 0) << 20;
 	size_t total = 0;
 	char byte;
+
+	if (reserved && mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
+				MAP_FAILED)
+		return 1;
 
 	for (unsigned int i = 0; total < wanted; i++) {
 		size_t size = (size_t)65536 << (i / PATHS % 5);

@@ -14,7 +14,7 @@
 static pid_t *owner;
 
 /* What is open where something else than the process's threads writes to its memory. */
-static const struct {
+static const struct writer {
 	const char *name;
 	enum ksmalloc_aside reason;
 } writers[] = {
@@ -30,8 +30,13 @@ static const struct {
 	{ "/dev/accel/", KSMALLOC_ASIDE_DEVICE },
 	{ "/dev/vhost-", KSMALLOC_ASIDE_DEVICE },
 	{ "/dev/video", KSMALLOC_ASIDE_DEVICE },
-	/* A ring of mappings only, which its descriptor's is not. */
+};
+
+/* The same of what is mapped: rings whose descriptors do not tell. */
+static const struct writer rings[] = {
 	{ "/[aio]", KSMALLOC_ASIDE_AIO },
+	/* Of AF_XDP, which has packets written to memory that is pinned, but not counted as pinned. */
+	{ "socket:[", KSMALLOC_ASIDE_DEVICE },
 };
 
 int ksm_alone_init(void)
@@ -78,13 +83,18 @@ static int check_status(bool stopped, enum ksmalloc_aside *why)
 	return 0;
 }
 
-static enum ksmalloc_aside reason_of(const char *name)
+static enum ksmalloc_aside reason_among(const struct writer *list, size_t count, const char *name)
 {
-	for (size_t i = 0; i < KSM_COUNT_OF(writers); i++) {
-		if (strncmp(name, writers[i].name, strlen(writers[i].name)) == 0)
-			return writers[i].reason;
+	for (size_t i = 0; i < count; i++) {
+		if (strncmp(name, list[i].name, strlen(list[i].name)) == 0)
+			return list[i].reason;
 	}
 	return KSMALLOC_ASIDE_NOT;
+}
+
+static enum ksmalloc_aside reason_of(const char *name)
+{
+	return reason_among(writers, KSM_COUNT_OF(writers), name);
 }
 
 static void look_at_file(const char *name, void *argument)
@@ -120,6 +130,8 @@ static bool look_at_mapping(const struct ksm_os_mapping *mapping, void *argument
 
 	/* A ring goes on when its descriptor was closed, until it is unmapped. */
 	*search->why = reason_of(mapping->name);
+	if (*search->why == KSMALLOC_ASIDE_NOT)
+		*search->why = reason_among(rings, KSM_COUNT_OF(rings), mapping->name);
 	if (search->visitor)
 		search->visitor->visit(mapping, search->visitor->argument);
 	return *search->why == KSMALLOC_ASIDE_NOT;

@@ -14,6 +14,8 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <ksmalloc/stream.h>
+#include <string.h>
 
 #define XXH_INLINE_ALL
 #define XXH_NO_STREAM
@@ -75,7 +77,21 @@ static bool is_new(uint64_t hash)
 	}
 }
 
-void ksm_anchor_pass(const void *name, size_t length)
+/* Programs open many files of code while they start, and seldom one of anything else. */
+static bool is_of_code(const char *name, size_t length)
+{
+	static const char endings[][6] = { ".py", ".pyc", ".so", ".rb", ".pm", ".pl", ".lua", ".php", ".js" };
+
+	for (unsigned int i = 0; i < KSM_COUNT_OF(endings); i++) {
+		size_t bytes = strlen(endings[i]);
+
+		if (length >= bytes && memcmp(name + length - bytes, endings[i], bytes) == 0)
+			return true;
+	}
+	return memmem(name, length, ".so.", 4);
+}
+
+void ksm_anchor_pass(const void *name, size_t length, bool is_rare)
 {
 	uint64_t hash;
 
@@ -84,6 +100,8 @@ void ksm_anchor_pass(const void *name, size_t length)
 	hash = XXH3_64bits_withSeed(name, length, ksm_layout_word(KSMALLOC_SEED_ANCHORS)) + ksm_stream_depth();
 	if (!is_new(hash))
 		return;
+	hash = is_of_code(name, length) ? hash & ~KSMALLOC_ANCHOR_OF_DATA : hash | KSMALLOC_ANCHOR_OF_DATA;
+	ksm_stream_self.is_due_rarely = is_rare;
 	ksm_history_add_anchor(hash, ksm_stream_of_anchor(hash >> 1), name, length);
 	become_due(hash | 1);
 }
@@ -139,6 +157,7 @@ bool ksm_anchor_go(void)
 		enter_child();
 	if (next_anchor) {
 		ksm_stream_self.stream = (uint16_t)ksm_stream_of_anchor(next_anchor >> 1);
+		ksm_stream_self.is_rare = ksm_stream_self.is_due_rarely;
 		last_anchor = next_anchor;
 	}
 	next_anchor = 0;

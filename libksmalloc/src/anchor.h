@@ -24,8 +24,11 @@
 
 #include "base.h"
 
-/* Notes that the current thread passes an event of this name. May be called from a signal handler. */
-void ksm_anchor_pass(const void *name, size_t length);
+/*
+ * Notes that the current thread passes an event of this name. May be called from a signal handler. A rare one leads to any
+ * stream, others to as many as the memory in use is worth.
+ */
+void ksm_anchor_pass(const void *name, size_t length, bool is_rare);
 
 /* The same for the child of a fork, by its only thread. True if it is to go anywhere. */
 bool ksm_anchor_pass_fork(void);

@@ -12,7 +12,10 @@
 #include "arena.h"
 #include "fork.h"
 #include "heap.h"
+#include "labelled.h"
+#include "language.h"
 #include "late.h"
+#include "mapped.h"
 #include "merge.h"
 #include "runtime.h"
 #include "os.h"
@@ -23,6 +26,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* What goes before each call that may walk the stack. */
@@ -139,12 +143,21 @@ int ksmalloc_stream_watch(void (*grown)(void))
 	return ksm_arena_watch(grown);
 }
 
+void ksmalloc_stream_taken(void *memory, size_t bytes)
+{
+	ksm_mapped_note_taken(memory, bytes, (uintptr_t)__builtin_return_address(0),
+			      (uintptr_t)__builtin_frame_address(0));
+}
+
 void *ksmalloc_stream_map(unsigned int stream, size_t bytes)
 {
 	void *memory = ksm_runtime_map(stream, bytes);
 
-	if (memory)
+	if (memory) {
+		ksm_mapped_note_pool(memory, bytes, (uintptr_t)__builtin_return_address(0),
+				     (uintptr_t)__builtin_frame_address(0));
 		ksm_pass_by_grown(bytes);
+	}
 	return memory;
 }
 
@@ -156,15 +169,42 @@ void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end)
 	*end = range.end;
 }
 
+int ksmalloc_frame_callback(int (*function)(void *context, unsigned int depth, struct ksmalloc_frame *frame),
+			    void *context)
+{
+	int error;
+
+	ksm_start_init(environ);
+	error = ksm_language_set_callback(function, context);
+	if (error)
+		errno = -error;
+	return error ? -1 : 0;
+}
+
 void ksmalloc_anchor(const void *name, size_t length)
 {
-	ksm_anchor_pass(name, length);
+	ksm_anchor_pass(name, length, false);
+}
+
+void ksmalloc_stream_rare_anchor(const void *name, size_t length)
+{
+	ksm_anchor_pass(name, length, true);
 }
 
 int ksmalloc_label_begin(const char *name)
 {
 	/* Labels need the tables that the first large block sets up otherwise. */
 	return ksm_start_slots_wait() ? ksm_site_label_begin(name) : -ENOMEM;
+}
+
+int ksmalloc_label_id(const char *name)
+{
+	return ksm_start_slots_wait() ? ksm_site_label_id(name) : -ENOMEM;
+}
+
+int ksmalloc_label_begin_id(int id)
+{
+	return ksm_site_label_begin_id(id);
 }
 
 void ksmalloc_label_end(void)
@@ -209,4 +249,51 @@ void *ksmalloc_malloc_private(size_t size)
 {
 	prepare(SIZE_MAX);
 	return ksm_heap_malloc_private(size);
+}
+
+int ksmalloc_arena_reserve(const char *label, size_t bytes, unsigned int flags, void **arena)
+{
+	if (!label || !label[0] || !bytes || (flags & ~KSMALLOC_ARENA_PRIVATE))
+		return -EINVAL;
+	if (!ksm_start_slots_wait())
+		return -EOPNOTSUPP;
+	ksm_fork_detect();
+	return ksm_labelled_reserve(ksm_site_of_label(label), bytes, flags & KSMALLOC_ARENA_PRIVATE, arena);
+}
+
+int ksmalloc_arena_resize(void *arena, size_t bytes)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	struct ksm_mapped_by by;
+	size_t before, after;
+	int error;
+
+	ksm_fork_detect();
+	/* Whose the arena's new memory is: that of whom it grows for. */
+	by = ksm_mapped_ask(bytes, flags, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+	error = ksm_labelled_resize(arena, bytes, &before, &after);
+	if (after > before) {
+		ksm_mapped_note(by, (char *)arena + before, after - before, PROT_READ | PROT_WRITE, flags);
+		ksm_pass_by_grown(after - before);
+	} else if (after < before) {
+		ksm_mapped_note_unmap((char *)arena + after, before - after);
+	}
+	return error;
+}
+
+void ksmalloc_arena_set_live(void *arena, size_t bytes)
+{
+	ksm_fork_detect();
+	ksm_labelled_set_live(arena, bytes);
+}
+
+int ksmalloc_arena_release(void *arena)
+{
+	size_t before, after;
+
+	ksm_fork_detect();
+	/* What is marked is what was memory. */
+	if (ksm_labelled_resize(arena, 0, &before, &after) == 0)
+		ksm_mapped_note_unmap(arena, before);
+	return ksm_labelled_release(arena);
 }

@@ -5,6 +5,7 @@
 #include "fatal.h"
 #include "late.h"
 #include "layout.h"
+#include "mark.h"
 #include "option.h"
 #include "os.h"
 #include "region.h"
@@ -15,6 +16,7 @@
 
 #include <errno.h>
 #include <jemalloc/jemalloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -65,10 +67,25 @@ static unsigned int first_arena;
 extern bool ksm_heap_has_shelves;
 bool ksm_heap_has_shelves;
 
+/* What jemalloc has mapped before its memory has marks. Synchronization: the count is atomic; later pieces are lost. */
+struct piece {
+	uintptr_t begin;
+	size_t length;
+};
+
+#define EARLY_PIECES 16u
+
+static struct {
+	struct piece pieces[EARLY_PIECES];
+	atomic_uint count;
+	atomic_bool is_over;
+} early;
+
 /* Synchronization: written once, by ksm_arena_watch(), before there are threads. */
 static void (*watcher)(void);
 
 size_t ksm_je_arena_pages(unsigned int arena);
+unsigned int ksm_je_describe_bins(const void **arenas_at, uint32_t *sizes, uint32_t *offsets, unsigned int room);
 
 bool ksm_arena_merges(void)
 {
@@ -111,7 +128,7 @@ int ksm_arena_watch(void (*grown)(void))
 /*
  * An arena takes some 100 KiB for itself and for slabs that are half full. So a depth has as many as
  * there are times this in use: they cost a few percent, and what a difference shifts is a part of all that is
- * the smaller the more there is.
+ * the smaller the more there is. Anchors that are rare lead to all of them.
  */
 #define BYTES_WORTH_AN_ARENA (2 * KSM_MIB)
 
@@ -142,7 +159,7 @@ static unsigned int arena_of_thread(void)
 
 	if (stream < KSM_PARTS)
 		return 1 + stream;
-	number = (stream - KSM_PARTS) % arenas_worth_having(depth);
+	number = (stream - KSM_PARTS) % (ksm_stream_self.is_rare ? KSM_ARENAS_ANCHORED : arenas_worth_having(depth));
 	return number ? first_anchored(depth) + number : 1 + depth * KSM_LANES;
 }
 
@@ -346,6 +363,53 @@ static bool reaches_into_slots(const void *memory, size_t length)
 	       (uintptr_t)memory + length > begin;
 }
 
+/* In the private layout readers do not know otherwise which memory is jemalloc's. */
+static void mark(uintptr_t begin, size_t length)
+{
+	const struct ksm_mark_of of = { .weight = length, .kind = KSMALLOC_MARK_HEAP };
+	unsigned int number;
+
+	if (ksm_layout_is_shared())
+		return;
+	if (atomic_load_explicit(&early.is_over, memory_order_relaxed)) {
+		ksm_mark_set(begin, length, &of);
+		return;
+	}
+	number = atomic_fetch_add_explicit(&early.count, 1, memory_order_relaxed);
+	if (number < EARLY_PIECES)
+		early.pieces[number] = (struct piece){ begin, length };
+}
+
+/* Tells readers where blocks are counted; arenas that are made later have none that stand for others. */
+static void describe_bins(struct ksmalloc_segment_bins *bins)
+{
+	uint32_t sizes[KSMALLOC_MAX_BINS], offsets[KSMALLOC_MAX_BINS];
+	unsigned int arena_count = 0;
+	size_t length = sizeof(arena_count);
+	const void *arenas_at;
+
+	if (ksm_layout_is_shared() || ksm_je_mallctl("arenas.narenas", &arena_count, &length, NULL, 0) != 0)
+		return;
+	bins->count = ksm_je_describe_bins(&arenas_at, sizes, offsets, KSMALLOC_MAX_BINS);
+	for (uint32_t i = 0; i < bins->count; i++) {
+		bins->bins[i].bytes = sizes[i];
+		bins->bins[i].offset = offsets[i];
+	}
+	bins->arena_count = arena_count;
+	bins->arenas_address = (uintptr_t)arenas_at;
+}
+
+void ksm_arena_mark_memory(void)
+{
+	unsigned int count;
+
+	describe_bins(&ksm_stat->header.bins);
+	atomic_store(&early.is_over, true);
+	count = (unsigned int)ksm_min(atomic_load(&early.count), EARLY_PIECES);
+	for (unsigned int i = 0; i < count; i++)
+		mark(early.pieces[i].begin, early.pieces[i].length);
+}
+
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	int saved_errno = errno;
@@ -365,9 +429,62 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 	}
 	introduce(memory, length, flags & MAP_FIXED);
 	errno = saved_errno;
-	if (!(flags & MAP_FIXED))
+	if (!(flags & MAP_FIXED)) {
 		count_mapped((int64_t)length);
+		mark((uintptr_t)memory, length);
+	}
 	return memory;
+}
+
+/*
+ * Slabs that no origin was found for yet. A ring: what nobody asks for in time is overwritten. Synchronization: atomic; the
+ * thread's own are taken by itself.
+ */
+#define NEW_SLABS 256u
+
+static struct {
+	atomic_uintptr_t thread;
+	uintptr_t begin;
+	size_t bytes;
+} new_slabs[NEW_SLABS] KSM_SPARSE;
+static atomic_uint new_slab_count;
+
+static void note_slab(uintptr_t begin, size_t bytes)
+{
+	unsigned int i = atomic_fetch_add_explicit(&new_slab_count, 1, memory_order_relaxed) % NEW_SLABS;
+
+	new_slabs[i].begin = begin;
+	new_slabs[i].bytes = bytes;
+	atomic_store_explicit(&new_slabs[i].thread, (uintptr_t)pthread_self(), memory_order_release);
+}
+
+/* The next of the thread's, from a place in the ring on. */
+static bool find_new_slab(unsigned int *from)
+{
+	uintptr_t me = (uintptr_t)pthread_self();
+
+	while (*from < NEW_SLABS &&
+	       atomic_load_explicit(&new_slabs[*from].thread, memory_order_acquire) != me)
+		++*from;
+	return *from < NEW_SLABS;
+}
+
+bool ksm_arena_has_new_slabs(void)
+{
+	unsigned int from = 0;
+
+	return find_new_slab(&from);
+}
+
+void ksm_arena_mark_new_slabs(uint32_t origin)
+{
+	for (unsigned int i = 0; find_new_slab(&i); i++) {
+		const struct ksm_mark_of of = { .weight = new_slabs[i].bytes, .origin = origin,
+						.kind = KSMALLOC_MARK_POOL };
+
+		ksm_mark_set(new_slabs[i].begin, new_slabs[i].bytes, &of);
+		atomic_store_explicit(&new_slabs[i].thread, 0, memory_order_release);
+	}
 }
 
 bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned int shard, unsigned int number,
@@ -391,6 +508,7 @@ bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned i
 	if (!base)
 		return false;
 	count_mapped((int64_t)slab_bytes);
+	note_slab(base + place.slab, slab_bytes);
 	if (watcher)
 		watcher();
 	*slab = (void *)(base + place.slab);
@@ -403,8 +521,10 @@ int ksm_heap_munmap(void *addr, size_t length)
 	int saved_errno = errno;
 	int result = ksm_shared_munmap_raw(addr, length);
 
-	if (result == 0)
+	if (result == 0) {
 		count_mapped(-(int64_t)length);
+		ksm_mark_clear((uintptr_t)addr, length, KSMALLOC_MARK_HEAP);
+	}
 	errno = saved_errno;
 	return result;
 }

@@ -38,6 +38,13 @@ KSM_COLD void ksm_arena_move_thread(void);
 /* Calls grown() where a thread gets a slab at a place where none was: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
 int ksm_arena_watch(void (*grown)(void));
 
+/* Has the current thread taken slabs in the shared layout that have no marks; and gives them marks of this origin. */
+bool ksm_arena_has_new_slabs(void);
+void ksm_arena_mark_new_slabs(uint32_t origin);
+
+/* From now on jemalloc's memory has marks, also what it has mapped before: a process that does next to nothing has none. */
+void ksm_arena_mark_memory(void);
+
 /*
  * From now on the gate is closed when the heap grows, so that a call that allocates comes by its slow path. True, once
  * each time, if it has grown since.

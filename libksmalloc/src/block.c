@@ -27,6 +27,8 @@ static void look(struct ksm_slot *slot, const void *address, struct ksm_block *b
 	block->page = (uint32_t)(((uintptr_t)address - slot->base) >> KSM_PAGE_SHIFT);
 	block->entry = ksm_runs_entry(&slot->runs, block->page);
 	block->value = block->entry ? __atomic_load_n(block->entry, __ATOMIC_RELAXED) : 0;
+	block->is_marked = block->value & KSM_RUN_MARKED;
+	block->value &= ~KSM_RUN_MARKED;
 	block->pages = ksm_run_pages(block->value);
 	block->bytes = ksm_run_bytes(block->value);
 	block->site = slot->pool->site;
@@ -41,7 +43,7 @@ KSM_COLD static void refuse(const struct ksm_block *block)
 	bool inside;
 
 	ksm_lock_take(slot->pool->lock);
-	inside = block->page >= slot->mapped_pages ||
+	inside = block->page >= slot->mapped_pages || slot->pool->is_arena ||
 		 (ksm_runs_is_used(&slot->runs, block->page) && block->value != KSM_RUN_ASIDE);
 	pthread_mutex_unlock(slot->pool->lock);
 	ksm_fatal(inside ? KSM_FATAL_INVALID : KSM_FATAL_DOUBLE_FREE);

@@ -24,6 +24,7 @@ struct ksm_block {
 	uint32_t pages;
 	uint64_t bytes;
 	uint32_t site;		/* that it is counted for */
+	bool is_marked;		/* its entry has KSM_RUN_MARKED, value has not */
 };
 
 /* The slot of an address that ksm_span_holds() and that begins a page; another one ends the program. */

@@ -13,10 +13,15 @@ bool ksm_dynsym_of(const struct dl_phdr_info *info, struct ksm_dynsym *table)
 {
 	const ElfW(Dyn) *entry = NULL;
 
-	*table = (struct ksm_dynsym){ .bias = info->dlpi_addr };
-	for (size_t i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	*table = (struct ksm_dynsym){ .bias = info->dlpi_addr, .tls_module = info->dlpi_tls_modid };
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type == PT_DYNAMIC)
+			entry = (const ElfW(Dyn) *)(info->dlpi_addr + header->p_vaddr);
+		else if (header->p_type == PT_GNU_EH_FRAME)
+			table->unwind_index = (const uint8_t *)(info->dlpi_addr + header->p_vaddr);
+	}
 	for (; entry && entry->d_tag != DT_NULL; entry++) {
 		const void *address = dynamic_address(table, entry->d_un.d_ptr);
 

@@ -20,6 +20,8 @@ struct ksm_dynsym {
 	ElfW(Sym) *symbols;
 	const char *strings;
 	const uint32_t *hash;
+	size_t tls_module; /* of its thread-local variables, 0 if it has none */
+	const uint8_t *unwind_index; /* PT_GNU_EH_FRAME, NULL if it has none */
 };
 
 /* False if the object has no table. */

@@ -18,6 +18,7 @@
 #define KSM_FATAL_INVALID	"invalid pointer"
 #define KSM_FATAL_MISALIGNED	"misaligned pointer"
 #define KSM_FATAL_CORRUPT	"corrupted metadata"
+#define KSM_FATAL_ARENA		"invalid arena"
 
 /* Prints "ksmalloc: " and the fixed string what, then aborts. */
 _Noreturn KSM_COLD void ksm_fatal(const char *what);

@@ -3,11 +3,16 @@
 
 #include "anchor.h"
 #include "keep.h"
+#include "labelled.h"
+#include "language.h"
+#include "loader.h"
 #include "magazine.h"
 #include "mapping.h"
+#include "mark.h"
 #include "meta.h"
 #include "module.h"
 #include "nursery.h"
+#include "origin.h"
 #include "os.h"
 #include "policy.h"
 #include "returned.h"
@@ -16,7 +21,7 @@
 #include "stat.h"
 #include "stream.h"
 #include "thread.h"
-#include "unwind.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -43,7 +48,7 @@ extern char __libc_single_threaded __attribute__((weak));
  * no lock was taken. It may come from a signal handler that has interrupted us, and then that call goes on, in the
  * child, too, with the locks that it holds. And what it has interrupted may itself be a fork.
  */
-static __thread uint32_t alone __attribute__((tls_model("initial-exec")));
+static __thread uint16_t alone __attribute__((tls_model("initial-exec")));
 
 bool ksm_heap_forks_alone(void);
 
@@ -57,7 +62,7 @@ static void begin_fork(void)
 {
 	bool is_alone = &__libc_single_threaded && __libc_single_threaded;
 
-	alone = alone << 1 | is_alone;
+	alone = (uint16_t)(alone << 1 | is_alone);
 }
 
 /* True if it was one of a single thread. */
@@ -94,11 +99,14 @@ static void prepare(void)
 	if (alone & 1)
 		return;
 	wait_for_setup();
-	ksm_unwind_prefork();
+	ksm_loader_prefork();
+	ksm_labelled_prefork();
 	ksm_site_lock_all();
 	ksm_nursery_lock_all();
+	ksm_witness_prefork();
 	ksm_magazine_prefork();
 	ksm_thread_prefork();
+	ksm_origin_prefork();
 	ksm_policy_prefork();
 	ksm_module_prefork();
 	ksm_stat_prefork();
@@ -118,11 +126,14 @@ static void parent(void)
 	ksm_stat_postfork_parent();
 	ksm_module_postfork_parent();
 	ksm_policy_postfork_parent();
+	ksm_origin_postfork_parent();
 	ksm_thread_postfork_parent();
 	ksm_magazine_postfork_parent();
+	ksm_witness_postfork_parent();
 	ksm_nursery_unlock_all();
 	ksm_site_unlock_all();
-	ksm_unwind_postfork_parent();
+	ksm_labelled_postfork_parent();
+	ksm_loader_postfork_parent();
 }
 
 /* The child has one thread, so locks are made anew instead of being unlocked. */
@@ -134,14 +145,19 @@ static void renew_locks(void)
 	ksm_stat_renew_lock();
 	ksm_module_postfork_child();
 	ksm_policy_postfork_child();
+	ksm_origin_postfork_child();
+	ksm_language_postfork_child();
 	ksm_thread_postfork_child();
 	ksm_magazine_postfork_child();
+	ksm_witness_postfork_child();
+	ksm_mark_postfork_child();
 	ksm_shared_postfork_child();
 	ksm_keep_postfork_child();
 	ksm_nursery_postfork_child();
 	ksm_site_postfork_child();
+	ksm_labelled_postfork_child();
 	ksm_keep_each_pool(ksm_returned_postfork_child);
-	ksm_unwind_postfork_child();
+	ksm_loader_postfork_child();
 }
 
 /* Calls for small blocks that a child has made since the fork, and how many it makes before it goes to its stream. */
@@ -169,6 +185,7 @@ static void enter_child(bool was_alone)
 	if (!was_alone)
 		renew_locks();
 	ksm_mapping_forget_unforked();
+	ksm_language_init();
 	ksm_stat_postfork_child();
 	small_calls = 0;
 	set_mark(ksm_anchor_pass_fork() ? KSM_FORK_NOTICED : KSM_FORK_SETTLED);

@@ -12,13 +12,17 @@
 #include "late.h"
 #include "layout.h"
 #include "magazine.h"
+#include "marked.h"
 #include "option.h"
+#include "origin.h"
 #include "pass.h"
+#include "pick.h"
 #include "placed.h"
 #include "site.h"
 #include "start.h"
 #include "stat.h"
 #include "stream.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,6 +69,18 @@ static void *take_small(size_t size, size_t alignment, bool zero, uintptr_t call
 	return from_jemalloc(size, alignment, zero);
 }
 
+/* Says of some blocks who asked for them: they come slowly anyway. */
+static void *tell_origin(const struct ksm_site *site, void *block, size_t size, bool is_asked, uintptr_t caller,
+			 uintptr_t frame)
+{
+	uint64_t weight = block ? ksm_marked_weight(site, size, is_asked) : 0;
+	uint32_t origin = ksm_unlikely(weight) ? ksm_origin_capture(caller, frame) : 0;
+
+	if (origin)
+		ksm_marked_set(block, origin, weight);
+	return block;
+}
+
 /* A placed block, or one of jemalloc's if that cannot be had. */
 static void *take_large(size_t size, size_t alignment, bool zero, enum ksm_placed_kind kind,
 			uintptr_t caller, uintptr_t frame)
@@ -73,10 +89,13 @@ static void *take_large(size_t size, size_t alignment, bool zero, enum ksm_place
 	void *block = NULL;
 
 	if (is_started()) {
+		bool is_asked = ksm_thread_is_asked(ksm_thread_self);
+
 		ksm_image_refresh();
 		site = ksm_site_current(caller, frame);
 		if (site)
-			block = ksm_placed_alloc(site, size, alignment, zero, kind);
+			block = tell_origin(site, ksm_placed_alloc(site, size, alignment, zero, kind), size, is_asked,
+					    caller, frame);
 	}
 	return block ? block : take_unplaced(site, size, alignment, zero);
 }
@@ -206,7 +225,10 @@ KSM_COLD static void free_anew(void *block)
 		return;
 	}
 	ksm_fork_detect();
-	ksm_placed_free(block);
+	if (ksm_unlikely(ksm_witness_holds(block)))
+		ksm_pick_free(block);
+	else
+		ksm_placed_free(block);
 	errno = saved_errno;
 }
 
@@ -266,10 +288,24 @@ static void *realloc_placed(void *block, size_t size, uintptr_t caller, uintptr_
 		/* The block stays its site's: it is the same data, only longer. */
 		to = ksm_placed_alloc(old.site, size, KSM_PAGE, false,
 				      size > old.usable ? KSM_PLACED_GROWN : KSM_PLACED_USUAL);
+		tell_origin(old.site, to, size, false, caller, frame);
 	}
 	if (!to)
 		to = take_unplaced(old.site, size, ANY_ALIGNMENT, false);
 	return move(block, old.usable, to, size);
+}
+
+/* A small block, which stays jemalloc's choice as long as it is small. */
+static void *realloc_witness(void *block, size_t size, uintptr_t caller, uintptr_t frame)
+{
+	ksm_fork_detect();
+	if (size == 0) {
+		ksm_pick_free(block);
+		return NULL;
+	}
+	if (ksm_span_is_too_small(size))
+		return ksm_pick_realloc(block, size);
+	return move(block, ksm_witness_size(block), take_any(size, ANY_ALIGNMENT, false, caller, frame), size);
 }
 
 /*
@@ -307,6 +343,8 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 	if (ksm_aside())
 		return __interceptor_realloc(block, size);
 	begin_slow_call();
+	if (ksm_witness_holds(block))
+		return realloc_witness(block, size, HERE());
 	if (ksm_span_holds(block))
 		return realloc_placed(block, size, HERE());
 	if (!block)
@@ -320,7 +358,7 @@ __attribute__((noinline)) void *ksm_heap_realloc_slow(void *block, size_t size)
 	site = ksm_site_current(HERE());
 	if (!site)
 		return ksm_je_realloc(block, size);
-	to = ksm_placed_alloc(site, size, KSM_PAGE, false, KSM_PLACED_USUAL);
+	to = tell_origin(site, ksm_placed_alloc(site, size, KSM_PAGE, false, KSM_PLACED_USUAL), size, false, HERE());
 	if (!to)
 		return ksm_je_realloc(block, size);
 	return move(block, ksm_je_malloc_usable_size(block), to, size);
@@ -362,6 +400,8 @@ size_t ksm_heap_usable_size(const void *block)
 			return ksm_late_family.malloc_usable_size((void *)(uintptr_t)block);
 		return ksm_je_malloc_usable_size((void *)(uintptr_t)block);
 	}
+	if (ksm_witness_holds(block))
+		return ksm_witness_size(block);
 	ksm_block_describe(block, &described);
 	ksm_magazine_note_usable();
 	return described.usable;

@@ -2,15 +2,36 @@
 #include "image.h"
 
 #include "hint.h"
+#include "mapping.h"
+#include "option.h"
 #include "os.h"
 #include "policy.h"
 
 #include <link.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MOST_SEGMENTS 256u /* what a program is linked to beyond that is not shared */
 
 uint32_t ksm_image_generation = UINT32_MAX;
 bool ksm_image_matters;
 
 static struct ksm_policy policy; /* Synchronization: written at load. */
+
+/* Those that may be shared. Synchronization: atomic; an end is written last. */
+static struct {
+	bool is_on;	   /* written at load */
+	atomic_uint count; /* also of those that found no room */
+	struct segment {
+		uintptr_t begin;
+		uintptr_t file_end; /* what follows up to the end reads as zeros at first */
+		atomic_uintptr_t end;
+		atomic_bool is_kept_out;
+		atomic_bool is_replaced; /* some of it is the file's no more */
+	} all[MOST_SEGMENTS];
+} segments KSM_SPARSE;
 
 static void introduce(void *begin, size_t length, uint64_t word)
 {
@@ -20,22 +41,165 @@ static void introduce(void *begin, size_t length, uint64_t word)
 		ksm_hint_set(begin, length, word);
 }
 
+/* The pages of one of a file's segments; false if they are not written to. */
+static bool find_written(const struct dl_phdr_info *info, size_t number, uintptr_t *begin, uintptr_t *end)
+{
+	const ElfW(Phdr) *segment = &info->dlpi_phdr[number];
+
+	*begin = ksm_align_down(info->dlpi_addr + segment->p_vaddr, KSM_PAGE);
+	*end = ksm_align_up(info->dlpi_addr + segment->p_vaddr + segment->p_memsz, KSM_PAGE);
+	return segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && *begin < *end;
+}
+
 static int introduce_file(struct dl_phdr_info *info, size_t size, void *argument)
 {
 	const uint64_t *word = argument;
+	uintptr_t begin, end;
 
 	(void)size;
 	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-		uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
-		uintptr_t end = ksm_align_up(begin + segment->p_memsz, KSM_PAGE);
-
-		begin = ksm_align_down(begin, KSM_PAGE);
-		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_W) && begin < end)
+		if (find_written(info, i, &begin, &end))
 			introduce((void *)begin, end - begin, *word);
 	}
 	return 0;
 }
+
+static uint64_t hint_word(void)
+{
+	return ksm_hint_word(KSMALLOC_HINT_DATA, policy.priority, KSMALLOC_STABILITY_UNKNOWN, true);
+}
+
+/* --- what may be shared ---------------------------------------------------------------------- */
+
+/* True of files whose code a pass runs in. */
+static bool is_of_passes(const struct dl_phdr_info *info)
+{
+	const char *slash = strrchr(info->dlpi_name, '/');
+	const char *name = slash ? slash + 1 : info->dlpi_name;
+
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && (uintptr_t)ksm_image_init - begin < info->dlpi_phdr[i].p_memsz)
+			return true;
+	}
+	return strncmp(name, "libc.", 5) == 0 || strncmp(name, "ld", 2) == 0 || strncmp(name, "libksmalloc", 11) == 0;
+}
+
+static void note(uintptr_t begin, uintptr_t file_end, uintptr_t end)
+{
+	uint32_t i = atomic_fetch_add(&segments.count, 1);
+
+	if (i >= MOST_SEGMENTS)
+		return;
+	segments.all[i].begin = begin;
+	segments.all[i].file_end = file_end;
+	atomic_store_explicit(&segments.all[i].end, end, memory_order_release);
+}
+
+static int note_file(struct dl_phdr_info *info, size_t size, void *nothing)
+{
+	uintptr_t begin, end;
+
+	(void)size;
+	(void)nothing;
+	if (is_of_passes(info))
+		return 0;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+
+		if (find_written(info, i, &begin, &end))
+			note(begin, ksm_align_up(info->dlpi_addr + segment->p_vaddr + segment->p_filesz, KSM_PAGE), end);
+	}
+	return 0;
+}
+
+static bool is_archive(int fd)
+{
+	static const char ending[] = ".jsa";
+	char path[64], name[512];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = ksm_os_read_link(path, name, sizeof(name));
+	return length > (ssize_t)strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
+}
+
+void ksm_image_note_map(const void *addr, size_t length, int prot, int flags, int fd)
+{
+	const int both = PROT_READ | PROT_WRITE;
+
+	if (segments.is_on && ksm_mapping_are_shared() && fd >= 0 && (prot & both) == both && !(prot & PROT_EXEC) &&
+	    (flags & MAP_PRIVATE) && !(flags & MAP_ANONYMOUS) && is_archive(fd)) {
+		uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
+
+		note((uintptr_t)addr, end, end);
+	}
+}
+
+/* The next segment from this one on that lies between these addresses, or NULL. */
+static struct segment *next_between(struct segment *at, uintptr_t begin, uintptr_t end)
+{
+	uint32_t count = ksm_min(atomic_load_explicit(&segments.count, memory_order_relaxed), MOST_SEGMENTS);
+
+	for (; at < segments.all + count; at++) {
+		if (begin < atomic_load_explicit(&at->end, memory_order_acquire) && end > at->begin &&
+		    !atomic_load_explicit(&at->is_kept_out, memory_order_relaxed))
+			return at;
+	}
+	return NULL;
+}
+
+bool ksm_image_may_share(uintptr_t begin, uintptr_t end)
+{
+	return next_between(segments.all, begin, end) != NULL;
+}
+
+void ksm_image_allow(uintptr_t slice, struct ksm_share_set *allowed)
+{
+	struct segment *found = next_between(segments.all, slice, slice + KSM_SHARE_SLICE);
+
+	for (; found; found = next_between(found + 1, slice, slice + KSM_SHARE_SLICE))
+		ksm_share_add_range(allowed, slice, found->begin, found->end);
+}
+
+bool ksm_image_advise(void *addr, size_t length)
+{
+	uintptr_t begin = (uintptr_t)addr, end = begin + length;
+	struct segment *found = next_between(segments.all, begin, end);
+
+	if (!found)
+		return false;
+	for (; found; found = next_between(found + 1, begin, end))
+		atomic_store_explicit(&found->is_replaced, true, memory_order_relaxed);
+	introduce(addr, length, hint_word());
+	return true;
+}
+
+bool ksm_image_has_lost_file(const void *addr, size_t length)
+{
+	uintptr_t begin = (uintptr_t)addr;
+	uint32_t count = ksm_min(atomic_load_explicit(&segments.count, memory_order_relaxed), MOST_SEGMENTS);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct segment *segment = &segments.all[i];
+
+		if (begin < segment->file_end && begin + length > segment->begin &&
+		    atomic_load_explicit(&segment->is_replaced, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+void ksm_image_keep_out(const void *addr, size_t length)
+{
+	struct segment *found = next_between(segments.all, (uintptr_t)addr, (uintptr_t)addr + length);
+
+	for (; found; found = next_between(found + 1, (uintptr_t)addr, (uintptr_t)addr + length))
+		atomic_store_explicit(&found->is_kept_out, true, memory_order_relaxed);
+}
+
+/* --- at load --------------------------------------------------------------------------------- */
 
 void ksm_image_init(void)
 {
@@ -43,12 +207,16 @@ void ksm_image_init(void)
 	ksm_image_matters = policy.advise ? ksm_layout_is_shared() : ksm_hint_covers_process();
 	if (ksm_image_matters && !policy.advise)
 		ksm_image_introduce();
+	/* Nothing is written where nothing is shared: the page that it lies on is nobody else's. */
+	if (!ksm_options.share || !policy.advise || !ksm_layout_is_shared())
+		return;
+	segments.is_on = true;
+	dl_iterate_phdr(note_file, NULL);
 }
 
 void ksm_image_introduce(void)
 {
-	uint64_t word = ksm_hint_word(KSMALLOC_HINT_DATA, policy.priority,
-				      KSMALLOC_STABILITY_UNKNOWN, true);
+	uint64_t word = hint_word();
 
 	__atomic_store_n(&ksm_image_generation, ksm_module_generation(), __ATOMIC_RELAXED);
 	dl_iterate_phdr(introduce_file, &word);

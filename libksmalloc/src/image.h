@@ -6,6 +6,11 @@
  * fill them in the same way in every process of a group, since the files lie at
  * equal addresses. Where the filters deny them (label:data) and the process is mergeable as a
  * whole, they are kept out of it.
+ * With --share they are also what a pass may share: pages that were written to since, by relocations or by the program, and
+ * that lie in files which were there when the program was started. Those are never unloaded. Not of libc, of the loader, and
+ * of this library: a pass runs in their code, and might write to their data while it compares it.
+ * In programs whose mappings are shared (mapping.h) the same is so of a runtime's archive that it maps privately and then
+ * relocates: the JVM's, a file *.jsa.
  * What it is not: advice for code and constants, which the page cache shares.
  *
  * A library that dlopen(3) loads is seen at the next large block after it.
@@ -18,6 +23,7 @@
 #include "base.h"
 #include "layout.h"
 #include "module.h"
+#include "share.h"
 
 /* After the hints were set up. What is to be kept out is kept out at once. */
 KSM_COLD void ksm_image_init(void);
@@ -39,5 +45,29 @@ KSM_INLINE void ksm_image_refresh(void)
 				 ksm_module_generation()))
 		ksm_image_introduce();
 }
+
+/* The program has mapped a file. May be called from signal handlers; errno stays as it is. */
+void ksm_image_note_map(const void *addr, size_t length, int prot, int flags, int fd);
+
+/* True if memory between these addresses may be shared as that of data segments. */
+bool ksm_image_may_share(uintptr_t begin, uintptr_t end);
+
+/* Adds pages of the slice at this address that may be. */
+void ksm_image_allow(uintptr_t slice, struct ksm_share_set *allowed);
+
+/* What was said of a data segment is said of memory in the place of its pages. False if it is none that may be shared. */
+bool ksm_image_advise(void *addr, size_t length);
+
+/*
+ * True if some of these pages begin with what a file has, and the file is not mapped there any more: who gives them back cannot
+ * have that again.
+ */
+bool ksm_image_has_lost_file(const void *addr, size_t length);
+
+/*
+ * The program has said something of these pages that memory in their place would lose, or has unmapped them: the whole segment is
+ * left alone from now on. Synchronization: atomic; may be called from signal handlers.
+ */
+void ksm_image_keep_out(const void *addr, size_t length);
 
 #endif

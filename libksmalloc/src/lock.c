@@ -20,3 +20,41 @@ bool ksm_lock_try_again(pthread_mutex_t *lock)
 	}
 	return false;
 }
+
+#ifdef __GLIBC__
+static int owner_of(const pthread_mutex_t *lock)
+{
+	return __atomic_load_n(&lock->__data.__owner, __ATOMIC_RELAXED);
+}
+
+/* This thread's id as locks have it. */
+static int own_id(void)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	int id;
+
+	pthread_mutex_lock(&lock);
+	id = owner_of(&lock);
+	pthread_mutex_unlock(&lock);
+	return id;
+}
+
+/* Where it is held and nobody's, it is between the two steps of taking or of leaving it. */
+enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
+{
+	int owner;
+
+	if (__atomic_load_n(&lock->__data.__lock, __ATOMIC_RELAXED) == 0)
+		return KSM_LOCK_FREE;
+	owner = owner_of(lock);
+	return !owner || owner == own_id() ? KSM_LOCK_OWN : KSM_LOCK_OTHERS;
+}
+#else
+enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
+{
+	if (pthread_mutex_trylock(lock) != 0)
+		return KSM_LOCK_OWN;
+	pthread_mutex_unlock(lock);
+	return KSM_LOCK_FREE;
+}
+#endif

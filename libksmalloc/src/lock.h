@@ -26,6 +26,9 @@ KSM_INLINE void ksm_lock_relax(void)
 {
 #if defined(__x86_64__)
 	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	/* "yield" does nothing on most processors. This one takes as long as the other machine's pause. */
+	__asm__ volatile("isb");
 #endif
 }
 
@@ -37,6 +40,19 @@ KSM_INLINE bool ksm_lock_try(pthread_mutex_t *lock)
 {
 	return ksm_likely(pthread_mutex_trylock(lock) == 0) || ksm_lock_try_again(lock);
 }
+
+enum ksm_lock_holder {
+	KSM_LOCK_FREE,
+	KSM_LOCK_OTHERS,
+	KSM_LOCK_OWN,
+};
+
+/*
+ * Who has the lock, for a signal handler, which may have interrupted the one who has it, and must not wait for that one: not
+ * for a moment, since the next signal may come before it has gone on by an instruction. So it is this thread in doubt.
+ * Takes no system call; with glibc, it only reads.
+ */
+enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock);
 
 KSM_INLINE void ksm_lock_take(pthread_mutex_t *lock)
 {

@@ -10,6 +10,7 @@
 #include "option.h"
 #include "returned.h"
 #include "sample.h"
+#include "steps.h"
 
 /* Runs that go from one thread to another, or to the pool, at once. */
 #define PART_RUNS 16u
@@ -72,7 +73,8 @@ struct ksm_magazine *ksm_magazine_create(struct ksm_thread *thread, struct ksm_s
 	magazine->limit = KSM_STOCK_RUNS;
 	magazine->calls_when_given = 0;
 	magazine->frees_when_taken = 0;
-	magazine->high_water = 0;
+	magazine->peak_water = magazine->high_water = 0;
+	magazine->ask_above = ksm_magazine_step(magazine);
 	settle_at(magazine, home);
 	__atomic_store_n(&magazine->tally->site, site->index, __ATOMIC_RELAXED);
 	if (thread->first) {
@@ -496,10 +498,44 @@ int64_t ksm_magazine_note_peak_locked(struct ksm_site *site)
 	return ((int64_t)stats->peak_bytes - live) / threads;
 }
 
+/* Of what a thread has allocated at a site there are so many steps, or more that are no shorter than this times mark_bytes. */
+#define STEPS_OF_A_SITE 512u
+#define COARSER		4u
+
+int64_t ksm_magazine_step(const struct ksm_magazine *magazine)
+{
+	uint64_t allocated = magazine->tally->allocated_bytes_total;
+
+	if (ksm_options.mark_bytes == 0 || !ksm_options.stats)
+		return INT64_MAX / 2;
+	return (int64_t)ksm_max(COARSER * (uint64_t)ksm_options.mark_bytes, allocated / STEPS_OF_A_SITE);
+}
+
+static int64_t lesser(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
 void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine)
 {
-	magazine->high_water = ksm_magazine_live(magazine) +
-			       ksm_magazine_note_peak_locked(magazine->site);
+	magazine->peak_water = ksm_magazine_live(magazine) + ksm_magazine_note_peak_locked(magazine->site);
+	magazine->high_water = lesser(magazine->peak_water, magazine->ask_above);
+}
+
+/*
+ * Blocks from here have no marks: nobody asks whose they are. When there are more of them than there were, one of the next calls
+ * is sent the slow way, where that is asked. It follows from what the thread does itself.
+ */
+KSM_COLD static void ask_for_mark(struct ksm_magazine *magazine)
+{
+	int64_t live = ksm_magazine_live(magazine);
+	int64_t next = live + ksm_magazine_step(magazine);
+	bool has_grown = live > magazine->ask_above;
+
+	magazine->ask_above = has_grown ? next : lesser(magazine->ask_above, next);
+	magazine->high_water = lesser(magazine->peak_water, magazine->ask_above);
+	if (has_grown)
+		ksm_thread_ask(ksm_thread_self, 1 + (uint32_t)ksm_steps_mix(magazine->tally->calls_total, 4));
 }
 
 /* Looks at the site's peak, and charges its sampling for what the magazine served. */
@@ -509,11 +545,11 @@ KSM_COLD static void note(struct ksm_magazine *magazine)
 	bool sample = false;
 
 	/* Samples are not exact, and may as well be paid for later. */
-	if (ksm_magazine_live(magazine) > magazine->high_water)
+	if (ksm_magazine_live(magazine) > magazine->peak_water)
 		ksm_lock_take(&site->lock);
 	else if (pthread_mutex_trylock(&site->lock) != 0)
 		return;
-	if (ksm_magazine_live(magazine) > magazine->high_water)
+	if (ksm_magazine_live(magazine) > magazine->peak_water)
 		ksm_magazine_note_own_peak_locked(magazine);
 	if (magazine->placed_pool && magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0)
 		sample = ksm_sample_charge_locked(magazine->placed_pool,
@@ -527,9 +563,12 @@ KSM_COLD static void note(struct ksm_magazine *magazine)
 void *ksm_magazine_finish(struct ksm_magazine *magazine, void *block, uint32_t value, size_t size)
 {
 	size_t dirty = ksm_magazine_dirty_bytes(value);
+	bool is_time = magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0;
+	int64_t live = ksm_magazine_live(magazine);
 
-	if (ksm_unlikely(ksm_magazine_live(magazine) > magazine->high_water) ||
-	    ksm_unlikely(magazine->tally->calls_total % KSM_MAGAZINE_NOTE_CALLS == 0))
+	if (is_time || live > magazine->ask_above)
+		ask_for_mark(magazine);
+	if (is_time || live > magazine->peak_water)
 		note(magazine);
 	if (size < dirty)
 		memset((char *)block + size, 0, dirty - size);

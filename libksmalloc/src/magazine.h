@@ -32,6 +32,7 @@
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
+#include "steps.h"
 #include "stock.h"
 #include "thread.h"
 
@@ -49,7 +50,9 @@ struct ksm_magazine {
 	 * Live bytes of the tally up to which the site's peak need not be looked at: this thread's share of what
 	 * is missing to it. Where blocks go from thread to thread, the peak is exact to that share.
 	 */
-	int64_t high_water;
+	int64_t peak_water;
+	int64_t ask_above;  /* when the site has grown to that here, one of the next blocks is to be marked (marked.h) */
+	int64_t high_water; /* the lesser of both, for one comparison */
 	uint32_t index;		/* of the site */
 	uint32_t weight;	/* bytes that a page counts as cached: none in a nursery */
 	bool evicted;		/* it gave up runs because others needed the room */
@@ -59,6 +62,7 @@ struct ksm_magazine {
 	struct ksm_stock held;
 	struct ksm_magazine *next;	   /* of the same thread, in a ring */
 	struct ksm_magazine *next_of_site; /* Synchronization: written under the site's lock. */
+	struct ksm_steps steps;		   /* over new blocks: which of them get marks */
 };
 
 /* Where a thread's runs of a site lie. Chosen by placed. */
@@ -104,6 +108,9 @@ int64_t ksm_magazine_note_peak_locked(struct ksm_site *site);
 
 /* The same for the thread of the magazine, and how much it may allocate until it looks again. */
 void ksm_magazine_note_own_peak_locked(struct ksm_magazine *magazine);
+
+/* By how much the thread may grow at the site until it is asked again whose the blocks are; where nobody asks that is no number of bytes. */
+int64_t ksm_magazine_step(const struct ksm_magazine *magazine);
 
 /* What a magazine served is charged for after so many calls. */
 #define KSM_MAGAZINE_NOTE_CALLS 256u

@@ -45,6 +45,11 @@ void *ksm_meta_alloc(size_t length)
 	return memory;
 }
 
+enum ksm_lock_holder ksm_meta_lock_holder(void)
+{
+	return ksm_lock_holder(&pieces.lock);
+}
+
 void ksm_meta_prefork(void)
 {
 	pthread_mutex_lock(&pieces.lock);

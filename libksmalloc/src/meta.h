@@ -13,9 +13,13 @@
 #define KSM_META_H
 
 #include "base.h"
+#include "lock.h"
 
 /* Returns length zero bytes, or NULL. */
 void *ksm_meta_alloc(size_t length);
+
+/* Who has the lock. */
+enum ksm_lock_holder ksm_meta_lock_holder(void);
 
 void ksm_meta_prefork(void);
 void ksm_meta_postfork_parent(void);

@@ -8,6 +8,7 @@
  */
 #include "module.h"
 
+#include "loader.h"
 #include "meta.h"
 #include "os.h"
 #include "stat.h"
@@ -62,6 +63,46 @@ void ksm_module_invalidate(void)
 	modules.current = false;
 	pthread_mutex_unlock(&modules.lock);
 	__atomic_fetch_add(&ksm_module_generations, 1, __ATOMIC_SEQ_CST);
+}
+
+static uint32_t unloads; /* threads that are at it. Synchronization: atomic. */
+static uint32_t readings; /* likewise */
+
+/* Whoever is reading may itself wait for the thread that unloads. */
+#define READINGS_WAIT_MS 1000
+
+void ksm_module_begin_unload(void)
+{
+	uint64_t deadline;
+
+	__atomic_fetch_add(&unloads, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&readings, __ATOMIC_SEQ_CST))
+		return;
+	deadline = ksm_os_now_ms() + READINGS_WAIT_MS;
+	while (__atomic_load_n(&readings, __ATOMIC_SEQ_CST) && ksm_os_now_ms() < deadline)
+		ksm_os_pause();
+}
+
+void ksm_module_end_unload(void)
+{
+	if (__atomic_load_n(&unloads, __ATOMIC_RELAXED))
+		__atomic_fetch_sub(&unloads, 1, __ATOMIC_SEQ_CST);
+}
+
+bool ksm_module_begin_reading(void)
+{
+	__atomic_fetch_add(&readings, 1, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&unloads, __ATOMIC_SEQ_CST))
+		return true;
+	ksm_module_end_reading();
+	return false;
+}
+
+void ksm_module_end_reading(void)
+{
+	/* None is left in a child that was forked in between. */
+	if (__atomic_load_n(&readings, __ATOMIC_RELAXED))
+		__atomic_fetch_sub(&readings, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Copies the build-id out of a segment of notes; its length, 0 if there is none. */
@@ -199,7 +240,7 @@ static void refresh(void)
 {
 	bool first = true;
 
-	if (dl_iterate_phdr(visit, &first) != 0)
+	if (ksm_loader_iterate(visit, &first) != 0)
 		return;
 	pthread_mutex_lock(&modules.lock);
 	for (uint32_t i = 0; i < modules.count; i++)
@@ -247,6 +288,11 @@ const char *ksm_module_path(uint32_t module)
 	return ksm_stat->strings + ksm_stat->modules[module].path_string;
 }
 
+enum ksm_lock_holder ksm_module_lock_holder(void)
+{
+	return ksm_lock_holder(&modules.lock);
+}
+
 void ksm_module_prefork(void)
 {
 	pthread_mutex_lock(&modules.lock);
@@ -260,6 +306,9 @@ void ksm_module_postfork_parent(void)
 void ksm_module_postfork_child(void)
 {
 	pthread_mutex_init(&modules.lock, NULL);
+	/* Of other threads, which are not there; its own, if it forks from within one, goes on without. */
+	unloads = 0;
+	readings = 0;
 }
 
 bool ksm_module_has_room(void)

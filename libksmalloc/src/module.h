@@ -18,6 +18,7 @@
 #define KSM_MODULE_H
 
 #include "base.h"
+#include "lock.h"
 
 /* Where an address lies. */
 struct ksm_module_address {
@@ -43,6 +44,17 @@ bool ksm_module_has_room(void);
 /* To be called when files may have been loaded or unloaded since. */
 void ksm_module_invalidate(void);
 
+/*
+ * Around dlclose(3). A signal handler that interrupts it would find files in the loader's list whose memory is gone, and
+ * other threads an interpreter: to begin waits until nobody reads, a second at most.
+ */
+void ksm_module_begin_unload(void);
+void ksm_module_end_unload(void);
+
+/* Around what reads memory of files beyond the loader's list. False while one is unloaded: nothing may be read then. */
+bool ksm_module_begin_reading(void);
+void ksm_module_end_reading(void);
+
 /* Grows with each ksm_module_invalidate(); what was resolved before may be stale. */
 KSM_INLINE uint32_t ksm_module_generation(void)
 {
@@ -59,6 +71,9 @@ size_t ksm_module_identity(uint32_t module, const uint8_t **bytes);
 
 /* The path of the module's file, as the loader knows it. */
 const char *ksm_module_path(uint32_t module);
+
+/* Who has the lock. */
+enum ksm_lock_holder ksm_module_lock_holder(void);
 
 void ksm_module_prefork(void);
 void ksm_module_postfork_parent(void);

@@ -46,7 +46,7 @@ static const struct option options[] = { KSM_OPTIONS(OPTION_ROW) };
 struct ksm_options ksm_options = { KSM_OPTIONS(OPTION_INITIAL) };
 
 /* Names that other parts of the project read; the library leaves them alone. */
-static const char *const foreign_names[] = { "conf", "cache" };
+static const char *const foreign_names[] = { "conf", "cache", "start" };
 
 static const char variable_prefix[] = "KSMALLOC_";
 

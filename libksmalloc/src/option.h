@@ -67,6 +67,8 @@ enum ksm_option_type {
 	X(thread_bytes, SIZE, 8 * 1024 * 1024, 0, 1024 * 1024 * 1024, "bytes",			\
 	  "Freed memory that a thread may keep at hand for the sites it uses")			\
 	X(stats, FLAG, 1, 0, 1, "", "Publish the statistics segment")				\
+	X(mark_bytes, SIZE, 64 * 1024, 0, UINT64_C(1) << 30, "bytes",				\
+	  "Of small blocks one for so many bytes, at first, tells whose they are; 0: none")	\
 	X(stats_dir, TEXT, 0, 0, 4000, "folder",						\
 	  "Make the segment a file in this folder, for readers that may not look into memory")	\
 	X(stats_group, NUMBER, UINT64_C(0xffffffff), 0, UINT64_C(0xffffffff), "gid",		\
@@ -88,6 +90,11 @@ enum ksm_option_type {
 	  "Whole 2 MiB that are shared lie on huge pages, where the kernel allows it (shmem_enabled)") \
 	X(share_mappings, TEXT, 0, 0, 0, "programs",						\
 	  "Share own mappings of these programs, too, as in php*|node: all that they do with them is done by libc") \
+	X(share_every_ms, NUMBER, 0, 0, 3600000, "ms",						\
+	  "A pass each time that so long has gone by, whether passes gain anything or not, as tests want it; "	\
+	  "0: when it may be worth it")								\
+	X(language, CHOICE, 0, 0, 2, "auto|on|off",						\
+	  "Name who asks for memory by the script that runs (Python, PHP, Ruby, Perl, Lua); auto: with a profile of these") \
 	X(valgrind, FLAG, 0, 0, 1, "", "Place blocks under Valgrind too")			\
 	X(verbose, FLAG, 0, 0, 1, "", "Say at start that the library is loaded, and how")	\
 	X(dump_options, FLAG, 0, 0, 1, "", "Print this table and end the program")
@@ -96,6 +103,13 @@ enum ksm_advise {
 	KSM_ADVISE_ALL,
 	KSM_ADVISE_NONE,
 	KSM_ADVISE_PROCESS,
+};
+
+/* The profiles of ksmalloc run say KSM_LANGUAGE_ON where the user has said nothing. */
+enum ksm_language_option {
+	KSM_LANGUAGE_AUTO,
+	KSM_LANGUAGE_ON,
+	KSM_LANGUAGE_OFF,
 };
 
 enum ksm_stability_option {

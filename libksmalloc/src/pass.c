@@ -7,6 +7,7 @@
 
 #include "alone.h"
 #include "arena.h"
+#include "image.h"
 #include "layout.h"
 #include "offer.h"
 #include "option.h"
@@ -46,6 +47,7 @@ struct places {
 		uintptr_t begin;
 		uintptr_t end;
 		uint64_t inode;
+		int rights;
 	} all[PLACES];
 };
 
@@ -54,6 +56,7 @@ static struct {
 	atomic_int busy; /* the process that makes a pass: not its child, which another thread may have forked meanwhile */
 	enum phase phase;
 	uintptr_t next;
+	uintptr_t after_return; /* where to look on when it is over */
 	struct ksm_pass_round round;
 	bool has_published;
 	bool has_given_up; /* a file, with what it has seen */
@@ -107,28 +110,36 @@ static bool finish_slice(struct walk *walk)
 	return !walk->is_stopped;
 }
 
+/* What the store's files are not mapped from is anonymous, or a data segment: nothing else of a file may be shared. */
 static void note_mapping(struct walk *walk, const struct ksm_os_mapping *mapping)
 {
 	const struct ksm_shared_slice *entry = ksm_shared_find(walk->view.address, false);
+	struct ksm_pass_view *view = &walk->view;
+	bool is_of_store = false;
 
-	if (mapping->inode == 0)
-		ksm_share_add_range(&walk->view.anonymous, walk->view.address, mapping->begin, mapping->end);
 	for (uint32_t i = 0; entry && i < KSM_SHARED_LAYERS; i++) {
-		if (mapping->inode && entry->layers[i].inode == mapping->inode)
-			ksm_share_add_range(&walk->view.mapped[i], walk->view.address, mapping->begin, mapping->end);
+		if (!mapping->inode || entry->layers[i].inode != mapping->inode)
+			continue;
+		ksm_share_add_range(&view->mapped[i], view->address, mapping->begin, mapping->end);
+		is_of_store = true;
 	}
+	if (!is_of_store && (!mapping->inode || ksm_image_may_share(mapping->begin, mapping->end)))
+		ksm_share_add_range(&view->anonymous, view->address, mapping->begin, mapping->end);
+	if (!is_of_store && mapping->inode)
+		ksm_share_add_range(&view->of_file, view->address, mapping->begin, mapping->end);
+	if (mapping->rights == PROT_READ)
+		ksm_share_add_range(&view->read_only, view->address, mapping->begin, mapping->end);
 }
 
 static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
 {
 	struct walk *walk = argument;
-	struct ksm_region_range all = ksm_pass_memory_all();
-	uintptr_t begin = ksm_max(ksm_max(mapping->begin, pass.next), all.begin);
-	uintptr_t end = ksm_min(mapping->end, all.end);
+	struct ksm_region_range part;
 
-	if (mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private)
+	if (!ksm_pass_memory_find_part(mapping, &part))
 		return true;
-	for (uintptr_t slice = ksm_align_down(begin, KSM_SHARE_SLICE); begin < end && slice < end;
+	part.begin = ksm_max(part.begin, pass.next);
+	for (uintptr_t slice = ksm_align_down(part.begin, KSM_SHARE_SLICE); part.begin < part.end && slice < part.end;
 	     slice += KSM_SHARE_SLICE) {
 		if (walk->view.address != slice) {
 			if (!finish_slice(walk))
@@ -145,14 +156,16 @@ static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
 static void remember_place(const struct ksm_os_mapping *mapping, void *nothing)
 {
 	struct places *places = &pass.places;
+	struct ksm_region_range part;
 
 	(void)nothing;
-	if (mapping->rights != (PROT_READ | PROT_WRITE) || !mapping->is_private || mapping->end <= places->from ||
-	    mapping->begin >= ksm_pass_memory_all().end)
+	if (!ksm_pass_memory_find_part(mapping, &part) || part.end <= places->from)
 		return;
 	places->is_cut = places->count == PLACES;
-	if (!places->is_cut)
-		places->all[places->count++] = (struct place){ mapping->begin, mapping->end, mapping->inode };
+	if (!places->is_cut) {
+		places->all[places->count++] =
+			(struct place){ mapping->begin, mapping->end, mapping->inode, mapping->rights };
+	}
 }
 
 /* By what was remembered. Where that ends too early, the slice that it ends in is looked at the next time. */
@@ -164,7 +177,7 @@ static void visit_places(struct walk *walk)
 	for (uint32_t i = 0; i < places->count; i++) {
 		const struct ksm_os_mapping mapping = {
 			.begin = places->all[i].begin, .end = places->all[i].end, .inode = places->all[i].inode,
-			.rights = PROT_READ | PROT_WRITE, .is_private = true,
+			.rights = places->all[i].rights, .is_private = true,
 		};
 
 		if (!visit_mapping(&mapping, walk))
@@ -250,6 +263,7 @@ static int publish(void)
 	}
 	pass.phase = RETURN;
 	pass.round.is_return = true;
+	pass.after_return = pass.next;
 	pass.next = pass.round.batch[0];
 	return 0;
 }
@@ -269,7 +283,8 @@ static int turn(const struct walk *walk)
 	if (pass.phase == RETURN && is_at_end) {
 		pass.phase = LOOK;
 		pass.round.is_return = false;
-		pass.next = pass.round.batch[pass.round.batch_count - 1] + KSM_SHARE_SLICE;
+		/* What was looked at before is not counted again. */
+		pass.next = pass.after_return;
 		pass.round.batch_count = 0;
 		pass.round.carries_over = pass.round.takes_back = false;
 	}

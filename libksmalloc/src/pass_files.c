@@ -79,6 +79,22 @@ static int drop_what_is_newer(struct ksm_store *store, uint32_t index, uint64_t 
 	return 0;
 }
 
+/* Nothing is seen where the file has a hole. That of one that is not open any more cannot be told. */
+static int drop_holes(struct ksm_store *store, struct ksm_pass_layer *layer)
+{
+	struct ksm_share_file file;
+	struct ksm_share_set data;
+	int error;
+
+	if (layer->index == KSM_STORE_FILES)
+		return 0;
+	file = ksm_store_file(store, layer->index);
+	error = ksm_share_find_data(&file, layer->place, &data);
+	if (!error)
+		ksm_share_keep(&layer->wanted, &data);
+	return error;
+}
+
 int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *store, struct ksm_share_work *work,
 			  struct ksm_pass_layer *layer)
 {
@@ -90,6 +106,8 @@ int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *
 	if (layer->index < KSM_STORE_FILES && !ksm_pass_files_is_going(files, store, layer->index))
 		return 0;
 	error = ksm_share_find_seen(work, layer->address, &layer->mapped, &layer->wanted);
+	if (!error)
+		error = drop_holes(store, layer);
 	layer->seen = ksm_share_count(&layer->wanted);
 	if (!error)
 		error = drop_what_is_newer(store, layer->index, layer->place, &layer->wanted);

@@ -3,14 +3,17 @@
 
 #include "apart.h"
 #include "arena.h"
+#include "image.h"
 #include "layout.h"
 #include "mapping.h"
+#include "os.h"
 #include "slot.h"
 #include "span.h"
 #include "stat.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define STACK_MARGIN (256 * KSM_KIB)
 /* What lies beyond is not shared: programs have it only if they ask for it. */
@@ -29,17 +32,23 @@ uint64_t ksm_pass_memory_bytes(void)
 	       (ksm_mapping_are_shared() ? ksm_mapping_live_bytes() : 0);
 }
 
-bool ksm_pass_memory_holds_stack(uintptr_t slice)
+bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *allowed)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	uintptr_t thread = (uintptr_t)pthread_self();
+	uintptr_t thread = ksm_align_down((uintptr_t)pthread_self(), KSM_PAGE);
+	struct ksm_share_set pages;
 
+	if (here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN)
+		return true;
 	/* Into what libc has of the thread the kernel writes at any moment on which processor it runs. */
-	return (here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN) ||
-	       (thread + KSM_PAGE > slice && thread < slice + KSM_SHARE_SLICE);
+	memset(&pages, 0, sizeof(pages));
+	ksm_share_add_range(&pages, slice, thread, thread + 2 * KSM_PAGE);
+	ksm_share_keep(&pages, allowed);
+	return ksm_share_count(&pages) > 0;
 }
 
-struct ksm_region_range ksm_pass_memory_all(void)
+/* The addresses that all but data segments lies between. */
+static struct ksm_region_range all_others(void)
 {
 	struct ksm_region_range heap = ksm_region_all(KSM_REGION_HEAP);
 
@@ -47,6 +56,21 @@ struct ksm_region_range ksm_pass_memory_all(void)
 		return (struct ksm_region_range){ 0, ADDRESSES_END };
 	return (struct ksm_region_range){ ksm_gate.low ? ksm_gate.low : heap.begin,
 					  ksm_layout_is_shared() ? heap.end : ksm_gate.end };
+}
+
+bool ksm_pass_memory_find_part(const struct ksm_os_mapping *mapping, struct ksm_region_range *part)
+{
+	bool is_of_image = ksm_image_may_share(mapping->begin, mapping->end);
+	struct ksm_region_range all = all_others();
+
+	*part = (struct ksm_region_range){ mapping->begin, mapping->end };
+	if (!mapping->is_private)
+		return false;
+	if (is_of_image && (mapping->rights & ~PROT_WRITE) == PROT_READ)
+		return true;
+	part->begin = ksm_max(part->begin, all.begin);
+	part->end = ksm_min(part->end, all.end);
+	return part->begin < part->end && mapping->rights == (PROT_READ | PROT_WRITE);
 }
 
 static bool may_be_shared(const struct ksm_slot *slot)
@@ -62,6 +86,23 @@ static bool find_number(const struct ksm_slot *slot, uint32_t *number)
 	for (*number = 0; other && other != slot; (*number)++)
 		other = other->next;
 	return other != NULL;
+}
+
+/* Where the slice lies from the begin of the span on in the shared layout; false if that cannot be told. */
+static bool find_usual_offset(const struct ksm_slot *slot, uintptr_t slice, uint64_t *offset)
+{
+	uint64_t secret = ksm_layout_group_word(KSMALLOC_SEED_SLOTS);
+	const struct ksm_pool *pool = slot->pool;
+	uint32_t number;
+
+	if (pool->is_arena) {
+		*offset = ksm_span_usual_offset_of_row(secret, pool->seed, pool->slot_count) + (slice - pool->first->base);
+		return true;
+	}
+	if (!find_number(slot, &number))
+		return false;
+	*offset = ksm_span_usual_offset(secret, pool->seed, number) + (slice - slot->base);
+	return true;
 }
 
 static uint64_t bytes_of_span(void)
@@ -80,7 +121,6 @@ uint64_t ksm_pass_memory_places(void)
 bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place)
 {
 	const struct ksm_slot *slot = ksm_span_slot_of_any((const void *)slice);
-	uint32_t number;
 
 	if (ksm_layout_is_shared()) {
 		bool is_of_span = slice - ksm_span_map.base < bytes_of_span();
@@ -88,19 +128,17 @@ bool ksm_pass_memory_place(uintptr_t slice, uint64_t *place)
 		*place = is_of_span ? slice - ksm_span_map.base : bytes_of_span() + slice;
 		return true;
 	}
-	if (!slot || !may_be_shared(slot) || !find_number(slot, &number))
-		return false;
-	*place = ksm_span_usual_offset(ksm_layout_group_word(KSMALLOC_SEED_SLOTS), slot->pool->seed, number) +
-		 (slice - slot->base);
-	return true;
+	return slot && may_be_shared(slot) && find_usual_offset(slot, slice, place);
 }
 
-/* Pages of a slot that merge. The last one stays: the slot grows by it. */
+/* Pages of a slot that merge. The last one stays where the slot grows by it. */
 static void allow_slot(const struct ksm_slot *slot, uintptr_t slice, struct ksm_share_set *allowed)
 {
+	uint32_t pages = slot->mapped_pages - (slot->pool->is_arena ? 0 : 1);
+
 	if (!may_be_shared(slot))
 		return;
-	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)(slot->mapped_pages - 1) << KSM_PAGE_SHIFT));
+	ksm_share_add_range(allowed, slice, slot->base, slot->base + ((uintptr_t)pages << KSM_PAGE_SHIFT));
 	if (slot->altered_end)
 		ksm_share_remove_range(allowed, slice, slot->base + ((uintptr_t)slot->altered_begin << KSM_PAGE_SHIFT),
 			     slot->base + ((uintptr_t)slot->altered_end << KSM_PAGE_SHIFT));
@@ -120,6 +158,7 @@ void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed)
 		memset(allowed, 0xff, sizeof(*allowed));
 	/* The program may have asked for a place in the midst of the heap. */
 	ksm_mapping_allow(slice, ksm_region_merges(KSM_REGION_MAPPINGS), allowed);
+	ksm_image_allow(slice, allowed);
 }
 
 bool ksm_pass_memory_may_replace(void *addr, size_t length)
@@ -142,6 +181,8 @@ void ksm_pass_memory_introduce(void *addr, size_t length)
 		ksm_slot_introduce(slot, addr, length, true);
 		return;
 	}
+	if (ksm_image_advise(addr, length))
+		return;
 	ksm_region_introduce(region_of(addr), addr, length);
 	ksm_mapping_introduce(addr, length);
 }
@@ -154,6 +195,8 @@ void ksm_pass_memory_introduce_shared(void *addr, size_t length)
 		ksm_slot_introduce(slot, addr, length, false);
 		return;
 	}
+	if (ksm_image_advise(addr, length))
+		return;
 	ksm_region_advise(region_of(addr), addr, length);
 	ksm_mapping_introduce(addr, length);
 }

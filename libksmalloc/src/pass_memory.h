@@ -3,8 +3,8 @@
  * pass_memory: which memory of the process may be shared, and what is said to the kernel of memory in its place.
  *
  * What it is: what merges may be shared: advised slots that are not exempt, and in the shared layout the region heap, but for
- * what the program has altered or kept out, and for the stack that a pass runs on; and, if the option share_mappings says so,
- * the program's own mappings that are known (mapping.h).
+ * what the program has altered or kept out, and for the stack that a pass runs on; there the data segments of files, too
+ * (image.h); and, if the option share_mappings says so, the program's own mappings that are known (mapping.h).
  * What it is not: a look at what is mapped there.
  *
  * Locking: none; the process has one thread, and no signal handler runs. Failure: none.
@@ -15,8 +15,8 @@
 #include "region.h"
 #include "share.h"
 
-/* The addresses that all that may be shared lies between. */
-struct ksm_region_range ksm_pass_memory_all(void);
+/* Of this mapping the part that may hold something that may be shared; false if there is none, or its rights are others. */
+bool ksm_pass_memory_find_part(const struct ksm_os_mapping *mapping, struct ksm_region_range *part);
 
 /*
  * Where the slice at this address lies in files of the store; false if nowhere. In the shared layout that follows from its
@@ -34,8 +34,11 @@ uint64_t ksm_pass_memory_bytes(void);
 /* Pages of the slice at this address that may be shared. */
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed);
 
-/* True if this may be the stack of who asks: coroutines run on stacks that they have from malloc. */
-bool ksm_pass_memory_holds_stack(uintptr_t slice);
+/*
+ * True if this may be the stack of who asks: coroutines run on stacks that they have from malloc. Or what libc has of the thread,
+ * if that is among the pages that may be shared.
+ */
+bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *allowed);
 
 /* False if the program has said something of these pages that memory in their place would lose. */
 bool ksm_pass_memory_may_replace(void *addr, size_t length);

@@ -45,9 +45,20 @@ static void leave_if_copied(struct ksm_pass_round *pass, uint32_t index, struct 
 	uint32_t mapped = ksm_share_count(&view->mapped[layer]);
 
 	if (mapped > 0 && slice->shared * COPIED < mapped && is_all_in_view(entry, view, layer))
-		ksm_shared_leave_layer(view->address, entry, layer);
+		ksm_shared_leave_layer(view->address, entry, layer, &view->read_only);
 	else
 		ksm_pass_files_count(&pass->files, &pass->store, index, mapped, newly_shared(pass, slice));
+}
+
+static struct ksm_share_slice begin_slice(const struct ksm_pass_view *view)
+{
+	return (struct ksm_share_slice){
+		.address = view->address,
+		.place = view->place,
+		.of_file = view->of_file,
+		.read_only = view->read_only,
+		.introduce = ksm_pass_memory_introduce_shared,
+	};
 }
 
 /* Shares the slice with one file of the store. anonymous: what may still be shared, of which that is taken off. */
@@ -56,8 +67,7 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 {
 	struct ksm_share_file file = ksm_store_file(&pass->store, index);
 	uint32_t layer = layer_of(entry, view, pass->store.files[index].inode);
-	struct ksm_share_slice slice = { .address = view->address, .place = view->place,
-					 .introduce = ksm_pass_memory_introduce_shared };
+	struct ksm_share_slice slice = begin_slice(view);
 	bool is_going = ksm_pass_files_is_going(&pass->files, &pass->store, index);
 	int error;
 
@@ -97,7 +107,7 @@ static bool leave(struct ksm_shared_slice *entry, struct ksm_pass_view *view, ui
 {
 	struct ksm_share_set left = view->mapped[layer];
 
-	ksm_shared_leave_layer(view->address, entry, layer);
+	ksm_shared_leave_layer(view->address, entry, layer, &view->read_only);
 	ksm_share_keep(&view->mapped[layer], &entry->layers[layer].mapped);
 	ksm_share_drop(&left, &view->mapped[layer]);
 	ksm_share_keep(&left, allowed);
@@ -173,7 +183,7 @@ static int mark(struct ksm_pass_round *pass, const struct ksm_pass_view *view, s
 /* Publishes what another member has, too, and what is carried over with what was written between it. */
 static int offer(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 {
-	struct ksm_share_slice slice = { .address = view->address, .place = view->place };
+	struct ksm_share_slice slice = begin_slice(view);
 	struct ksm_share_set common, pages;
 	int error = mark(pass, view, &slice, &common);
 
@@ -226,7 +236,7 @@ int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
 	ksm_pass_stat_looked();
 	/* What is shared already must not be given back or replaced under this thread either. */
-	if (ksm_pass_memory_holds_stack(view->address)) {
+	if (ksm_pass_memory_holds_stack(view->address, &allowed)) {
 		pass_over(pass, entry, view);
 		return 0;
 	}

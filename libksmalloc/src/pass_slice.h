@@ -38,7 +38,9 @@ struct ksm_pass_round {
 struct ksm_pass_view {
 	uintptr_t address;
 	uint64_t place; /* in files of the store */
-	struct ksm_share_set anonymous;
+	struct ksm_share_set anonymous; /* or of a data segment */
+	struct ksm_share_set of_file;	/* of a data segment, and mapped from its file */
+	struct ksm_share_set read_only;
 	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
 	/* What was found meanwhile: of mapped pages. */
 	struct ksm_share_set copied;  /* were written to since */

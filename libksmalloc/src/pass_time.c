@@ -2,6 +2,7 @@
 #include "pass_time.h"
 
 #include "offer.h"
+#include "option.h"
 #include "os.h"
 
 #define WORTH	     64u   /* of the process one in so many bytes: the next pass is soon */
@@ -18,7 +19,7 @@
 void ksm_pass_time_init(struct ksm_pass_time *time)
 {
 	time->interval_ms = SHORTEST_MS;
-	time->due_ms = ksm_os_now_ms() + FIRST_MS;
+	time->due_ms = ksm_os_now_ms() + (ksm_options.share_every_ms ? ksm_options.share_every_ms : FIRST_MS);
 	time->grown_ms = ksm_os_now_ms() + GROWING_MS;
 	ksm_offer_note_due(time->due_ms);
 }
@@ -44,7 +45,7 @@ static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
 {
 	uint64_t now = ksm_os_now_ms();
 
-	time->interval_ms = ksm_min(interval_ms, LONGEST_MS);
+	time->interval_ms = ksm_options.share_every_ms ? ksm_options.share_every_ms : ksm_min(interval_ms, LONGEST_MS);
 	time->due_ms = now + time->interval_ms;
 	time->grown_ms = now + GROWING_MS;
 	time->look_ms = now + ksm_pass_time_until_look(time);
@@ -84,5 +85,5 @@ bool ksm_pass_time_is_due(struct ksm_pass_time *time, const struct ksm_store *st
 
 bool ksm_pass_time_is_due_growing(const struct ksm_pass_time *time, uint64_t now, uint64_t size)
 {
-	return has_grown_by_much(time, now, size);
+	return ksm_options.share_every_ms ? now >= time->due_ms : has_grown_by_much(time, now, size);
 }

@@ -4,6 +4,7 @@
  *
  * What it is: a while after the start, when the process has grown, when the store has changed or somebody asks, and else in
  * intervals that double as long as nothing is gained.
+ * Where the option share_every_ms is set it is each time that so long has gone by, also in a process that grows.
  * What it is not: a clock that wakes anybody. Who comes by asks; a keeper is told by the segment.
  *
  * Locking: none; one thread at a time. Failure: none.

@@ -13,6 +13,7 @@
 #include "layout.h"
 #include "lock.h"
 #include "magazine.h"
+#include "marked.h"
 #include "meta.h"
 #include "nursery.h"
 #include "option.h"
@@ -444,6 +445,8 @@ void ksm_placed_free(void *block)
 	struct ksm_block found;
 
 	ksm_block_find(slot, block, &found);
+	if (ksm_unlikely(found.is_marked))
+		ksm_marked_clear(block, &found);
 	if (slot->pool != ksm_nursery_private())
 		magazine = obtain_magazine(ksm_site_at(found.site));
 	if (magazine && magazine->pool == slot->pool &&
@@ -520,17 +523,14 @@ static bool resize(struct ksm_block *found, uint32_t pages, size_t size)
 	return done;
 }
 
-bool ksm_placed_resize(void *block, size_t size)
+/* The entry has no mark meanwhile. */
+static bool resize_unmarked(void *block, struct ksm_block *its, size_t size)
 {
-	struct ksm_slot *slot = ksm_block_slot(block);
+	uint32_t pages = (uint32_t)ksm_run_pages_for(size);
+	struct ksm_slot *slot = its->slot;
+	struct ksm_block found = *its;
 	struct ksm_magazine *magazine;
-	uint32_t pages;
-	struct ksm_block found;
 
-	if (size > UINT64_C(1) << ksm_span_slot_shift())
-		return false;
-	pages = (uint32_t)ksm_run_pages_for(size);
-	ksm_block_find(slot, block, &found);
 	/* What the program did to its pages stays with them, so the block does not change them. */
 	if (!may_grow(slot->pool, &found, size) || ksm_slot_is_altered(slot, found.page, found.pages))
 		return false;
@@ -546,6 +546,22 @@ bool ksm_placed_resize(void *block, size_t size)
 	/* Old bytes of this block, or of an earlier one of the same pool, may lie in the tail. */
 	ksm_place_clear_tail(block, size, (size_t)pages << KSM_PAGE_SHIFT);
 	return true;
+}
+
+bool ksm_placed_resize(void *block, size_t size)
+{
+	struct ksm_block found;
+	bool done;
+
+	if (size > UINT64_C(1) << ksm_span_slot_shift())
+		return false;
+	ksm_block_find(ksm_block_slot(block), block, &found);
+	if (ksm_likely(!found.is_marked))
+		return resize_unmarked(block, &found, size);
+	ksm_marked_lift(&found);
+	done = resize_unmarked(block, &found, size);
+	ksm_marked_put_back(block, &found, done ? (uint32_t)ksm_run_pages_for(size) : found.pages);
+	return done;
 }
 
 void ksm_placed_count_move(struct ksm_site *site)

@@ -344,7 +344,7 @@ uint32_t ksm_runs_block(const struct ksm_runs *runs, uint32_t page, uint64_t *by
 {
 	const struct ksm_run_chunk *chunk = chunk_of(runs, page);
 	const uint32_t *entry = ksm_runs_entry(runs, page);
-	uint32_t block = entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) : 0;
+	uint32_t block = entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) & ~KSM_RUN_MARKED : 0;
 
 	*bytes = ksm_run_bytes(block);
 	*owner = chunk && chunk->owners ? chunk->owners[page % KSM_CHUNK_PAGES] : 0;

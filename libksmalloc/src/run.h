@@ -60,6 +60,11 @@ struct ksm_runs {
 
 #define KSM_RUN_SLACK_BITS 12
 #define KSM_RUN_ASIDE	   1u /* an entry of no pages: the run is set aside */
+/*
+ * The block has a mark (mark.h), which is to be cleared before it is freed. Who does not look at this bit takes it for one
+ * with more pages than there are, which no magazine has room for.
+ */
+#define KSM_RUN_MARKED	   (UINT32_C(1) << 31)
 
 /* The entry of a block's first page; NULL if there was never a block near it. Needs no lock. */
 KSM_INLINE uint32_t *ksm_runs_entry(const struct ksm_runs *runs, uint32_t page)

@@ -8,8 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* Untouched pages between two others that are made pages of zeros, so that both are in one mapping. */
-#define MOST_FILLED 4u
+/*
+ * Untouched pages between two others, so that both are in one mapping: those that are made pages of zeros, since the file has
+ * something else there, and all of them. Where the file has a hole they read as zeros, and take memory when they are used.
+ */
+#define MOST_FILLED  4u
+#define MOST_BRIDGED 64u
 /* Of the pages of a mapping one in so many is shared at least. */
 #define WORTH 8u
 /* Pages of the file that are compared at once. */
@@ -285,15 +289,17 @@ int ksm_share_find_seen(struct ksm_share_work *work, uintptr_t address, const st
 	return error;
 }
 
-/* What is mapped is the file's, or was copied. */
-static void note_copied(const struct ksm_share_work *work, struct ksm_share_slice *slice)
+/* What is mapped is the file's, or was copied. Where the file has a hole nothing is shared. */
+static void note_copied(const struct ksm_share_work *work, struct ksm_share_slice *slice,
+			const struct ksm_share_set *data)
 {
 	struct ksm_share_set seen = slice->mapped;
 
 	keep_seen(work, &seen);
-	slice->shared = ksm_share_count(&seen);
 	slice->copied = slice->mapped;
 	ksm_share_drop(&slice->copied, &seen);
+	ksm_share_keep(&seen, data);
+	slice->shared = ksm_share_count(&seen);
 }
 
 /* --- huge pages ---------------------------------------------------------------------------- */
@@ -348,6 +354,16 @@ struct stretch {
 	uint32_t equal;
 };
 
+/* Of pages of other files only those are wanted that are the process's own. */
+static void drop_uncopied(const struct ksm_share_work *work, struct ksm_share_slice *slice)
+{
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		if (ksm_share_has(&slice->of_file, page) &&
+		    (!is_present(work, page) || (work->entries[page] & PAGE_OF_FILE)))
+			ksm_share_remove(&slice->wanted, page);
+	}
+}
+
 /* True if the page may be in a stretch: it is shared or carried over. */
 static bool may_join(const struct ksm_share_work *work, const struct ksm_share_slice *slice, uint32_t page)
 {
@@ -355,18 +371,40 @@ static bool may_join(const struct ksm_share_work *work, const struct ksm_share_s
 	       !(work->entries[page] & PAGE_SWAPPED);
 }
 
-/* Finds the next stretch from here on; false if there is none. */
-static bool find_stretch(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
-			 const struct ksm_share_set *equal, uint32_t from, struct stretch *found)
+/* Untouched pages since the last one that is not. */
+struct gap {
+	uint32_t pages;
+	uint32_t filled; /* of them those that the file has */
+};
+
+/* False if the page makes the gap too long for one mapping. */
+static bool bridges(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page, struct gap *gap)
 {
-	uint32_t untouched = 0;
+	if (!is_untouched(work, page)) {
+		*gap = (struct gap){ 0, 0 };
+		return true;
+	}
+	gap->pages++;
+	gap->filled += ksm_share_has(data, page);
+	return gap->pages <= MOST_BRIDGED && gap->filled <= MOST_FILLED;
+}
+
+/* Finds the next stretch from here on; false if there is none. data: which pages the file has. */
+static bool find_stretch(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+			 const struct ksm_share_set *equal, const struct ksm_share_set *data, uint32_t from,
+			 struct stretch *found)
+{
+	struct gap gap = { 0, 0 };
+	bool is_read_only;
 
 	while (from < KSM_SHARE_PAGES && !(ksm_share_has(equal, from) && may_join(work, slice, from)))
 		from++;
 	*found = (struct stretch){ from, from, 0 };
+	is_read_only = from < KSM_SHARE_PAGES && ksm_share_has(&slice->read_only, from);
 	for (uint32_t page = from; page < KSM_SHARE_PAGES && may_join(work, slice, page); page++) {
-		untouched = is_untouched(work, page) ? untouched + 1 : 0;
-		if (untouched > MOST_FILLED)
+		if (is_read_only != ksm_share_has(&slice->read_only, page) || (is_read_only && !ksm_share_has(equal, page)))
+			break;
+		if (!bridges(work, data, page, &gap))
 			break;
 		if (ksm_share_has(equal, page)) {
 			found->end = page + 1;
@@ -466,6 +504,9 @@ static int map_stretch(const struct ksm_share_file *file, const struct ksm_share
 		ksm_os_madvise(begin, bytes, MADV_HUGEPAGE);
 	put_back(work, slice, equal, data, stretch);
 	show_to_dumps(work, slice, stretch->begin);
+	/* Without memory to cut it off from a neighbour it can be written to, which is copied then as everywhere. */
+	if (ksm_share_has(&slice->read_only, stretch->begin))
+		ksm_os_protect(begin, bytes, PROT_READ);
 	for (uint32_t page = stretch->begin; page < stretch->end; page++)
 		ksm_share_add(&slice->mapped, page);
 	slice->gained += stretch->equal;
@@ -484,7 +525,7 @@ static int map_stretches(const struct ksm_share_file *file, const struct ksm_sha
 {
 	struct stretch stretch;
 
-	for (uint32_t from = 0; find_stretch(work, slice, equal, from, &stretch); from = stretch.end) {
+	for (uint32_t from = 0; find_stretch(work, slice, equal, data, from, &stretch); from = stretch.end) {
 		int error;
 
 		if (!is_worth_it(&stretch))
@@ -514,7 +555,7 @@ void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_s
 	struct stretch stretch;
 
 	memset(pages, 0, sizeof(*pages));
-	for (uint32_t from = 0; find_stretch(work, slice, &all, from, &stretch); from = stretch.end) {
+	for (uint32_t from = 0; find_stretch(work, slice, &all, &all, from, &stretch); from = stretch.end) {
 		for (uint32_t page = stretch.begin; page < stretch.end && is_worth_it(&stretch); page++) {
 			if (ksm_share_has(&all, page))
 				ksm_share_add(pages, page);
@@ -534,10 +575,12 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 	if (!error)
 		error = read_entries(work, slice->address);
 	if (!error)
+		drop_uncopied(work, slice);
+	if (!error)
 		error = compare(file, work, slice, &data, &equal);
 	if (error)
 		return error;
-	note_copied(work, slice);
+	note_copied(work, slice, &data);
 	ksm_share_drop(&slice->copied, &equal);
 	give_back_copies(slice, &equal);
 	if (slice->is_huge && slice->gained > 0 && slice->shared + slice->gained == KSM_SHARE_PAGES)

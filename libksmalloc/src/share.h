@@ -8,10 +8,10 @@
  * write and are equal again are given back one by one, without a new mapping.
  * What it is not: a choice of slices or files, or the way in which writers are kept away.
  *
- * What may be shared: only pages that the caller says are wanted, which are private, anonymous, readable, writable and
- * without flags of the program's. Pages that the process never touched read as zeros, and so they do afterwards:
- * where there are few between two others they become pages of zeros, else the mapping ends before them. Pages
- * that are swapped out are left alone.
+ * What may be shared: only pages that the caller says are wanted, which are private, readable and without flags of the program's,
+ * and anonymous or copied from a file by a write. Pages that the process never touched read as zeros, and so they do afterwards:
+ * where the file has a hole it is mapped over some of them, where there are few between two others they become pages of zeros,
+ * else the mapping ends before them. Pages that are swapped out are left alone.
  * A slice that is shared as a whole and lies on a huge page of the file is mapped as one, until a page of it is written to or
  * given back; and again when all of it is equal again.
  * What holes of the file hold is never looked at, since that would allocate it.
@@ -34,8 +34,11 @@
 #define KSM_SHARE_SLICE (2 * KSM_MIB)
 #define KSM_SHARE_PAGES ((uint32_t)(KSM_SHARE_SLICE >> KSM_PAGE_SHIFT))
 
-/* A mapping is made for as many pages at least, which cost their comparison and the kernel's record of it. */
-#define KSM_SHARE_LEAST 16u
+/*
+ * A mapping is made for as many pages at least: it costs their comparison, and the kernel's record of it, which is some 200
+ * bytes. Heaps that keep small blocks of each size by themselves have many stretches of a few pages.
+ */
+#define KSM_SHARE_LEAST 4u
 
 /* A bit for each page of a slice. */
 struct ksm_share_set {
@@ -121,6 +124,12 @@ struct ksm_share_slice {
 	uintptr_t address; /* a multiple of KSM_SHARE_SLICE */
 	uint64_t place;	   /* where the slice lies in files: all processes of the store have the same */
 	struct ksm_share_set wanted; /* pages of anonymous memory that may be shared */
+	/*
+	 * Of them those that are mapped from other files (data segments): only what was copied from these is shared; and of all
+	 * pages those that may be read only, which the file's are then, too. None is carried over between them.
+	 */
+	struct ksm_share_set of_file;
+	struct ksm_share_set read_only;
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
 	struct ksm_share_set copied; /* result: pages that map the file, and were copied since */
 	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */
@@ -133,7 +142,7 @@ struct ksm_share_slice {
 	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
 	void (*introduce)(void *addr, size_t length);
 	uint32_t gained;   /* result: own pages that are not needed any more */
-	uint32_t shared;   /* result: pages that map the file and were not copied since */
+	uint32_t shared;   /* result: pages that map the file, which has them, and were not copied since */
 	uint32_t carried;  /* result: pages that were copied */
 	uint32_t mappings; /* result: how often the file was mapped */
 };

@@ -22,8 +22,7 @@
 #endif
 #define GUARD_INSTALL 102 /* MADV_GUARD_INSTALL, Linux 6.13 */
 
-/* A shorter run of shared pages is overwritten by zeros. */
-#define LONG_RUN 16u
+#define LONG_RUN 16u /* a shorter one of shared pages is overwritten by zeros */
 /* So often memory was put in the place of shared pages: each time may have cut a mapping into three. */
 #define MOST_CUTS 8192u
 
@@ -37,8 +36,7 @@
 bool ksm_shared_any;
 uint32_t ksm_shared_held;
 
-/* Synchronization: atomic. */
-static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE;
+static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE; /* Synchronization: atomic. */
 /* User space, but where a program asks for what lies behind. */
 #define ADDRESS_SHIFT 47
 #define STRAYS_BYTES  ksm_align_up(STRAYS * sizeof(struct stray), KSM_PAGE)
@@ -323,6 +321,17 @@ void ksm_shared_note_rights(const void *addr, size_t length)
 /* glibc's own word: no other thread was ever made. */
 extern char __libc_single_threaded __attribute__((weak));
 
+/* Pages of zeros stay untouched: most of them are holes of the file, and would be memory. */
+static void copy_pages(unsigned char *to, const unsigned char *from, size_t length)
+{
+	static const unsigned char zeros[KSM_PAGE];
+
+	for (size_t at = 0; at < length; at += KSM_PAGE) {
+		if (memcmp(from + at, zeros, KSM_PAGE) != 0)
+			memcpy(to + at, from + at, KSM_PAGE);
+	}
+}
+
 /* Puts anonymous memory with the same content in the place of shared pages that may be read and written. */
 static int copy_to_own(uintptr_t begin, size_t length)
 {
@@ -331,7 +340,7 @@ static int copy_to_own(uintptr_t begin, size_t length)
 
 	if (error)
 		return error;
-	memcpy(saved, (void *)begin, length);
+	copy_pages(saved, (void *)begin, length);
 	error = ksm_os_map_over((void *)begin, length);
 	/* Kernels before 6.12 may have unmapped what was there. */
 	if (error && !ksm_os_is_mapped((void *)begin, length)) {
@@ -343,7 +352,7 @@ static int copy_to_own(uintptr_t begin, size_t length)
 		/* Before its first page, so that it can still be joined with its neighbours. */
 		ksm_shared_forget((void *)begin, length);
 		introduce_memory((void *)begin, length);
-		memcpy((void *)begin, saved, length);
+		copy_pages((void *)begin, saved, length);
 		count_given_back(length);
 	}
 	ksm_os_unmap(saved, length);
@@ -500,37 +509,45 @@ void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int
 	return memory;
 }
 
-void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer)
+void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer,
+			    const struct ksm_share_set *read_only)
 {
-	struct ksm_share_set mapped = slice->layers[layer].mapped;
-	struct ksm_share_run run = { 0, 0 };
+	struct ksm_share_set pages[2] = { slice->layers[layer].mapped, slice->layers[layer].mapped };
 
-	while (ksm_share_next_run(&mapped, &run)) {
-		copy(address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT),
-		     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT), PROT_READ | PROT_WRITE);
+	ksm_share_keep(&pages[0], read_only);
+	ksm_share_drop(&pages[1], read_only);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct ksm_share_run run = { 0, 0 };
+
+		while (ksm_share_next_run(&pages[i], &run))
+			copy(address + ((uintptr_t)run.begin << KSM_PAGE_SHIFT),
+			     address + ((uintptr_t)run.end << KSM_PAGE_SHIFT), i ? PROT_READ | PROT_WRITE : PROT_READ);
 	}
 }
 
 /* --- giving back -------------------------------------------------------------------------- */
 
-/* Is new memory worth it, or needed? Each time a mapping may be cut. */
-static bool is_replaced(uintptr_t begin, size_t length, bool is_writable)
+/* Is new memory worth it, or needed? Each time a mapping may be cut. needed: zeros cannot be written there, or do not stay. */
+static bool is_replaced(uintptr_t begin, size_t length, bool needed)
 {
-	if (!is_writable)
+	if (needed)
 		return true;
 	if (length >> KSM_PAGE_SHIFT < LONG_RUN || (may_replace_memory && !may_replace_memory((void *)begin, length)))
 		return false;
 	return atomic_fetch_add(&cuts, 1) < MOST_CUTS;
 }
 
-/* Puts zeros in the place of shared pages, which are nobody's at the moment. */
-static void replace(uintptr_t begin, size_t length, int rights)
+/*
+ * Puts zeros in the place of shared pages, which are nobody's at the moment. Guards take away what was written: where they end
+ * a mapping of the store would be the store's again.
+ */
+static void replace(uintptr_t begin, size_t length, int rights, int advice)
 {
 	bool is_writable = rights & PROT_WRITE;
 	int error = -EAGAIN;
 
 	count_given_back(length);
-	if (is_replaced(begin, length, is_writable))
+	if (is_replaced(begin, length, !is_writable || advice == GUARD_INSTALL))
 		error = ksm_os_map_instead((void *)begin, length, rights);
 	if (!error) {
 		ksm_shared_forget((void *)begin, length);
@@ -559,7 +576,7 @@ KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 			struct rights rights = rights_at((struct range){ begin, next });
 
 			next = rights.range.end;
-			replace(begin, next - begin, rights.rights);
+			replace(begin, next - begin, rights.rights, advice);
 		}
 		if (!shared || advice == GUARD_INSTALL)
 			failed = ksm_os_madvise((void *)begin, next - begin, advice);

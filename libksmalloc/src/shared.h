@@ -119,8 +119,9 @@ void *ksm_shared_mremap_raw(void *old, size_t old_length, size_t new_length, int
  */
 void ksm_shared_leave(const void *addr, size_t length);
 
-/* The same for all pages of the slice's layer, in a pass. */
-void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer);
+/* The same for all pages of the slice's layer, in a pass. Those of the set may be read only, others written to. */
+void ksm_shared_leave_layer(uintptr_t address, struct ksm_shared_slice *slice, uint32_t layer,
+			    const struct ksm_share_set *read_only);
 
 /* Rights of these pages may have been changed by the program. */
 void ksm_shared_note_rights(const void *addr, size_t length);

@@ -7,6 +7,8 @@
  */
 #include "site.h"
 
+#include "frames.h"
+#include "known.h"
 #include "late.h"
 #include "lock.h"
 #include "meta.h"
@@ -22,24 +24,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define ID_MASK ((UINT64_C(1) << 48) - 1)
-
-#define DENIED_ID (ID_MASK - 1)
+#define OTHER_ID  KSM_ID_MASK
+#define DENIED_ID (KSM_ID_MASK - 1)
 
 #define LABEL_BYTES	 64
-#define FEW_STACKS	 512 /* what the table of known stacks begins with; powers of two */
-#define MANY_STACKS	 16384
 #define ID_TABLE	 (2 * KSMALLOC_MAX_SITES)
-
-static_assert(KSM_MAX_FRAMES == KSMALLOC_MAX_FRAMES, "the segment has room for a whole stack");
-
-/* Known stacks, open addressing. It is replaced by a larger one, and then started anew. */
-struct known_stacks {
-	uint32_t size;
-	uint32_t count;	/* Synchronization: the table's lock */
-	/* Hash of return addresses, its low 16 bits replaced by the site's index; 0 is empty. */
-	_Atomic uint64_t entries[];
-};
 
 static struct {
 	pthread_mutex_t lock;		/* Protects count and ids. */
@@ -47,7 +36,7 @@ static struct {
 	uint32_t count;
 	struct ksm_site *denied;	/* in place of denied sites; NULL where nothing denies any */
 	uint16_t *ids;			/* open addressing by id: index + 1, 0 is empty */
-	_Atomic(struct known_stacks *) known;	/* replaced under the lock, read without */
+	struct ksm_known known;		/* stacks */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 struct ksm_site *ksm_site_at(uint32_t index)
@@ -85,16 +74,6 @@ static void add_site_locked(uint16_t *entry, uint64_t id, struct ksmalloc_segmen
 	*entry = (uint16_t)table.count;
 }
 
-static struct known_stacks *make_known(uint32_t size)
-{
-	struct known_stacks *known =
-		ksm_meta_alloc(sizeof(*known) + size * sizeof(known->entries[0]));
-
-	if (known)
-		known->size = size;
-	return known;
-}
-
 static int add_site_of_denied(void)
 {
 	struct ksmalloc_segment_site *record = ksm_stat_prepare_site(table.count);
@@ -114,11 +93,10 @@ int ksm_site_init(void)
 
 	table.sites = ksm_meta_alloc(KSMALLOC_MAX_SITES * sizeof(struct ksm_site));
 	table.ids = ksm_meta_alloc(ID_TABLE * sizeof(table.ids[0]));
-	table.known = make_known(FEW_STACKS);
-	if (!table.sites || !table.ids || !table.known || !record)
+	if (!table.sites || !table.ids || !record || ksm_known_init(&table.known, false) != 0)
 		return -ENOMEM;
 	record->flags = KSMALLOC_SITE_OTHER;
-	add_site_locked(find_id_locked(ID_MASK), ID_MASK, record,
+	add_site_locked(find_id_locked(OTHER_ID), OTHER_ID, record,
 			ksm_policy_of_label("other"));
 	return ksm_policy_has_denials() ? add_site_of_denied() : 0;
 }
@@ -133,12 +111,11 @@ struct ksm_site *ksm_site_of_denied(void)
 	return table.denied;
 }
 
-/* Finds the site of an id or makes it with the given frames or label; site other if it cannot. */
-static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *frames, uint32_t count,
-			       const char *label)
+/* Finds the site of an id or makes it with a resolved stack or a label; site other if it cannot. */
+static struct ksm_site *obtain(uint64_t id, const struct ksm_capture *stack, const char *label)
 {
 	struct ksm_policy policy = label ? ksm_policy_of_label(label) :
-					   ksm_policy_of_frames(frames, count);
+					   ksm_policy_of_frames(stack->frames, stack->frame_count);
 	uint32_t label_string = label ? ksm_stat_add_string(label, strlen(label)) : 0;
 	struct ksmalloc_segment_site *record;
 	struct ksm_site *site = policy.denied ? table.denied : &table.sites[0];
@@ -151,13 +128,12 @@ static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *fra
 	} else {
 		record = ksm_stat_prepare_site(table.count);
 		if (record) {
-			record->frame_count = count;
 			record->label_string = label_string;
 			record->flags = label ? KSMALLOC_SITE_LABEL : 0;
-			for (uint32_t i = 0; i < count; i++)
-				record->frames[i] =
-					(uint64_t)frames[i].module << KSMALLOC_FRAME_MODULE_SHIFT |
-					(frames[i].offset & KSMALLOC_FRAME_OFFSET_MASK);
+			if (stack) {
+				record->frame_count = stack->frame_count;
+				ksm_frames_pack(stack, record->frames);
+			}
 			add_site_locked(entry, id, record, policy);
 			site = &table.sites[table.count - 1];
 		}
@@ -168,7 +144,7 @@ static struct ksm_site *obtain(uint64_t id, const struct ksm_module_address *fra
 
 static struct ksm_site *find_label(const char *name, size_t length)
 {
-	uint64_t id = XXH3_64bits_withSeed(name, length, 1) & ID_MASK;
+	uint64_t id = XXH3_64bits_withSeed(name, length, 1) & KSM_ID_MASK;
 	struct ksm_site *site = NULL;
 	uint16_t *entry;
 
@@ -177,118 +153,31 @@ static struct ksm_site *find_label(const char *name, size_t length)
 	if (*entry)
 		site = &table.sites[*entry - 1];
 	pthread_mutex_unlock(&table.lock);
-	return site ? site : obtain(id ? id : 1, NULL, 0, name);
+	return site ? site : obtain(id ? id : 1, NULL, name);
 }
 
-/* Leaves out return addresses that came before, so that recursion folds. */
-static uint32_t fold(const struct ksm_stack *stack, uintptr_t *folded)
+/* Resolves the frames and finds their site. */
+KSM_COLD static struct ksm_site *resolve(struct ksm_capture *capture)
 {
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < stack->count; i++) {
-		uint32_t seen = 0;
-
-		while (seen < count && folded[seen] != stack->frames[i])
-			seen++;
-		if (seen == count)
-			folded[count++] = stack->frames[i];
-	}
-	return count;
-}
-
-/* Resolves the frames, up to the first outside of every file, and finds their site. */
-KSM_COLD static struct ksm_site *resolve(struct ksm_capture *capture, uint32_t count)
-{
-	uint32_t resolved = 0;
-	size_t length = 0;
-	uint64_t id;
-
-	for (; resolved < count; resolved++) {
-		struct ksm_module_address *frame = &capture->frames[resolved];
-		const uint8_t *identity;
-		size_t bytes;
-
-		if (ksm_module_resolve(capture->folded[resolved], frame) != 0)
-			break;
-		bytes = ksm_module_identity(frame->module, &identity);
-		memcpy(capture->text + length, identity, bytes);
-		memcpy(capture->text + length + bytes, &frame->offset, sizeof(frame->offset));
-		length += bytes + sizeof(frame->offset);
-	}
-	if (resolved == 0)
+	ksm_frames_resolve(capture);
+	if (capture->frame_count == 0)
 		return &table.sites[0];
-	id = XXH3_64bits(capture->text, length) & ID_MASK;
-	return obtain(id ? id : 1, capture->frames, resolved, NULL);
-}
-
-static void insert_known(struct known_stacks *known, uint64_t entry)
-{
-	uint32_t at = (uint32_t)(entry >> 40) & (known->size - 1);
-
-	while (atomic_load_explicit(&known->entries[at], memory_order_relaxed))
-		at = (at + 1) & (known->size - 1);
-	atomic_store_explicit(&known->entries[at], entry, memory_order_release);
-	known->count++;
-}
-
-/*
- * Makes room in a table that is three quarters full: a larger one takes the
- * entries over, and the old one stays for readers that still look at it. The
- * largest one is emptied: many stacks fold into few sites, or code came and went.
- */
-static struct known_stacks *make_room_locked(struct known_stacks *known)
-{
-	struct known_stacks *larger = known->size < MANY_STACKS ? make_known(4 * known->size) : NULL;
-
-	if (!larger) {
-		for (uint32_t i = 0; i < known->size; i++)
-			atomic_store_explicit(&known->entries[i], 0, memory_order_relaxed);
-		known->count = 0;
-		return known;
-	}
-	for (uint32_t i = 0; i < known->size; i++) {
-		uint64_t entry = atomic_load_explicit(&known->entries[i], memory_order_relaxed);
-
-		if (entry)
-			insert_known(larger, entry);
-	}
-	atomic_store_explicit(&table.known, larger, memory_order_release);
-	return larger;
-}
-
-/* Remembers that the stack with this hash belongs to the site. */
-static void remember(uint64_t hash, uint32_t site)
-{
-	struct known_stacks *known;
-
-	pthread_mutex_lock(&table.lock);
-	known = table.known;
-	if (known->count >= known->size / 4 * 3)
-		known = make_room_locked(known);
-	insert_known(known, (hash & ~UINT64_C(0xffff)) | site);
-	pthread_mutex_unlock(&table.lock);
+	return obtain(ksm_frames_id(capture->text, capture->text_bytes), capture, NULL);
 }
 
 /* The site of a captured stack. */
 static struct ksm_site *find(struct ksm_capture *capture, uint32_t generation)
 {
-	uint32_t count = fold(&capture->stack, capture->folded);
-	/* The generation is part of the hash, so entries of unloaded code never match. */
-	uint64_t hash = XXH3_64bits_withSeed(capture->folded, count * sizeof(capture->folded[0]),
-					     generation) |
-			UINT64_C(1) << 63;
-	struct known_stacks *known = atomic_load_explicit(&table.known, memory_order_acquire);
-	uint32_t at = (uint32_t)(hash >> 40) & (known->size - 1);
+	uint64_t hash = ksm_frames_hash(capture, generation);
 	struct ksm_site *site;
-	uint64_t entry;
+	uint32_t index;
 
-	while ((entry = atomic_load_explicit(&known->entries[at], memory_order_acquire)) != 0) {
-		if (((entry ^ hash) & ~UINT64_C(0xffff)) == 0)
-			return &table.sites[entry & 0xffff];
-		at = (at + 1) & (known->size - 1);
-	}
-	site = resolve(capture, count);
-	remember(hash, site->index);
+	if (ksm_known_find(&table.known, hash, &index))
+		return &table.sites[index];
+	site = resolve(capture);
+	pthread_mutex_lock(&table.lock);
+	ksm_known_add_locked(&table.known, hash, site->index);
+	pthread_mutex_unlock(&table.lock);
 	return site;
 }
 
@@ -306,7 +195,7 @@ KSM_COLD static struct ksm_site *capture_site(struct ksm_thread *thread, uintptr
 		ksm_recall_clear(&thread->recall);
 		thread->generation = generation;
 	}
-	ksm_unwind_capture(&capture->stack, &capture->room, caller, frame);
+	ksm_frames_walk(capture, caller, frame);
 	site = find(capture, generation);
 	ksm_recall_add(&thread->recall, &capture->stack, &thread->magazines[site->index]);
 	thread->capturing = false;
@@ -329,27 +218,51 @@ struct ksm_site *ksm_site_current(uintptr_t caller, uintptr_t frame)
 			  capture_site(thread, caller, frame);
 }
 
-int ksm_site_label_begin(const char *name)
+struct ksm_site *ksm_site_of_label(const char *name)
+{
+	char copy[LABEL_BYTES + 1];
+	size_t length = strnlen(name, LABEL_BYTES);
+
+	memcpy(copy, name, length);
+	copy[length] = '\0';
+	return find_label(copy, length);
+}
+
+/* Opens a label: that of the site, or of the name if there is no site yet. */
+static int begin_label(struct ksm_site *site, const char *name)
 {
 	struct ksm_thread *thread = ksm_thread_self ? ksm_thread_self : ksm_thread_create();
-	char copy[LABEL_BYTES + 1];
-	size_t length;
 
-	if (!name || !name[0])
-		return -EINVAL;
 	if (!thread)
 		return -ENOMEM;
 	if (thread->labels >= KSM_LABEL_DEPTH) {
 		thread->labels++;
 		return -E2BIG;
 	}
-	length = strnlen(name, LABEL_BYTES);
-	memcpy(copy, name, length);
-	copy[length] = '\0';
-	thread->label_sites[thread->labels] = find_label(copy, length);
+	thread->label_sites[thread->labels] = site ? site : ksm_site_of_label(name);
 	thread->labels++;
 	ksm_thread_settle(thread);
 	return 0;
+}
+
+int ksm_site_label_begin(const char *name)
+{
+	return name && name[0] ? begin_label(NULL, name) : -EINVAL;
+}
+
+int ksm_site_label_id(const char *name)
+{
+	return name && name[0] ? (int)ksm_site_of_label(name)->index + 1 : -EINVAL;
+}
+
+int ksm_site_label_begin_id(int id)
+{
+	uint32_t count = ksm_stat ? __atomic_load_n(&ksm_stat->header.sites.count, __ATOMIC_ACQUIRE) : 0;
+
+	if (id <= 0 || (uint32_t)id > count ||
+	    !(ksm_stat->sites[id - 1].flags & (KSMALLOC_SITE_LABEL | KSMALLOC_SITE_OTHER)))
+		return -EINVAL;
+	return begin_label(&table.sites[id - 1], NULL);
 }
 
 void ksm_site_label_end(void)

@@ -98,9 +98,16 @@ struct ksm_site *ksm_site_of_denied(void);
 /* The site of an index that a block was marked with. */
 struct ksm_site *ksm_site_at(uint32_t index);
 
-/* Opens and closes labels of the current thread; see ksmalloc_label_begin(). */
+/* The site called name, which is not NULL and not empty; see ksmalloc_label_begin(). */
+struct ksm_site *ksm_site_of_label(const char *name);
+
+/* Opens and closes labels of the current thread; see ksmalloc_label_begin() and ksmalloc_label_begin_id(). */
 int ksm_site_label_begin(const char *name);
+int ksm_site_label_begin_id(int id);
 void ksm_site_label_end(void);
+
+/* What ksm_site_label_begin_id() knows a label by, more than 0. */
+int ksm_site_label_id(const char *name);
 
 /* Forgets which stacks were seen, since code may have been loaded or unloaded. */
 void ksm_site_flush(void);

@@ -76,11 +76,13 @@ static void name_memory(const struct ksm_pool *pool, void *addr, size_t length)
 	ksm_hint_name(addr, length, pool->name ? pool->name : name);
 }
 
-void ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named)
+bool ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named)
 {
-	tell(slot->pool, addr, length);
+	struct told told = tell(slot->pool, addr, length);
+
 	if (named)
 		name_memory(slot->pool, addr, length);
+	return told.advised;
 }
 
 /* Says of new memory what the pool wants said of it. */

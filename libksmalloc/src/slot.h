@@ -61,7 +61,10 @@ struct ksm_pool {
 	bool advise;
 	bool is_exempt;		/* must not merge even if the whole process is mergeable */
 	bool has_owners;	/* blocks of many sites lie in it */
+	bool has_witnesses;	/* see witness.h */
+	bool is_arena;		/* one of a runtime's, see embed.h: its slots lie side by side and have no runs */
 	const char *name;	/* of its mappings, NULL for "ksmalloc:" and the site's id */
+	uint32_t slot_count;	/* of an arena's, else 0 */
 	struct ksm_slot *first;
 	struct ksm_slot *last;
 	struct ksm_row newest;
@@ -92,8 +95,11 @@ void ksm_slot_note_altered(struct ksm_slot *slot, uintptr_t addr, size_t length)
 /* Replaces free pages by new ones with ordinary rights and flags, which are zero. 0 or -errno. */
 int ksm_slot_renew(struct ksm_slot *slot, uint32_t page, uint32_t pages);
 
-/* Says of memory that was mapped within the slot what the rest of it has been told; named: unless it is a file's. */
-void ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named);
+/*
+ * Says of memory that was mapped within the slot what the rest of it has been told; named: unless it is a file's. True if
+ * the kernel took the advice.
+ */
+bool ksm_slot_introduce(struct ksm_slot *slot, void *addr, size_t length, bool named);
 
 KSM_INLINE void *ksm_slot_address(const struct ksm_slot *slot, uint32_t page)
 {

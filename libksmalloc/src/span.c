@@ -24,6 +24,16 @@ static struct {
 	uint64_t secret;	/* makes the choice of slots differ between processes */
 } span;
 
+/* What rows have of a slot. */
+enum row {
+	ROW_NEVER,
+	ROW_FREE, /* nobody else may have it */
+	ROW_TAKEN,
+};
+
+/* Synchronization: the lock of who has rows. */
+static uint8_t rows[KSM_SPAN_SLOTS] KSM_SPARSE;
+
 /* The thread sanitizer keeps its shadow where the wide span lies. */
 #ifdef __SANITIZE_THREAD__
 #define BUILT_FOR_TSAN true
@@ -65,6 +75,17 @@ static void choose_size(uintptr_t probe, uintptr_t *lowest, uintptr_t *room)
 	*lowest = above;
 }
 
+/* The first slots are those that the first part chooses from; behind them, up to the middle, lie rows. */
+static uint32_t window_of_main(void)
+{
+	return span.slot_count / 8 * 3;
+}
+
+static uint32_t window_of_rows(void)
+{
+	return span.slot_count / 2 - window_of_main();
+}
+
 void ksm_span_init(const void *probe)
 {
 	uintptr_t lowest, room, unit;
@@ -80,7 +101,8 @@ void ksm_span_init(const void *probe)
 		unit = KSM_SPAN_ALIGNMENT;
 	} else {
 		ksm_os_random(random, sizeof(random));
-		span.window = 512;
+		/* Not more than there are, which in a narrow address space may be few. */
+		span.window = (uint32_t)ksm_min(512, window_of_main());
 		unit = UINT64_C(1) << ksm_span_map.slot_shift;
 	}
 	span.secret = random[0];
@@ -138,7 +160,7 @@ static void window_of(uint32_t part, uint32_t *begin, uint32_t *count)
 	if (!ksm_layout_is_shared())
 		return;
 	if (part == 0) {
-		*count = half;
+		*count = window_of_main();
 	} else if (part % KSM_LANES == 0) {
 		*count = half / 4;
 		*begin = half + (part / KSM_LANES - 1) * *count;
@@ -164,7 +186,7 @@ static uint32_t candidate(uint64_t seed, uint32_t part, uint32_t probe)
 
 uint64_t ksm_span_usual_offset(uint64_t secret, uint64_t seed, uint32_t number)
 {
-	return mix((seed ^ secret) + number) % (span.slot_count / 2) << ksm_span_map.slot_shift;
+	return mix((seed ^ secret) + number) % window_of_main() << ksm_span_map.slot_shift;
 }
 
 uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct ksm_slot *owner)
@@ -179,7 +201,108 @@ uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct k
 	return 0;
 }
 
+static uint32_t index_of(uintptr_t address)
+{
+	return (uint32_t)((address - ksm_span_map.base) >> ksm_span_map.slot_shift);
+}
+
 void ksm_span_abandon(uintptr_t address)
 {
-	atomic_store(&ksm_span_owners[(address - ksm_span_map.base) >> ksm_span_map.slot_shift], KSM_SPAN_ABANDONED);
+	atomic_store(&ksm_span_owners[index_of(address)], KSM_SPAN_ABANDONED);
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+#define ROW_PROBES 16 /* places in the window that are chosen by chance */
+#define FEW_SLOTS  2  /* of a row that is short: one of up to a GiB */
+
+/*
+ * The first slot of a row in the window. Short ones choose from one half of it, long ones, which would be in the way of many,
+ * from the other. False if the row is too long for that.
+ */
+static bool row_in_window(uint64_t hash, uint32_t count, uint32_t *first)
+{
+	uint32_t half = window_of_rows() / 2;
+
+	if (count > half)
+		return false;
+	*first = window_of_main() + (count > FEW_SLOTS ? half : 0) + (uint32_t)(hash % (half - count + 1));
+	return true;
+}
+
+/*
+ * Places in the window by chance, then all in it, then those behind the middle from the end on: what was a row's is no
+ * other pool's any more, so that the first slots are left to those. False: there are no more.
+ */
+static bool find_row(uint64_t seed, uint32_t count, uint32_t probe, uint32_t *first)
+{
+	uint32_t window = window_of_rows(), rest = span.slot_count / 2;
+
+	if (probe < ROW_PROBES && row_in_window(mix((seed ^ span.secret) + probe), count, first))
+		return true;
+	probe -= ksm_min(probe, ROW_PROBES);
+	if (count <= window && probe <= window - count) {
+		*first = window_of_main() + probe;
+		return true;
+	}
+	probe -= count <= window ? window - count + 1 : 0;
+	if (count > rest || probe > rest - count)
+		return false;
+	*first = span.slot_count - count - probe;
+	return true;
+}
+
+static bool take_for_row(uint32_t index)
+{
+	struct ksm_slot *nobody = NULL;
+
+	if (rows[index] == ROW_TAKEN)
+		return false;
+	if (rows[index] == ROW_NEVER &&
+	    !atomic_compare_exchange_strong(&ksm_span_owners[index], &nobody, KSM_SPAN_ABANDONED))
+		return false;
+	rows[index] = ROW_TAKEN;
+	return true;
+}
+
+uintptr_t ksm_span_claim_row(uint64_t seed, uint32_t count, uint32_t *probe)
+{
+	uint32_t first;
+
+	while (find_row(seed, count, *probe, &first)) {
+		uint32_t taken = 0;
+
+		(*probe)++;
+		while (taken < count && take_for_row(first + taken))
+			taken++;
+		if (taken == count)
+			return ksm_span_map.base + ((uintptr_t)first << ksm_span_map.slot_shift);
+		while (taken > 0)
+			rows[first + --taken] = ROW_FREE;
+	}
+	return 0;
+}
+
+void ksm_span_own(uintptr_t address, struct ksm_slot *owner)
+{
+	atomic_store_explicit(&ksm_span_owners[index_of(address)], owner, memory_order_release);
+}
+
+void ksm_span_give_back_row(uintptr_t address, uint32_t count)
+{
+	uint32_t first = index_of(address);
+
+	for (uint32_t i = first; i < first + count; i++) {
+		atomic_store_explicit(&ksm_span_owners[i], KSM_SPAN_ABANDONED, memory_order_release);
+		rows[i] = ROW_FREE;
+	}
+}
+
+uint64_t ksm_span_usual_offset_of_row(uint64_t secret, uint64_t seed, uint32_t count)
+{
+	uint32_t first = 0;
+
+	if (!row_in_window(mix(seed ^ secret), count, &first))
+		first = count <= window_of_rows() ? window_of_main() : span.slot_count - (uint32_t)ksm_min(count, span.slot_count);
+	return (uint64_t)first << ksm_span_map.slot_shift;
 }

@@ -11,11 +11,15 @@
  * the program's own mappings in the shared layout. In the private layout the base is
  * random for each process, and slots are chosen from a window of 512, so that
  * they share upper page tables. In the shared layout base and choice come from
- * the group's seed.
+ * the group's seed. Rows of slots side by side, for labelled arenas, come from a
+ * window in which no other pool has its first choices: what else a process
+ * allocates does not move them.
  *
  * Invariants: slots are a multiple of their size away from the base, which is
- * aligned to 2 MiB; the slot of a pool never goes to another one.
- * Locking: the table is atomic; ksm_span_init() runs once before all else.
+ * aligned to 2 MiB; the slot of a pool never goes to another one, but those of rows
+ * go to later rows.
+ * Locking: the table is atomic; ksm_span_init() runs once before all else. Rows are
+ * taken and given back under a lock of the caller's.
  * Failure: -ENOSPC if no slot is free.
  */
 #ifndef KSM_SPAN_H
@@ -153,6 +157,19 @@ KSM_INLINE struct ksm_slot *ksm_span_slot_of_any(const void *p)
  * Returns the slot's address, or 0 if all candidates are taken.
  */
 uintptr_t ksm_span_claim(uint64_t seed, uint32_t part, uint32_t *probe, struct ksm_slot *owner);
+
+/*
+ * Takes count free slots side by side, at least one, in the order that seed selects; probe as above. They have no owner
+ * until ksm_span_own() gives each of them one. Returns the address of the first, or 0 if there is no such row.
+ */
+uintptr_t ksm_span_claim_row(uint64_t seed, uint32_t count, uint32_t *probe);
+void ksm_span_own(uintptr_t address, struct ksm_slot *owner);
+
+/* Makes the slots of a row free for other rows. They have no owner. */
+void ksm_span_give_back_row(uintptr_t address, uint32_t count);
+
+/* Where, from the base on, such a row would lie in a process of a group with this secret; see ksm_span_usual_offset(). */
+uint64_t ksm_span_usual_offset_of_row(uint64_t secret, uint64_t seed, uint32_t count);
 
 /* Gives up a slot for ever, because something that is not ours lies there. */
 void ksm_span_abandon(uintptr_t address);

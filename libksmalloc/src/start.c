@@ -9,11 +9,14 @@
 #include "hint.h"
 #include "history.h"
 #include "image.h"
+#include "language.h"
 #include "late.h"
 #include "layout.h"
+#include "loader.h"
 #include "mapping.h"
 #include "module.h"
 #include "option.h"
+#include "origin.h"
 #include "os.h"
 #include "pass.h"
 #include "placed.h"
@@ -131,6 +134,7 @@ void ksm_start_init(char *const *environment)
 		ksm_layout_init(environment);
 	ksm_hint_init();
 	ksm_unwind_own_main_stack();
+	ksm_language_init();
 	if (!ksm_aside()) {
 		init_addresses();
 		init_process();
@@ -175,6 +179,10 @@ static int start_parts(void)
 	error = ksm_placed_init();
 	if (error)
 		return error;
+	ksm_loader_init();
+	/* Without it nobody is told who asks for memory, and all else goes on. */
+	ksm_origin_init();
+	ksm_arena_mark_memory();
 	ksm_unwind_warm_up();
 	error = ksm_fork_init();
 	if (error)

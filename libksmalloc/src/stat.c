@@ -25,6 +25,8 @@ static_assert(sizeof(KSMALLOC_SEGMENT_MAGIC) - 1 == sizeof(((struct ksmalloc_seg
 	      "the magic fills its field");
 static_assert(KSMALLOC_MAX_SITES <= UINT16_MAX, "an owner of a block is kept in 16 bits");
 static_assert(KSMALLOC_MAX_MODULES <= UINT16_MAX, "a frame has 16 bits for its module");
+static_assert(KSMALLOC_MAX_ORIGIN_FRAMES <= UINT16_MAX && KSMALLOC_MAX_SCRIPT_ENTRIES <= UINT16_MAX,
+	      "an origin has 16 bits for each frame");
 static_assert(sizeof(KSMALLOC_VERSION_STRING) <= 16, "the version fits its field");
 
 #define SEGMENT_BYTES ksm_align_up(sizeof(struct ksm_stat_segment), KSM_PAGE)
@@ -91,10 +93,34 @@ static void fill_header(struct ksmalloc_segment_header *header)
 		  sizeof(struct ksmalloc_segment_module), KSMALLOC_MAX_MODULES);
 	set_table(&header->tallies, offsetof(struct ksm_stat_segment, tallies),
 		  sizeof(struct ksmalloc_segment_tally), KSMALLOC_MAX_TALLIES);
+	set_table(&header->origins, offsetof(struct ksm_stat_segment, origins),
+		  sizeof(struct ksmalloc_segment_origin), KSMALLOC_MAX_ORIGINS);
+	set_table(&header->script_frames, offsetof(struct ksm_stat_segment, script_frames),
+		  sizeof(struct ksmalloc_segment_script_frame), KSMALLOC_MAX_SCRIPT_ENTRIES);
+	set_table(&header->frames, offsetof(struct ksm_stat_segment, frames), sizeof(uint64_t),
+		  KSMALLOC_MAX_ORIGIN_FRAMES);
+	set_table(&header->marks, offsetof(struct ksm_stat_segment, marks),
+		  sizeof(struct ksmalloc_segment_mark), KSMALLOC_MAX_MARKS);
 	set_table(&header->strings, offsetof(struct ksm_stat_segment, strings), 1,
 		  KSMALLOC_STRINGS_BYTES);
 	header->strings.count = 1; /* the empty string at offset 0 */
+	header->origins.count = 1; /* origin 0, which is not known */
+	header->script_frames.count = 1; /* and frame 0, which is none */
+	header->frames.count = 1;
 	memcpy(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic));
+}
+
+/* Where in the header the tables are. */
+static const size_t all_tables[] = {
+#define TABLE(name) offsetof(struct ksmalloc_segment_header, name)
+	TABLE(sites),	TABLE(slots),	      TABLE(modules), TABLE(tallies), TABLE(origins),
+	TABLE(strings), TABLE(script_frames), TABLE(frames),  TABLE(marks),
+#undef TABLE
+};
+
+static const struct ksmalloc_segment_table *table_at(const struct ksmalloc_segment_header *header, size_t i)
+{
+	return (const void *)((const char *)header + all_tables[i]);
 }
 
 static void count_failure(int error)
@@ -226,9 +252,10 @@ static void copy_counters(struct ksmalloc_process_stats *to)
  * Writes what is in use of a table, and its first record in any case: so the page exists in which
  * it begins, and has_room() has to see to later ones only.
  */
-static int write_table(int file, const void *table, uint32_t count, size_t stride)
+static int write_table(int file, const struct ksmalloc_segment_table *table)
 {
-	return write_region(file, table, (size_t)ksm_max(count, 1) * stride);
+	return write_region(file, (const char *)ksm_stat + table->offset,
+			    (size_t)ksm_max(table->count, 1) * table->stride);
 }
 
 static int copy_to(int file)
@@ -244,20 +271,8 @@ static int copy_to(int file)
 	if (!error)
 		error = write_region(file, &header->tallies,
 				     sizeof(*header) - offsetof(struct ksmalloc_segment_header, tallies));
-	if (!error)
-		error = write_table(file, ksm_stat->sites, header->sites.count,
-				    sizeof(ksm_stat->sites[0]));
-	if (!error)
-		error = write_table(file, ksm_stat->slots, header->slots.count,
-				    sizeof(ksm_stat->slots[0]));
-	if (!error)
-		error = write_table(file, ksm_stat->modules, header->modules.count,
-				    sizeof(ksm_stat->modules[0]));
-	if (!error)
-		error = write_table(file, ksm_stat->tallies, header->tallies.count,
-				    sizeof(ksm_stat->tallies[0]));
-	if (!error)
-		error = write_table(file, ksm_stat->strings, header->strings.count, 1);
+	for (size_t i = 0; i < KSM_COUNT_OF(all_tables) && !error; i++)
+		error = write_table(file, table_at(&ksm_stat->header, i));
 	return error;
 }
 
@@ -316,23 +331,36 @@ static bool has_room(const void *record, size_t length)
 	return ksm_os_populate((void *)new_page, KSM_PAGE) == 0;
 }
 
-int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags)
+/* Appends a record, which is complete; its index, or -ENOSPC. */
+static int append(struct ksmalloc_segment_table *table, const void *record)
 {
-	struct ksmalloc_segment_table *table = &ksm_stat->header.slots;
 	uint32_t index;
+	char *to;
 
 	pthread_mutex_lock(&tables_lock);
 	index = table->count;
-	if (index == table->capacity ||
-	    !has_room(&ksm_stat->slots[index], sizeof(ksm_stat->slots[0]))) {
+	to = (char *)ksm_stat + table->offset + (size_t)index * table->stride;
+	if (index == table->capacity || !has_room(to, table->stride)) {
 		pthread_mutex_unlock(&tables_lock);
 		return -ENOSPC;
 	}
-	ksm_stat->slots[index] =
-		(struct ksmalloc_segment_slot){ .base = base, .site = site, .flags = flags };
+	memcpy(to, record, table->stride);
 	__atomic_store_n(&table->count, index + 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&tables_lock);
 	return (int)index;
+}
+
+int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags)
+{
+	const struct ksmalloc_segment_slot slot = { .base = base, .site = site, .flags = flags };
+
+	return append(&ksm_stat->header.slots, &slot);
+}
+
+void ksm_stat_reuse_slot(int index, uint32_t site, uint32_t flags)
+{
+	__atomic_store_n(&ksm_stat->slots[index].site, site, __ATOMIC_RELAXED);
+	__atomic_store_n(&ksm_stat->slots[index].flags, flags, __ATOMIC_RELAXED);
 }
 
 /* Appends a string; the tables' lock is held. */
@@ -379,6 +407,37 @@ int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char
 	return (int)index;
 }
 
+int ksm_stat_add_origin(const struct ksmalloc_segment_origin *origin)
+{
+	return append(&ksm_stat->header.origins, origin);
+}
+
+int ksm_stat_add_frame(uint64_t frame)
+{
+	return append(&ksm_stat->header.frames, &frame);
+}
+
+int ksm_stat_add_script_frame(const struct ksmalloc_segment_script_frame *frame)
+{
+	return append(&ksm_stat->header.script_frames, frame);
+}
+
+struct ksmalloc_segment_mark *ksm_stat_add_mark(void)
+{
+	struct ksmalloc_segment_table *table = &ksm_stat->header.marks;
+	struct ksmalloc_segment_mark *mark = NULL;
+
+	if (!ksm_lock_try(&tables_lock))
+		return NULL;
+	if (table->count < table->capacity &&
+	    has_room(&ksm_stat->marks[table->count], sizeof(*mark))) {
+		mark = &ksm_stat->marks[table->count];
+		__atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&tables_lock);
+	return mark;
+}
+
 struct ksmalloc_segment_tally *ksm_stat_add_tally(void)
 {
 	struct ksmalloc_segment_table *table = &ksm_stat->header.tallies;
@@ -405,6 +464,11 @@ struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index)
 void ksm_stat_commit_site(uint32_t index)
 {
 	__atomic_store_n(&ksm_stat->header.sites.count, index + 1, __ATOMIC_RELEASE);
+}
+
+enum ksm_lock_holder ksm_stat_lock_holder(void)
+{
+	return ksm_lock_holder(&tables_lock);
 }
 
 void ksm_stat_prefork(void)
@@ -435,11 +499,12 @@ static void leave_parents_file(void)
 	}
 	copy = memory;
 	copy->header = *header;
-	memcpy(copy->sites, ksm_stat->sites, header->sites.count * sizeof(copy->sites[0]));
-	memcpy(copy->slots, ksm_stat->slots, header->slots.count * sizeof(copy->slots[0]));
-	memcpy(copy->modules, ksm_stat->modules, header->modules.count * sizeof(copy->modules[0]));
-	memcpy(copy->tallies, ksm_stat->tallies, header->tallies.count * sizeof(copy->tallies[0]));
-	memcpy(copy->strings, ksm_stat->strings, header->strings.count);
+	for (size_t i = 0; i < KSM_COUNT_OF(all_tables); i++) {
+		const struct ksmalloc_segment_table *table = table_at(header, i);
+
+		memcpy((char *)copy + table->offset, (const char *)ksm_stat + table->offset,
+		       (size_t)table->count * table->stride);
+	}
 	ksm_os_move_over(copy, SEGMENT_BYTES, ksm_stat);
 }
 

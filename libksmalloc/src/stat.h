@@ -22,6 +22,7 @@
 #define KSM_STAT_H
 
 #include "base.h"
+#include "lock.h"
 
 #include <ksmalloc/segment.h>
 #include <stdatomic.h>
@@ -32,6 +33,10 @@ struct ksm_stat_segment {
 	_Alignas(64) struct ksmalloc_segment_slot slots[KSMALLOC_MAX_SLOTS];
 	_Alignas(64) struct ksmalloc_segment_module modules[KSMALLOC_MAX_MODULES];
 	_Alignas(64) struct ksmalloc_segment_tally tallies[KSMALLOC_MAX_TALLIES];
+	_Alignas(64) struct ksmalloc_segment_origin origins[KSMALLOC_MAX_ORIGINS];
+	_Alignas(64) struct ksmalloc_segment_script_frame script_frames[KSMALLOC_MAX_SCRIPT_ENTRIES];
+	_Alignas(64) uint64_t frames[KSMALLOC_MAX_ORIGIN_FRAMES];
+	_Alignas(64) struct ksmalloc_segment_mark marks[KSMALLOC_MAX_MARKS];
 	_Alignas(64) char strings[KSMALLOC_STRINGS_BYTES];
 };
 
@@ -56,16 +61,28 @@ void ksm_stat_unlink(void);
 
 /* Appends; each returns the index, or -ENOSPC when the table is full. */
 int ksm_stat_add_slot(uint64_t base, uint32_t site, uint32_t flags);
+/* Gives an entry that has nothing mapped to another site. */
+void ksm_stat_reuse_slot(int index, uint32_t site, uint32_t flags);
 int ksm_stat_add_module(const struct ksmalloc_segment_module *module, const char *path);
 
 /* Returns the place of a new site that is not counted yet, or NULL. */
 struct ksmalloc_segment_site *ksm_stat_prepare_site(uint32_t index);
 /* Counts the site; its fields are complete. */
 void ksm_stat_commit_site(uint32_t index);
+/* Appends an origin, complete but for its place; its index, or -ENOSPC when the table is full. */
+int ksm_stat_add_origin(const struct ksmalloc_segment_origin *origin);
+/* The same for frames of origins. */
+int ksm_stat_add_frame(uint64_t frame);
+int ksm_stat_add_script_frame(const struct ksmalloc_segment_script_frame *frame);
+/* Appends a mark, which is free; NULL if there is no room, and for who would have to wait, as a fork may wait for its locks. */
+struct ksmalloc_segment_mark *ksm_stat_add_mark(void);
 /* Appends a tally; NULL if there is no room. */
 struct ksmalloc_segment_tally *ksm_stat_add_tally(void);
 /* Appends a string; its offset, 0 if there is no room. */
 uint32_t ksm_stat_add_string(const char *text, size_t length);
+
+/* Who has the lock. */
+enum ksm_lock_holder ksm_stat_lock_holder(void);
 
 void ksm_stat_prefork(void);
 void ksm_stat_postfork_parent(void);

@@ -34,6 +34,8 @@ struct ksm_stream_state {
 	bool is_first : 1; /* the thread that the process or child began with: it passes anchors */
 	bool is_due : 1;   /* it is to go to another stream: ksm_anchor_go() is to follow */
 	bool is_new_child : 1; /* and to a greater depth */
+	bool is_rare : 1;      /* its stream is that of an anchor that there are few of */
+	bool is_due_rarely : 1; /* and so is the one that it is to go to */
 };
 
 extern __thread struct ksm_stream_state ksm_stream_self

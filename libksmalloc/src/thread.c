@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+__thread uint32_t ksm_thread_picked_kib __attribute__((tls_model("initial-exec")));
 __thread struct ksm_thread *ksm_thread_self __attribute__((tls_model("initial-exec")));
 static __thread bool has_ended __attribute__((tls_model("initial-exec")));
 
@@ -47,15 +48,19 @@ static struct ksm_thread *make(void)
 	return thread->magazines ? thread : NULL;
 }
 
-struct ksm_thread *ksm_thread_create(void)
+/* The lock is held. */
+static struct ksm_thread *take_free_locked(void)
 {
-	struct ksm_thread *thread;
+	struct ksm_thread *thread = threads.free;
 
-	pthread_mutex_lock(&threads.lock);
-	thread = threads.free;
 	if (thread)
 		threads.free = thread->next_free;
-	pthread_mutex_unlock(&threads.lock);
+	return thread;
+}
+
+/* Makes the current thread's record of a free one, or a new one if that is NULL. */
+static struct ksm_thread *begin(struct ksm_thread *thread)
+{
 	if (!thread)
 		thread = make();
 	else
@@ -66,6 +71,7 @@ struct ksm_thread *ksm_thread_create(void)
 		return NULL;
 	thread->capturing = false;
 	thread->labels = 0;
+	thread->mark_in = 0;
 	thread->regrets = 0;
 	ksm_thread_settle(thread);
 	ksm_thread_self = thread;
@@ -74,9 +80,35 @@ struct ksm_thread *ksm_thread_create(void)
 	return thread;
 }
 
+struct ksm_thread *ksm_thread_create(void)
+{
+	struct ksm_thread *thread;
+
+	pthread_mutex_lock(&threads.lock);
+	thread = take_free_locked();
+	pthread_mutex_unlock(&threads.lock);
+	return begin(thread);
+}
+
+struct ksm_thread *ksm_thread_obtain_at_once(void)
+{
+	struct ksm_thread *thread;
+
+	if (ksm_thread_self || has_ended || pthread_mutex_trylock(&threads.lock) != 0)
+		return ksm_thread_self;
+	thread = take_free_locked();
+	pthread_mutex_unlock(&threads.lock);
+	return begin(thread);
+}
+
 struct ksm_thread *ksm_thread_obtain_to_free(void)
 {
 	return ksm_thread_self || has_ended ? ksm_thread_self : ksm_thread_create();
+}
+
+enum ksm_lock_holder ksm_thread_lock_holder(void)
+{
+	return ksm_lock_holder(&threads.lock);
 }
 
 void ksm_thread_prefork(void)

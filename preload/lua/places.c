@@ -175,6 +175,8 @@ static bool add_slab(struct heap *heap, struct class *class, size_t size)
 		slab->now[rows - 1] = (UINT64_C(1) << places % 64) - 1;
 	class->slabs[class->count++] = slab;
 	class->blank++;
+	if (source.taken)
+		source.taken(slab->begin, KSL_SLAB);
 	return true;
 }
 

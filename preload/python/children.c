@@ -2,6 +2,7 @@
 #include "children.h"
 
 #include "../symbols.h"
+#include "idle.h"
 #include "slabs.h"
 
 #include <dlfcn.h>
@@ -482,6 +483,7 @@ static object *after_fork(object *self, object *arguments)
 	is_child = true;
 	is_queued = false;
 	has_collected = false;
+	ksp_idle_forked();
 	if (collected)
 		call(collector.disable);
 	empty_lists();

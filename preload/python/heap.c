@@ -306,21 +306,29 @@ static size_t first_place(size_t size)
 	return 4 * header < 3 * size ? header : (header + size - 1) / size * size;
 }
 
+struct ksp_places ksp_heap_places(unsigned int class)
+{
+	size_t size = ksp_class_size(class);
+	size_t first = first_place(size);
+	uint32_t begin = (uint32_t)(first / size);
+
+	return (struct ksp_places){ begin, begin + (uint32_t)((KSP_SLAB - first) / size) };
+}
+
 /* Of the header only the rows that the class needs are there; places lie behind. */
 static void make_slab(struct ksp_heap *heap, unsigned int class, uint32_t number)
 {
 	struct ksp_slab *slab = ksp_heap_slab_at(heap, class, number);
 	size_t size = ksp_class_size(class);
-	size_t first = first_place(size);
-	uint32_t begin = (uint32_t)(first / size);
+	struct ksp_places places = ksp_heap_places(class);
 
 	memset(slab, 0, offsetof(struct ksp_slab, free) + 8 * rows_needed(size));
 	slab->class = (uint8_t)class;
-	slab->first = (uint8_t)(first % size / KSP_GRAIN);
+	slab->first = (uint8_t)(first_place(size) % size / KSP_GRAIN);
 	slab->inverse = (uint16_t)((65536 + size - 1) / size);
 	slab->stream = (uint16_t)heap->stream;
 	slab->number = number;
-	make_places(slab, begin, begin + (uint32_t)((KSP_SLAB - first) / size));
+	make_places(slab, places.begin, places.end);
 	heap->in_use++;
 }
 
@@ -361,6 +369,8 @@ uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class)
 		make_piece(heap, class, number);
 	else
 		make_slab(heap, class, number);
+	if (source.memory.taken)
+		source.memory.taken(ksp_heap_slab_at(heap, class, number), KSP_SLAB);
 	heap->thread->volume[class] += volume_of(class, number);
 	ksp_heap_put_roomy(heap, class, ksp_heap_slab_at(heap, class, number));
 	return number;
@@ -440,9 +450,14 @@ void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab)
 		trim(heap, 2);
 }
 
+void ksp_heap_give_back_empty(struct ksp_heap *heap)
+{
+	if (heap->dirty)
+		trim(heap, 1);
+}
+
 void ksp_heap_trim(struct ksp_heap *heap)
 {
 	heap->regrets = 0;
-	if (heap->dirty)
-		trim(heap, 1);
+	ksp_heap_give_back_empty(heap);
 }

@@ -77,6 +77,7 @@ struct ksp_thread {
 	uint32_t next;			 /* to be home soon; KSP_NONE: no other is */
 	uint32_t home;			 /* that new slabs are of: the last one that was worth following */
 	uint32_t anchors;		 /* that it has passed */
+	uint32_t data_anchors;		 /* those among them that are no code's */
 };
 
 extern struct ksp_heap *ksp_heaps[KSP_STREAMS] __attribute__((visibility("hidden")));
@@ -98,11 +99,22 @@ uint32_t ksp_heap_first_row(const struct ksp_slab *slab, unsigned int class);
 void ksp_heap_put_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
 void ksp_heap_take_roomy(struct ksp_heap *heap, unsigned int class, const struct ksp_slab *slab);
 
+/* The numbers of places in a slab of the class: from begin on, and less than end. */
+struct ksp_places {
+	uint32_t begin;
+	uint32_t end;
+};
+
+struct ksp_places ksp_heap_places(unsigned int class);
+
 /* The number of a slab or piece with room for the class that had none. KSP_NONE without memory. */
 uint32_t ksp_heap_add_slab(struct ksp_heap *heap, unsigned int class);
 
 /* The slab, which is one class's, holds nothing any more. */
 void ksp_heap_release(struct ksp_heap *heap, struct ksp_slab *slab);
+
+/* Slabs that hold nothing are not kept as they are any longer; places stay as they are. */
+void ksp_heap_give_back_empty(struct ksp_heap *heap);
 
 /* New objects come from another heap from now on: nothing that is empty is kept here. */
 void ksp_heap_trim(struct ksp_heap *heap);

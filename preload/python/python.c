@@ -19,6 +19,7 @@
  * Locking: both domains may be used with the interpreter lock held only; that is the heap's lock.
  */
 #include "children.h"
+#include "idle.h"
 #include "slabs.h"
 
 #include "ksmalloc/stream.h"
@@ -130,7 +131,9 @@ static void *resize(void *context, void *old, size_t size)
 
 /* --- installation ---------------------------------------------------------------------------- */
 
-static void *(*map_stream)(unsigned int stream, size_t bytes); /* Written once. */
+/* Written once. */
+static void *(*map_stream)(unsigned int stream, size_t bytes);
+static void (*give_back)(void *pages, size_t bytes);
 
 /* What a class has not needed yet is left out of it, and a huge page would fill that. */
 static void *map_objects(unsigned int stream, size_t bytes)
@@ -186,6 +189,7 @@ static bool start_heap(void)
 		return false;
 	map_stream = source.memory.map;
 	source.memory.map = map_objects;
+	give_back = source.memory.give_back;
 	ksp_start(&source);
 	return true;
 }
@@ -202,6 +206,8 @@ static void install(void *scope)
 		return;
 	installed = true;
 	registered = !ksp_children_find(scope);
+	if (!registered)
+		ksp_idle_start(scope, give_back);
 	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
 		struct allocator ours = { &before[domain], new_object, new_zeros, resize,
 					  free_object };
@@ -212,10 +218,13 @@ static void install(void *scope)
 
 typedef int set_clock_function(pthread_condattr_t *attributes, clockid_t clock);
 static set_clock_function *next_set_clock;
+/* It came with glibc 2.35; linked, it would keep every program from starting with an older one. */
+static __typeof__(&_dl_find_object) find_object;
 
 __attribute__((constructor)) static void start(void)
 {
 	next_set_clock = (set_clock_function *)dlsym(RTLD_NEXT, "pthread_condattr_setclock");
+	find_object = (__typeof__(&_dl_find_object))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	install(RTLD_DEFAULT);
 }
 
@@ -240,7 +249,7 @@ __attribute__((visibility("default"))) int pthread_condattr_setclock(pthread_con
 	if (!next_set_clock)
 		start();
 	/* Everybody else is let through without the loader's lock, which a thread may wait for that started this one. */
-	if (!installed && _dl_find_object(__builtin_return_address(0), &found) == 0 && is_python(found.dlfo_link_map)) {
+	if (!installed && find_object && find_object(__builtin_return_address(0), &found) == 0 && is_python(found.dlfo_link_map)) {
 		caller = dlopen(found.dlfo_link_map->l_name, RTLD_LAZY | RTLD_NOLOAD);
 		if (caller) {
 			install(caller);

@@ -3,6 +3,8 @@
 
 #include "heap.h"
 
+#include "ksmalloc/stream.h"
+
 #include <string.h>
 
 /* Never written to: there are no bits to take. */
@@ -257,32 +259,35 @@ static uint32_t power_of_two(uint32_t value)
 }
 
 /*
- * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
- * one of so many, by their rank. The first one of all is: what lies before it, as arguments, differs the most. Only the
- * orders of magnitude count: equal workers agree but for a moment, however they differ.
- */
-static bool is_worth_following(const struct ksp_thread *thread, uint32_t rank)
-{
-	uint64_t cost = ANCHOR_COST * (uint64_t)power_of_two(thread->anchors);
-	uint64_t memory = power_of_two(memory_of(thread));
-	uint32_t one_of = 1;
-
-	if (thread->anchors == 1)
-		return true;
-	if (memory < SMALL_MEMORY)
-		return false;
-	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
-		one_of *= 2;
-	return rank % one_of == 0;
-}
-
-/*
  * An anchor's rank is a number of its own beside the stream, so that those that are followed, one of so many, are spread
  * over all streams: where two of them lead to one, its slabs lie where the first one has left off.
  */
 static uint32_t rank_of(uint64_t anchor)
 {
-	return (uint32_t)(anchor >> 40);
+	return (uint32_t)((anchor & ~KSMALLOC_ANCHOR_OF_DATA) >> 40);
+}
+
+/*
+ * True if the thread is to follow an anchor: as many of them as cost a sixteenth of its memory, at most, which are
+ * one of so many, by their rank. The first one of all is: what lies before it, as arguments, differs the most. Only the
+ * orders of magnitude count: equal workers agree but for a moment, however they differ.
+ * Those of data are counted by themselves: there are hundreds of modules, and what is loaded from data is large.
+ */
+static bool is_worth_following(const struct ksp_thread *thread, uint64_t anchor)
+{
+	bool is_of_data = anchor & KSMALLOC_ANCHOR_OF_DATA;
+	uint64_t cost = ANCHOR_COST * (uint64_t)power_of_two(is_of_data ? thread->data_anchors : thread->anchors);
+	uint64_t memory = power_of_two(memory_of(thread));
+	uint32_t rank = rank_of(anchor);
+	uint32_t one_of = 1;
+
+	if (thread->anchors == 1)
+		return true;
+	if (memory < (is_of_data ? SMALL_MEMORY / 2 : SMALL_MEMORY))
+		return false;
+	while (one_of < KSP_STREAMS / 4 && one_of * memory < cost)
+		one_of *= 2;
+	return rank % one_of == 0;
 }
 
 /* From now on all classes have new slabs, of this stream. */
@@ -319,6 +324,17 @@ bool ksp_go_on(bool always)
 	return go_on(thread);
 }
 
+/* The thread is in a stream that this anchor has led to. */
+static void pass_anchor(struct ksp_thread *thread, unsigned int stream, uint64_t anchor)
+{
+	thread->anchors++;
+	thread->data_anchors += (anchor & KSMALLOC_ANCHOR_OF_DATA) != 0;
+	if (is_worth_following(thread, anchor))
+		thread->next = stream;
+	if (!source.moved || !source.moved(rank_of(anchor)))
+		go_on(thread);
+}
+
 /*
  * The thread that the caller is in a stream. What lies in the parent's memory is left as it is in a child: it stays
  * shared as long as nobody writes to it.
@@ -330,19 +346,10 @@ __attribute__((noinline)) static struct ksp_thread *enter(unsigned int stream)
 	if (!thread)
 		return NULL;
 	ksp_current = thread->at;
-	if (thread->stream == stream)
-		return thread;
-	if (thread->stream == UINT32_MAX) {
+	if (thread->stream == UINT32_MAX)
 		thread->home = stream;
-	} else {
-		uint32_t rank = rank_of(source.memory.anchor());
-
-		thread->anchors++;
-		if (is_worth_following(thread, rank))
-			thread->next = stream;
-		if (!source.moved || !source.moved(rank))
-			go_on(thread);
-	}
+	else if (thread->stream != stream)
+		pass_anchor(thread, stream, source.memory.anchor());
 	thread->stream = stream;
 	return thread;
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #pragma weak ksmalloc_mappings_follow
+#pragma weak ksmalloc_stream_rare_anchor
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -159,6 +160,28 @@ static bool has_ractors(void)
 	return !*ruby.only_ractor;
 }
 
+/*
+ * Malloc's blocks, which ruby's pointers lead to, go on at equal places from some boundaries on: from the first one
+ * behind each of these numbers of pages, each a quarter more than the one before. They are the same in all processes, so
+ * that one with a page more takes the same boundary.
+ */
+#define FIRST_ANCHOR 64
+#define NO_ANCHOR SIZE_MAX
+
+/* Synchronization: ruby's lock. */
+static size_t next_anchor = FIRST_ANCHOR;
+
+static void pass_anchor(void)
+{
+	size_t pages = krb_pages_count();
+
+	if (pages < next_anchor || !ksmalloc_stream_rare_anchor)
+		return;
+	while (next_anchor <= pages)
+		next_anchor += next_anchor / 4;
+	ksmalloc_stream_rare_anchor(&last_boundary, sizeof(last_boundary));
+}
+
 /* Called by ruby between two instructions: the rest of the page is filled. */
 static void begin_page(void *argument)
 {
@@ -168,6 +191,7 @@ static void begin_page(void *argument)
 	(void)argument;
 	if (!has_ractors())
 		krb_pages_skip();
+	pass_anchor();
 	for (unsigned int made = 0; made < SLOTS_OF_PAGE; made++) {
 		value object = ruby.new_object(NO_CLASS, STRING | WRITES_ARE_TOLD);
 
@@ -375,11 +399,13 @@ static bool knows_pages(void)
 
 void krb_boundaries_start(void)
 {
+	/* It came with glibc 2.35; linked, it would keep every program from starting with an older one. */
+	__typeof__(&_dl_find_object) find_object = (__typeof__(&_dl_find_object))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	struct dl_find_object file;
 
-	if (code.end || !ksmalloc_mappings_follow ||
+	if (code.end || !ksmalloc_mappings_follow || !find_object ||
 	    !ksh_find_symbols(RTLD_DEFAULT, symbols, sizeof(symbols) / sizeof(symbols[0])) ||
-	    _dl_find_object((void *)ruby.new_object, &file) || !knows_pages())
+	    find_object((void *)ruby.new_object, &file) || !knows_pages())
 		return;
 	code.end = (uintptr_t)file.dlfo_map_end;
 	code.begin = (uintptr_t)file.dlfo_map_start;
@@ -388,6 +414,8 @@ void krb_boundaries_start(void)
 
 void krb_boundaries_begin_child(void)
 {
+	/* What a child passes is its own affair: children.h counts its anchors. */
+	next_anchor = NO_ANCHOR;
 	last_boundary = 0;
 	pages_begun = 0;
 	objects_to_see = 0;

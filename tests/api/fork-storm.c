@@ -4,16 +4,11 @@
  * forks 300 times, and each child allocates, checks and ends: no lock of the
  * library may be held by a thread that the child does not have.
  */
-#include "test.h"
+#include "fork-often.h"
 
 #include <execinfo.h>
-#include <pthread.h>
-#include <sys/wait.h>
 
-#define THREADS	3
-#define FORKS	300
-
-static volatile bool stop;
+#define FORKS 300
 
 static TEST_NOINLINE void churn(uint64_t *state, int depth)
 {
@@ -46,38 +41,20 @@ static void *run(void *data)
 	return NULL;
 }
 
-static void in_child(int seed)
+static void in_child(unsigned long number)
 {
-	uint64_t state = (uint64_t)seed;
+	uint64_t state = number;
 	void *blocks[32];
 
-	alarm(60);	/* A dead lock ends the child, and with it the test. */
 	for (int i = 0; i < 10; i++)
 		churn(&state, i);
 	test_alloc_many(blocks, TEST_COUNT_OF(blocks), 40000);
 	test_free_many(blocks, TEST_COUNT_OF(blocks));
-	_exit(0);
 }
 
 int main(void)
 {
-	pthread_t threads[THREADS];
-	int status;
-
 	alarm(100);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		CHECK(pthread_create(&threads[i], NULL, run, (void *)(i + 1)) == 0);
-	for (int i = 0; i < FORKS; i++) {
-		pid_t child = fork();
-
-		CHECK(child >= 0);
-		if (child == 0)
-			in_child(i);
-		CHECK(waitpid(child, &status, 0) == child);
-		CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %d ended with %x", i, status);
-	}
-	stop = true;
-	for (int i = 0; i < THREADS; i++)
-		CHECK(pthread_join(threads[i], NULL) == 0);
+	fork_often(run, FORKS, in_child);
 	return 0;
 }

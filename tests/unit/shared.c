@@ -116,6 +116,8 @@ Test(shared, a_range_over_many_slices)
 
 Test(shared, what_is_left_or_kept_out_keeps_its_content)
 {
+	const struct ksm_share_set none = { { 0 } };
+
 	/* The framework had threads in this process's parent. */
 	__libc_single_threaded = 1;
 	memset(memory + 110 * KSM_PAGE, 3, KSM_PAGE);
@@ -125,7 +127,7 @@ Test(shared, what_is_left_or_kept_out_keeps_its_content)
 	cr_assert_not(ksm_apart_is_kept_out(memory + KSM_SHARE_SLICE, KSM_SHARE_SLICE));
 	cr_assert_eq(madvise(memory + 105 * KSM_PAGE, 10 * KSM_PAGE, MADV_WIPEONFORK), 0, "it is anonymous now");
 	cr_assert_neq(madvise(memory + 115 * KSM_PAGE, KSM_PAGE, MADV_WIPEONFORK), 0);
-	ksm_shared_leave_layer((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1);
+	ksm_shared_leave_layer((uintptr_t)memory, ksm_shared_find((uintptr_t)memory, false), 1, &none);
 	cr_assert_eq(madvise(memory + 100 * KSM_PAGE, 200 * KSM_PAGE, MADV_WIPEONFORK), 0);
 	expect(100, 10, 1);
 	expect(110, 1, 3);

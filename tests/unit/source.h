@@ -8,6 +8,8 @@
 
 #include "../../preload/source.h"
 
+#include "ksmalloc/stream.h"
+
 #include <criterion/criterion.h>
 #include <sys/mman.h>
 
@@ -31,10 +33,11 @@ static unsigned int among(unsigned int of, unsigned int count);
 /* That of the stream's last anchor: its rank is the stream's number, unless the test has it otherwise. */
 static bool has_rank;
 static uint32_t rank;
+static bool is_of_data;
 
 static uint64_t anchor(void)
 {
-	return (uint64_t)(has_rank ? rank : stream) << 40;
+	return (uint64_t)(has_rank ? rank : stream) << 40 | (is_of_data ? KSMALLOC_ANCHOR_OF_DATA : 0);
 }
 
 static void *map(unsigned int of, size_t bytes)

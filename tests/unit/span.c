@@ -111,3 +111,93 @@ Test(span, lies_below_mappings_that_lie_high_enough)
 {
 	expect_in_children(42 * KSM_TIB, is_below);
 }
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+static void start(void)
+{
+	ksm_span_init((void *)UINTPTR_MAX);
+	ksm_span_open();
+}
+
+Test(span, rows_are_side_by_side_and_nobodys_until_they_are_owned)
+{
+	uintptr_t slot = UINT64_C(1) << 30;
+	uint32_t probe = 0;
+	uintptr_t row;
+
+	start();
+	row = ksm_span_claim_row(42, 3, &probe);
+	cr_assert_neq(row, 0);
+	for (uintptr_t i = 0; i < 3; i++)
+		cr_assert_null(ksm_span_slot_at((void *)(row + i * slot)));
+	ksm_span_own(row + slot, &owner);
+	cr_assert_eq(ksm_span_slot_at((char *)row + slot + 5), &owner);
+	ksm_span_give_back_row(row, 3);
+	cr_assert_null(ksm_span_slot_at((char *)row + slot + 5));
+}
+
+Test(span, a_row_that_was_given_back_is_the_next_ones_and_no_pools)
+{
+	uint32_t slots, taken = 0, probe = 0, again = 0, pool = 0;
+	uintptr_t row;
+
+	start();
+	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
+	row = ksm_span_claim_row(42, 2, &probe);
+	ksm_span_give_back_row(row, 2);
+	while (ksm_span_claim(7, 0, &pool, &owner))
+		taken++;
+	cr_assert_eq(taken, slots - 2);
+	cr_assert_eq(ksm_span_claim_row(42, 2, &again), row);
+	cr_assert_eq(again, 1);
+}
+
+Test(span, rows_leave_the_first_slots_to_pools)
+{
+	uint32_t slots, rows = 0, probe = 0, pool = 0;
+	uintptr_t row;
+
+	start();
+	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
+	while ((row = ksm_span_claim_row(1, 1, &probe)) != 0) {
+		cr_assert_geq(row, ksm_gate.low + ((uintptr_t)slots / 8 * 3 << ksm_span_slot_shift()));
+		rows++;
+	}
+	cr_assert_eq(rows, slots / 8 * 5);
+	cr_assert_neq(ksm_span_claim(7, 0, &pool, &owner), 0);
+}
+
+Test(span, rows_of_all_lengths_fit_or_are_refused)
+{
+	uint32_t slots;
+
+	start();
+	slots = (uint32_t)((ksm_gate.end - ksm_gate.low) >> ksm_span_slot_shift());
+	for (uint32_t count = 1; count <= slots; count += 1 + count / 7) {
+		uint32_t probe = 0;
+		uintptr_t row = ksm_span_claim_row(count, count, &probe);
+
+		cr_assert_eq(row != 0, count <= slots / 2, "%u", count);
+		if (!row)
+			continue;
+		cr_assert_geq(row, ksm_gate.low);
+		cr_assert_leq(row + ((uintptr_t)count << ksm_span_slot_shift()), ksm_gate.end);
+		ksm_span_give_back_row(row, count);
+	}
+}
+
+Test(span, the_usual_place_of_a_row_is_where_it_lies)
+{
+	/* In a process of the private layout nobody knows its own secret: all that can be seen is that it is of the window. */
+	uintptr_t slot = UINT64_C(1) << 30, slots = KSM_SPAN_SLOTS;
+
+	start();
+	for (uint32_t count = 1; count <= slots; count *= 2) {
+		uint64_t offset = ksm_span_usual_offset_of_row(1, 2, count);
+
+		cr_assert_eq(offset % slot, 0);
+		cr_assert_geq(offset, slots / 8 * 3 * slot * (count <= slots / 2));
+		cr_assert_leq(offset + count * slot, slots * slot);
+	}
+}

@@ -4,6 +4,7 @@
 #include "unwind.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 
 static struct ksm_stack last;
@@ -103,4 +104,28 @@ Test(unwind, at_most_sixteen_frames)
 	for (volatile int i = 0; i < 2; i++) /* not unrolled into two calls */
 		recurse(100, i == 1);
 	cr_assert_eq(recalled, &last);
+}
+
+static void handle(int number)
+{
+	(void)number;
+	first(false);
+}
+
+/* What a handler has interrupted is not what it does. */
+Test(unwind, a_handlers_stack_is_told_from_others)
+{
+	struct sigaction action;
+
+	ksm_unwind_find_interrupts();
+	first(false);
+	cr_assert_not(ksm_unwind_is_interrupt(&last));
+	cr_assert_eq(sigaction(SIGRTMAX, NULL, &action), 0);
+	cr_assert_eq(action.sa_handler, SIG_DFL);
+	action = (struct sigaction){ .sa_handler = handle };
+	cr_assert_eq(sigaction(SIGUSR1, &action, NULL), 0);
+	raise(SIGUSR1);
+	cr_assert(ksm_unwind_is_interrupt(&last));
+	first(false);
+	cr_assert_not(ksm_unwind_is_interrupt(&last));
 }

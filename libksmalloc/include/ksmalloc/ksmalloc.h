@@ -5,7 +5,8 @@
  * Most programs need none of these calls: LD_PRELOAD=libksmalloc.so or linking
  * with -lksmalloc replaces malloc and the rest of its family. The calls here
  * are for programs that know more about their memory than a call stack tells:
- * interpreters that name sites, and programs that ask for merging explicitly.
+ * interpreters that name sites, and programs that ask for merging explicitly. Those that must also work
+ * without the library include ksmalloc/embed.h.
  *
  * Threads: every call may be made from any thread. Labels belong to the thread
  * that set them. Signals: none of these calls is async-signal-safe.
@@ -57,6 +58,31 @@ KSMALLOC_EXPORT int ksmalloc_trim(void);
  */
 KSMALLOC_EXPORT void ksmalloc_anchor(const void *name, size_t length);
 
+/* What a runtime of the program's own is executing. Texts may be NULL; a line of 0 is not known. */
+struct ksmalloc_frame {
+	const char *file;
+	const char *function;
+	unsigned int line;
+};
+
+/*
+ * Says who is asked what the program is executing in a language of its own, so that reports name memory by that: up to
+ * 12 frames. The function fills the frame that is so deep, 0 being the innermost, and returns 0, or something else if
+ * there is none.
+ *
+ * It is called in the middle of calls that allocate or map memory, where the library asks who does so anyway, in the
+ * thread that does, and in signal handlers: it must not allocate, take a lock or wait, and looks at what the calling
+ * thread alone writes. The texts must stay until that call returns. They are shown to whoever may read the process's
+ * statistics, cut to 1000 and 250 bytes. Compilers take it for granted that malloc() reads no variable of the program:
+ * those that the function looks at are volatile, or atomic.
+ *
+ * NULL: nobody is asked any more; a call that has begun may still be under way. To be called before there are other
+ * threads that allocate. Returns 0, or -1 with errno EPERM where the option language is off.
+ */
+KSMALLOC_EXPORT int ksmalloc_frame_callback(int (*function)(void *context, unsigned int depth,
+							    struct ksmalloc_frame *frame),
+					    void *context);
+
 /*
  * Begins a label: until the matching ksmalloc_label_end(), blocks that this
  * thread allocates belong to the site called name, whatever the call stack is.
@@ -67,6 +93,18 @@ KSMALLOC_EXPORT void ksmalloc_anchor(const void *name, size_t length);
  * matching ksmalloc_label_end() must be called all the same), -ENOMEM.
  */
 KSMALLOC_EXPORT int ksmalloc_label_begin(const char *name);
+
+/*
+ * The same in two steps, for who names millions of allocations: the id of a label, once in a process and its children,
+ * and a label that is opened by it: no name is copied or looked up, and no lock is taken. Ids of different processes have
+ * nothing to do with each other.
+ *
+ * ksmalloc_label_id() returns the id, more than 0; -EINVAL if name is NULL or empty; -ENOMEM.
+ * ksmalloc_label_begin_id() returns what ksmalloc_label_begin() returns; -EINVAL, and no label was opened, if id is
+ * none (a failure of ksmalloc_label_id() among others).
+ */
+KSMALLOC_EXPORT int ksmalloc_label_id(const char *name);
+KSMALLOC_EXPORT int ksmalloc_label_begin_id(int id);
 
 /* Ends the innermost label of this thread. Without an open label it does nothing. */
 KSMALLOC_EXPORT void ksmalloc_label_end(void);
@@ -132,6 +170,34 @@ KSMALLOC_EXPORT long ksmalloc_share(void);
  * may be more to do. libksmalloc-share.so calls it before calls of libc that wait.
  */
 KSMALLOC_EXPORT long ksmalloc_share_step(unsigned int microseconds);
+
+/*
+ * Labelled arenas, for runtimes that have a heap of their own: bytes of address space are reserved under a label, none of
+ * which is memory yet. *arena is their first address, and what the other calls know the arena by. In the shared layout it
+ * is the same in every process of the group which has as many arenas of that label and size, whatever else it has
+ * allocated before. The memory merges and is shared as that of the label's blocks would be, or never does if flags is
+ * KSMALLOC_ARENA_PRIVATE; reports show it as the label's.
+ *
+ * Returns 0; -EINVAL if label is NULL or empty, bytes is 0, or flags has other bits; -ENOMEM; -EOPNOTSUPP where the library
+ * stands aside (a sanitizer has the program's memory): then take mmap(2), as ksmalloc/embed.h does.
+ */
+KSMALLOC_EXPORT int ksmalloc_arena_reserve(const char *label, size_t bytes, unsigned int flags, void **arena);
+#define KSMALLOC_ARENA_PRIVATE 1u
+
+/*
+ * Makes the first bytes of the arena memory, in whole pages: it grows by zeros, or shrinks and gives back what lies behind.
+ * What stays is as it was. Returns 0; -ENOSPC if that is more than was reserved; -ENOMEM: the arena is as it was.
+ */
+KSMALLOC_EXPORT int ksmalloc_arena_resize(void *arena, size_t bytes);
+
+/*
+ * Tells reports how many bytes of the arena are in use, after a collection for example; before the first call all that
+ * is memory counts. More than that counts as that.
+ */
+KSMALLOC_EXPORT void ksmalloc_arena_set_live(void *arena, size_t bytes);
+
+/* Gives the arena back, address space too. Returns 0, or -ENOMEM: the arena is as it was. */
+KSMALLOC_EXPORT int ksmalloc_arena_release(void *arena);
 
 #ifdef __cplusplus
 }

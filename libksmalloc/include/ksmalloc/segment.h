@@ -3,8 +3,7 @@
  * The statistics segment: what one process says about its allocation sites.
  *
  * What it is: the layout of the memory that libksmalloc publishes and that
- * the report side reads: a header, then five tables (sites, slots, modules,
- * strings, tallies) whose places the header names. It holds counters, addresses and
+ * the report side reads: a header, then tables whose places the header names. It holds counters, addresses and
  * file names, never the content of a block.
  *
  * What it is not: a protocol with locks. The writer never waits for a reader.
@@ -19,8 +18,8 @@
  * stands inside.
  *
  * Invariants: tables only grow, an entry is complete before the count that
- * covers it is stored (release), and no entry but a counter or a state changes
- * afterwards. Every field has a fixed width. All sizes are bytes unless the
+ * covers it is stored (release), and no entry but a counter, a state or a mark changes
+ * afterwards, and a slot that has nothing mapped: it may go to another site. Every field has a fixed width. All sizes are bytes unless the
  * name says otherwise; integers have the byte order of the machine.
  *
  * Compatibility: a reader accepts the versions from KSMALLOC_SEGMENT_OLDEST to its own and uses
@@ -36,7 +35,11 @@
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
-#define KSMALLOC_SEGMENT_VERSION	6u	/* 2 has no hints, 3 no tallies, 4 no history, 5 no store and no keeper */
+/*
+ * 2 has no hints, 3 no tallies, 4 no history, 5 no store and no keeper, 6 no origins and no marks, 7 no tables of frames:
+ * its origins have them themselves
+ */
+#define KSMALLOC_SEGMENT_VERSION	8u
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -46,11 +49,15 @@
 #define KSMALLOC_MAX_SLOTS		8192u
 #define KSMALLOC_MAX_MODULES		1024u
 #define KSMALLOC_MAX_TALLIES		8192u
+#define KSMALLOC_MAX_ORIGINS		4096u
+#define KSMALLOC_MAX_ORIGIN_FRAMES	32768u	/* of all origins, each once */
+#define KSMALLOC_MAX_SCRIPT_ENTRIES	16384u	/* the same of frames of interpreters */
+#define KSMALLOC_MAX_MARKS		32768u
 #define KSMALLOC_MAX_STORE_FILES	64u
 #define KSMALLOC_STORE_NAME		"ksmalloc-store"	/* of a memory file of the store */
 #define KSMALLOC_GROUP_BYTES		64u
 #define KSMALLOC_BUILD_ID_BYTES		32u
-#define KSMALLOC_STRINGS_BYTES		(256u * 1024)
+#define KSMALLOC_STRINGS_BYTES		(1024u * 1024)
 
 /* Kinds of a statistic, as the exporter knows them. */
 enum ksmalloc_stat_kind {
@@ -170,7 +177,7 @@ struct ksmalloc_process_stats {
 	  "switch asynchronous I/O off in the program")					\
 	X(USERFAULTFD, "userfaultfd", "has a userfaultfd, by which another process may write", \
 	  "only KSM can merge its memory")						\
-	X(DEVICE, "device", "has a device open that writes to memory (graphics, vfio, RDMA, KVM, video)", \
+	X(DEVICE, "device", "has a device open that writes to memory (graphics, vfio, RDMA, KVM, video, AF_XDP)", \
 	  "only KSM can merge its memory")						\
 	X(PROC, "proc", "cannot read what /proc says of it",				\
 	  "mount /proc where it runs, or allow its files in its sandbox")		\
@@ -275,6 +282,22 @@ struct ksmalloc_segment_keeper {
 	uint64_t due_ms;		/* when it wants to make its next pass, on the machine's clock. Synchronization: atomic. */
 };
 
+#define KSMALLOC_MAX_BINS 48u
+
+/*
+ * Where jemalloc counts its small blocks: each arena that there is has, for each size class, a word of 8 bytes at an offset
+ * from its beginning. Readers who can look into memory know by that how much samples of small blocks stand for.
+ */
+struct ksmalloc_segment_bins {
+	uint64_t arenas_address; /* of an array of pointers to arenas, some of which are 0; 0: not told */
+	uint32_t arena_count;	 /* entries of that array that may be used */
+	uint32_t count;		 /* of size classes */
+	struct {
+		uint32_t bytes; /* of a block */
+		uint32_t offset;
+	} bins[KSMALLOC_MAX_BINS];
+};
+
 struct ksmalloc_segment_header {
 	char magic[8];
 	uint32_t version;
@@ -307,6 +330,17 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_share share; /* since version 6 */
 	struct ksmalloc_segment_keeper keeper; /* since version 6 */
 	struct ksmalloc_segment_huge huge; /* since version 6, in headers that are long enough */
+	struct ksmalloc_segment_table origins; /* since version 7 */
+	struct ksmalloc_segment_table marks; /* since version 7 */
+	uint64_t marks_dropped_total; /* since version 7: times that memory could not be marked. Synchronization: atomic. */
+	uint64_t origins_dropped_total; /* since version 7: times that a stack had no room. Synchronization: atomic. */
+	/* Since version 7: a bit for each enum ksmalloc_language that has an interpreter loaded. */
+	uint32_t languages;		/* whose frames can be read */
+	uint32_t languages_unknown;	/* of a version or build whose frames cannot */
+	/* Since version 8: frames of origins. Entry 0 is none. */
+	struct ksmalloc_segment_table script_frames;	/* struct ksmalloc_segment_script_frame */
+	struct ksmalloc_segment_table frames;		/* uint64_t, as those of a site */
+	struct ksmalloc_segment_bins bins;		/* since version 8; in the private layout */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */
@@ -324,6 +358,8 @@ enum ksmalloc_site_state {
 /* A frame packs a module index (upper 16 bits) and an address relative to that module's load bias. */
 #define KSMALLOC_FRAME_MODULE_SHIFT	48
 #define KSMALLOC_FRAME_OFFSET_MASK	((UINT64_C(1) << KSMALLOC_FRAME_MODULE_SHIFT) - 1)
+/* In the place of a module, in origins only: the address is one of the process's own, outside of every file (JIT). */
+#define KSMALLOC_FRAME_NO_MODULE	0xffffu
 
 /*
  * The hint that a kernel with the project's patches was given for a site's slots: the site's id in
@@ -385,6 +421,78 @@ struct ksmalloc_segment_tally {
 	uint64_t reserved_words[2]; /* a cache line for each: threads count all the time */
 };
 
+/* Whose frame it is: X(name, key, what people call it). Append only. */
+#define KSMALLOC_LANGUAGES(X)								\
+	X(NATIVE, "native", "C")							\
+	X(PYTHON, "python", "Python")							\
+	X(PHP, "php", "PHP")								\
+	X(RUBY, "ruby", "Ruby")								\
+	X(PERL, "perl", "Perl")								\
+	X(LUA, "lua", "Lua")								\
+	X(SCRIPT, "script", "script")
+
+#define KSMALLOC_LANGUAGE_ID(name, key, words) KSMALLOC_LANGUAGE_##name,
+enum ksmalloc_language {
+	KSMALLOC_LANGUAGES(KSMALLOC_LANGUAGE_ID)
+	KSMALLOC_LANGUAGE_COUNT,
+};
+
+#define KSMALLOC_MAX_SCRIPT_FRAMES 12u
+
+/* A frame of an interpreter: where the script was, as the program itself calls its files and functions. */
+struct ksmalloc_segment_script_frame {
+	uint32_t file_string;		/* offsets in the string table */
+	uint32_t function_string;
+	uint32_t line;			/* 0: not known */
+	uint32_t language;		/* enum ksmalloc_language, never NATIVE */
+};
+
+/*
+ * Who asked for memory: the call stack, and above it what the interpreter was executing. Not a site: a site says where
+ * blocks are placed and has C frames only; blocks of one site may have many origins. Origin 0 is "not known".
+ */
+struct ksmalloc_segment_origin {
+	/*
+	 * 48 bits, equal in all processes that run the same files and scripts. Code outside of every file is not part
+	 * of it: origins that differ in that alone have the same.
+	 */
+	uint64_t id;
+	uint16_t frame_count;		/* as in a site */
+	uint16_t script_frame_count;
+	uint32_t reserved;
+	/*
+	 * Where its frames are in their tables, innermost first: stacks have most of their frames in common, so that
+	 * each is there once.
+	 */
+	uint16_t script_frames[KSMALLOC_MAX_SCRIPT_FRAMES];
+	uint16_t frames[KSMALLOC_MAX_FRAMES];
+};
+
+/* What a mark is of. */
+enum ksmalloc_mark_kind {
+	KSMALLOC_MARK_MAPPING,		/* memory that the program mapped itself: all of it is marked */
+	KSMALLOC_MARK_LARGE,		/* a block in a slot; sampled, where many are small */
+	KSMALLOC_MARK_SMALL,		/* a sampled block in jemalloc's memory */
+	KSMALLOC_MARK_POOL,		/* memory that an allocator which is not ours took to cut it up */
+	KSMALLOC_MARK_HEAP,		/* memory of jemalloc, whose blocks those of SMALL stand for; without an origin */
+	KSMALLOC_MARK_STACK,		/* of a thread; its origin is the call that made the thread */
+	KSMALLOC_MARK_KIND_COUNT,
+};
+
+/*
+ * Memory whose origin is known. Marks come and go: an entry whose address is 0 is free, and the count only says how far
+ * entries were ever used. The others are samples of what lies around them, and `weight` says how much one stands for.
+ * Synchronization: each field is a relaxed atomic, and the address is stored last, with release. A reader that copies an
+ * entry while it changes has one wrong mark.
+ */
+struct ksmalloc_segment_mark {
+	uint64_t address;
+	uint64_t bytes;			/* of this block or mapping */
+	uint64_t weight;		/* bytes that it stands for; the same where each block is marked */
+	uint32_t origin;		/* index in the table of origins */
+	uint32_t kind;			/* enum ksmalloc_mark_kind */
+};
+
 /* Flags of a slot. */
 #define KSMALLOC_SLOT_ADVISED	(1u << 0)
 #define KSMALLOC_SLOT_NURSERY	(1u << 1)	/* blocks of sites that have no slot of their own */
@@ -393,7 +501,7 @@ struct ksmalloc_segment_tally {
 struct ksmalloc_segment_slot {
 	uint64_t base;
 	uint64_t mapped_bytes;	/* [base, base + mapped_bytes) is mapped. Synchronization: atomic. */
-	uint32_t site;		/* index in the table of sites */
+	uint32_t site;		/* index in the table of sites. Synchronization: atomic. */
 	uint32_t flags;		/* Synchronization: atomic. */
 };
 

@@ -49,8 +49,11 @@ KSMALLOC_EXPORT unsigned int ksmalloc_stream_among(unsigned int stream, unsigned
 
 /*
  * A number of the last anchor that has changed the calling thread's stream, equal in equal workers: it tells anchors
- * apart that lead to one stream, and its bits say nothing of the stream's number. 0 if there was none at this depth.
+ * apart that lead to one stream, and its bits say nothing of the stream's number. The highest one is set if the name was
+ * none of a file of code, as a module or a library: there are fewer of these, and often much is loaded behind them.
+ * 0 if there was none at this depth.
  */
+#define KSMALLOC_ANCHOR_OF_DATA (UINT64_C(1) << 63)
 KSMALLOC_EXPORT uint64_t ksmalloc_stream_anchor(void);
 
 /*
@@ -71,8 +74,21 @@ KSMALLOC_EXPORT int ksmalloc_stream_follow(void (*moved)(void));
  */
 KSMALLOC_EXPORT void *ksmalloc_stream_map(unsigned int stream, size_t bytes);
 
+/*
+ * An allocator begins to cut up this part of a stream's memory: reports tell it as that of who makes it do so. Not each
+ * call is looked at, so that calls for a few pages cost little.
+ */
+KSMALLOC_EXPORT void ksmalloc_stream_taken(void *memory, size_t bytes);
+
 /* All memory of all streams lies in [*begin, *end), which is constant for the process. */
 KSMALLOC_EXPORT void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end);
+
+/*
+ * An anchor as ksmalloc_anchor(3) passes it, for moments that there are few of, a dozen in the life of a process: small
+ * blocks go on in one of all streams, where others choose among as many as the memory in use is worth, and below 4 MiB
+ * that is one. It takes some 100 KiB.
+ */
+KSMALLOC_EXPORT void ksmalloc_stream_rare_anchor(const void *name, size_t length);
 
 /*
  * From now on grown() is called in a thread that takes memory for small blocks which held none before. That is inside

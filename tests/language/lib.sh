@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# What the scripts share that ask whose memory a script's is, beyond harness/lib.sh. The script under test says "ready" and
+# waits for the end of its input.
+# shellcheck source=../harness/lib.sh
+source "${KSM_SOURCE:?}/tests/harness/lib.sh"
+export KSMALLOC_LANGUAGE=on
+# Many small blocks are looked at, so that each function has some.
+export KSMALLOC_MARK_BYTES=1024
+
+# origins_of COMMAND...: its origins, as tests/language/origins.c prints them, in $work/origins; with
+# stacks_of=-s all of their frames. While it waits, $meanwhile is evaluated. pid is the process that it was.
+origins_of() {
+	local i out=$work/out
+	rm -f "$work/input" "$out"
+	mkfifo "$work/input"
+	exec {input}<>"$work/input"
+	: >"$out"
+	LD_PRELOAD=$KSM_LIBRARY "$@" <"$work/input" >"$out" 2>&1 {input}>&- &
+	pid=$!
+	on_exit "kill -9 $pid 2>/dev/null"
+	for ((i = 0; i < 1200; i++)); do
+		grep -q '^ready' "$out" && break
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.05
+	done
+	grep -q '^ready' "$out" || fail "no start: $*: $(cat "$out")"
+	"$KSM_TESTS/language/language-origins" ${stacks_of:+"$stacks_of"} "$pid" >"$work/origins" || fail "no origins: $*"
+	[[ -z ${meanwhile:-} ]] || eval "$meanwhile"
+	exec {input}>&-
+	# It is to end well, too.
+	wait "$pid" || fail "status $? at the end of: $*: $(cat "$out")"
+}
+
+# has TEXT: an origin has these frames, one behind the other.
+has() {
+	grep -qF -- "$1" "$work/origins" || fail "no origin with: ${1//$'\t'/ < } ($2)"
+}
+
+has_not() {
+	! grep -qF -- "$1" "$work/origins" || fail "an origin has: $1 ($2)"
+}
+
+# line_of FILE TEXT: the number of the line that has the text.
+line_of() { grep -nF -- "$2" "$1" | head -1 | cut -d: -f1; }

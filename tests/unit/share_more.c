@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* More of share: what is mapped over without being shared, and pages of other files. */
+#include "share_memory.h"
+
+TestSuite(share_more, .init = setup, .timeout = 60);
+
+Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
+{
+	uint32_t of_file;
+
+	for (uint32_t first = 0; first <= 200; first += first ? 140 : 60) {
+		touch(first, 10);
+		store(first, 10);
+	}
+	seal();
+	for (uint32_t turn = 0; turn < 2; turn++) {
+		cr_assert_eq(share(0), 0);
+		cr_assert_eq(slices[0].gained, turn ? 0 : 30);
+		cr_assert_eq(slices[0].shared, 30, "what neither has is not shared");
+		cr_assert_eq(slices[0].carried, 0);
+	}
+	count_mappings(&of_file);
+	cr_assert_eq(of_file, 2, "some are mapped over, many are left out");
+	cr_assert(ksm_share_has(&slices[0].mapped, 30));
+	cr_assert_not(ksm_share_has(&slices[0].mapped, 100));
+	cr_assert_eq(count_kind('-', 10, 50), 50);
+	touch(30, 1);
+	expect_zeros(10, 20);
+	expect_usual(30, 1);
+	expect_zeros(31, 29);
+	expect_usual(60, 10);
+}
+
+/* As the loader leaves a data segment: some pages were written to, and some of these are protected afterwards. */
+Test(share_more, of_other_files_only_what_was_written_to_is_shared)
+{
+	int other = ksm_os_create_store("other");
+	uint32_t of_file;
+
+	cr_assert_eq(ksm_os_set_length(other, KSM_SHARE_SLICE), 0);
+	cr_assert_eq(mmap(memory, KSM_SHARE_SLICE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, other, 0), memory);
+	touch(160, 10);
+	cr_assert_eq(pwrite(other, page_at(160), 10 * KSM_PAGE, 160 * KSM_PAGE), 10 * KSM_PAGE);
+	cr_assert_eq(madvise(page_at(160), 10 * KSM_PAGE, MADV_DONTNEED), 0);
+	expect_usual(160, 10);
+	touch(0, 50);
+	touch(100, 50);
+	store(0, PAGES);
+	seal();
+	page_at(20)[5] ^= 1;
+	cr_assert_eq(mprotect(memory, 40 * KSM_PAGE, PROT_READ), 0);
+	ksm_share_add_range(&slices[0].of_file, slices[0].address, slices[0].address, slices[0].address + KSM_SHARE_SLICE);
+	ksm_share_add_range(&slices[0].read_only, slices[0].address, slices[0].address,
+			    slices[0].address + 40 * KSM_PAGE);
+	cr_assert_eq(share(0), 0);
+	cr_assert_eq(slices[0].gained, 99);
+	cr_assert_eq(slices[0].carried, 0, "what may be read only is not written to");
+	cr_assert_eq(slices[0].mappings, 4);
+	count_mappings(&of_file);
+	cr_assert_eq(of_file, 4);
+	for (uint32_t i = 0; i < PAGES; i++)
+		cr_assert_eq(ksm_share_has(&slices[0].mapped, i), (i < 50 && i != 20) || (i >= 100 && i < 150), "page %u", i);
+	expect_usual(0, 20);
+	expect_zeros(50, 50);
+	expect_usual(100, 50);
+	expect_zeros(150, 10);
+	expect_usual(160, 10);
+	/* The kernel says so by an error where a program would end. */
+	cr_assert_eq(pread(file.descriptor, page_at(3), 1, 0), -1);
+	cr_assert_eq(pread(file.descriptor, page_at(45), 1, 45 * KSM_PAGE), 1);
+	expect_usual(45, 1);
+}
