@@ -5,6 +5,7 @@
 
 #include "read/snapshot.h"
 #include "read/counters.h"
+#include "read/rollup.h"
 #include "read/smaps.h"
 #include "read/status.h"
 #include "read/space.h"
@@ -33,8 +34,11 @@ static void parse_small_files(const struct ksr_text *text)
 	struct ksr_status status = {0};
 	struct ksr_map_line map;
 	struct ksr_ksm_stat stat;
+	struct ksr_rollup rollup;
 	char word[16];
 
+	if (ksr_rollup_parse(text, &rollup) == 0 && (rollup.rss == KSR_NONE || rollup.pss == KSR_NONE))
+		abort();
 	ksr_ksm_stat_parse(text, &stat);
 	if (ksr_status_parse_stat(text, &status) &&
 	    !memchr(status.command, 0, sizeof(status.command)))

@@ -5,7 +5,8 @@
  * sites. It knows nothing of the library, so that the reader is tested against
  * the layout and not against one writer.
  *
- * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON]
+ * Usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON] [scripts]
+ * With scripts its blocks were asked for by functions of scripts, some of which have names that are meant to do harm.
  * CONTENT is equal, unique, half (of each) or zero. Prints "ready PID..." and waits for the end of
  * its input. With share it maps half of its first slot from a file of a store, that of the process PID or, if that is 0,
  * one that it makes; of these pages it has written to a quarter since, and has looked at another one. What is advised is hinted as well where that is asked for and the kernel takes hints.
@@ -28,6 +29,7 @@
 #include "segment_builder.h"
 
 #define SITES 2
+#define MARKS 2
 #define STORE 700 /* descriptor of the store's file */
 
 #ifndef PR_SET_VMA
@@ -44,6 +46,7 @@ struct settings {
 	bool advise;
 	bool hint;
 	bool share;
+	bool scripts;
 	int publisher; /* its pid, 0: this one */
 	uint32_t reason;
 };
@@ -191,6 +194,38 @@ static void share(struct builder *builder, const struct settings *settings)
 		(struct ksmalloc_segment_store_file){status.st_ino, (uint64_t)status.st_blocks * 512};
 }
 
+static const struct builder_script load_frames[] = {
+	{"/srv/shop/catalogue.py", "Catalogue.load", 55, KSMALLOC_LANGUAGE_PYTHON},
+	{"/srv/shop/main.py", "<module>", 12, KSMALLOC_LANGUAGE_PYTHON},
+};
+static const struct builder_script harm_frames[] = {
+	{"/srv/shop/</script>.py", "<b>\033[31m\342\200\256", 3, KSMALLOC_LANGUAGE_PYTHON},
+	{"/srv/shop/main.py", "<module>", 14, KSMALLOC_LANGUAGE_PYTHON},
+};
+static const struct builder_origin script_origins[] = {
+	{.id = 0xb00000000001, .scripts = load_frames, .script_count = 2, .frame_count = 2},
+	{.id = 0xb00000000002, .scripts = harm_frames, .script_count = 2, .frame_count = 1},
+};
+
+/* Of the first slot three quarters are a block of the first function, the rest one of the second; the other has no marks. */
+static void mark_blocks(struct builder *builder)
+{
+	static struct ksmalloc_segment_mark marks[MARKS];
+	uint64_t quarter = builder->slot_bytes[0] / 4;
+
+	for (uint32_t i = 0; i < MARKS; i++) {
+		marks[i].address = builder->slot_base[0] + i * 3 * quarter;
+		marks[i].bytes = i ? quarter : 3 * quarter;
+		marks[i].weight = marks[i].bytes;
+		marks[i].origin = 1 + i;
+		marks[i].kind = KSMALLOC_MARK_LARGE;
+	}
+	builder->origins = script_origins;
+	builder->origin_count = 2;
+	builder->marks = marks;
+	builder->mark_count = MARKS;
+}
+
 static void publish(const struct builder *builder, const struct settings *settings)
 {
 	static unsigned char bytes[BUILDER_SEGMENT_BYTES];
@@ -211,7 +246,7 @@ static void publish(const struct builder *builder, const struct settings *settin
 static void parse(int argc, char **argv, struct settings *settings)
 {
 	if (argc < 4)
-		die("usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON]");
+		die("usage: fake_process DIR PAGES CONTENT [fork N] [advise] [hint] [group NAME] [share PID REASON] [scripts]");
 	settings->folder = argv[1];
 	settings->pages = strtoul(argv[2], NULL, 10);
 	settings->content = argv[3];
@@ -221,6 +256,8 @@ static void parse(int argc, char **argv, struct settings *settings)
 			settings->advise = true;
 		else if (strcmp(argv[i], "hint") == 0)
 			settings->hint = true;
+		else if (strcmp(argv[i], "scripts") == 0)
+			settings->scripts = true;
 		else if (strcmp(argv[i], "fork") == 0 && i + 1 < argc)
 			settings->forks = atoi(argv[++i]);
 		else if (strcmp(argv[i], "group") == 0 && i + 1 < argc)
@@ -269,6 +306,8 @@ int main(int argc, char **argv)
 	make_slots(&builder, &settings);
 	if (settings.share)
 		share(&builder, &settings);
+	if (settings.scripts)
+		mark_blocks(&builder);
 	publish(&builder, &settings);
 	printf("ready %d", (int)getpid());
 	fflush(stdout);

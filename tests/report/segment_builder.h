@@ -15,9 +15,27 @@
 
 #include "ksmalloc/segment.h"
 
-#define BUILDER_SEGMENT_BYTES 16384
+#define BUILDER_SEGMENT_BYTES 28672
+#define BUILDER_STRINGS_END 16384
+#define BUILDER_ORIGINS_END 20480
+#define BUILDER_MARKS_END 24576
 #define BUILDER_MOST_SITES 4
 #define BUILDER_FIRST_SITE UINT64_C(0xa000000000)
+
+/* A frame of an interpreter. */
+struct builder_script {
+	const char *file;
+	const char *function;
+	uint32_t line;
+	uint32_t language; /* enum ksmalloc_language */
+};
+
+struct builder_origin {
+	uint64_t id;
+	const struct builder_script *scripts; /* innermost first */
+	uint32_t script_count;
+	uint32_t frame_count; /* of the builder's two frames */
+};
 
 struct builder {
 	const char *module_path;
@@ -34,6 +52,10 @@ struct builder {
 	bool is_sharing;   /* by a store, in the shared layout */
 	struct ksmalloc_segment_share share;
 	const char *label; /* of the last site; NULL: it has none */
+	const struct builder_origin *origins; /* besides origin 0, "not known" */
+	uint32_t origin_count;
+	const struct ksmalloc_segment_mark *marks;
+	uint32_t mark_count;
 };
 
 static inline uint32_t builder_string(unsigned char *bytes, struct ksmalloc_segment_header *header,
@@ -67,7 +89,7 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 	if (!builder->is_sharing)
 		header->share.aside = KSMALLOC_ASIDE_OFF;
 	header->sites =
-		(struct ksmalloc_segment_table){.offset = 2560,
+		(struct ksmalloc_segment_table){.offset = 3072,
 						.stride = sizeof(struct ksmalloc_segment_site),
 						.capacity = 8,
 						.count = 1 + builder->sites};
@@ -83,8 +105,24 @@ static inline void builder_header(struct ksmalloc_segment_header *header,
 						.count = 1};
 	header->strings = (struct ksmalloc_segment_table){.offset = 10240,
 							  .stride = 1,
-							  .capacity = BUILDER_SEGMENT_BYTES - 10240,
+							  .capacity = BUILDER_STRINGS_END - 10240,
 							  .count = 1};
+	header->origins = (struct ksmalloc_segment_table){.offset = BUILDER_STRINGS_END,
+							  .stride = sizeof(struct ksmalloc_segment_origin),
+							  .capacity = 12,
+							  .count = 1 + builder->origin_count};
+	header->marks = (struct ksmalloc_segment_table){.offset = BUILDER_ORIGINS_END,
+							.stride = sizeof(struct ksmalloc_segment_mark),
+							.capacity = 100,
+							.count = builder->mark_count};
+	header->script_frames =
+		(struct ksmalloc_segment_table){.offset = BUILDER_MARKS_END,
+						.stride = sizeof(struct ksmalloc_segment_script_frame),
+						.capacity = 200,
+						.count = 1};
+	/* Those of the builder, behind the one that is none. */
+	header->frames = (struct ksmalloc_segment_table){
+		.offset = BUILDER_MARKS_END + 3600, .stride = sizeof(uint64_t), .capacity = 8, .count = 3};
 }
 
 static inline void builder_site(unsigned char *bytes, const struct ksmalloc_segment_header *header,
@@ -110,6 +148,38 @@ static inline void builder_site(unsigned char *bytes, const struct ksmalloc_segm
 	memcpy(bytes + header->slots.offset + index * sizeof(slot), &slot, sizeof(slot));
 }
 
+/* Origins come after modules, so that the first string stays the path of the module. */
+static inline void builder_origins(unsigned char *bytes, struct ksmalloc_segment_header *header,
+				   const struct builder *builder)
+{
+	for (uint32_t i = 0; i < builder->origin_count; i++) {
+		const struct builder_origin *from = &builder->origins[i];
+		struct ksmalloc_segment_origin origin = {.id = from->id,
+							 .frame_count = (uint16_t)from->frame_count,
+							 .script_frame_count = (uint16_t)from->script_count};
+
+		for (uint32_t k = 0; k < from->frame_count; k++)
+			origin.frames[k] = (uint16_t)(1 + k);
+		for (uint32_t k = 0; k < from->script_count; k++) {
+			const struct ksmalloc_segment_script_frame frame = {
+				.file_string = builder_string(bytes, header, from->scripts[k].file),
+				.function_string = builder_string(bytes, header, from->scripts[k].function),
+				.line = from->scripts[k].line,
+				.language = from->scripts[k].language,
+			};
+
+			origin.script_frames[k] = (uint16_t)header->script_frames.count;
+			memcpy(bytes + header->script_frames.offset + header->script_frames.count++ * sizeof(frame),
+			       &frame, sizeof(frame));
+		}
+		memcpy(bytes + header->origins.offset + (1 + i) * sizeof(origin), &origin, sizeof(origin));
+	}
+	memcpy(bytes + header->frames.offset + sizeof(uint64_t), builder->frames, sizeof(builder->frames));
+	if (builder->mark_count)
+		memcpy(bytes + header->marks.offset, builder->marks,
+		       builder->mark_count * sizeof(builder->marks[0]));
+}
+
 /* bytes has room for BUILDER_SEGMENT_BYTES. */
 static inline void builder_write(const struct builder *builder, unsigned char *bytes)
 {
@@ -127,6 +197,7 @@ static inline void builder_write(const struct builder *builder, unsigned char *b
 	if (builder->build_id_bytes)
 		memcpy(module.build_id, builder->build_id, builder->build_id_bytes);
 	memcpy(bytes + header.modules.offset, &module, sizeof(module));
+	builder_origins(bytes, &header, builder);
 	if (builder->label) {
 		struct ksmalloc_segment_site site;
 		unsigned char *at = bytes + header.sites.offset + builder->sites * sizeof(site);

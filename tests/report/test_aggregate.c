@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "join/aggregate.h"
+#include "join/balance.h"
 #include "join/group.h"
 #include "judge/explain.h"
 #include "read/kernel.h"
@@ -229,10 +230,12 @@ Test(aggregate, test_report_reconciles_with_the_kernel)
 static void forget_sums(struct ksr_report *report)
 {
 	free(report->sites);
+	free(report->origins);
 	free(report->groups);
 	report->sites = NULL;
+	report->origins = NULL;
 	report->groups = NULL;
-	report->site_count = report->group_count = 0;
+	report->site_count = report->origin_count = report->group_count = 0;
 	memset(&report->totals, 0, sizeof(report->totals));
 	memset(report->parts, 0, sizeof(report->parts));
 }
@@ -507,6 +510,52 @@ Test(aggregate, test_store_of_hostile_processes)
 	cr_assert_eq(report.groups[0].asked, 4);
 	cr_assert_eq(report.groups[0].aside, 4);
 	cr_assert_eq(report.groups[0].reasons[KSMALLOC_ASIDE_FAILED], 4);
+	ksr_report_destroy(&report);
+}
+
+/* A process that maps 16 pages of its group's store; in its second site if that is wanted. */
+static void add_sharer(struct ksr_report *report, const char *group, uint64_t inode, bool second)
+{
+	struct builder builder = {.module_path = "/bin/p", .group = group, .is_sharing = true, .sites = 2,
+				  .slot_base = {0x10000000, 0x20000000}, .slot_bytes = {16 * P, 16 * P},
+				  .frames = {0x10, 0x20}};
+	struct ksr_process *process = &report->processes[report->process_count++];
+	unsigned char *bytes = malloc(BUILDER_SEGMENT_BYTES);
+	struct ksr_vma *vma = calloc(1, sizeof(*vma));
+	char why[KSR_WHY_BYTES];
+
+	builder.share.files[0] = (struct ksmalloc_segment_store_file){inode, 16 * P};
+	builder_write(&builder, bytes);
+	process->snapshot.data = bytes;
+	process->snapshot.size = BUILDER_SEGMENT_BYTES;
+	cr_assert_eq(ksr_snapshot_validate(bytes, BUILDER_SEGMENT_BYTES, &process->snapshot.header, why), 0, "%s", why);
+	process->owner = true;
+	vma->begin = builder.slot_base[second];
+	vma->end = vma->begin + 16 * P;
+	vma->flags = KSR_VMA_FILE | KSR_VMA_STORE;
+	process->smaps = (struct ksr_smaps){vma, 1};
+}
+
+/* What one group's store saves is not another's, whose files take as much as they are mapped. */
+Test(aggregate, test_stores_save_for_their_own_group)
+{
+	struct ksr_report report = {.page_bytes = P, .processes = calloc(4, sizeof(*report.processes))};
+	struct ksr_balances balances;
+
+	add_sharer(&report, "web", 7, false);
+	add_sharer(&report, "web", 7, false);
+	add_sharer(&report, "batch", 8, true);
+	add_sharer(&report, "batch", 9, true);
+	cr_assert_eq(ksr_report_aggregate(NULL, &report), 0);
+	cr_assert_eq(report.site_count, 2);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(report.sites[i].memory.shared, 32 * P);
+	cr_assert_eq(report.sites[0].memory.stored, 16 * P);
+	cr_assert_eq(report.sites[1].memory.stored, 32 * P);
+	/* So the places add up to what each group's processes save. */
+	cr_assert_eq(ksr_balances_create(&report, &balances), 0);
+	cr_assert_eq(balances.total.shared, 16 * P);
+	ksr_balances_destroy(&balances);
 	ksr_report_destroy(&report);
 }
 

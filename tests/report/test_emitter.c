@@ -27,7 +27,7 @@ static char *emit(enum ksr_format format, const char *table, uint64_t width)
 	size_t bytes = 0;
 	FILE *stream = open_memstream(&text, &bytes);
 
-	emitter = ksr_emitter_create(&(struct ksr_output){format, table, width}, stream);
+	emitter = ksr_emitter_create(&(struct ksr_output){format, table, width, false}, stream);
 	ksr_emitter_table_begin(emitter, "rows", columns, KSM_COUNT_OF(columns));
 	ksr_emitter_row(emitter, rows[0]);
 	ksr_emitter_row(emitter, rows[1]);

@@ -216,6 +216,72 @@ Test(snapshot, test_validate_too_many_frames, .init = build)
 	REFUSED(sizeof(bytes), "site 1: 17 frames");
 }
 
+/* The builder's first origin has two frames. */
+static void build_with_origin(void)
+{
+	static const struct builder_script script = {"/srv/main.py", "main", 7, KSMALLOC_LANGUAGE_PYTHON};
+	static const struct builder_origin origin = {.id = 5, .scripts = &script, .script_count = 1, .frame_count = 2};
+	const struct builder builder = {.module_path = "/usr/bin/program", .frames = {0x1234, 0x2345},
+					.origins = &origin, .origin_count = 1};
+
+	builder_write(&builder, bytes);
+	memcpy(&header, bytes, sizeof(header));
+}
+
+static struct ksr_origin_entry get_origin(void)
+{
+	struct ksr_snapshot snapshot = {.data = bytes, .size = sizeof(bytes)};
+	struct ksr_origin_entry entry;
+
+	cr_assert_eq(ksr_snapshot_validate(bytes, sizeof(bytes), &snapshot.header, why), 0, "%s", why);
+	ksr_snapshot_origin(&snapshot, 1, &entry);
+	return entry;
+}
+
+Test(snapshot, test_frames_of_an_origin_come_from_their_tables, .init = build_with_origin)
+{
+	struct ksr_origin_entry entry = get_origin();
+
+	cr_assert_eq(entry.id, 5);
+	cr_assert_eq(entry.frame_count, 2);
+	cr_assert_eq(entry.frames[1], 0x2345);
+	cr_assert_eq(entry.script_frame_count, 1);
+	cr_assert_eq(entry.script_frames[0].line, 7);
+}
+
+Test(snapshot, test_frames_outside_of_their_tables_are_left_out, .init = build_with_origin)
+{
+	struct ksmalloc_segment_origin origin;
+	struct ksr_origin_entry entry;
+
+	memcpy(&origin, bytes + header.origins.offset + sizeof(origin), sizeof(origin));
+	origin.frames[0] = 3;
+	origin.script_frames[0] = UINT16_MAX;
+	memcpy(bytes + header.origins.offset + sizeof(origin), &origin, sizeof(origin));
+	entry = get_origin();
+	cr_assert_eq(entry.frame_count, 1);
+	cr_assert_eq(entry.frames[0], 0x2345);
+	cr_assert_eq(entry.script_frame_count, 0);
+	origin.script_frame_count = KSMALLOC_MAX_SCRIPT_FRAMES + 1;
+	memcpy(bytes + header.origins.offset + sizeof(origin), &origin, sizeof(origin));
+	REFUSED(sizeof(bytes), "13 frames");
+}
+
+Test(snapshot, test_origins_of_version_7_have_their_frames, .init = build_with_origin)
+{
+	const struct ksr_origin_entry whole = {.id = 9, .frame_count = 1, .frames = {0x42}};
+
+	header.version = 7;
+	header.origins.stride = sizeof(whole);
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + header.origins.offset + sizeof(whole), &whole, sizeof(whole));
+	cr_assert_eq(get_origin().id, 9);
+	cr_assert_eq(get_origin().frames[0], 0x42);
+	header.origins.stride = sizeof(struct ksmalloc_segment_origin);
+	memcpy(bytes, &header, sizeof(header));
+	REFUSED(sizeof(bytes), "stride 72");
+}
+
 Test(snapshot, test_validate_wide_id, .init = build)
 {
 	struct ksmalloc_segment_site site = get_site(1);
@@ -316,6 +382,40 @@ Test(snapshot, test_a_path_is_put_where_there_is_room, .init = build)
 	cr_assert(ksr_snapshot_module(&snapshot, 0, &module));
 	cr_assert_str_eq(ksr_snapshot_string(&snapshot, module.path_string), "/usr");
 	cr_assert_eq(snapshot.header.strings.count, count + 5);
+}
+
+Test(snapshot, test_compact_keeps_what_tables_have, .init = build)
+{
+	struct ksr_snapshot snapshot = {.data = malloc(sizeof(bytes)), .size = sizeof(bytes), .header = header};
+	struct ksr_snapshot before = {.data = bytes, .size = sizeof(bytes), .header = header};
+	struct ksmalloc_segment_module module, module_before;
+	struct ksmalloc_segment_site site, site_before;
+	struct ksmalloc_segment_slot slot, slot_before;
+
+	memcpy(snapshot.data, bytes, sizeof(bytes));
+	cr_assert(header.sites.count && header.slots.count && header.modules.count);
+	ksr_snapshot_compact(&snapshot);
+	cr_assert_lt(snapshot.size, sizeof(bytes));
+	for (uint32_t i = 0; i < header.sites.count; i++) {
+		ksr_snapshot_site(&snapshot, i, &site);
+		ksr_snapshot_site(&before, i, &site_before);
+		cr_assert_arr_eq(&site, &site_before, sizeof(site));
+	}
+	for (uint32_t i = 0; i < header.slots.count; i++) {
+		ksr_snapshot_slot(&snapshot, i, &slot);
+		ksr_snapshot_slot(&before, i, &slot_before);
+		cr_assert_arr_eq(&slot, &slot_before, sizeof(slot));
+	}
+	for (uint32_t i = 0; i < header.modules.count; i++) {
+		cr_assert(ksr_snapshot_module(&snapshot, i, &module) && ksr_snapshot_module(&before, i, &module_before));
+		cr_assert_arr_eq(&module, &module_before, sizeof(module));
+		cr_assert_str_eq(ksr_snapshot_string(&snapshot, module.path_string),
+				 ksr_snapshot_string(&before, module.path_string));
+	}
+	/* There is no room for more any longer. */
+	ksr_snapshot_set_path(&snapshot, 0, "/usr");
+	cr_assert_eq(snapshot.header.strings.count, header.strings.count);
+	ksr_snapshot_destroy(&snapshot);
 }
 
 static bool is_mapped(const char *line)

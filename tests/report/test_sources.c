@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/cgroup.h"
+#include "read/rollup.h"
 #include "read/smaps.h"
 #include "read/status.h"
 
@@ -172,4 +174,96 @@ Test(sources, test_chosen_word)
 	cr_assert_str_eq(word, "madvise");
 	ksr_chosen_word("nothing\n", word, sizeof(word));
 	cr_assert_str_eq(word, "");
+}
+
+Test(sources, test_rollup_fields)
+{
+	struct ksr_text text = text_of("55d0-7ffe ---p 00000000 00:00 0                          [rollup]\n"
+				       "Rss:                1756 kB\n"
+				       "Pss:                 179 kB\n"
+				       "Pss_Dirty:           116 kB\n"
+				       "Pss_Anon:            100 kB\n"
+				       "Private_Dirty:        16 kB\n"
+				       "KSM:                   0 kB\n"
+				       "Swap:                  8 kB\n"
+				       "SwapPss:               4 kB\n");
+	struct ksr_rollup rollup;
+
+	cr_assert_eq(ksr_rollup_parse(&text, &rollup), 0);
+	cr_assert_eq(rollup.rss, 1756 * 1024);
+	cr_assert_eq(rollup.pss, 179 * 1024);
+	cr_assert_eq(rollup.pss_anonymous, 100 * 1024);
+	cr_assert_eq(rollup.private_dirty, 16 * 1024);
+	cr_assert_eq(rollup.ksm, 0);
+	cr_assert_eq(rollup.swap, 8 * 1024);
+	cr_assert_eq(rollup.swap_pss, 4 * 1024);
+	cr_assert_eq(rollup.pss_shmem, KSR_NONE, "what the kernel does not tell is not 0");
+	free(text.data);
+}
+
+Test(sources, test_rollup_of_nothing)
+{
+	static const char *const texts[] = {"", "Rss: 4 kB\n", "Pss: 4 kB\nRss:\n", "Rss: 99999999999999999999 kB\nPss: 1 kB\n"};
+	struct ksr_rollup rollup;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(texts); i++) {
+		struct ksr_text text = text_of(texts[i]);
+
+		cr_assert_eq(ksr_rollup_parse(&text, &rollup), -EINVAL, "%s", texts[i]);
+		free(text.data);
+	}
+}
+
+Test(sources, test_stat_tells_state_and_processor_time)
+{
+	struct ksr_text text = text_of("7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 50 7 0 0 20 0 1 0 999 10000 200 "
+				       "18446744073709551615 1 2 140000 0 0\n");
+	struct ksr_text old = text_of("7 (b) R 1 7 7 0 -1 4194560 1 2 3 4 50 7 0 0 20 0 1 0 999");
+	struct ksr_status status;
+
+	cr_assert(ksr_status_parse_stat(&text, &status));
+	cr_assert_eq(status.state, 'S');
+	cr_assert_eq(status.cpu_ticks, 57);
+	cr_assert_eq(status.start_time_ticks, 999);
+	cr_assert_eq(status.start_stack, 140000);
+	cr_assert(ksr_status_parse_stat(&old, &status), "what follows the start time may be missing");
+	cr_assert_eq(status.start_time_ticks, 999);
+	cr_assert_eq(status.start_stack, 0);
+	free(text.data);
+	free(old.data);
+}
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* Lines of docker, podman, containerd, CRI-O with both drivers of cgroups; and what is no container, or not yet one. */
+Test(sources, test_cgroup_container)
+{
+	static const struct {
+		const char *text;
+		const char *container;
+	} cases[] = {
+		{"0::/system.slice/docker-" ID ".scope\n", "0123456789ab"},
+		{"0::/docker/" ID "\n", "0123456789ab"},
+		{"0::/machine.slice/libpod-" ID ".scope/container\n", "0123456789ab"},
+		{"0::/libpod_parent/libpod-" ID "\n", "0123456789ab"},
+		{"12:pids:/kubepods/burstable/pod1d2c-33/" ID "\n1:name=systemd:/x\n", "0123456789ab"},
+		{"0::/kubepods.slice/kubepods-pod1d.slice/cri-containerd-" ID ".scope\n", "0123456789ab"},
+		{"0::/kubepods.slice/crio-" ID ".scope\n", "0123456789ab"},
+		{"0::/docker/" ID "/docker/fedc" ID "\n", "0123456789ab"},
+		{"0::/machine.slice/libpod-conmon-" ID ".scope\n", ""},
+		{"0::/user.slice/user-0.slice/session-1.scope\n", ""},
+		{"0::/docker/" ID "0\n", ""},
+		{"0::/\n", ""},
+		{"", ""},
+		{"0::docker-0123\n/////\n", ""},
+	};
+	char container[KSR_CONTAINER_BYTES];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ksr_text text = text_of(cases[i].text);
+
+		ksr_cgroup_parse(&text, container);
+		cr_assert_str_eq(container, cases[i].container, "%s", cases[i].text);
+		ksr_text_free(&text);
+	}
 }

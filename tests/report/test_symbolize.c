@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The cache on disk as an attacker or a crash may leave it, and what is plumbing. */
+/* The cache on disk as an attacker or a crash may leave it. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include "names/cache.h"
 #include "names/elf.h"
 #include "names/places.h"
-#include "names/plumbing.h"
 #include "names/symbols.h"
 
 static char folder[64];
@@ -65,6 +64,53 @@ Test(symbolize, test_cache_survives, .init = make_folder, .fini = remove_folder)
 	cr_assert(knows(0x30, "third\t"));
 	cr_assert(knows(0x20, "evil?[2J?ff forged\t"), "an answer cannot forge another line");
 	cr_assert_not(knows(0xff, "forged\t"));
+}
+
+static void put_old(int number, off_t bytes)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000000 + number}, {.tv_sec = 1000000 + number}};
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/old-%04d", folder, number);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	cr_assert(fd >= 0 && ftruncate(fd, bytes) == 0 && futimens(fd, times) == 0);
+	close(fd);
+}
+
+static bool has_old(int number)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/old-%04d", folder, number);
+	return access(path, F_OK) == 0;
+}
+
+static void save_one(void)
+{
+	struct ksr_cache *cache = ksr_cache_create(folder, "key", 0xabc);
+
+	ksr_cache_put(cache, 0x30, "third\t", true);
+	ksr_cache_destroy(cache);
+	cr_assert(knows(0x30, "third\t"), "what was just written goes last");
+}
+
+Test(symbolize, test_cache_has_no_more_files_than, .init = make_folder, .fini = remove_folder)
+{
+	for (int i = 0; i < 1100; i++)
+		put_old(i, 10);
+	save_one();
+	cr_assert_not(has_old(0) || has_old(300));
+	cr_assert(has_old(1099) && has_old(400));
+}
+
+Test(symbolize, test_cache_has_no_more_bytes_than, .init = make_folder, .fini = remove_folder)
+{
+	for (int i = 0; i < 10; i++)
+		put_old(i, 7 << 20);
+	save_one();
+	cr_assert_not(has_old(0) || has_old(3));
+	cr_assert(has_old(4) && has_old(9));
 }
 
 Test(symbolize, test_cache_of_another_version_is_ignored, .init = make_folder,
@@ -227,17 +273,6 @@ Test(symbolize, test_cache_folder, .init = make_folder, .fini = remove_folder)
 		ksr_cache_destroy(cache);
 		cr_assert_eq(stat(expected, &status), 0);
 	}
-}
-
-Test(symbolize, test_plumbing)
-{
-	cr_assert(ksr_is_plumbing("anything", "libksmalloc.so.0"));
-	cr_assert(ksr_is_plumbing("malloc", "libc.so.6"));
-	cr_assert(ksr_is_plumbing("PyMem_RawMalloc", "python3.11"));
-	cr_assert(ksr_is_plumbing("operator new[](unsigned long)", "libstdc++.so.6"));
-	cr_assert_not(ksr_is_plumbing("PyBytes_FromStringAndSize", "python3.11"));
-	cr_assert_not(ksr_is_plumbing("malloc_config", "server"));
-	cr_assert_not(ksr_is_plumbing("main", "malloc"));
 }
 
 Test(symbolize, test_demangle)

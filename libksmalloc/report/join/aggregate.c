@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "join/group.h"
+#include "join/origin.h"
+#include "join/owners.h"
 #include "join/store.h"
 #include "read/kernel.h"
 #include "read/sharing.h"
@@ -137,10 +139,13 @@ struct join {
 	struct ksr_report *report;
 	struct site_index *index;
 	const struct ksr_process *process;
+	const struct ksr_group *group; /* its own */
 	const struct ksmalloc_segment_slot *slots;
 	uint32_t slot_count;
 	uint32_t next; /* the first slot that may still overlap a VMA */
 	struct ksr_own_memory own;
+	struct ksr_owners owners;
+	int error; /* -ENOMEM: not all could be added */
 };
 
 static void add_slot_memory(struct join *join, const struct ksmalloc_segment_slot *slot,
@@ -206,6 +211,7 @@ static void add_own_memory(struct join *join)
 	ksr_memory_add(&totals->outside, &own->outside);
 	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
 		ksr_memory_add(&join->report->parts[i].memory, &own->parts[i]);
+		ksr_memory_add(&join->report->parts[i].beyond, &own->beyond[i]);
 		join->report->parts[i].processes += own->has_part[i];
 	}
 	for (uint32_t i = 0; i < snapshot->header.sites.count; i++) {
@@ -241,6 +247,7 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 	if (vma->rss == 0 && vma->swap == 0 && !(vma->flags & KSR_VMA_STORE))
 		return;
 	measure_vma(join->fs, join->report, join->process->snapshot.pid, vma, &memory);
+	memory.stored = ksr_group_stored(join->group, memory.shared);
 	for (uint32_t i = join->next; i < join->slot_count; i++) {
 		uint64_t begin = ksm_max(join->slots[i].base, vma->begin);
 		uint64_t end = ksm_min(join->slots[i].base + join->slots[i].mapped_bytes, vma->end);
@@ -252,32 +259,59 @@ static void join_vma(struct join *join, const struct ksr_vma *vma)
 			continue;
 		part = ksr_memory_share(&memory, end - begin, size);
 		add_slot_memory(join, &join->slots[i], &part);
+		if (!join->error)
+			join->error = ksr_owners_add_slot(&join->owners, &join->slots[i], begin, end, &part);
 		covered += end - begin;
 	}
 	if (covered == size)
 		return;
 	rest = ksr_memory_share(&memory, size - covered, size);
-	ksr_own_add_part(&join->process->snapshot, vma, &rest, &join->own);
+	ksr_owners_add_mapping(&join->owners, vma, &rest, &join->own);
 	if (rest.merged)
 		ksr_memory_add(&join->own.outside, &rest);
 }
 
-static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
-			struct site_index *index, const struct ksr_process *process)
+/* Whose its memory is, when it is known how much there is. */
+static int add_owners(struct join *join, struct ksr_origin_sums *sums)
 {
+	struct ksr_memory unmarked[KSR_PART_COUNT] = {0};
+	struct ksr_report *report = join->report;
+	struct ksr_memory is;
+	int error;
+
+	ksr_owners_finish(&join->owners, &join->own, unmarked, &report->totals.nursery_unmarked);
+	for (size_t i = 0; i < KSR_PART_COUNT; i++)
+		ksr_memory_add(&report->parts[i].unmarked, &unmarked[i]);
+	error = ksr_origins_add(sums, report, (size_t)(join->process - report->processes), &join->owners);
+	if (error || join->owners.error)
+		return error ? error : join->owners.error;
+	is = join->own.parts[KSR_PART_FILES];
+	ksr_memory_add(&is, &join->own.beyond[KSR_PART_FILES]);
+	return ksr_files_join(report, &join->owners.files, &join->owners.parts[KSR_PART_FILES], &is);
+}
+
+static int join_process(const struct ksr_fs *fs, struct ksr_report *report, struct site_index *index,
+			const struct ksr_process *process, struct ksr_origin_sums *sums)
+{
+	const struct ksmalloc_segment_header *header = &process->snapshot.header;
 	struct join join = {.fs = fs, .report = report, .index = index, .process = process};
 	struct ksmalloc_segment_slot *slots;
 	int error = sorted_slots(&process->snapshot, &slots);
 
 	if (error)
 		return error;
+	/* It is there: all processes were added to their groups. */
+	join.group = ksr_group_find(report, header->group, header->layout);
+	if (!join.group) {
+		free(slots);
+		return -ENOMEM;
+	}
 	join.own.site_count = process->snapshot.header.sites.count;
 	join.own.sites = calloc(join.own.site_count + 1, sizeof(*join.own.sites));
 	join.own.rows = calloc(join.own.site_count + 1, sizeof(const struct ksr_counters *));
-	if (!join.own.sites || !join.own.rows) {
-		error = -ENOMEM;
+	error = join.own.sites && join.own.rows ? ksr_owners_create(&join.owners, fs, &process->snapshot) : -ENOMEM;
+	if (error)
 		goto out;
-	}
 	join.slots = slots;
 	join.slot_count = process->snapshot.header.slots.count;
 	for (uint32_t i = 0; i < join.slot_count; i++) {
@@ -291,11 +325,15 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report,
 	}
 	for (size_t i = 0; i < process->smaps.count; i++)
 		join_vma(&join, &process->smaps.vmas[i]);
-	if (process->counters.count)
+	error = join.error;
+	if (process->counters.count && !error)
 		error = ksr_exact_take(process, report->page_bytes, &join.own,
 				       &report->totals.exact);
 	if (!error)
+		error = add_owners(&join, sums);
+	if (!error)
 		add_own_memory(&join);
+	ksr_owners_destroy(&join.owners);
 out:
 	free(join.own.sites);
 	free((void *)join.own.rows);
@@ -318,19 +356,30 @@ static void add_process_totals(struct ksr_report *report, const struct ksr_proce
 int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 {
 	const struct ksr_kernel *kernel = &report->kernel;
+	struct ksr_origin_sums *sums;
 	struct site_index index;
 	size_t most = 1;
-	int error;
+	int error = ksr_groups_finish(report);
 
+	/* Each page of a store costs its part of what the group's files take, which has to be known before. */
+	if (!error)
+		error = ksr_store_finish(report);
+	if (error)
+		return error;
 	for (size_t i = 0; i < report->process_count; i++)
 		most += report->processes[i].snapshot.header.sites.count;
 	report->sites = calloc(most, sizeof(*report->sites));
 	if (!report->sites)
 		return -ENOMEM;
-	error = index_create(&index, most);
+	sums = ksr_origins_begin();
+	error = sums ? index_create(&index, most) : -ENOMEM;
+	if (error) {
+		ksr_origins_abandon(sums);
+		return error;
+	}
 	for (size_t i = 0; i < report->process_count && !error; i++) {
 		add_sites(report, &index, i);
-		error = join_process(fs, report, &index, &report->processes[i]);
+		error = join_process(fs, report, &index, &report->processes[i], sums);
 		add_process_totals(report, &report->processes[i]);
 	}
 	free(index.cells);
@@ -339,9 +388,9 @@ int ksr_report_aggregate(const struct ksr_fs *fs, struct ksr_report *report)
 		ksr_memory_add(&report->totals.sites, &report->sites[i].memory);
 	}
 	if (!error)
-		error = ksr_groups_finish(report);
-	if (!error)
-		error = ksr_store_finish(report);
+		error = ksr_origins_finish(sums, report);
+	ksr_origins_abandon(sums);
+	ksr_files_finish(report);
 	if (kernel->pages_sharing != KSR_NONE && kernel->pages_shared != KSR_NONE) {
 		report->totals.kernel_saved = kernel->pages_sharing * report->page_bytes;
 		report->totals.kernel_merging =
@@ -361,6 +410,7 @@ int ksr_report_create(const struct ksr_fs *fs, const struct ksr_selection *selec
 
 	memset(report, 0, sizeof(*report));
 	report->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	report->is_part = selection->pid_count != 0;
 	report->exact = fs->live && ksr_page_flags_tell(fs);
 	ksr_kernel_read(fs, &report->kernel);
 	error = ksr_report_collect(fs, selection, report);

@@ -10,18 +10,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "join/family.h"
+
+/*
+ * Room for one more of count elements, which are kept in powers of two: a thousand processes that are copied for each new
+ * one would take gigabytes. NULL without memory, and then all stays as it was.
+ */
+static void *make_room(void *elements, size_t count, size_t bytes)
+{
+	if (count && !ksm_is_power_of_two(count))
+		return elements;
+	return reallocarray(elements, count ? 2 * count : 1, bytes);
+}
+
 static int reject(struct ksr_report *report, pid_t pid, int error, const char *why)
 {
-	struct ksr_rejected *larger = reallocarray(report->rejected, report->rejected_count + 1,
-						   sizeof(*report->rejected));
+	struct ksr_rejected *rejected = make_room(report->rejected, report->rejected_count, sizeof(*rejected));
 
-	if (!larger)
+	if (!rejected)
 		return -ENOMEM;
-	report->rejected = larger;
-	larger[report->rejected_count].pid = pid;
-	larger[report->rejected_count].error = error;
-	snprintf(larger[report->rejected_count].why, KSR_WHY_BYTES, "%s", why);
-	report->rejected_count++;
+	report->rejected = rejected;
+	rejected += report->rejected_count++;
+	rejected->pid = pid;
+	rejected->error = error;
+	snprintf(rejected->why, KSR_WHY_BYTES, "%s", why);
 	return 0;
 }
 
@@ -36,8 +48,7 @@ static bool wants_group(const struct ksr_selection *selection, const char *group
 
 static int append_process(struct ksr_report *report, const struct ksr_process *process)
 {
-	struct ksr_process *larger = reallocarray(report->processes, report->process_count + 1,
-						  sizeof(*report->processes));
+	struct ksr_process *larger = make_room(report->processes, report->process_count, sizeof(*larger));
 
 	if (!larger)
 		return -ENOMEM;
@@ -61,6 +72,7 @@ static int read_counters(const struct ksr_fs *fs, struct ksr_report *report,
 		error = ksr_smaps_read(fs, pid, &process->smaps);
 	}
 	if (!error) {
+		ksr_cgroup_read(fs, pid, process->container);
 		/* Kernels without it leave the sums incomplete, which the report shows as 0. */
 		(void)ksr_ksm_stat_read(fs, pid, &process->ksm);
 		error = append_process(report, process);
@@ -111,9 +123,10 @@ static int collect_process(const struct ksr_fs *fs, const struct ksr_selection *
 	return read_counters(fs, report, &process, chosen);
 }
 
-static bool is_collected(const struct ksr_report *report, pid_t pid)
+/* Among the first so many. */
+static bool is_collected(const struct ksr_report *report, size_t count, pid_t pid)
 {
-	for (size_t i = 0; i < report->process_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (report->processes[i].snapshot.pid == pid)
 			return true;
 	}
@@ -134,11 +147,12 @@ static int collect_all(const struct ksr_fs *fs, const struct ksr_selection *sele
 		       struct ksr_report *report)
 {
 	size_t count = 0;
+	size_t named;
 	pid_t *pids = NULL;
 	int error;
 
 	for (size_t i = 0; i < selection->pid_count; i++) {
-		if (is_collected(report, selection->pids[i]))
+		if (is_collected(report, report->process_count, selection->pids[i]))
 			continue;
 		error = collect_process(fs, selection, report, selection->pids[i], true);
 		if (error)
@@ -147,9 +161,11 @@ static int collect_all(const struct ksr_fs *fs, const struct ksr_selection *sele
 	/* Numbers and groups may be given together: then groups look at all the others. */
 	if (selection->pid_count && !selection->group_count)
 		return 0;
+	/* The list has each of them once. */
+	named = report->process_count;
 	error = ksr_fs_list_processes(fs, &pids, &count);
 	for (size_t i = 0; i < count && !error; i++) {
-		if (may_look_at(fs, selection, pids[i]) && !is_collected(report, pids[i]))
+		if (may_look_at(fs, selection, pids[i]) && !is_collected(report, named, pids[i]))
 			error = collect_process(fs, selection, report, pids[i], false);
 	}
 	free(pids);
@@ -175,47 +191,75 @@ static bool made_segment(const struct ksr_process *process,
  */
 static bool shares_memory(const struct ksr_process *child, const struct ksr_process *parent)
 {
-	return child->status.parent == parent->snapshot.pid &&
-	       syscall(SYS_kcmp, child->snapshot.pid, parent->snapshot.pid, KCMP_VM, 0, 0) == 0;
+	return syscall(SYS_kcmp, child->snapshot.pid, parent->snapshot.pid, KCMP_VM, 0, 0) == 0;
 }
 
-/* Of the processes that map one file, the one it was made by, else the first. */
-static bool owns_file(const struct ksr_report *report, size_t index)
+static int compare_files(const void *left, const void *right)
 {
-	const struct ksr_snapshot *mine = &report->processes[index].snapshot;
-	bool first = true;
-	bool someone_else_did = false;
+	const struct ksr_process *a = *(const struct ksr_process *const *)left;
+	const struct ksr_process *b = *(const struct ksr_process *const *)right;
 
-	for (size_t k = 0; k < report->process_count; k++) {
-		const struct ksr_process *other = &report->processes[k];
+	if (a->snapshot.device != b->snapshot.device)
+		return a->snapshot.device < b->snapshot.device ? -1 : 1;
+	if (a->snapshot.inode != b->snapshot.inode)
+		return a->snapshot.inode < b->snapshot.inode ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
 
-		if (k == index || other->snapshot.inode != mine->inode ||
-		    other->snapshot.device != mine->device)
-			continue;
-		first = first && index < k;
-		someone_else_did = someone_else_did || made_segment(other, &mine->header);
+/* Of the processes that map one file, in the order of the report, the one it was made by, else the first. */
+static void find_owner_of_file(struct ksr_process *const *processes, size_t count)
+{
+	bool is_made = false;
+
+	for (size_t i = 0; i < count; i++) {
+		processes[i]->owner = made_segment(processes[i], &processes[i]->snapshot.header);
+		is_made = is_made || processes[i]->owner;
 	}
-	return made_segment(&report->processes[index], &mine->header) ||
-	       (first && !someone_else_did);
+	processes[0]->owner = processes[0]->owner || !is_made;
 }
 
-static bool owns_memory(const struct ksr_fs *fs, const struct ksr_report *report, size_t index)
+static int find_owners_of_files(struct ksr_report *report)
 {
-	for (size_t k = 0; k < report->process_count && fs->live; k++) {
-		if (shares_memory(&report->processes[index], &report->processes[k]))
-			return false;
-	}
-	return true;
-}
+	struct ksr_process **processes = calloc(report->process_count + 1, sizeof(*processes));
+	size_t count = 0;
+	size_t next;
 
-static void find_owners(const struct ksr_fs *fs, struct ksr_report *report)
-{
+	if (!processes)
+		return -ENOMEM;
 	for (size_t i = 0; i < report->process_count; i++) {
-		struct ksr_process *process = &report->processes[i];
-
-		process->owner = process->snapshot.inode ? owns_file(report, i) :
-							   owns_memory(fs, report, i);
+		if (report->processes[i].snapshot.inode)
+			processes[count++] = &report->processes[i];
 	}
+	qsort(processes, count, sizeof(struct ksr_process *), compare_files);
+	for (size_t i = 0; i < count; i = next) {
+		const struct ksr_snapshot *first = &processes[i]->snapshot;
+
+		for (next = i + 1; next < count && processes[next]->snapshot.inode == first->inode &&
+				   processes[next]->snapshot.device == first->device;
+		     next++)
+			continue;
+		find_owner_of_file(processes + i, next - i);
+	}
+	free(processes);
+	return 0;
+}
+
+/* Segments in memory are their process's, unless it has its memory from its parent. */
+static int find_owners_of_memory(const struct ksr_fs *fs, struct ksr_report *report)
+{
+	struct ksr_family family;
+	int error = ksr_family_create(report, &family);
+
+	for (size_t i = 0; i < report->process_count && !error; i++) {
+		struct ksr_process *process = &report->processes[i];
+		size_t parent = ksr_family_parent(&family, process);
+
+		if (process->snapshot.inode == 0)
+			process->owner = !fs->live || parent == KSR_FAMILY_NONE ||
+					 !shares_memory(process, &report->processes[parent]);
+	}
+	ksr_family_destroy(&family);
+	return error;
 }
 
 int ksr_report_collect(const struct ksr_fs *fs, const struct ksr_selection *selection,
@@ -224,6 +268,6 @@ int ksr_report_collect(const struct ksr_fs *fs, const struct ksr_selection *sele
 	int error = collect_all(fs, selection, report);
 
 	if (!error)
-		find_owners(fs, report);
-	return error;
+		error = find_owners_of_files(report);
+	return error ? error : find_owners_of_memory(fs, report);
 }

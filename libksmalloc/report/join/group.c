@@ -22,6 +22,12 @@ struct ksr_group *ksr_group_find(struct ksr_report *report, const char *name, ui
 	return &larger[report->group_count++];
 }
 
+uint64_t ksr_group_stored(const struct ksr_group *group, uint64_t shared)
+{
+	/* What is in somebody's memory is there, whatever is said of files. */
+	return ksr_scale(ksm_max(group->store, group->store_pss), shared, group->shared);
+}
+
 int ksr_groups_finish(struct ksr_report *report)
 {
 	for (size_t i = 0; i < report->process_count; i++) {

@@ -28,6 +28,7 @@ struct ksr_group {
 	uint32_t store_files;
 	uint64_t store;	 /* bytes that the files take */
 	uint64_t store_huge; /* of them, on huge pages that a process maps as such */
+	uint64_t store_pss; /* of the processes' Pss, the store's pages */
 	uint64_t shared; /* bytes of the processes, as in struct ksr_memory */
 	struct ksmalloc_share_stats share; /* sums */
 	struct ksmalloc_huge_stats huge;   /* sums */
@@ -35,7 +36,9 @@ struct ksr_group {
 
 /* The group of this name and layout, which is added unless it is there; NULL without memory. */
 struct ksr_group *ksr_group_find(struct ksr_report *report, const char *name, uint32_t layout);
-/* Adds all processes to their groups; and what they count as live in parts. */
+/* Of so many bytes that are shared, their part of what the group's store takes: the same of all of the group's memory. */
+uint64_t ksr_group_stored(const struct ksr_group *group, uint64_t shared);
+/* To be called before memory is joined. Adds all processes to their groups; and what they count as live in parts. */
 int ksr_groups_finish(struct ksr_report *report);
 
 #endif

@@ -42,6 +42,8 @@
 
 struct ksr_memory {
 	uint64_t resident;
+	uint64_t held; /* resident, or of the store and not looked at yet: what it is to the program */
+	uint64_t own_pss;     /* its Pss, but for pages of a store */
 	uint64_t merged;      /* mapped pages that are KSM's */
 	uint64_t saved;	      /* by KSM */
 	uint64_t saved_error; /* saved is right to this many bytes more or less */
@@ -49,16 +51,30 @@ struct ksr_memory {
 	uint64_t saved_freed; /* the share of freed memory that the allocator keeps: not saved */
 	uint64_t fork_shared; /* saved by fork, not by KSM */
 	uint64_t shared;      /* pages of the group's store that are mapped, resident or not, and not copied */
+	uint64_t stored;      /* of that, its part of what the store's files take: the rest of it is saved */
 	uint64_t swapped;
 	uint64_t mergeable; /* resident bytes of VMAs marked mg */
 	uint64_t not_asked; /* resident bytes of VMAs without it */
+	uint64_t anonymous; /* resident bytes that no file has, pages of KSM too */
 };
 
 /* The figures of one VMA by smaps alone; true when they may be wrong by saved_error. */
 bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory);
+/* Of the Pss of a private mapping of a file, what was written there; the rest is as the file has it. */
+uint64_t ksr_written_pss(const struct ksr_vma *vma);
 void ksr_memory_add(struct ksr_memory *sum, const struct ksr_memory *part);
 /* part / whole of it. */
 struct ksr_memory ksr_memory_share(const struct ksr_memory *memory, uint64_t part, uint64_t whole);
+
+/* What [begin, end) of a whole has of it: for parts side by side, which add up to it. */
+struct ksr_memory ksr_memory_between(const struct ksr_memory *memory, uint64_t begin, uint64_t end, uint64_t whole);
+/* Takes a part off, as far as there is that much. */
+void ksr_memory_take(struct ksr_memory *from, const struct ksr_memory *part);
+/* What a part of what was has of what is, field by field. No sum of parts is more than the whole. */
+struct ksr_memory ksr_memory_rescale(const struct ksr_memory *part, const struct ksr_memory *was,
+				     const struct ksr_memory *is);
+/* True if there is nothing of it. */
+bool ksr_memory_is_empty(const struct ksr_memory *memory);
 
 /* value * part / whole, 0 if whole is; no product is too large. */
 static inline uint64_t ksr_scale(uint64_t value, uint64_t part, uint64_t whole)

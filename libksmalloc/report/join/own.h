@@ -22,10 +22,12 @@ struct ksr_own_memory {
 	struct ksr_memory outside;
 	struct ksr_memory parts[KSR_PART_COUNT];
 	bool has_part[KSR_PART_COUNT];
+	/* What parts leave out: in the private layout, what is neither marked mergeable nor merged. */
+	struct ksr_memory beyond[KSR_PART_COUNT];
 };
 
-/* Adds the memory of a mapping outside of slots; memory is measured. */
-void ksr_own_add_part(const struct ksr_snapshot *snapshot, const struct ksr_vma *vma,
-		      const struct ksr_memory *memory, struct ksr_own_memory *own);
+/* Adds memory outside of slots to what is told of a part, or to what is not. */
+void ksr_own_add_piece(enum ksr_part_id part, const struct ksr_memory *memory, bool is_told,
+		       struct ksr_own_memory *own);
 
 #endif

@@ -19,8 +19,9 @@
 	X(MAPPINGS, "mappings", "mappings of the program")                                         \
 	X(BRK, "brk", "brk")                                                                       \
 	X(STACKS, "stack", "stack of the first thread")                                            \
-	X(FILES, "files", "data segments and other written pages of files")                        \
-	X(OTHERS, "other", "stacks of threads, bss and other anonymous memory")
+	X(FILES, "files", "data of programs and libraries")                        \
+	X(OTHERS, "other", "bss and other anonymous memory")                                       \
+	X(THREADS, "threads", "stacks of threads")
 
 enum ksr_part_id {
 #define KSR_PART_ID(name, key, text) KSR_PART_##name,
@@ -31,6 +32,8 @@ enum ksr_part_id {
 
 struct ksr_part {
 	struct ksr_memory memory;
+	struct ksr_memory beyond;   /* what is left out there: nobody asked to merge it, and it is not merged */
+	struct ksr_memory unmarked; /* of both, what has no origin (origin.h) */
 	uint64_t live; /* bytes that the program holds there; only with has_live */
 	bool has_live;
 	uint32_t processes; /* that have memory there */

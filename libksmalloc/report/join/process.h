@@ -10,6 +10,7 @@
 #ifndef KSR_JOIN_PROCESS_H
 #define KSR_JOIN_PROCESS_H
 
+#include "read/cgroup.h"
 #include "read/snapshot.h"
 #include "read/counters.h"
 #include "read/smaps.h"
@@ -18,6 +19,7 @@
 struct ksr_process {
 	struct ksr_snapshot snapshot;
 	struct ksr_status status;
+	char container[KSR_CONTAINER_BYTES]; /* empty outside of one */
 	struct ksr_ksm_stat ksm;
 	struct ksr_smaps smaps;
 	struct ksr_counter_table counters; /* empty unless the kernel counts by site */

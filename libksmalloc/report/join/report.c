@@ -10,6 +10,8 @@ void ksr_report_destroy(struct ksr_report *report)
 		ksr_process_free(&report->processes[i]);
 	free(report->processes);
 	free(report->sites);
+	free(report->origins);
+	free(report->files);
 	free(report->groups);
 	free(report->rejected);
 	memset(report, 0, sizeof(*report));

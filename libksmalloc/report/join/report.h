@@ -68,6 +68,7 @@ struct ksr_rejected {
 struct ksr_totals {
 	struct ksr_memory sites;
 	struct ksr_memory nursery;
+	struct ksr_memory nursery_unmarked; /* of it, what has no origin (origin.h) */
 	struct ksr_memory outside; /* KSM pages of VMAs that are no slots */
 	uint64_t merging;	   /* bytes: ksm_merging_pages of the processes read */
 	uint64_t zero;		   /* bytes: zero pages placed by KSM in them */
@@ -86,6 +87,8 @@ struct ksr_totals {
 };
 
 struct ksr_group; /* group.h */
+struct ksr_origin; /* origin.h */
+struct ksr_file; /* files.h */
 
 struct ksr_report {
 	struct ksr_process *processes;
@@ -101,9 +104,15 @@ struct ksr_report {
 	 * others what is marked or merged. The merged bytes add up to totals.outside.
 	 */
 	struct ksr_part parts[KSR_PART_COUNT];
+	struct ksr_origin *origins; /* in the order in which they were met */
+	size_t origin_count;
+	struct ksr_file *files; /* what holds most first; the last may stand for all others */
+	size_t file_count;
+	size_t file_room;
 	struct ksr_group *groups;
 	size_t group_count;
 	uint64_t page_bytes;
+	bool is_part;	   /* processes were named one by one: their groups may have others */
 	size_t unreadable; /* segments that could not be read while groups were asked for */
 	bool exact;	   /* page counts could be read wherever smaps alone does not decide */
 };

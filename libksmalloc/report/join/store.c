@@ -34,6 +34,7 @@ static void add_memory(struct ksr_report *report, const struct ksr_process *proc
 		ksr_memory_from_vma(vma, &memory);
 		group->shared += memory.shared;
 		report->totals.shared += memory.shared;
+		group->store_pss += pss_of_files(vma);
 		report->totals.store_pss += pss_of_files(vma);
 	}
 }
@@ -114,6 +115,16 @@ static int add_files(const struct ksr_report *report, struct ksr_group *group)
 	count_files(files, count, group);
 	free(files);
 	return 0;
+}
+
+/* What processes have of a store may be the same pages: more is forgotten than this. */
+uint64_t ksr_store_forgotten(const struct ksr_report *report)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < report->group_count && !report->is_part; i++)
+		bytes += ksr_less(report->groups[i].store, report->groups[i].shared);
+	return bytes;
 }
 
 int ksr_store_finish(struct ksr_report *report)

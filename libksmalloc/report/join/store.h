@@ -15,5 +15,7 @@
 #include "join/group.h"
 
 int ksr_store_finish(struct ksr_report *report);
+/* Bytes of the stores that no process has any more, at least; 0 where not all processes of a group were read. */
+uint64_t ksr_store_forgotten(const struct ksr_report *report);
 
 #endif

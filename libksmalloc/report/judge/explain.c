@@ -37,7 +37,7 @@ static bool explain_placement(const struct ksr_site *site, struct ksr_reasons *r
 
 	if (site->states & placed)
 		return false;
-	say(reasons, "It has not yet held enough memory at once to get a slot of its own.");
+	say(reasons, "It has not yet held enough memory at once to get memory of its own.");
 	return true;
 }
 

@@ -9,16 +9,25 @@
 #include "names/cache.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "read/search.h"
 
 #define CACHE_VERSION 2
 #define CACHE_LIMIT (8 * KSM_MIB)
 #define CACHE_MOST_ANSWERS 65536
+/* Of the whole folder. What was written longest ago goes first; then so much is free again. */
+#define FOLDER_LIMIT (64 * KSM_MIB)
+#define FOLDER_MOST_FILES 1024
+#define FOLDER_LEFT(limit) ((limit) - (limit) / 4)
 
 struct answer {
 	uint64_t address;
@@ -87,21 +96,15 @@ void ksr_cache_folder(char *folder, size_t bytes)
 		folder[0] = '\0';
 }
 
+static uint64_t address_of(const void *element)
+{
+	return ((const struct answer *)element)->address;
+}
+
 /* Where the address is or belongs. */
 static size_t position_of(const struct ksr_cache *cache, uint64_t address)
 {
-	size_t low = 0;
-	size_t high = cache->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (cache->answers[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return ksr_search_from(cache->answers, cache->count, sizeof(*cache->answers), address_of, address);
 }
 
 const char *ksr_cache_get(const struct ksr_cache *cache, uint64_t address)
@@ -213,6 +216,76 @@ struct ksr_cache *ksr_cache_create(const char *folder, const char *key, uint64_t
 	return cache;
 }
 
+/* --- the folder ------------------------------------------------------------------------- */
+
+struct kept {
+	char name[NAME_MAX + 1];
+	struct timespec time;
+	uint64_t bytes;
+};
+
+static int compare_kept(const void *left, const void *right)
+{
+	const struct kept *a = left;
+	const struct kept *b = right;
+
+	if (a->time.tv_sec != b->time.tv_sec)
+		return a->time.tv_sec < b->time.tv_sec ? -1 : 1;
+	return a->time.tv_nsec < b->time.tv_nsec ? -1 : a->time.tv_nsec > b->time.tv_nsec;
+}
+
+/* The files of the folder; NULL without memory, or if there are none. */
+static struct kept *list_kept(DIR *folder, size_t *count, uint64_t *bytes)
+{
+	struct kept *list = NULL;
+	struct dirent *entry;
+	struct stat status;
+	size_t room = 0;
+
+	while ((entry = readdir(folder))) {
+		if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
+			continue;
+		if (*count == room) {
+			struct kept *larger = reallocarray(list, room ? 2 * room : 64, sizeof(*larger));
+
+			if (!larger)
+				break;
+			room = room ? 2 * room : 64;
+			list = larger;
+		}
+		snprintf(list[*count].name, sizeof(list->name), "%s", entry->d_name);
+		list[*count].time = status.st_mtim;
+		list[(*count)++].bytes = (uint64_t)status.st_size;
+		*bytes += (uint64_t)status.st_size;
+	}
+	return list;
+}
+
+/* Programs are built anew, and containers come and go: their answers would stay for ever. */
+static void bound_folder(const char *path)
+{
+	DIR *folder = opendir(path);
+	uint64_t bytes = 0;
+	size_t count = 0;
+	struct kept *list;
+
+	if (!folder)
+		return;
+	list = list_kept(folder, &count, &bytes);
+	if (list && (bytes > FOLDER_LIMIT || count > FOLDER_MOST_FILES)) {
+		size_t left = count;
+
+		qsort(list, count, sizeof(*list), compare_kept);
+		for (size_t i = 0; i < count && (bytes > FOLDER_LEFT(FOLDER_LIMIT) ||
+						 left > FOLDER_LEFT(FOLDER_MOST_FILES)); i++, left--) {
+			(void)unlinkat(dirfd(folder), list[i].name, 0);
+			bytes -= list[i].bytes;
+		}
+	}
+	free(list);
+	closedir(folder);
+}
+
 static void save(const struct ksr_cache *cache)
 {
 	char folder[PATH_MAX];
@@ -236,6 +309,7 @@ static void save(const struct ksr_cache *cache)
 	if (fclose(stream) == 0 && bytes <= CACHE_LIMIT)
 		(void)ksr_fs_replace(cache->path, text, bytes);
 	free(text);
+	bound_folder(folder);
 }
 
 void ksr_cache_destroy(struct ksr_cache *cache)

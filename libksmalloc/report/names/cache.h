@@ -9,7 +9,8 @@
  * What it is not: a store that can be relied on. It may vanish at any time.
  * Invariants: a file is replaced as a whole, never edited; one of another
  * version, of another key, that others can write, or that is too large is
- * ignored as if it did not exist. Answers hold no control characters but tabs.
+ * ignored as if it did not exist. The folder is the caller's alone, and has 64 MiB and 1024 files at most: then the oldest
+ * go. Answers hold no control characters but tabs.
  * Locking and owner: one thread; two writers at once lose the answers of one.
  * Failure: never; without a folder the cache lives in memory only.
  */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libdwfl answers for an address by walking over the whole table of symbols,
- * so the symbols of a file are sorted once. A type costs a walk over the file's
+ * A type costs a walk over the file's
  * debug information, which takes long for a large program: callers ask for those
  * that they show.
  */
@@ -17,20 +16,14 @@
 #include <unistd.h>
 
 #include "names/elf.h"
-
-struct symbol {
-	uint64_t address;
-	uint64_t bytes;
-	const char *name; /* libdwfl's */
-};
+#include "names/table.h"
 
 struct data_file {
 	struct data_file *next;
 	const char *path;    /* the space's */
 	struct ksr_elf *elf; /* NULL: cannot be read */
 	uint64_t low;	     /* link-time address of the first mapped byte */
-	struct symbol *symbols;
-	size_t count;
+	struct ksr_table table;
 };
 
 struct ksr_data_symbols {
@@ -57,46 +50,13 @@ void ksr_data_symbols_destroy(struct ksr_data_symbols *symbols)
 
 		symbols->files = file->next;
 		ksr_elf_destroy(file->elf);
-		free(file->symbols);
+		ksr_table_destroy(&file->table);
 		free(file);
 	}
 	free(symbols);
 }
 
 /* --- one file ---------------------------------------------------------------------- */
-
-static int compare_symbols(const void *left, const void *right)
-{
-	const struct symbol *a = left;
-	const struct symbol *b = right;
-
-	if (a->address != b->address)
-		return a->address < b->address ? -1 : 1;
-	/* Of several names the longest range last: it is the one that a search meets. */
-	return a->bytes < b->bytes ? -1 : a->bytes > b->bytes;
-}
-
-static void read_symbols(struct data_file *file)
-{
-	Dwfl_Module *module = ksr_elf_module(file->elf);
-	int count = dwfl_module_getsymtab(module);
-
-	file->symbols = count > 0 ? calloc((size_t)count, sizeof(*file->symbols)) : NULL;
-	for (int i = 1; file->symbols && i < count; i++) {
-		GElf_Addr address;
-		GElf_Sym symbol;
-		const char *name =
-			dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
-		int type = GELF_ST_TYPE(symbol.st_info);
-
-		if (name && name[0] && symbol.st_size && symbol.st_shndx != SHN_UNDEF &&
-		    (type == STT_OBJECT || type == STT_COMMON || type == STT_FUNC))
-			file->symbols[file->count++] =
-				(struct symbol){address, symbol.st_size, name};
-	}
-	if (file->count)
-		qsort(file->symbols, file->count, sizeof(*file->symbols), compare_symbols);
-}
 
 static void open_file(struct ksr_data_symbols *symbols, struct data_file *file)
 {
@@ -106,12 +66,12 @@ static void open_file(struct ksr_data_symbols *symbols, struct data_file *file)
 
 	if (fd < 0)
 		return;
-	file->elf = ksr_elf_create(fd, file->path);
+	file->elf = ksr_elf_create(fd, file->path, NULL);
 	if (!file->elf)
 		return;
 	dwfl_module_info(ksr_elf_module(file->elf), NULL, &low, NULL, NULL, NULL, NULL, NULL);
 	file->low = low;
-	read_symbols(file);
+	ksr_table_create(ksr_elf_module(file->elf), KSR_TABLE_DATA, &file->table);
 }
 
 static struct data_file *get_file(struct ksr_data_symbols *symbols, const char *path)
@@ -130,29 +90,6 @@ static struct data_file *get_file(struct ksr_data_symbols *symbols, const char *
 	symbols->files = file;
 	open_file(symbols, file);
 	return file;
-}
-
-static const struct symbol *find_symbol(const struct data_file *file, uint64_t address)
-{
-	size_t low = 0;
-	size_t high = file->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (file->symbols[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* The nearest before may be short and lie inside of a longer one. */
-	for (size_t back = 0; back < 8 && low > 0; back++) {
-		const struct symbol *symbol = &file->symbols[--low];
-
-		if (address - symbol->address < symbol->bytes)
-			return symbol;
-	}
-	return NULL;
 }
 
 /* The section of an address, for what has no symbol. */
@@ -312,12 +249,12 @@ bool ksr_data_symbol(struct ksr_data_symbols *symbols, uint64_t address,
 		     struct ksr_variable *variable)
 {
 	struct data_file *file = locate(symbols, &address);
-	const struct symbol *symbol;
+	const struct ksr_table_symbol *symbol;
 
 	memset(variable, 0, sizeof(*variable));
 	if (!file)
 		return false;
-	symbol = find_symbol(file, address);
+	symbol = ksr_table_find(&file->table, address);
 	if (!symbol)
 		return find_section(file, address, variable);
 	ksr_elf_demangle(symbol->name, variable->name, sizeof(variable->name));
@@ -329,7 +266,7 @@ void ksr_data_type(struct ksr_data_symbols *symbols, uint64_t address,
 		   char type[KSR_VARIABLE_BYTES])
 {
 	struct data_file *file = locate(symbols, &address);
-	const struct symbol *symbol = file ? find_symbol(file, address) : NULL;
+	const struct ksr_table_symbol *symbol = file ? ksr_table_find(&file->table, address) : NULL;
 
 	type[0] = '\0';
 	if (symbol)

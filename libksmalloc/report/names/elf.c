@@ -11,20 +11,37 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "names/functions.h"
+#include "names/table.h"
+
 /* From the C++ runtime, which is linked for this one function. */
 char *__cxa_demangle(const char *mangled, char *output, size_t *length, int *status);
+
+/*
+ * What libdw has read of a unit, its lines above all, it keeps until the file is closed: a gigabyte where a program has
+ * hundreds. After so many the file is opened anew.
+ */
+#define MOST_UNITS 64
 
 struct ksr_elf {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
+	char *name;
+	int fd; /* to open it anew; libdwfl has a copy */
+	struct ksr_table table; /* read when debug information does not answer */
+	bool has_table;
+	struct ksr_functions *functions;
 };
 
+/* Colon-separated folders, as libdwfl wants them; NULL are those of this machine. */
 static char *debuginfo_path;
 
 static const Dwfl_Callbacks callbacks = {
@@ -33,22 +50,60 @@ static const Dwfl_Callbacks callbacks = {
 	.debuginfo_path = &debuginfo_path,
 };
 
-struct ksr_elf *ksr_elf_create(int fd, const char *name)
+/* libdwfl looks at this only when it needs debug information, so it holds for all files from then on. */
+static bool set_sysroot(const char *sysroot)
 {
-	struct ksr_elf *elf = calloc(1, sizeof(*elf));
+	static char path[2 * PATH_MAX];
 
-	if (elf) {
-		elf->dwfl = dwfl_begin(&callbacks);
-		if (elf->dwfl)
-			elf->module = dwfl_report_elf(elf->dwfl, name, name, fd, 0, true);
-	}
+	if (!sysroot)
+		return true;
+	debuginfo_path = path;
+	return snprintf(path, sizeof(path), ":.debug:%s/usr/lib/debug", sysroot) < (int)sizeof(path);
+}
+
+static void close_module(struct ksr_elf *elf)
+{
+	ksr_functions_destroy(elf->functions);
+	ksr_table_destroy(&elf->table);
+	if (elf->dwfl)
+		dwfl_end(elf->dwfl);
+	elf->functions = NULL;
+	elf->has_table = false;
+	elf->module = NULL;
+	elf->dwfl = NULL;
+}
+
+static bool open_module(struct ksr_elf *elf)
+{
+	int fd = fcntl(elf->fd, F_DUPFD_CLOEXEC, 0);
+
+	elf->dwfl = fd < 0 ? NULL : dwfl_begin(&callbacks);
+	elf->module = elf->dwfl ? dwfl_report_elf(elf->dwfl, elf->name, elf->name, fd, 0, true) : NULL;
 	/* libdwfl takes the descriptor over when, and only when, it succeeds. */
-	if (!elf || !elf->module) {
+	if (!elf->module) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	dwfl_report_end(elf->dwfl, NULL, NULL);
+	elf->functions = ksr_functions_create(elf->module);
+	return elf->functions != NULL;
+}
+
+struct ksr_elf *ksr_elf_create(int fd, const char *name, const char *sysroot)
+{
+	struct ksr_elf *elf = set_sysroot(sysroot) ? calloc(1, sizeof(*elf)) : NULL;
+
+	if (!elf) {
 		close(fd);
+		return NULL;
+	}
+	elf->fd = fd;
+	elf->name = strdup(name);
+	if (!elf->name || !open_module(elf)) {
 		ksr_elf_destroy(elf);
 		return NULL;
 	}
-	dwfl_report_end(elf->dwfl, NULL, NULL);
 	return elf;
 }
 
@@ -56,8 +111,9 @@ void ksr_elf_destroy(struct ksr_elf *elf)
 {
 	if (!elf)
 		return;
-	if (elf->dwfl)
-		dwfl_end(elf->dwfl);
+	close_module(elf);
+	close(elf->fd);
+	free(elf->name);
 	free(elf);
 }
 
@@ -141,51 +197,35 @@ static void put_pair(FILE *stream, bool first, const char *name, const char *fil
 /* The chain of functions from the innermost inlined one outwards; false without DWARF. */
 static bool put_dwarf(struct ksr_elf *elf, uint64_t address, FILE *stream)
 {
-	Dwarf_Addr bias;
-	Dwarf_Die *unit = dwfl_module_addrdie(elf->module, address, &bias);
-	Dwfl_Line *source = dwfl_module_getsrc(elf->module, address);
-	Dwarf_Die *scopes = NULL;
-	Dwarf_Die *chain = NULL;
+	struct ksr_functions_found found;
 	const char *file = NULL;
-	bool found = false;
+	Dwarf_Line *source;
 	int line = 0;
-	int count;
 
-	if (!unit)
+	if (!ksr_functions_find(elf->functions, address, &found))
 		return false;
-	if (source)
-		file = dwfl_lineinfo(source, NULL, &line, NULL, NULL, NULL);
-	count = dwarf_getscopes(unit, address - bias, &scopes);
-	/* The scopes of a pc leave the concrete function at the first inlined one: ask anew. */
-	if (count > 0)
-		count = dwarf_getscopes_die(&scopes[0], &chain);
-	for (int i = 0; i < count; i++) {
-		int tag = dwarf_tag(&chain[i]);
-
-		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-			continue;
-		put_pair(stream, !found, die_name(&chain[i]), file, line);
-		found = true;
-		if (tag == DW_TAG_subprogram)
-			break;
-		call_place(&chain[i], unit, &file, &line);
+	source = dwarf_getsrc_die(&found.unit, found.pc);
+	if (source) {
+		file = dwarf_linesrc(source, NULL, NULL);
+		(void)dwarf_lineno(source, &line);
 	}
-	free(scopes);
-	free(chain);
-	return found;
+	for (size_t i = 0; i < found.count; i++) {
+		put_pair(stream, i == 0, die_name(&found.scopes[i]), file, line);
+		if (i + 1 < found.count)
+			call_place(&found.scopes[i], &found.unit, &file, &line);
+	}
+	return found.count != 0;
 }
 
 static void put_symbol(struct ksr_elf *elf, uint64_t address, FILE *stream)
 {
-	GElf_Off offset;
-	GElf_Sym symbol;
-	const char *name =
-		dwfl_module_addrinfo(elf->module, address, &offset, &symbol, NULL, NULL, NULL);
+	const struct ksr_table_symbol *symbol;
 
-	/* The last symbol before a gap is not the function that the address lies in. */
-	if (name && symbol.st_size && offset >= symbol.st_size)
-		name = NULL;
-	put_pair(stream, true, name, NULL, 0);
+	if (!elf->has_table)
+		ksr_table_create(elf->module, KSR_TABLE_CODE, &elf->table);
+	elf->has_table = true;
+	symbol = ksr_table_find(&elf->table, address);
+	put_pair(stream, true, symbol ? symbol->name : NULL, NULL, 0);
 }
 
 char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole)
@@ -196,6 +236,15 @@ char *ksr_elf_lookup(struct ksr_elf *elf, uint64_t address, bool *whole)
 
 	if (!stream)
 		return NULL;
+	if (elf->functions && ksr_functions_units(elf->functions) >= MOST_UNITS) {
+		close_module(elf);
+		(void)open_module(elf);
+	}
+	if (!elf->module || !elf->functions) {
+		fclose(stream);
+		free(text);
+		return NULL;
+	}
 	*whole = put_dwarf(elf, address, stream);
 	if (!*whole)
 		put_symbol(elf, address, stream);

@@ -16,7 +16,8 @@
 
 struct ksr_elf;
 
-struct ksr_elf *ksr_elf_create(int fd, const char *name);
+/* sysroot: where debug files of another machine are, in usr/lib/debug; NULL for this one's. */
+struct ksr_elf *ksr_elf_create(int fd, const char *name, const char *sysroot);
 void ksr_elf_destroy(struct ksr_elf *elf);
 /* Bytes of the file's build-id, 0 when it has none. */
 size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id);

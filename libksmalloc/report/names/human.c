@@ -21,9 +21,10 @@ static size_t sequence_bytes(const unsigned char *text)
 			return 0;
 		point = point << 6 | (text[i] & 0x3f);
 	}
-	/* C1 controls and directional overrides change what a terminal shows. */
+	/* C1 controls, directional marks and overrides, separators and what has no width change what a terminal shows. */
 	if (point < least[bytes] || point < 0xa0 || (point >= 0xd800 && point < 0xe000) ||
-	    (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+	    point == 0x61c || point == 0xfeff || (point >= 0x200b && point <= 0x200f) ||
+	    (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) ||
 	    point > 0x10ffff)
 		return 0;
 	return bytes;

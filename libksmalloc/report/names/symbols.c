@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "names/symbols.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -15,8 +17,8 @@
 
 #include "names/cache.h"
 #include "names/elf.h"
+#include "names/perf_map.h"
 #include "names/places.h"
-#include "names/plumbing.h"
 
 enum file_state {
 	FILE_UNOPENED,
@@ -46,15 +48,25 @@ struct result {
 	struct ksr_stack stack;
 	char **owned;
 	size_t owned_count;
-	char *name;
+};
+
+/* Names of code that a process has made itself. */
+struct made_code {
+	struct made_code *next;
+	pid_t pid;
+	struct ksr_perf_map *map; /* NULL: it has none */
 };
 
 struct ksr_symbols {
 	const struct ksr_fs *fs;
+	struct ksr_machinery *machinery;
+	struct ksr_fs sysroot; /* of another machine */
+	char *sysroot_path;    /* NULL: there is none */
 	bool resolve;
 	char folder[PATH_MAX];
 	struct symbol_file *files;
 	struct result *results;
+	struct made_code *made_code;
 };
 
 struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve)
@@ -63,6 +75,11 @@ struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve)
 
 	if (!symbols)
 		return NULL;
+	symbols->machinery = ksr_machinery_create();
+	if (!symbols->machinery) {
+		free(symbols);
+		return NULL;
+	}
 	symbols->fs = fs;
 	symbols->resolve = resolve;
 	/* Answers about a recorded tree must not depend on what was asked before. */
@@ -71,13 +88,32 @@ struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve)
 	return symbols;
 }
 
+struct ksr_machinery *ksr_symbols_machinery(struct ksr_symbols *symbols)
+{
+	return symbols->machinery;
+}
+
+int ksr_symbols_sysroot(struct ksr_symbols *symbols, const char *folder)
+{
+	char *path = realpath(folder, NULL);
+	int error = path ? ksr_fs_init(&symbols->sysroot, path) : -errno;
+
+	if (error) {
+		free(path);
+		return error;
+	}
+	symbols->sysroot_path = path;
+	/* Answers of this machine's files are not those of another's. */
+	symbols->folder[0] = '\0';
+	return 0;
+}
+
 static void destroy_result(struct result *result)
 {
 	for (size_t i = 0; i < result->owned_count; i++)
 		free(result->owned[i]);
 	free(result->owned);
 	free(result->stack.lines);
-	free(result->name);
 	free(result);
 }
 
@@ -95,12 +131,23 @@ void ksr_symbols_destroy(struct ksr_symbols *symbols)
 		free(file->path);
 		free(file);
 	}
+	while (symbols->made_code) {
+		struct made_code *made = symbols->made_code;
+
+		symbols->made_code = made->next;
+		ksr_perf_map_destroy(made->map);
+		free(made);
+	}
 	while (symbols->results) {
 		struct result *result = symbols->results;
 
 		symbols->results = result->next;
 		destroy_result(result);
 	}
+	if (symbols->sysroot_path)
+		ksr_fs_fini(&symbols->sysroot);
+	free(symbols->sysroot_path);
+	ksr_machinery_destroy(symbols->machinery);
 	free(symbols);
 }
 
@@ -187,21 +234,39 @@ static void open_own_cache(const struct ksr_symbols *symbols, struct symbol_file
 	file->by_file = ksr_cache_create(symbols->folder, key, file->places);
 }
 
+static struct ksr_elf *open_in_process(const struct ksr_symbols *symbols, const struct symbol_file *file,
+				       struct stat *status)
+{
+	int fd = ksr_fs_open_in_process(symbols->fs, file->pid, file->path, status);
+
+	return fd < 0 ? NULL : ksr_elf_create(fd, file->path, NULL);
+}
+
+/* The program's own file, else its debug file, which has all that names need. */
+static struct ksr_elf *open_in_sysroot(const struct ksr_symbols *symbols, const struct symbol_file *file)
+{
+	char path[2 * PATH_MAX];
+	int fd = ksr_fs_open(&symbols->sysroot, O_RDONLY | O_NONBLOCK, "%s", file->path + 1);
+
+	snprintf(path, sizeof(path), "%s%s", symbols->sysroot_path, file->path);
+	if (fd < 0 && strlen(file->build_id) > 2) {
+		fd = ksr_fs_open(&symbols->sysroot, O_RDONLY | O_NONBLOCK, "usr/lib/debug/.build-id/%.2s/%s.debug",
+				 file->build_id, file->build_id + 2);
+	}
+	return fd < 0 ? NULL : ksr_elf_create(fd, path, symbols->sysroot_path);
+}
+
 static void open_file(const struct ksr_symbols *symbols, struct symbol_file *file)
 {
 	char found[2 * KSMALLOC_BUILD_ID_BYTES + 1] = "";
 	const unsigned char *id;
 	struct stat status;
 	size_t id_bytes;
-	int fd;
 
 	file->state = FILE_FAILED;
 	if (file->path[0] != '/')
 		return;
-	fd = ksr_fs_open_in_process(symbols->fs, file->pid, file->path, &status);
-	if (fd < 0)
-		return;
-	file->elf = ksr_elf_create(fd, file->path);
+	file->elf = symbols->sysroot_path ? open_in_sysroot(symbols, file) : open_in_process(symbols, file, &status);
 	if (!file->elf)
 		return;
 	id_bytes = ksr_elf_build_id(file->elf, &id);
@@ -212,7 +277,7 @@ static void open_file(const struct ksr_symbols *symbols, struct symbol_file *fil
 		return;
 	}
 	file->state = FILE_READY;
-	file->trusted = is_trusted(symbols->fs, file->pid, &status);
+	file->trusted = symbols->sysroot_path || is_trusted(symbols->fs, file->pid, &status);
 	if (!file->trusted)
 		open_own_cache(symbols, file, &status);
 }
@@ -266,8 +331,16 @@ static bool add_line(struct result *result, const char *function, const char *pl
 	if (!larger)
 		return false;
 	stack->lines = larger;
-	larger[stack->count++] = (struct ksr_line){function, place, module};
+	larger[stack->count++] = (struct ksr_line){.function = function, .place = place, .module = module, .build_id = ""};
 	return true;
+}
+
+/* Of a path that is longer than a name may be, its end. */
+static const char *shorten_path(const char *path)
+{
+	size_t bytes = strlen(path);
+
+	return bytes < KSR_NAME_BYTES ? path : path + bytes - KSR_NAME_BYTES + 1;
 }
 
 /* Splits "function TAB place TAB function TAB place" in place; false when it names nothing. */
@@ -282,34 +355,18 @@ static bool add_answer(struct result *result, char *answer, const char *module)
 		const char *function = strsep(&rest, "\t");
 		const char *place = rest ? strsep(&rest, "\t") : "";
 
-		if (function[0])
-			added |= add_line(result, function, place, module);
+		char *name = function[0] ? ksr_name_shorten(function) : NULL;
+
+		if (name && own(result, name))
+			added |= add_line(result, name, shorten_path(place), module);
 	}
 	return added;
 }
 
-static void add_frame(struct ksr_symbols *symbols, struct result *result,
-		      const struct ksr_snapshot *snapshot, uint64_t frame)
+static void set_build_id(struct result *result, size_t first, const struct symbol_file *file)
 {
-	uint32_t index = (uint32_t)(frame >> KSMALLOC_FRAME_MODULE_SHIFT);
-	uint64_t address = frame & KSMALLOC_FRAME_OFFSET_MASK;
-	struct symbol_file *file = get_file(symbols, snapshot, index);
-	char *answer = NULL;
-	char *fallback;
-
-	if (!file)
-		return;
-	/* A return address may be the first byte of the next line or function. */
-	if (symbols->resolve && address)
-		answer = ask(symbols, file, address - 1);
-	if (answer && add_answer(result, answer, file->module))
-		return;
-	file->unnamed += address != 0;
-	if (asprintf(&fallback, "%s+0x%" PRIx64 "%s", file->module, address,
-		     file->state == FILE_CHANGED ? " (file changed)" : "") < 0)
-		return;
-	if (own(result, fallback))
-		add_line(result, fallback, "", file->module);
+	for (size_t i = first; i < result->stack.count; i++)
+		result->stack.lines[i].build_id = file->build_id;
 }
 
 static const char *last_component(const char *path)
@@ -319,29 +376,118 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void name_stack(struct result *result)
+/* The map of the process, which is read once. */
+static const struct ksr_perf_map *get_map(struct ksr_symbols *symbols, const struct ksr_snapshot *snapshot)
 {
-	struct ksr_stack *stack = &result->stack;
-	const struct ksr_line *line;
-	const char *caller;
+	struct made_code *made = symbols->made_code;
 
-	while (stack->deciding < stack->count &&
-	       ksr_is_plumbing(stack->lines[stack->deciding].function,
-			       stack->lines[stack->deciding].module))
-		stack->deciding++;
-	/* All of it plumbing: the outermost frame says most. */
-	if (stack->deciding == stack->count && stack->count)
-		stack->deciding = stack->count - 1;
-	if (stack->count == 0) {
-		result->name = strdup("unknown");
+	while (made && made->pid != snapshot->pid)
+		made = made->next;
+	if (made || !symbols->resolve)
+		return made ? made->map : NULL;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return NULL;
+	made->pid = snapshot->pid;
+	made->map = ksr_perf_map_create(symbols->fs, snapshot->pid);
+	made->next = symbols->made_code;
+	symbols->made_code = made;
+	return made->map;
+}
+
+/* A frame outside of every file. */
+static void add_made_code(struct ksr_symbols *symbols, struct result *result, const struct ksr_snapshot *snapshot,
+			  uint64_t address)
+{
+	const struct ksr_perf_map *map = get_map(symbols, snapshot);
+	struct ksr_perf_name name;
+	char *fallback;
+
+	if (map && address && ksr_perf_map_find(map, address - 1, &name)) {
+		char *function = name.kind == KSR_PERF_SCRIPT ? ksr_name_shorten(name.function) :
+								strndup(name.function, KSR_NAME_BYTES - 1);
+		char *place = strdup(name.place);
+		const char *module = name.kind == KSR_PERF_ENGINE ? "(engine)" : "(made at run time)";
+
+		if (own(result, function) & own(result, place) &&
+		    add_line(result, function, place, name.place[0] ? last_component(place) : module) &&
+		    name.kind != KSR_PERF_ENGINE)
+			result->stack.lines[result->stack.count - 1].language = KSMALLOC_LANGUAGE_SCRIPT;
 		return;
 	}
-	line = &stack->lines[stack->deciding];
-	caller = stack->deciding + 1 < stack->count ? line[1].function : NULL;
-	if (asprintf(&result->name, "%s%s%s%s%s%s", line->function, line->place[0] ? " (" : "",
-		     last_component(line->place), line->place[0] ? ")" : "", caller ? " < " : "",
-		     caller ? caller : "") < 0)
-		result->name = NULL;
+	/* Without an address, which is another one in each process. */
+	fallback = strdup("(code made at run time)");
+	if (own(result, fallback))
+		add_line(result, fallback, "", "(made at run time)");
+}
+
+static void add_frame(struct ksr_symbols *symbols, struct result *result,
+		      const struct ksr_snapshot *snapshot, uint64_t frame)
+{
+	uint32_t index = (uint32_t)(frame >> KSMALLOC_FRAME_MODULE_SHIFT);
+	uint64_t address = frame & KSMALLOC_FRAME_OFFSET_MASK;
+	struct symbol_file *file;
+	size_t first = result->stack.count;
+	char *answer = NULL;
+	char *fallback;
+
+	if (index == KSMALLOC_FRAME_NO_MODULE) {
+		add_made_code(symbols, result, snapshot, address);
+		return;
+	}
+	file = get_file(symbols, snapshot, index);
+	if (!file)
+		return;
+	/* A return address may be the first byte of the next line or function. */
+	if (symbols->resolve && address)
+		answer = ask(symbols, file, address - 1);
+	if (answer && add_answer(result, answer, file->module)) {
+		set_build_id(result, first, file);
+		return;
+	}
+	file->unnamed += address != 0;
+	if (asprintf(&fallback, "%s+0x%" PRIx64 "%s", file->module, address,
+		     file->state == FILE_CHANGED ? " (file changed)" : "") < 0)
+		return;
+	if (own(result, fallback))
+		add_line(result, fallback, "", file->module);
+	set_build_id(result, first, file);
+}
+
+/* Takes both names over; without memory the stack has none. */
+static void set_names(struct result *result, char *where, char *name)
+{
+	bool have = own(result, where);
+
+	have = own(result, name) && have;
+	result->stack.where = have ? where : NULL;
+	result->stack.name = have ? name : NULL;
+}
+
+static void name_stack(const struct ksr_symbols *symbols, struct result *result)
+{
+	struct ksr_stack *stack = &result->stack;
+	char *where;
+
+	ksr_naming_decide(symbols->machinery, stack);
+	where = ksr_naming_where(symbols->machinery, stack);
+	set_names(result, where, where ? ksr_naming_name(stack, where) : NULL);
+}
+
+static void name_by(struct result *result, const char *name)
+{
+	set_names(result, strndup(name, KSR_NAME_BYTES - 1), strndup(name, KSR_NAME_BYTES - 1));
+}
+
+static const struct ksr_stack *keep(struct ksr_symbols *symbols, struct result *result)
+{
+	if (!result->stack.name) {
+		destroy_result(result);
+		return NULL;
+	}
+	result->next = symbols->results;
+	symbols->results = result;
+	return &result->stack;
 }
 
 const struct ksr_stack *ksr_symbols_stack(struct ksr_symbols *symbols,
@@ -356,19 +502,46 @@ const struct ksr_stack *ksr_symbols_stack(struct ksr_symbols *symbols,
 	for (uint32_t i = 0; i < entry.frame_count && i < KSMALLOC_MAX_FRAMES; i++)
 		add_frame(symbols, result, snapshot, entry.frames[i]);
 	if (entry.flags & KSMALLOC_SITE_OTHER)
-		result->name = strdup("other");
+		name_by(result, "other");
 	else if (entry.flags & KSMALLOC_SITE_LABEL)
-		result->name = strdup(ksr_snapshot_string(snapshot, entry.label_string));
+		name_by(result, ksr_snapshot_string(snapshot, entry.label_string));
 	else
-		name_stack(result);
-	if (!result->name) {
-		destroy_result(result);
+		name_stack(symbols, result);
+	return keep(symbols, result);
+}
+
+static void add_script_frame(struct result *result, const struct ksr_snapshot *snapshot,
+			     const struct ksmalloc_segment_script_frame *frame)
+{
+	const char *file = shorten_path(ksr_snapshot_string(snapshot, frame->file_string));
+	char *function = strndup(ksr_snapshot_string(snapshot, frame->function_string), KSR_NAME_BYTES - 1);
+	char *place;
+
+	if (!own(result, function) || asprintf(&place, "%s:%" PRIu32, file, frame->line) < 0)
+		return;
+	if (!frame->line)
+		place[strlen(file)] = '\0';
+	if (own(result, place) && add_line(result, function, place, last_component(file)))
+		result->stack.lines[result->stack.count - 1].language =
+			frame->language < KSMALLOC_LANGUAGE_COUNT ? frame->language :
+								    KSMALLOC_LANGUAGE_SCRIPT;
+}
+
+const struct ksr_stack *ksr_symbols_origin(struct ksr_symbols *symbols,
+					   const struct ksr_snapshot *snapshot, uint32_t origin)
+{
+	struct result *result = calloc(1, sizeof(*result));
+	struct ksr_origin_entry entry;
+
+	if (!result)
 		return NULL;
-	}
-	result->stack.name = result->name;
-	result->next = symbols->results;
-	symbols->results = result;
-	return &result->stack;
+	ksr_snapshot_origin(snapshot, origin, &entry);
+	for (uint32_t i = 0; i < entry.script_frame_count; i++)
+		add_script_frame(result, snapshot, &entry.script_frames[i]);
+	for (uint32_t i = 0; i < entry.frame_count; i++)
+		add_frame(symbols, result, snapshot, entry.frames[i]);
+	name_stack(symbols, result);
+	return keep(symbols, result);
 }
 
 size_t ksr_symbols_unnamed(const struct ksr_symbols *symbols, struct ksr_unnamed *list, size_t room)

@@ -8,8 +8,7 @@
  *
  * What it is not: a reader of memory of the process. Only files are opened.
  *
- * The name of a site is its innermost frame that is not allocation plumbing
- * (see names/plumbing.c), followed by the frame that called it.
+ * Which frame gives a stack its name, naming.h says.
  *
  * Trust: the files belong to the process that is looked at, so a report of
  * somebody else's process parses somebody else's ELF and DWARF. The cache on
@@ -27,32 +26,30 @@
 #ifndef KSR_NAMES_SYMBOLS_H
 #define KSR_NAMES_SYMBOLS_H
 
+#include "names/naming.h"
 #include "read/snapshot.h"
 
 struct ksr_symbols;
 
-/* One function: inlined ones are entries of their own. */
-struct ksr_line {
-	const char *function; /* or module+0xoffset; never NULL */
-	const char *place;    /* "file.c:12", empty when unknown */
-	const char *module;   /* last component of the module's path */
-};
-
-struct ksr_stack {
-	struct ksr_line *lines; /* innermost first */
-	size_t count;
-	size_t deciding;  /* index of the line that names the site */
-	const char *name; /* "function (file.c:12) < caller", or the label */
-};
-
 /* resolve: false gives module+0xoffset only and opens no file. */
 struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve);
+/* The table that decides on names; what is added to it counts for stacks that are asked for later. */
+struct ksr_machinery *ksr_symbols_machinery(struct ksr_symbols *symbols);
+/*
+ * Looks for the files of the processes below this folder, which has those of another machine, and for their debug
+ * information in its usr/lib/debug. -errno when there is no such folder. Before stacks are asked for.
+ */
+int ksr_symbols_sysroot(struct ksr_symbols *symbols, const char *folder);
 /* Writes what is new to the cache on disk. */
 void ksr_symbols_destroy(struct ksr_symbols *symbols);
 
 /* NULL only when there is no memory. */
 const struct ksr_stack *ksr_symbols_stack(struct ksr_symbols *symbols,
 					  const struct ksr_snapshot *snapshot, uint32_t site);
+
+/* The same for an origin: the frames of the interpreter, innermost first, then those of the call stack. */
+const struct ksr_stack *ksr_symbols_origin(struct ksr_symbols *symbols,
+					   const struct ksr_snapshot *snapshot, uint32_t origin);
 
 /* A file in whose code frames had no name. */
 struct ksr_unnamed {

@@ -113,11 +113,13 @@ struct ksr_diff_row {
 
 struct ksr_first;
 struct ksr_events;
+struct ksr_notes;
 
 struct ksr_diff {
 	const struct ksr_space *spaces[2];
 	struct ksr_first *first;   /* NULL: places are not looked for */
 	struct ksr_events *events; /* NULL: pages are not counted by event (pages/events.h) */
+	struct ksr_notes *notes;   /* NULL: single pages are not noted (pages/notes.h) */
 	uint32_t *match[2];	   /* region of the one -> of the other */
 	uint32_t *row_of[2];	   /* region -> row */
 	struct ksr_diff_row *rows;

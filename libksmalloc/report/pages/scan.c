@@ -19,6 +19,7 @@
 
 #include "pages/events.h"
 #include "pages/first.h"
+#include "pages/notes.h"
 #include "pages/sum.h"
 #include "read/reader.h"
 #include "read/sharing.h"
@@ -113,12 +114,14 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 	if (frame && frame == (scan->entries[1][i] & KSR_PAGEMAP_FRAME)) {
 		count_shared_frame(scan, frame, a, &row->counts);
 		ksr_events_add_pair(scan->diff->events, first, true);
+		ksr_notes_add(scan->diff->notes, record.row, first, KSR_PAGE_EQUAL);
 		return 0;
 	}
 	if (memcmp(a, b, page_bytes) == 0) {
 		row->counts.equal++;
 		row->counts.zero += is_zero(a, page_bytes);
 		ksr_events_add_pair(scan->diff->events, first, true);
+		ksr_notes_add(scan->diff->notes, record.row, first, KSR_PAGE_EQUAL);
 		return 0;
 	}
 	record.hash[0] = XXH3_64bits(a, page_bytes);
@@ -315,12 +318,17 @@ static int drop_elsewhere(struct scan *scan)
 		if (record->address[0] && record->address[1]) {
 			row->elsewhere_pairs += elsewhere;
 			ksr_events_add_pair(scan->diff->events, record->address[0], elsewhere);
-			if (!elsewhere) {
+			if (elsewhere) {
+				ksr_notes_add(scan->diff->notes, record->row, record->address[0], KSR_PAGE_EQUAL);
+			} else {
 				scan->diff->rows[record->row].differing++;
 				scan->records[kept++] = *record;
 			}
 		} else {
 			row->elsewhere_single += elsewhere;
+			if (record->address[0])
+				ksr_notes_add(scan->diff->notes, record->row, record->address[0],
+					      elsewhere ? KSR_PAGE_EQUAL : KSR_PAGE_OTHER);
 		}
 	}
 	scan->record_count = kept;
@@ -359,6 +367,7 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 		error = ksr_first_look(scan->diff->first, row, pair, record->address[0], page,
 				       window->begin, result->class);
 	ksr_events_look(scan->diff->events, record->address[0], page, result);
+	ksr_notes_add(scan->diff->notes, record->row, record->address[0], result->class);
 	return error ? error : ksr_diff_add(scan->diff, row, record->address[0], page, result);
 }
 

@@ -18,6 +18,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -407,7 +408,22 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-int ksr_fs_replace(const char *path, const char *data, size_t size)
+#define NOBODYS ((uid_t)-1)
+
+/* Of a file that is replaced: whose it was, and who could read it. */
+static int take_after(int fd, const struct stat *like)
+{
+	struct stat now;
+
+	if (fstat(fd, &now))
+		return -errno;
+	if (like->st_uid != NOBODYS && (now.st_uid != like->st_uid || now.st_gid != like->st_gid) && fchown(fd, like->st_uid, like->st_gid))
+		return -errno;
+	return fchmod(fd, like->st_mode & 07777) ? -errno : 0;
+}
+
+/* like NULL: whoever writes it owns it, and nobody else reads it; nothing is waited for. */
+static int replace(const char *path, const char *data, size_t size, const struct stat *like)
 {
 	char temporary[PATH_MAX];
 	int error;
@@ -418,7 +434,11 @@ int ksr_fs_replace(const char *path, const char *data, size_t size)
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, data, size);
+	error = like ? take_after(fd, like) : 0;
+	if (!error)
+		error = write_all(fd, data, size);
+	if (!error && like && fsync(fd))
+		error = -errno;
 	if (close(fd) && !error)
 		error = -errno;
 	if (!error && rename(temporary, path))
@@ -426,6 +446,29 @@ int ksr_fs_replace(const char *path, const char *data, size_t size)
 	if (error)
 		unlink(temporary);
 	return error;
+}
+
+int ksr_fs_replace(const char *path, const char *data, size_t size)
+{
+	return replace(path, data, size, NULL);
+}
+
+int ksr_fs_install(const char *path, const char *data, size_t size)
+{
+	const struct stat anybodys = {.st_mode = 0644, .st_uid = NOBODYS};
+
+	return replace(path, data, size, &anybodys);
+}
+
+int ksr_fs_rewrite(const char *path, const char *data, size_t size)
+{
+	char file[PATH_MAX];
+	struct stat status;
+
+	/* A link stays one, and what it leads to is replaced. */
+	if (!realpath(path, file) || stat(file, &status))
+		return -errno;
+	return S_ISREG(status.st_mode) ? replace(file, data, size, &status) : -EINVAL;
 }
 
 int ksr_fs_open_private(const char *path)

@@ -100,6 +100,10 @@ int ksr_fs_open_folder_in_process(const struct ksr_fs *fs, pid_t pid, const char
 int ksr_fs_make_folder(const char *folder);
 /* Replaces a host file atomically; readers see the old or the new content. */
 int ksr_fs_replace(const char *path, const char *data, size_t size);
+/* The same of a file that others read (mode 0644), and that is to be there after a loss of power. */
+int ksr_fs_install(const char *path, const char *data, size_t size);
+/* The same of somebody's own file: it keeps its owner and its mode, and a link to it stays one; -EINVAL: it is no file. */
+int ksr_fs_rewrite(const char *path, const char *data, size_t size);
 /* Opens a host file that only its owner, who must be the caller, may write. */
 int ksr_fs_open_private(const char *path);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/search.h"
+
 /* Bytes of an event of any later version. */
 #define STRIDE_MOST 1024u
 #define DEPTHS_MOST 8u
@@ -186,23 +188,19 @@ int ksr_history_read(const struct ksr_fs *fs, const struct ksr_snapshot *snapsho
 
 /* --- questions ------------------------------------------------------------------------------- */
 
+static uint64_t begin_of(const void *element)
+{
+	return ((const struct ksr_taken *)element)->begin;
+}
+
 const struct ksr_taken *ksr_history_find(const struct ksr_history *history, uint64_t address)
 {
-	size_t low = 0;
-	size_t high = history->taken_count;
+	size_t behind = ksr_search_above(history->taken, history->taken_count, sizeof(*history->taken), begin_of, address);
 
 	/* The last one that begins at the address or before. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (history->taken[middle].begin <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0 || address >= history->taken[low - 1].end)
+	if (behind == 0 || address >= history->taken[behind - 1].end)
 		return NULL;
-	return &history->taken[low - 1];
+	return &history->taken[behind - 1];
 }
 
 bool ksr_moment_is_same(const struct ksr_moment *a, const struct ksr_moment *b)

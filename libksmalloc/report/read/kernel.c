@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "read/kernel.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel)
@@ -24,4 +26,12 @@ void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel)
 				sizeof(kernel->merge_now_scope));
 		ksr_text_free(&text);
 	}
+}
+
+int ksr_kernel_set(const struct ksr_fs *fs, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return ksr_fs_write(fs, text, "sys/kernel/mm/ksm/%s", name);
 }

@@ -2,11 +2,11 @@
 /*
  * kernel: the state of KSM on this machine.
  *
- * What it is: the files of /sys/kernel/mm/ksm.
+ * What it is: the files of /sys/kernel/mm/ksm, as one structure, and a change of one of them.
  * What it is not: a judge of them.
  * Invariants: a value that the kernel does not offer is KSR_NONE, or an empty word.
  * Locking and owner: the result is the caller's, and owns nothing.
- * Failure: none; `present` is false where there is no KSM.
+ * Failure: of reading none; `present` is false where there is no KSM.
  */
 #ifndef KSR_READ_KERNEL_H
 #define KSR_READ_KERNEL_H
@@ -43,5 +43,8 @@ struct ksr_kernel {
 };
 
 void ksr_kernel_read(const struct ksr_fs *fs, struct ksr_kernel *kernel);
+
+/* Changes one of the numbers, by its name. 0 or -errno of open(2) and write(2). */
+int ksr_kernel_set(const struct ksr_fs *fs, const char *name, uint64_t value);
 
 #endif

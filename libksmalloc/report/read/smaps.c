@@ -71,6 +71,26 @@ bool ksr_is_store(const struct ksr_map_line *map)
 	return map->path_bytes == sizeof(name) - 1 && memcmp(map->path, name, sizeof(name) - 1) == 0;
 }
 
+static void set_name(const char *name, size_t bytes, struct ksr_vma *vma)
+{
+	bytes = ksm_min(bytes, sizeof(vma->name) - 1);
+	memcpy(vma->name, name, bytes);
+	vma->name[bytes] = '\0';
+}
+
+/* The last component, without what the kernel says of a file that was deleted. */
+static void set_file_name(const char *path, size_t bytes, struct ksr_vma *vma)
+{
+	static const char deleted[] = " (deleted)";
+	const char *slash;
+
+	if (bytes > sizeof(deleted) - 1 &&
+	    memcmp(path + bytes - (sizeof(deleted) - 1), deleted, sizeof(deleted) - 1) == 0)
+		bytes -= sizeof(deleted) - 1;
+	slash = memrchr(path, '/', bytes);
+	set_name(slash ? slash + 1 : path, slash ? bytes - (size_t)(slash + 1 - path) : bytes, vma);
+}
+
 /* "[anon:NAME]" and "[anon_shmem:NAME]" are names that a program gave. */
 static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 {
@@ -81,6 +101,7 @@ static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 		return;
 	if (name[0] != '[') {
 		vma->flags |= KSR_VMA_FILE | (ksr_is_store(map) ? KSR_VMA_STORE : 0);
+		set_file_name(name, bytes, vma);
 		return;
 	}
 	if (bytes > 7 && memcmp(name, "[anon:", 6) == 0) {
@@ -89,10 +110,7 @@ static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 	} else if (!(bytes == 6 && memcmp(name, "[heap]", 6) == 0)) {
 		vma->flags |= KSR_VMA_SPECIAL;
 	}
-	if (bytes >= sizeof(vma->name))
-		bytes = sizeof(vma->name) - 1;
-	memcpy(vma->name, name, bytes);
-	vma->name[bytes] = '\0';
+	set_name(name, bytes, vma);
 }
 
 static struct ksr_vma *append_vma(struct ksr_smaps *smaps, size_t *room)
@@ -108,6 +126,15 @@ static struct ksr_vma *append_vma(struct ksr_smaps *smaps, size_t *room)
 	}
 	memset(&smaps->vmas[smaps->count], 0, sizeof(smaps->vmas[0]));
 	return &smaps->vmas[smaps->count++];
+}
+
+/* Whoever reads hundreds of processes keeps what was read of each: without the room that is left. */
+static void give_back_room(struct ksr_smaps *smaps)
+{
+	struct ksr_vma *vmas = reallocarray(smaps->vmas, smaps->count, sizeof(*vmas));
+
+	if (vmas)
+		smaps->vmas = vmas;
 }
 
 int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps)
@@ -145,6 +172,8 @@ int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps)
 			vma->flags |= KSR_VMA_SHARED;
 		parse_name(&map, vma);
 	}
+	if (smaps->count)
+		give_back_room(smaps);
 	return 0;
 }
 

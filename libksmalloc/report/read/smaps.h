@@ -18,6 +18,7 @@
 #define KSR_SMAPS_FIELDS(X)                                                                        \
 	X(rss, "Rss")                                                                              \
 	X(pss, "Pss")                                                                              \
+	X(pss_dirty, "Pss_Dirty") /* since 6.0 */                                                  \
 	X(shared_clean, "Shared_Clean")                                                            \
 	X(shared_dirty, "Shared_Dirty")                                                            \
 	X(private_clean, "Private_Clean")                                                          \
@@ -40,7 +41,7 @@ struct ksr_vma {
 	uint64_t begin;
 	uint64_t end;
 	uint32_t flags;
-	char name[52]; /* what follows [anon: or the kernel's name; files have none here */
+	char name[52]; /* what follows [anon:, the kernel's name, or the last component of a file's */
 #define KSR_SMAPS_MEMBER(member, label) uint64_t member;
 	KSR_SMAPS_FIELDS(KSR_SMAPS_MEMBER)
 #undef KSR_SMAPS_MEMBER

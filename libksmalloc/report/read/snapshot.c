@@ -30,6 +30,12 @@ static const struct table_rule table_rules[] = {
 	RULE(strings, 1, 16 * KSMALLOC_STRINGS_BYTES),
 	/* Since version 4. */
 	RULE(tallies, sizeof(struct ksmalloc_segment_tally), 16 * KSMALLOC_MAX_TALLIES),
+	/* Since version 7. */
+	RULE(origins, sizeof(struct ksmalloc_segment_origin), 16 * KSMALLOC_MAX_ORIGINS),
+	RULE(marks, sizeof(struct ksmalloc_segment_mark), 16 * KSMALLOC_MAX_MARKS),
+	/* Since version 8. */
+	RULE(script_frames, sizeof(struct ksmalloc_segment_script_frame), 4 * KSMALLOC_MAX_SCRIPT_ENTRIES),
+	RULE(frames, sizeof(uint64_t), 2 * KSMALLOC_MAX_ORIGIN_FRAMES),
 };
 
 static int refuse(char why[KSR_WHY_BYTES], const char *format, ...) KSM_PRINTF(2, 3);
@@ -51,7 +57,7 @@ static int check_table(const struct table_rule *rule, const struct ksmalloc_segm
 
 	memcpy(&table, (const char *)header + rule->header_offset, sizeof(table));
 	/* What the version of the writer has not reads as 0. */
-	if (rule->header_offset == offsetof(struct ksmalloc_segment_header, tallies) &&
+	if (rule->header_offset >= offsetof(struct ksmalloc_segment_header, tallies) &&
 	    table.count == 0)
 		return 0;
 	if (table.stride < rule->stride_min || table.stride > 65536 ||
@@ -75,7 +81,7 @@ static int check_table(const struct table_rule *rule, const struct ksmalloc_segm
 static int check_header(const struct ksmalloc_segment_header *header, size_t size, char *why)
 {
 	if (memcmp(header->magic, KSMALLOC_SEGMENT_MAGIC, sizeof(header->magic)) != 0)
-		return refuse(why, "magic is not that of a segment");
+		return refuse(why, "magic is not that of statistics");
 	if (header->version < KSMALLOC_SEGMENT_OLDEST || header->version > KSMALLOC_SEGMENT_VERSION)
 		return refuse(why, "version %u, this program knows versions %u to %u",
 			      header->version, KSMALLOC_SEGMENT_OLDEST, KSMALLOC_SEGMENT_VERSION);
@@ -202,21 +208,73 @@ static int check_modules(const unsigned char *data, const struct ksmalloc_segmen
 	return 0;
 }
 
-int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment_header *header,
-			  char why[KSR_WHY_BYTES])
+/* Version 7 had origins as we hand them on. */
+static bool has_whole_origins(const struct ksmalloc_segment_header *header)
+{
+	return header->version < 8;
+}
+
+static int check_origin(const struct ksmalloc_segment_header *header, const unsigned char *record, uint32_t i, char *why)
+{
+	struct ksmalloc_segment_origin origin;
+	struct ksr_origin_entry whole;
+	uint32_t frames, script_frames;
+
+	if (has_whole_origins(header)) {
+		memcpy(&whole, record, sizeof(whole));
+		origin.id = whole.id;
+		frames = whole.frame_count;
+		script_frames = whole.script_frame_count;
+	} else {
+		memcpy(&origin, record, sizeof(origin));
+		frames = origin.frame_count;
+		script_frames = origin.script_frame_count;
+	}
+	if (frames > KSMALLOC_MAX_FRAMES || script_frames > KSMALLOC_MAX_SCRIPT_FRAMES)
+		return refuse(why, "origin %u: %u and %u frames, at most %u and %u are possible", i, frames,
+			      script_frames, KSMALLOC_MAX_FRAMES, KSMALLOC_MAX_SCRIPT_FRAMES);
+	if (origin.id > KSMALLOC_FRAME_OFFSET_MASK)
+		return refuse(why, "origin %u: id has more than 48 bits", i);
+	return 0;
+}
+
+static int check_origins(const unsigned char *data, const struct ksmalloc_segment_header *header,
+			 char *why)
+{
+	const struct ksmalloc_segment_table *table = &header->origins;
+	int error = 0;
+
+	if (table->count && has_whole_origins(header) && table->stride < sizeof(struct ksr_origin_entry))
+		return refuse(why, "table origins: stride %u, expected at least %zu", table->stride,
+			      sizeof(struct ksr_origin_entry));
+	for (uint32_t i = 0; i < table->count && !error; i++)
+		error = check_origin(header, data + table->offset + (uint64_t)i * table->stride, i, why);
+	return error;
+}
+
+int ksr_snapshot_validate_header(const void *data, size_t bytes, size_t size,
+				 struct ksmalloc_segment_header *header, char why[KSR_WHY_BYTES])
 {
 	int error;
 
 	why[0] = '\0';
-	if (size < HEADER_BYTES_MIN)
-		return refuse(why, "truncated: %zu bytes, the header alone has %zu", size,
+	if (bytes < HEADER_BYTES_MIN)
+		return refuse(why, "truncated: %zu bytes, the header alone has %zu", bytes,
 			      HEADER_BYTES_MIN);
 	memset(header, 0, sizeof(*header));
-	memcpy(header, data, ksm_min(size, sizeof(*header)));
+	memcpy(header, data, ksm_min(bytes, sizeof(*header)));
 	error = check_header(header, size, why);
 	if (!error && header->header_bytes < sizeof(*header))
 		memset((char *)header + header->header_bytes, 0,
 		       sizeof(*header) - header->header_bytes);
+	return error;
+}
+
+int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment_header *header,
+			  char why[KSR_WHY_BYTES])
+{
+	int error = ksr_snapshot_validate_header(data, size, size, header, why);
+
 	for (size_t i = 0; i < KSM_COUNT_OF(table_rules) && !error; i++)
 		error = check_table(&table_rules[i], header, size, why);
 	if (!error)
@@ -227,7 +285,47 @@ int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment
 		error = check_slots(data, header, why);
 	if (!error)
 		error = check_modules(data, header, why);
+	if (!error)
+		error = check_origins(data, header, why);
 	return error;
+}
+
+/* Records begin where any of their numbers may. */
+static size_t table_room(const struct ksmalloc_segment_table *table)
+{
+	return (size_t)(((uint64_t)table->count * table->stride + 15) & ~UINT64_C(15));
+}
+
+void ksr_snapshot_compact(struct ksr_snapshot *snapshot)
+{
+	unsigned char *smaller;
+	size_t size = 1;
+	size_t at = 0;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(table_rules); i++) {
+		struct ksmalloc_segment_table table;
+
+		memcpy(&table, (const char *)&snapshot->header + table_rules[i].header_offset, sizeof(table));
+		size += table_room(&table);
+	}
+	smaller = size < snapshot->size ? malloc(size) : NULL;
+	if (!smaller)
+		return;
+	for (size_t i = 0; i < KSM_COUNT_OF(table_rules); i++) {
+		char *place = (char *)&snapshot->header + table_rules[i].header_offset;
+		struct ksmalloc_segment_table table;
+
+		memcpy(&table, place, sizeof(table));
+		if (table.count)
+			memcpy(smaller + at, snapshot->data + table.offset, (size_t)table.count * table.stride);
+		table.offset = at;
+		table.capacity = table.count;
+		memcpy(place, &table, sizeof(table));
+		at += table_room(&table);
+	}
+	free(snapshot->data);
+	snapshot->data = smaller;
+	snapshot->size = size;
 }
 
 void ksr_snapshot_destroy(struct ksr_snapshot *snapshot)
@@ -294,6 +392,47 @@ bool ksr_snapshot_module(const struct ksr_snapshot *snapshot, uint32_t index,
 		return false;
 	memcpy(module, record(snapshot, &snapshot->header.modules, index), sizeof(*module));
 	return true;
+}
+
+/* The frames whose indices are given, but for those that are none. Returns how many there are. */
+static uint32_t frames_of(const struct ksr_snapshot *snapshot, const struct ksmalloc_segment_table *table,
+			  const uint16_t *indices, uint32_t count, size_t bytes, void *frames)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (indices[i] != 0 && indices[i] < table->count)
+			memcpy((char *)frames + bytes * found++, record(snapshot, table, indices[i]), bytes);
+	}
+	return found;
+}
+
+void ksr_snapshot_origin(const struct ksr_snapshot *snapshot, uint32_t index, struct ksr_origin_entry *entry)
+{
+	const struct ksmalloc_segment_header *header = &snapshot->header;
+	const unsigned char *from = record(snapshot, &header->origins, index);
+	struct ksmalloc_segment_origin origin;
+
+	if (has_whole_origins(header)) {
+		memcpy(entry, from, sizeof(*entry));
+		return;
+	}
+	memcpy(&origin, from, sizeof(origin));
+	*entry = (struct ksr_origin_entry){.id = origin.id};
+	entry->script_frame_count =
+		frames_of(snapshot, &header->script_frames, origin.script_frames, origin.script_frame_count,
+			  sizeof(entry->script_frames[0]), entry->script_frames);
+	entry->frame_count = frames_of(snapshot, &header->frames, origin.frames, origin.frame_count,
+				       sizeof(entry->frames[0]), entry->frames);
+}
+
+bool ksr_snapshot_mark(const struct ksr_snapshot *snapshot, uint32_t index,
+		       struct ksmalloc_segment_mark *mark)
+{
+	memcpy(mark, record(snapshot, &snapshot->header.marks, index), sizeof(*mark));
+	return mark->address && mark->bytes && mark->bytes <= UINT64_MAX - mark->address &&
+	       mark->origin < snapshot->header.origins.count &&
+	       mark->kind < KSMALLOC_MARK_KIND_COUNT;
 }
 
 void ksr_snapshot_set_path(struct ksr_snapshot *snapshot, uint32_t index, const char *path)

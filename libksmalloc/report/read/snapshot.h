@@ -72,12 +72,21 @@ bool ksr_snapshot_is_mapped(const struct ksr_text *maps, struct ksr_map_line *ma
  */
 int ksr_snapshot_validate(const void *data, size_t size, struct ksmalloc_segment_header *header,
 			  char why[KSR_WHY_BYTES]);
+/* The same of the header alone: data are its first bytes, size is that of the segment or what holds it. */
+int ksr_snapshot_validate_header(const void *data, size_t bytes, size_t size,
+				 struct ksmalloc_segment_header *header, char why[KSR_WHY_BYTES]);
 
 /*
  * Adds what threads have counted for themselves to the sites' statistics. To be called once, for a
  * snapshot that was validated; ksr_snapshot_create() does it.
  */
 void ksr_snapshot_add_tallies(struct ksr_snapshot *snapshot);
+
+/*
+ * Keeps of a snapshot that was validated what its tables have, and gives the rest back: a segment has megabytes of room for more.
+ * Offsets and capacities in the header become those of the smaller copy. Without memory it stays as it is.
+ */
+void ksr_snapshot_compact(struct ksr_snapshot *snapshot);
 
 /* index must be below the count in the header. */
 void ksr_snapshot_site(const struct ksr_snapshot *snapshot, uint32_t index,
@@ -87,6 +96,20 @@ void ksr_snapshot_slot(const struct ksr_snapshot *snapshot, uint32_t index,
 /* false when there is no such module: frames may name any. */
 bool ksr_snapshot_module(const struct ksr_snapshot *snapshot, uint32_t index,
 			 struct ksmalloc_segment_module *module);
+/* An origin with its frames, innermost first, as version 7 of the segment had it. */
+struct ksr_origin_entry {
+	uint64_t id;
+	uint32_t frame_count;
+	uint32_t script_frame_count;
+	struct ksmalloc_segment_script_frame script_frames[KSMALLOC_MAX_SCRIPT_FRAMES];
+	uint64_t frames[KSMALLOC_MAX_FRAMES];
+};
+
+/* index must be below the count in the header. Frames that were not there yet when it was copied are left out. */
+void ksr_snapshot_origin(const struct ksr_snapshot *snapshot, uint32_t index, struct ksr_origin_entry *entry);
+/* index must be below the count in the header; false where the entry is free, or was copied while it changed. */
+bool ksr_snapshot_mark(const struct ksr_snapshot *snapshot, uint32_t index,
+		       struct ksmalloc_segment_mark *mark);
 /*
  * Gives a module of the copy another path, if there is room among its strings: for the program, whose
  * path the process does not look up. The index must be below the count in the header.

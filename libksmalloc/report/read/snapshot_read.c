@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A segment in memory is read through /proc/PID/mem, no more of it than its tables use: what the
+ * A segment in memory is read through /proc/PID/mem. No more of a segment is read than its tables use: what the
  * process never touched must not become resident by being looked at.
  *
  * There are three ways to the bytes of a segment that is a file, tried in this order: the file
@@ -164,60 +164,55 @@ static int read_table(const struct ksr_snapshot *snapshot, int fd, uint64_t base
 			    (size_t)(table->offset + bytes), base);
 }
 
+static int read_tables(const struct ksr_snapshot *snapshot, int fd, uint64_t base,
+		       const struct ksmalloc_segment_header *header)
+{
+	const struct ksmalloc_segment_table *const tables[] = {&header->sites, &header->slots, &header->modules,
+							       &header->strings, &header->tallies,
+							       &header->origins, &header->script_frames,
+							       &header->frames, &header->marks};
+	int error = 0;
+
+	for (size_t i = 0; i < KSM_COUNT_OF(tables) && !error; i++)
+		error = read_table(snapshot, fd, base, tables[i]);
+	return error;
+}
+
 static int too_large(char *why)
 {
-	snprintf(why, KSR_WHY_BYTES, "its segment is larger than %" PRIu64 " bytes",
+	snprintf(why, KSR_WHY_BYTES, "its statistics are larger than %" PRIu64 " bytes",
 		 (uint64_t)KSR_SEGMENT_LIMIT);
 	return -EINVAL;
 }
 
-/* The header goes first: see the invariant about counts in the header file. */
-static int copy_memory(struct ksr_snapshot *snapshot, int fd, const struct ksr_map_line *map,
-		       char *why)
+/*
+ * The header goes first: see the invariant about counts in the header file. Of the rest only what tables use is read.
+ * The copy is as large as the segment, and not cleared: most of it is never touched, and takes no memory, which counts
+ * where a thousand processes are read.
+ */
+static int copy_from(struct ksr_snapshot *snapshot, int fd, uint64_t base, size_t room, bool is_memory, char *why)
 {
 	struct ksmalloc_segment_header header = {0};
-	size_t room = (size_t)(map->end - map->begin);
 	size_t head = ksm_min(room, sizeof(header));
-	int error = read_exactly(fd, (unsigned char *)&header, 0, head, map->begin);
+	int error = read_exactly(fd, (unsigned char *)&header, 0, head, base);
 
 	if (error)
 		return error;
-	/* The mapping may go on behind the segment: neighbours of one kind are one. */
-	if (header.size_bytes > KSR_SEGMENT_LIMIT)
+	/* The mapping may go on behind a segment in memory: neighbours of one kind are one. */
+	if (is_memory && header.size_bytes < room)
+		room = (size_t)header.size_bytes;
+	if (room > KSR_SEGMENT_LIMIT)
 		return too_large(why);
-	snapshot->size = (size_t)ksm_min(header.size_bytes, room);
-	snapshot->data = calloc(1, ksm_max(snapshot->size, head));
+	snapshot->size = room;
+	snapshot->data = malloc(ksm_max(room, sizeof(header)));
 	if (!snapshot->data)
 		return -ENOMEM;
-	memcpy(snapshot->data, &header, head);
-	error = read_exactly(fd, snapshot->data, head,
-			     ksm_max(head, ksm_min(header.header_bytes, snapshot->size)), map->begin);
-	if (!error)
-		error = read_table(snapshot, fd, map->begin, &header.sites);
-	if (!error)
-		error = read_table(snapshot, fd, map->begin, &header.slots);
-	if (!error)
-		error = read_table(snapshot, fd, map->begin, &header.modules);
-	if (!error)
-		error = read_table(snapshot, fd, map->begin, &header.strings);
-	if (!error && header.version >= 4)
-		error = read_table(snapshot, fd, map->begin, &header.tallies);
-	return error;
-}
-
-static int copy_file(struct ksr_snapshot *snapshot, int fd, size_t size, char *why)
-{
-	size_t head = (size_t)ksm_min(size, sizeof(struct ksmalloc_segment_header));
-	int error;
-
-	if (size > KSR_SEGMENT_LIMIT)
-		return too_large(why);
-	snapshot->data = malloc(size ? size : 1);
-	if (!snapshot->data)
-		return -ENOMEM;
-	snapshot->size = size;
-	error = read_exactly(fd, snapshot->data, 0, head, 0);
-	return error ? error : read_exactly(fd, snapshot->data, head, size, 0);
+	memcpy(snapshot->data, &header, sizeof(header));
+	error = read_exactly(fd, snapshot->data, head, ksm_max(head, ksm_min(header.header_bytes, room)), base);
+	/* Segments of before have less in their header, and other things behind it. */
+	if (header.header_bytes < sizeof(header))
+		memset((char *)&header + header.header_bytes, 0, sizeof(header) - header.header_bytes);
+	return error ? error : read_tables(snapshot, fd, base, &header);
 }
 
 static int copy_segment(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
@@ -234,8 +229,8 @@ static int copy_segment(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
 	}
 	if (fd < 0)
 		return fd;
-	error = is_memory ? copy_memory(snapshot, fd, map, why) :
-			    copy_file(snapshot, fd, size, why);
+	error = is_memory ? copy_from(snapshot, fd, map->begin, (size_t)(map->end - map->begin), true, why) :
+			    copy_from(snapshot, fd, 0, size, false, why);
 	close(fd);
 	return error;
 }
@@ -387,6 +382,7 @@ static int read_maps(const struct ksr_fs *fs, struct ksr_snapshot *snapshot,
 	if (!error) {
 		name_program(fs, snapshot);
 		ksr_snapshot_add_tallies(snapshot);
+		ksr_snapshot_compact(snapshot);
 	}
 	return error;
 }
@@ -410,9 +406,9 @@ static int try_once(const struct ksr_fs *fs, pid_t pid, struct ksr_snapshot *sna
 	error = explain(fs, pid, error, true, why);
 	if (error == -ENOENT && !why[0])
 		snprintf(why, KSR_WHY_BYTES,
-			 "has no segment: it does not run under ksmalloc, or KSMALLOC_STATS is 0");
+			 "has no statistics: it does not run under ksmalloc, or KSMALLOC_STATS is 0");
 	else if (!why[0])
-		snprintf(why, KSR_WHY_BYTES, "cannot read its segment: %s", strerror(-error));
+		snprintf(why, KSR_WHY_BYTES, "cannot read its statistics: %s", strerror(-error));
 	return error;
 }
 

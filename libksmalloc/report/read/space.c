@@ -20,10 +20,11 @@
 #include <unistd.h>
 
 #include "read/smaps.h"
+#include "read/search.h"
 
 static const char *const kind_names[KSR_REGION_KINDS] = {
 	[KSR_REGION_SITE] = "slots of sites",
-	[KSR_REGION_NURSERY] = "nursery",
+	[KSR_REGION_NURSERY] = "blocks of small places",
 	[KSR_REGION_HEAP] = "small blocks",
 	[KSR_REGION_MAPPINGS] = "mappings of the program",
 	[KSR_REGION_BRK] = "brk",
@@ -138,25 +139,23 @@ static uint32_t slot_ordinal(const struct build *build, const struct ksmalloc_se
 	return ordinal;
 }
 
+static uint64_t end_of_slot(const void *element)
+{
+	const struct ksmalloc_segment_slot *slot = element;
+
+	return slot->base + slot->mapped_bytes;
+}
+
 /* true when the piece lies in a slot; else its end is cut at the next slot. */
 static bool take_slot(const struct build *build, uint64_t begin, struct piece *piece)
 {
-	uint32_t low = 0;
-	uint32_t high = build->slot_count;
+	size_t at = ksr_search_above(build->slots, build->slot_count, sizeof(*build->slots), end_of_slot, begin);
 	struct ksmalloc_segment_site site;
 	const struct ksmalloc_segment_slot *slot;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (build->slots[middle].base + build->slots[middle].mapped_bytes <= begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == build->slot_count)
+	if (at == build->slot_count)
 		return false;
-	slot = &build->slots[low];
+	slot = &build->slots[at];
 	if (slot->base > begin) {
 		piece->end = ksm_min(piece->end, slot->base);
 		return false;
@@ -495,20 +494,14 @@ void ksr_space_destroy(struct ksr_space *space)
 	memset(space, 0, sizeof(*space));
 }
 
+static uint64_t end_of_range(const void *element)
+{
+	return ((const struct ksr_range *)element)->end;
+}
+
 size_t ksr_space_first_behind(const struct ksr_space *space, uint64_t address)
 {
-	size_t low = 0;
-	size_t high = space->range_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (space->ranges[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return ksr_search_above(space->ranges, space->range_count, sizeof(*space->ranges), end_of_range, address);
 }
 
 const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t address)

@@ -35,15 +35,29 @@ int ksr_ksm_stat_read(const struct ksr_fs *fs, pid_t pid, struct ksr_ksm_stat *s
 	return ksr_fs_read_u64(fs, &stat->merging_pages, "proc/%d/ksm_merging_pages", (int)pid);
 }
 
+static void take_field(int field, uint64_t value, struct ksr_status *status)
+{
+	if (field == 4)
+		status->parent = (pid_t)value;
+	else if (field == 14 || field == 15)
+		status->cpu_ticks += value;
+	else if (field == 22)
+		status->start_time_ticks = value;
+	else if (field == 28)
+		status->start_stack = value;
+}
+
 bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *status)
 {
 	/* The command is in parentheses and may itself hold blanks and parentheses. */
 	const char *open = memchr(text->data, '(', text->size);
 	const char *close = memrchr(text->data, ')', text->size);
 	const char *end = text->data + text->size;
-	uint64_t value = 0;
+	uint64_t value;
 	size_t bytes;
 
+	status->cpu_ticks = 0;
+	status->start_stack = 0;
 	if (!open || !close || close < open)
 		return false;
 	bytes = (size_t)(close - open - 1);
@@ -51,17 +65,21 @@ bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *statu
 		bytes = sizeof(status->command) - 1;
 	memcpy(status->command, open + 1, bytes);
 	status->command[bytes] = '\0';
-	/* Field 3 follows the parenthesis; 4 is the parent and 22 the start time. */
-	for (int field = 3; field <= 22; field++) {
+	/* Field 3 follows the parenthesis. */
+	for (int field = 3; field <= 28; field++) {
 		const char *blank = memchr(close, ' ', (size_t)(end - close));
 
 		if (!blank)
-			return false;
+			return field > 22;
 		close = blank + 1;
-		if (field == 4 && ksr_number_after(close, end, &value))
-			status->parent = (pid_t)value;
+		if (field == 3)
+			status->state = *close;
+		else if (ksr_number_after(close, end, &value))
+			take_field(field, value, status);
+		else if (field == 22)
+			return false;
 	}
-	return ksr_number_after(close, end, &status->start_time_ticks);
+	return true;
 }
 
 /* The last number of the line NSpid: the one that the process itself sees. */

@@ -24,7 +24,10 @@ struct ksr_ksm_stat {
 struct ksr_status {
 	char command[64];
 	pid_t parent;
+	char state; /* a letter, as in ps(1) */
 	uint64_t start_time_ticks;
+	uint64_t cpu_ticks;   /* in the program and in the kernel */
+	uint64_t start_stack; /* another one after an exec, and 0 where the caller may not know */
 	uint64_t page_tables; /* VmPTE */
 	uint64_t uid;	      /* real */
 	pid_t inner_pid; /* in the process's own pid namespace, 0 if the kernel does not tell */

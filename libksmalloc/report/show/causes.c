@@ -15,49 +15,117 @@ static const char *last_component(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static char *row_name(const struct ksr_diff *diff, const struct ksr_diff_row *row,
-		      struct ksr_symbols *symbols)
+/* --- names of rows ------------------------------------------------------------------ */
+
+/* The region that each mark of a process lies in; NULL where it has none, or without memory. */
+static uint32_t *regions_of_marks(const struct ksr_space *space)
+{
+	uint32_t count = space->has_segment ? space->snapshot.header.marks.count : 0;
+	uint32_t *regions = count ? calloc(count, sizeof(*regions)) : NULL;
+
+	for (uint32_t i = 0; regions && i < count; i++) {
+		const struct ksr_range *range = NULL;
+		struct ksmalloc_segment_mark mark;
+
+		if (ksr_snapshot_mark(&space->snapshot, i, &mark))
+			range = ksr_space_find(space, mark.address);
+		regions[i] = range ? range->region : KSR_REGION_NONE;
+	}
+	return regions;
+}
+
+/* Who holds most of what is marked in a region; 0: nobody is known. */
+static uint32_t heaviest_origin(const struct ksr_space *space, const uint32_t *regions, uint32_t region)
+{
+	uint64_t *weights;
+	uint32_t best = 0;
+
+	if (!regions)
+		return 0;
+	weights = calloc(space->snapshot.header.origins.count + 1, sizeof(*weights));
+	for (uint32_t i = 0; weights && i < space->snapshot.header.marks.count; i++) {
+		struct ksmalloc_segment_mark mark;
+
+		if (regions[i] != region || !ksr_snapshot_mark(&space->snapshot, i, &mark))
+			continue;
+		weights[mark.origin] += ksm_min(mark.weight, UINT64_C(1) << 48);
+		if (mark.origin && weights[mark.origin] > weights[best])
+			best = mark.origin;
+	}
+	free(weights);
+	return best;
+}
+
+static char *copy(const char *before, const char *name, const char *after)
+{
+	char *text;
+
+	return asprintf(&text, "%s%s%s", before, name, after) < 0 ? NULL : text;
+}
+
+static char *row_name(const struct ksr_diff *diff, const struct ksr_diff_row *row, struct ksr_symbols *symbols,
+		      uint32_t *const marks[2])
 {
 	int which = row->regions[0] == KSR_REGION_NONE;
 	const struct ksr_space *space = diff->spaces[which];
 	const struct ksr_region *region = &space->regions[row->regions[which]];
-	const struct ksr_stack *stack;
-	char *name = NULL;
+	uint32_t origin = heaviest_origin(space, marks[which], row->regions[which]);
+	const struct ksr_stack *stack = origin ? ksr_symbols_origin(symbols, &space->snapshot, origin) : NULL;
+	char *text;
 
 	switch (row->kind) {
 	case KSR_REGION_SITE:
-		stack = ksr_symbols_stack(symbols, &space->snapshot, region->site);
-		if (asprintf(&name, "%s", stack ? stack->name : "unknown") < 0)
-			return NULL;
-		break;
+		if (!stack)
+			stack = ksr_symbols_stack(symbols, &space->snapshot, region->site);
+		return strdup(stack ? stack->name : "unknown");
 	case KSR_REGION_FILE:
-		if (asprintf(&name, "(data of %s)", last_component(region->name)) < 0)
-			return NULL;
-		break;
+		return copy("(data of ", last_component(region->name), ")");
 	default:
-		if (asprintf(&name, "(%s)", ksr_region_kind_name(row->kind)) < 0)
-			return NULL;
+		if (stack)
+			return asprintf(&text, "(%s, most of it %s)", ksr_region_kind_name(row->kind), stack->where) < 0 ?
+				       NULL :
+				       text;
+		return copy("(", ksr_region_kind_name(row->kind), ")");
 	}
-	return name;
 }
 
-int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
-			  struct ksr_diff_names *names)
+int ksr_diff_names_begin(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
+			 struct ksr_diff_names *names)
 {
-	int error = 0;
-
 	memset(names, 0, sizeof(*names));
 	names->rows = calloc(diff->row_count + 1, sizeof(*names->rows));
 	names->count = diff->row_count;
 	names->symbols = ksr_symbols_create(fs, resolve);
 	names->data = ksr_data_symbols_create(fs, diff->spaces[0], resolve);
-	if (!names->rows || !names->symbols || !names->data)
-		error = -ENOMEM;
+	if (names->rows && names->symbols && names->data)
+		return 0;
+	ksr_diff_names_destroy(names);
+	return -ENOMEM;
+}
+
+int ksr_diff_names_fill(const struct ksr_diff *diff, struct ksr_diff_names *names)
+{
+	uint32_t *const marks[2] = {regions_of_marks(diff->spaces[0]), regions_of_marks(diff->spaces[1])};
+	int error = 0;
+
 	for (size_t i = 0; i < diff->row_count && !error; i++) {
-		names->rows[i] = row_name(diff, &diff->rows[i], names->symbols);
+		names->rows[i] = row_name(diff, &diff->rows[i], names->symbols, marks);
 		if (!names->rows[i])
 			error = -ENOMEM;
 	}
+	free(marks[0]);
+	free(marks[1]);
+	return error;
+}
+
+int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
+			  struct ksr_diff_names *names)
+{
+	int error = ksr_diff_names_begin(fs, diff, resolve, names);
+
+	if (error)
+		return error;
+	error = ksr_diff_names_fill(diff, names);
 	if (error)
 		ksr_diff_names_destroy(names);
 	return error;

@@ -25,6 +25,23 @@ static json_t *joined_list(const struct ksr_cell *cell)
 	return string;
 }
 
+static json_t *joined_indexes(const struct ksr_cell *cell)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&text, &bytes);
+	json_t *string = NULL;
+
+	if (!stream)
+		return NULL;
+	for (size_t i = 0; i < cell->indexes.count; i++)
+		fprintf(stream, "%s%" PRIu32, i ? " " : "", cell->indexes.rows[i]);
+	if (fclose(stream) == 0)
+		string = json_string(text);
+	free(text);
+	return string;
+}
+
 json_t *ksr_csv_cell(const struct ksr_cell *cell)
 {
 	switch (cell->kind) {
@@ -42,6 +59,10 @@ json_t *ksr_csv_cell(const struct ksr_cell *cell)
 		return json_string(cell->number ? "yes" : "no");
 	case KSR_CELL_LIST:
 		return joined_list(cell);
+	case KSR_CELL_CHANGE:
+		return json_sprintf("%" PRId64, cell->change);
+	case KSR_CELL_INDEXES:
+		return joined_indexes(cell);
 	}
 	return NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything is first built as one JSON value, whatever the format: that gives
- * the emitter one owner for all copies, and the text form the widths that it
- * must know before its first line.
+ * Rows are built as JSON values, whatever the format: that gives the emitter one
+ * owner for all copies. Text and CSV keep them until the end of the table, text
+ * for the widths that it must know before its first line; JSON is written row by
+ * row, so that it takes no memory for all of them.
  */
 #define _GNU_SOURCE
 #include "show/emitter.h"
@@ -26,11 +27,13 @@ struct ksr_emitter {
 	enum ksr_format format;
 	const char *table; /* CSV: the one that is written */
 	size_t width;	   /* text: 0 is any */
+	size_t flags;	   /* JSON: of jansson */
 	FILE *output;
-	json_t *root; /* what JSON prints */
 	json_t *notes;
-	/* The table or section that is open. */
+	/* JSON: the section that is open. */
 	json_t *open;
+	bool has_keys; /* JSON: something of the document was written */
+	bool has_rows; /* the same of the table */
 	bool wanted; /* CSV: it is the one that is written */
 	const struct ksr_column *columns;
 	size_t column_count;
@@ -38,6 +41,8 @@ struct ksr_emitter {
 	/* Text and CSV only: rows of ready strings, and of lists of lines. */
 	json_t *rows;
 	int error;
+	bool hides_text;
+	bool is_prose; /* what was printed last */
 	bool printed; /* something was printed: an empty line goes before the next part */
 };
 
@@ -48,6 +53,7 @@ static void separate(struct ksr_emitter *emitter)
 	if (emitter->printed)
 		fputc('\n', emitter->output);
 	emitter->printed = true;
+	emitter->is_prose = false;
 }
 
 static void print_csv(struct ksr_emitter *emitter)
@@ -68,7 +74,7 @@ static void print_text(struct ksr_emitter *emitter,
 		.width = emitter->width,
 	};
 
-	if (json_array_size(emitter->rows) == 0)
+	if (json_array_size(emitter->rows) == 0 || emitter->hides_text)
 		return;
 	separate(emitter);
 	print(&table);
@@ -80,13 +86,62 @@ static json_t *string_of(const struct ksr_emitter *emitter, const struct ksr_cel
 	return emitter->format == KSR_FORMAT_TEXT ? ksr_text_cell(cell) : ksr_csv_cell(cell);
 }
 
-/* --- the interface ----------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------------- */
+
+static bool is_json(const struct ksr_emitter *emitter)
+{
+	return emitter->format == KSR_FORMAT_JSON;
+}
 
 static void note_error(struct ksr_emitter *emitter, bool failed)
 {
 	if (failed && !emitter->error)
 		emitter->error = -ENOMEM;
 }
+
+/* A line of its own, where there are lines. */
+static void begin_line(const struct ksr_emitter *emitter, int depth)
+{
+	if (emitter->flags != JSON_COMPACT)
+		fprintf(emitter->output, "\n%*s", 2 * depth, "");
+}
+
+/* After an error nothing is written any more: what is cut is no JSON, and taken for none. */
+static void put_json(struct ksr_emitter *emitter, const json_t *value, int depth)
+{
+	char *text = value && !emitter->error ? json_dumps(value, emitter->flags | JSON_ENCODE_ANY) : NULL;
+	const char *line = text;
+
+	note_error(emitter, !text);
+	while (line) {
+		const char *end = strchr(line, '\n');
+
+		fwrite(line, 1, end ? (size_t)(end - line) : strlen(line), emitter->output);
+		line = end ? end + 1 : NULL;
+		if (line)
+			begin_line(emitter, depth);
+	}
+	free(text);
+}
+
+static void put_key(struct ksr_emitter *emitter, const char *key)
+{
+	if (emitter->error)
+		return;
+	fputs(emitter->has_keys ? "," : "{", emitter->output);
+	begin_line(emitter, 1);
+	fprintf(emitter->output, emitter->flags == JSON_COMPACT ? "\"%s\":" : "\"%s\": ", key);
+	emitter->has_keys = true;
+}
+
+static void put_member(struct ksr_emitter *emitter, const char *key, json_t *value)
+{
+	put_key(emitter, key);
+	put_json(emitter, value, 1);
+	json_decref(value);
+}
+
+/* --- the interface ----------------------------------------------------------- */
 
 /* What each JSON text begins with. */
 static void set_head(struct ksr_emitter *emitter)
@@ -96,11 +151,9 @@ static void set_head(struct ksr_emitter *emitter)
 	char text[32];
 
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
-	note_error(emitter,
-		   json_object_set_new(emitter->root, "version", json_integer(KSR_JSON_VERSION)));
-	note_error(emitter,
-		   json_object_set_new(emitter->root, "ksmalloc", json_string(KSMALLOC_VERSION)));
-	note_error(emitter, json_object_set_new(emitter->root, "time", json_string(text)));
+	put_member(emitter, "version", json_integer(KSR_JSON_VERSION));
+	put_member(emitter, "ksmalloc", json_string(KSMALLOC_VERSION));
+	put_member(emitter, "time", json_string(text));
 }
 
 struct ksr_emitter *ksr_emitter_create(const struct ksr_output *chosen, FILE *output)
@@ -111,33 +164,31 @@ struct ksr_emitter *ksr_emitter_create(const struct ksr_output *chosen, FILE *ou
 		return NULL;
 	emitter->format = chosen->format;
 	emitter->table = chosen->table;
+	emitter->flags = chosen->compact ? JSON_COMPACT : JSON_INDENT(2);
 	emitter->width = chosen->width ? (size_t)chosen->width : ksr_terminal_width(output);
 	if (emitter->width && emitter->width < KSR_LEAST_WIDTH)
 		emitter->width = KSR_LEAST_WIDTH;
 	emitter->output = output;
-	emitter->root = json_object();
 	emitter->notes = json_array();
-	if (!emitter->root || !emitter->notes) {
-		json_decref(emitter->root);
-		json_decref(emitter->notes);
+	if (!emitter->notes) {
 		free(emitter);
 		return NULL;
 	}
-	if (emitter->format == KSR_FORMAT_JSON)
+	if (is_json(emitter))
 		set_head(emitter);
 	return emitter;
 }
 
 /* What tables and sections have in common. */
-static void open_part(struct ksr_emitter *emitter, const char *key, json_t *open)
+static void open_part(struct ksr_emitter *emitter, const char *key)
 {
 	emitter->rows = json_array();
-	emitter->open = open;
 	memset(emitter->kinds, 0, sizeof(emitter->kinds));
 	emitter->wanted = emitter->table && strcmp(emitter->table, key) == 0;
-	note_error(emitter, !emitter->rows || !open);
-	if (emitter->format == KSR_FORMAT_JSON)
-		note_error(emitter, json_object_set(emitter->root, key, open));
+	emitter->has_rows = false;
+	note_error(emitter, !emitter->rows);
+	if (is_json(emitter))
+		put_key(emitter, key);
 }
 
 static void close_part(struct ksr_emitter *emitter)
@@ -154,7 +205,9 @@ void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 	emitter->columns = columns;
 	emitter->column_count = ksm_min(count, KSR_MOST_COLUMNS);
 	note_error(emitter, count > KSR_MOST_COLUMNS);
-	open_part(emitter, key, emitter->format == KSR_FORMAT_JSON ? json_array() : json_object());
+	open_part(emitter, key);
+	if (is_json(emitter) && !emitter->error)
+		putc('[', emitter->output);
 }
 
 static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
@@ -164,7 +217,13 @@ static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)
 	for (size_t i = 0; i < emitter->column_count; i++)
 		note_error(emitter, json_object_set_new(row, emitter->columns[i].key,
 							ksr_json_cell(&cells[i])));
-	note_error(emitter, json_array_append_new(emitter->open, row));
+	if (!emitter->error) {
+		fputs(emitter->has_rows ? "," : "", emitter->output);
+		begin_line(emitter, 2);
+		put_json(emitter, row, 2);
+	}
+	emitter->has_rows = true;
+	json_decref(row);
 }
 
 /* The first value decides what kind a column is: numbers stand right, text left. */
@@ -198,6 +257,11 @@ void ksr_emitter_table_end(struct ksr_emitter *emitter)
 		print_text(emitter, ksr_text_table_print);
 	else if (emitter->format == KSR_FORMAT_CSV)
 		print_csv(emitter);
+	if (is_json(emitter) && !emitter->error) {
+		if (emitter->has_rows)
+			begin_line(emitter, 1);
+		putc(']', emitter->output);
+	}
 	close_part(emitter);
 }
 
@@ -207,7 +271,9 @@ void ksr_emitter_section_begin(struct ksr_emitter *emitter, const char *key)
 
 	emitter->columns = columns;
 	emitter->column_count = KSM_COUNT_OF(columns);
-	open_part(emitter, key, json_object());
+	open_part(emitter, key);
+	emitter->open = json_object();
+	note_error(emitter, !emitter->open);
 }
 
 void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char *title,
@@ -232,9 +298,39 @@ void ksr_emitter_section_end(struct ksr_emitter *emitter)
 {
 	if (!emitter->error && emitter->format == KSR_FORMAT_CSV)
 		print_csv(emitter);
+	if (is_json(emitter))
+		put_json(emitter, emitter->open, 1);
 	if (!emitter->error && emitter->format == KSR_FORMAT_TEXT)
 		print_text(emitter, ksr_text_section_print);
 	close_part(emitter);
+}
+
+void ksr_emitter_show_text(struct ksr_emitter *emitter, bool shown)
+{
+	emitter->hides_text = !shown;
+}
+
+void ksr_emitter_say(struct ksr_emitter *emitter, const char *format, ...)
+{
+	char *line = NULL;
+	va_list args;
+	int length;
+
+	if (emitter->format != KSR_FORMAT_TEXT || emitter->hides_text)
+		return;
+	va_start(args, format);
+	length = vasprintf(&line, format, args);
+	va_end(args);
+	if (length < 0) {
+		note_error(emitter, true);
+		return;
+	}
+	ksr_clean_text(line);
+	if (!emitter->is_prose)
+		separate(emitter);
+	ksr_text_prose(emitter->output, line, 0, INDENT_OF_NOTES, emitter->width);
+	emitter->is_prose = true;
+	free(line);
 }
 
 void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...)
@@ -251,6 +347,10 @@ void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...)
 		return;
 	}
 	ksr_clean_text(line);
+	if (emitter->format == KSR_FORMAT_TEXT && emitter->hides_text) {
+		free(line);
+		return;
+	}
 	if (emitter->format == KSR_FORMAT_TEXT) {
 		ksr_text_prose(emitter->output, line, 0, INDENT_OF_NOTES, emitter->width);
 		emitter->printed = true;
@@ -266,20 +366,20 @@ int ksr_emitter_finish(struct ksr_emitter *emitter)
 {
 	int error = emitter->error;
 
-	if (!error && emitter->format == KSR_FORMAT_JSON) {
-		if (json_array_size(emitter->notes) &&
-		    json_object_set(emitter->root, "notes", emitter->notes))
-			error = -ENOMEM;
-		if (!error && json_dumpf(emitter->root, emitter->output, JSON_INDENT(2)))
-			error = -EIO;
-		fputc('\n', emitter->output);
+	if (is_json(emitter)) {
+		if (json_array_size(emitter->notes))
+			put_member(emitter, "notes", json_incref(emitter->notes));
+		error = emitter->error;
+	}
+	if (is_json(emitter) && !error) {
+		begin_line(emitter, 0);
+		fputs("}\n", emitter->output);
 	}
 	/* What an earlier write failed with nobody remembers. */
 	if ((!error || error == -EIO) && fflush(emitter->output))
 		error = -errno;
 	else if (!error && ferror(emitter->output))
 		error = -EIO;
-	json_decref(emitter->root);
 	json_decref(emitter->notes);
 	free(emitter);
 	return error;

@@ -23,7 +23,8 @@
  * caller's.
  *
  * Failure: memory and write errors are remembered and returned by
- * ksr_emitter_finish(), so that callers need one check.
+ * ksr_emitter_finish(), so that callers need one check. JSON, which is written
+ * row by row, ends where memory was missing: then it is no JSON.
  */
 #ifndef KSR_SHOW_EMITTER_H
 #define KSR_SHOW_EMITTER_H
@@ -56,6 +57,10 @@ void ksr_emitter_value(struct ksr_emitter *emitter, const char *key, const char 
 		       struct ksr_cell cell);
 void ksr_emitter_section_end(struct ksr_emitter *emitter);
 
+/* false: what follows is in JSON and CSV only, and text does not show it; notes, too. True at the beginning. */
+void ksr_emitter_show_text(struct ksr_emitter *emitter, bool shown);
+/* A paragraph for people: in text only. An empty line goes before it where a table or a section was. */
+void ksr_emitter_say(struct ksr_emitter *emitter, const char *format, ...) KSM_PRINTF(2, 3);
 /* One line of prose. */
 void ksr_emitter_note(struct ksr_emitter *emitter, const char *format, ...) KSM_PRINTF(2, 3);
 

@@ -28,6 +28,15 @@ json_t *ksr_json_list(const struct ksr_cell *cell)
 	return array;
 }
 
+static json_t *indexes(const struct ksr_cell *cell)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < cell->indexes.count; i++)
+		json_array_append_new(array, json_integer(cell->indexes.rows[i]));
+	return array;
+}
+
 json_t *ksr_json_cell(const struct ksr_cell *cell)
 {
 	switch (cell->kind) {
@@ -46,6 +55,10 @@ json_t *ksr_json_cell(const struct ksr_cell *cell)
 		return json_boolean(cell->number);
 	case KSR_CELL_LIST:
 		return ksr_json_list(cell);
+	case KSR_CELL_CHANGE:
+		return json_integer((json_int_t)cell->change);
+	case KSR_CELL_INDEXES:
+		return indexes(cell);
 	}
 	return json_null();
 }

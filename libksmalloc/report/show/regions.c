@@ -18,7 +18,7 @@ static const struct ksr_column part_columns[] = {
 	{"shared", NULL},      {"saved", "SAVED"},           {"saved_percent", "SAVED %"},
 	{"fork_shared", NULL},
 	{"saved_error", NULL}, {"mergeable", NULL},	     {"processes", "PROCESSES"},
-	{"region", NULL},      {"name", "OUTSIDE OF SITES"},
+	{"region", NULL},      {"name", "OTHER MEMORY"},
 };
 
 void ksr_render_parts(const struct ksr_report *report, struct ksr_emitter *emitter)
@@ -60,8 +60,8 @@ static const struct ksr_column group_columns[] = {
 	{"processes", "PROCESSES"},
 	{"apart", "WITHOUT"},
 	{"reason", "REASON"},
-	{"placed_mappings", "PLACED MAPPINGS"},
-	{"places_taken", "PLACES TAKEN"},
+	{"placed_mappings", "AT EQUAL ADDRESSES"},
+	{"places_taken", "ADDRESSES TAKEN"},
 };
 
 static bool is_worth_telling(const struct ksr_report *report)

@@ -16,6 +16,7 @@
 #include "names/human.h"
 #include "read/kernel.h"
 #include "show/regions.h"
+#include "show/screen.h"
 #include "show/store.h"
 
 enum column_id {
@@ -427,13 +428,13 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		{"saved_error", "saved, error at most", totals->sites.saved_error, false},
 		{"fork_shared_in_sites", "shared by fork, not saved", totals->sites.fork_shared,
 		 false},
-		{"resident_in_nursery", "resident in nurseries", totals->nursery.resident, false},
-		{"merged_in_nursery", "merged in nurseries", totals->nursery.merged, false},
-		{"saved_in_nursery", "saved in nurseries", totals->nursery.saved, false},
+		{"resident_in_nursery", "resident, blocks of small places", totals->nursery.resident, false},
+		{"merged_in_nursery", "merged, blocks of small places", totals->nursery.merged, false},
+		{"saved_in_nursery", "saved, blocks of small places", totals->nursery.saved, false},
 		{"swapped_in_sites", "swapped out of sites", totals->sites.swapped, false},
-		{"merged_outside", "merged outside of sites", totals->outside.merged, true},
-		{"saved_outside", "saved outside of sites", totals->outside.saved, true},
-		{"zero_pages", "zero pages placed by KSM", totals->zero, false},
+		{"merged_outside", "merged, other memory", totals->outside.merged, true},
+		{"saved_outside", "saved, other memory", totals->outside.saved, true},
+		{"zero_pages", "zero pages made by KSM", totals->zero, false},
 		{"stale_merged", "merged, but freed or written since the last visit",
 		 totals->exact.stale_merged, false},
 		{"stale_saved", "of that, counted by the kernel as saved",
@@ -511,29 +512,50 @@ static void render_exclusion(const struct ksr_report *report, struct ksr_emitter
 				  "'ksmalloc doctor').", text);
 }
 
+/* Then something of the rest has a name, too, and nobody knows it. */
+static void render_dropped(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	size_t processes = 0;
+
+	for (size_t i = 0; i < report->process_count; i++) {
+		const struct ksmalloc_segment_header *header = &report->processes[i].snapshot.header;
+
+		processes += header->origins_dropped_total || header->marks_dropped_total;
+	}
+	if (processes)
+		ksr_emitter_note(emitter,
+				 "%zu process%s more call stacks or pieces of memory than there is room for: some of the rest "
+				 "has names that are not known.",
+				 processes, processes == 1 ? " has" : "es have");
+}
+
 static void render_notes(const struct ksr_report *report, const struct ksr_render_options *options,
 			 struct ksr_emitter *emitter)
 {
 	const struct ksr_kernel *kernel = &report->kernel;
 
+	/* The screen has said it. */
+	ksr_emitter_show_text(emitter, options->details);
 	if (!kernel->present)
 		ksr_emitter_note(emitter, "This kernel has no KSM: nothing can be saved.");
 	else if (kernel->run != 1)
 		ksr_emitter_note(emitter, "KSM does not run (see 'ksmalloc doctor').");
+	ksr_emitter_show_text(emitter, true);
 	if (options->why)
 		render_machine(report, emitter);
 	if (report->totals.sites.saved_error && !report->totals.exact.processes)
-		ksr_emitter_note(emitter, "Fork and KSM share pages of the same sites: what is "
+		ksr_emitter_note(emitter, "Fork and KSM share pages of the same memory: what is "
 					  "saved was estimated; root counts it, where page flags tell.");
 	if (report->unreadable)
 		ksr_emitter_note(emitter,
-				 "%zu segment%s cannot be read: nobody can tell the group of %s "
+				 "statistics of %zu process%s cannot be read: nobody can tell the group of %s "
 				 "(report --all names %s).",
-				 report->unreadable, report->unreadable == 1 ? "" : "s",
-				 report->unreadable == 1 ? "its process" : "their processes",
+				 report->unreadable, report->unreadable == 1 ? "" : "es",
+				 report->unreadable == 1 ? "it" : "them",
 				 report->unreadable == 1 ? "it" : "them");
 	render_counter_notes(report, emitter);
 	render_exclusion(report, emitter);
+	render_dropped(report, emitter);
 	for (size_t i = 0; i < report->rejected_count; i++)
 		ksr_emitter_note(emitter, "process %d: %s", (int)report->rejected[i].pid,
 				 report->rejected[i].why);
@@ -542,9 +564,20 @@ static void render_notes(const struct ksr_report *report, const struct ksr_rende
 void ksr_render_report(struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_render_options *options, struct ksr_emitter *emitter)
 {
+	const struct ksr_screen_options screen = {
+		.by = options->by,
+		.top = options->top,
+		.frames = options->frames,
+		.why = options->why,
+		.is_live = options->is_live,
+	};
+
 	if (options->counters && !report->totals.exact.processes)
 		ksr_emitter_note(emitter, "This kernel does not count by site: it needs the "
 					  "patches of kernel/ (see 'ksmalloc doctor').");
+	ksr_emitter_show_text(emitter, !options->details);
+	ksr_render_screen(report, symbols, &screen, emitter);
+	ksr_emitter_show_text(emitter, options->details);
 	sort_sites(report, options->sort);
 	render_sites(report, symbols, options, emitter);
 	ksr_render_parts(report, emitter);

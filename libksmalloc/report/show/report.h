@@ -17,6 +17,7 @@
 #include "judge/explain.h"
 #include "names/symbols.h"
 #include "show/emitter.h"
+#include "show/places.h"
 
 struct ksr_render_options {
 	const char *sort; /* a column's key */
@@ -25,6 +26,9 @@ struct ksr_render_options {
 	bool why;
 	bool counters; /* text shows what the kernel counts by site */
 	bool empty; /* show sites that hold no memory too */
+	bool details; /* text shows the tables of sites, regions and groups in the place of the screen */
+	enum ksr_place_key by; /* rows of the screen */
+	bool is_live; /* the report is of this moment */
 };
 
 /* Is there a column of this key to sort by? */

@@ -93,7 +93,7 @@ void ksr_render_store_totals(const struct ksr_totals *totals, struct ksr_emitter
 		uint64_t bytes;
 	} const lines[] = {
 		{"shared_in_sites", "shared in sites", totals->sites.shared},
-		{"shared_in_nursery", "shared in nurseries", totals->nursery.shared},
+		{"shared_in_nursery", "shared, blocks of small places", totals->nursery.shared},
 		{"shared", "shared by the groups' stores", totals->shared},
 		{"store", "what the stores take", totals->store},
 		{"store_huge", "of that, on huge pages", totals->store_huge},

@@ -376,6 +376,14 @@ enum ksr_text_kind ksr_text_kind_of(enum ksr_cell_kind kind)
 	}
 }
 
+static json_t *change(int64_t bytes)
+{
+	char buffer[KSR_HUMAN_BYTES];
+
+	ksr_human_bytes(bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes, buffer);
+	return json_sprintf("%s%s", bytes < 0 ? "-" : bytes ? "+" : "", buffer);
+}
+
 json_t *ksr_text_cell(const struct ksr_cell *cell)
 {
 	char buffer[KSR_HUMAN_BYTES];
@@ -397,6 +405,10 @@ json_t *ksr_text_cell(const struct ksr_cell *cell)
 		return json_string(cell->number ? "yes" : "no");
 	case KSR_CELL_LIST:
 		return ksr_json_list(cell);
+	case KSR_CELL_CHANGE:
+		return change(cell->change);
+	case KSR_CELL_INDEXES:
+		break; /* of tables that text does not show */
 	}
 	return NULL;
 }

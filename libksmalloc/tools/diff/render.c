@@ -371,7 +371,7 @@ static void render_notes(const struct ksr_diff *diff, struct ksr_emitter *emitte
 			 (diff->rows[i].cause_count && diff->rows[i].kind != KSR_REGION_FILE &&
 			  diff->rows[i].kind != KSR_REGION_SITE);
 	if (blocks)
-		ksr_emitter_note(emitter, "Outside of sites and files nothing tells what a block "
+		ksr_emitter_note(emitter, "Of other memory than that of sites and files nothing tells what a block "
 					  "is, nor its size; only pointers beside it may.");
 	if (!diff->has_frames)
 		ksr_emitter_note(emitter, "Which equal pages are merged already is known to root "

@@ -8,10 +8,12 @@
 #include "commands.h"
 #include "doctor/group.h"
 #include "doctor/kernel.h"
+#include "doctor/lasting.h"
 #include "doctor/process.h"
 #include "doctor/share.h"
 #include "doctor/stale.h"
 #include "read/kernel.h"
+#include "selected.h"
 #include "show/kernel.h"
 
 struct doctor_options {
@@ -19,18 +21,22 @@ struct doctor_options {
 	const char *root;
 	const char *group;
 	bool fix;
+	bool keep;
+	bool undo;
 	bool everyone;
 };
 
 #define AT(member) offsetof(struct doctor_options, member)
 
 static const struct ksr_option options[] = {
-	{"fix", NULL, "Start KSM, raise its speed, remove stale segment files.", KSR_OPTION_SWITCH,
+	{"fix", NULL, "Start KSM, raise its speed, remove stale files of statistics.", KSR_OPTION_SWITCH,
 	 AT(fix), 0},
+	{"keep", NULL, "With --fix, have the settings set at each start of the machine.", KSR_OPTION_SWITCH, AT(keep), 0},
+	{"undo", NULL, "Take back what --fix --keep has set.", KSR_OPTION_SWITCH, AT(undo), 0},
 	{"all", NULL, "Look at the processes of all users.", KSR_OPTION_SWITCH, AT(everyone), 0},
 	{"group", "NAME", "Say what makes the heaps of this group differ.", KSR_OPTION_TEXT,
 	 AT(group), 0},
-	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, AT(output), 0},
+	{"json", NULL, "Write JSON.", KSR_OPTION_FORM, AT(output), KSR_FORMAT_JSON},
 	KSR_WIDTH_OPTION(AT(output)),
 	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
 	 0},
@@ -41,11 +47,8 @@ static const struct ksr_option options[] = {
 static void change_setting(const struct ksr_fs *fs, const char *name, uint64_t old, uint64_t wanted,
 			   struct ksr_findings *findings)
 {
-	char value[24];
-	int error;
+	int error = ksr_kernel_set(fs, name, wanted);
 
-	snprintf(value, sizeof(value), "%" PRIu64, wanted);
-	error = ksr_fs_write(fs, value, "sys/kernel/mm/ksm/%s", name);
 	if (error)
 		ksr_find(findings, KSR_LEVEL_BAD, "fix", "run 'ksmalloc doctor --fix' as root",
 			 "cannot write /sys/kernel/mm/ksm/%s: %s", name, strerror(-error));
@@ -130,10 +133,16 @@ static int look(const struct ksr_command *command, const struct doctor_options *
 		const struct ksr_fs *fs, const pid_t *pids, size_t count)
 {
 	struct ksr_findings findings = {0};
+	struct ksr_kernel before;
 	int status;
 
+	if (chosen->undo)
+		ksr_lasting_undo(fs, &findings);
+	ksr_kernel_read(fs, &before);
 	if (chosen->fix)
 		fix_kernel(fs, &findings);
+	if (chosen->keep)
+		ksr_lasting_keep(fs, &before, &findings);
 	ksr_check_kernel(fs, &findings);
 	ksr_check_share_machine(fs, &findings);
 	if (chosen->group || count) {
@@ -148,21 +157,14 @@ static int look(const struct ksr_command *command, const struct doctor_options *
 	return status;
 }
 
-/* Repeated ones count once. */
-static int take_pids(const struct ksr_command *command, char **arguments, int count, pid_t *pids,
-		     size_t *taken)
+static int take_pids(const struct ksr_command *command, char **arguments, int count, struct ksr_selected *selected)
 {
 	for (int i = 0; i < count; i++) {
-		size_t k = 0;
-
-		if (!ksr_parse_pid(arguments[i], &pids[*taken]))
+		if (!ksr_selected_add_process(selected, arguments[i]))
 			return ksr_usage_error(command,
 					       "'%s' is not a process id; give numbers, or "
 					       "--group NAME",
 					       arguments[i]);
-		while (pids[k] != pids[*taken])
-			k++;
-		*taken += k == *taken;
 	}
 	return 0;
 }
@@ -177,8 +179,12 @@ static int look_below_root(const struct ksr_command *command, const struct docto
 	if (error)
 		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
 				       chosen->root ? chosen->root : "/", strerror(-error));
-	if (chosen->fix && !fs.live)
-		status = ksr_usage_error(command, "--fix changes this machine; leave --root away");
+	if ((chosen->fix || chosen->undo) && !fs.live)
+		status = ksr_usage_error(command, "--fix and --undo change this machine; leave --root away");
+	else if (chosen->keep && !chosen->fix)
+		status = ksr_usage_error(command, "--keep keeps what --fix sets; add --fix");
+	else if (chosen->fix && chosen->undo)
+		status = ksr_usage_error(command, "--fix and --undo exclude each other; give one");
 	else
 		status = look(command, chosen, &fs, pids, count);
 	ksr_fs_fini(&fs);
@@ -188,8 +194,7 @@ static int look_below_root(const struct ksr_command *command, const struct docto
 static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct doctor_options chosen = {0};
-	size_t count = 0;
-	pid_t *pids;
+	struct ksr_selected selected;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
@@ -201,13 +206,13 @@ static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 		return ksr_usage_error(command,
 				       "'%s' is one argument too many; give PIDs or a group",
 				       argv[first]);
-	pids = calloc((size_t)(argc - first) + 1, sizeof(*pids));
-	if (!pids)
-		return ksr_failure(command, "out of memory");
-	status = take_pids(command, argv + first, argc - first, pids, &count);
+	if (ksr_selected_create(&selected, argc))
+		status = ksr_failure(command, "out of memory");
+	else
+		status = take_pids(command, argv + first, argc - first, &selected);
 	if (!status)
-		status = look_below_root(command, &chosen, pids, count);
-	free(pids);
+		status = look_below_root(command, &chosen, selected.selection.pids, selected.selection.pid_count);
+	ksr_selected_destroy(&selected);
 	return status;
 }
 

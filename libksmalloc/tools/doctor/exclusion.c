@@ -31,9 +31,9 @@ void ksr_check_exclusion(const struct ksr_process *process, struct ksr_findings 
 			 "from the command" :
 			 "if it must not: deny label:data and label:mappings, too",
 		 exclusion.is_whole ?
-			 "process %d (%s) denies sites to KSM; %s of stacks, data segments and memory that it "
+			 "process %d (%s) denies sites to KSM; %s of stacks, data of programs and memory that it "
 			 "maps itself can merge, because the whole process was made mergeable" :
-			 "process %d (%s) denies sites to KSM; %s of data segments and memory that it maps "
+			 "process %d (%s) denies sites to KSM; %s of data of programs and memory that it maps "
 			 "itself can merge, as the shared layout has it",
 		 pid, command, text);
 }

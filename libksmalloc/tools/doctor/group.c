@@ -62,7 +62,7 @@ static void check_layout(const struct ksr_workers *members, struct ksr_findings 
 	if (with_segment < members->count)
 		ksr_find(findings, KSR_LEVEL_BAD, "segment",
 			 "start all of them with 'ksmalloc run --layout=shared --group=NAME'",
-			 "%zu of %zu processes have no segment: they do not run under ksmalloc, or "
+			 "%zu of %zu processes have no statistics: they do not run under ksmalloc, or "
 			 "KSMALLOC_STATS is 0",
 			 members->count - with_segment, members->count);
 	if (shared < with_segment)
@@ -73,7 +73,7 @@ static void check_layout(const struct ksr_workers *members, struct ksr_findings 
 			 members->count);
 	else if (with_segment)
 		ksr_find(findings, KSR_LEVEL_OK, "layout", "",
-			 "all %zu processes with a segment have the shared layout", shared);
+			 "all %zu processes with statistics have the shared layout", shared);
 	if (taken)
 		ksr_find(findings, KSR_LEVEL_WARN, "place_taken",
 			 "addresses after such a place are equal only where the same was in the "
@@ -242,7 +242,7 @@ static pid_t *group_pids(const struct ksr_fs *fs, const char *group, size_t *cou
 	if (report.unreadable)
 		ksr_find(findings, KSR_LEVEL_WARN, "unreadable",
 			 "'ksmalloc doctor' without a group says why",
-			 "%zu segments could not be read; nobody can tell their groups",
+			 "statistics of %zu processes could not be read; nobody can tell their groups",
 			 report.unreadable);
 	ksr_report_destroy(&report);
 	return pids;

@@ -55,7 +55,7 @@ static bool check_interface(const struct ksr_fs *fs, const struct ksr_kernel *ke
 			 strerrorname_np(error));
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "hints", "",
-			 "the kernel takes hints (version %" PRIu64 "%s): slots are scanned first",
+			 "the kernel takes hints (version %" PRIu64 "%s): what was hinted is scanned first",
 			 version, version > KNOWN_VERSION ? ", of which 1 is known here" : "");
 	return true;
 }

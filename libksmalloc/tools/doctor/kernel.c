@@ -172,7 +172,7 @@ static void check_memory_settings(const struct ksr_fs *fs, struct ksr_findings *
 		ksr_chosen_word(text.data, word, sizeof(word));
 		ksr_text_free(&text);
 		ksr_find(findings, KSR_LEVEL_OK, "huge_pages", "",
-			 "transparent huge pages: %s; advised slots opt out of them", word);
+			 "transparent huge pages: %s; mergeable memory opts out of them", word);
 	}
 	if (ksr_fs_read_u64(fs, &value, "proc/sys/vm/overcommit_memory") == 0) {
 		if (value == 2)
@@ -180,7 +180,7 @@ static void check_memory_settings(const struct ksr_fs *fs, struct ksr_findings *
 				findings, KSR_LEVEL_WARN, "overcommit_memory",
 				"set vm.overcommit_memory to 0 or 1, or a larger "
 				"vm.overcommit_ratio",
-				"vm.overcommit_memory is 2: address space of slots counts as used");
+				"vm.overcommit_memory is 2: reserved address space counts as used");
 		else
 			ksr_find(findings, KSR_LEVEL_OK, "overcommit_memory", "",
 				 "vm.overcommit_memory is %" PRIu64, value);
@@ -211,10 +211,10 @@ static void check_calls(struct ksr_findings *findings)
 		ksr_find(findings, KSR_LEVEL_OK, "prctl", "",
 			 "prctl(PR_SET_MEMORY_MERGE) is not offered: %s", strerrorname_np(errno));
 	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, page, bytes, "ksmalloc test") == 0)
-		ksr_find(findings, KSR_LEVEL_OK, "vma_names", "", "the kernel names slots in maps");
+		ksr_find(findings, KSR_LEVEL_OK, "vma_names", "", "the kernel names memory in maps");
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "vma_names", "",
-			 "the kernel does not name slots in maps (%s); nothing relies on it",
+			 "the kernel does not name memory in maps (%s); nothing relies on it",
 			 strerrorname_np(errno));
 	munmap(page, bytes);
 }

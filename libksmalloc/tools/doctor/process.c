@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "doctor/exclusion.h"
+#include "doctor/made.h"
 #include "doctor/share.h"
 #include "doctor/symbols.h"
+#include "doctor/unit.h"
 #include "join/aggregate.h"
 
 /* Failures that a segment counts: field, what it is, what to do, field with the errno or NULL. */
@@ -31,25 +33,25 @@ struct failure {
 
 static const struct failure failures[] = {
 	{"advise_failed", COUNTER(advise_failed_total), COUNTER(advise_errno), KSR_LEVEL_BAD,
-	 "time(s) a slot could not be offered to KSM",
+	 "time(s) memory could not be offered to KSM",
 	 "EPERM: let the seccomp profile allow madvise; EINVAL: the kernel has no KSM; ENOMEM or "
 	 "EAGAIN: raise vm.max_map_count"},
 	{"segment_failed", COUNTER(segment_failed_total), COUNTER(segment_errno), KSR_LEVEL_WARN,
-	 "time(s) the segment could not be marked, or its file not be made",
+	 "time(s) the statistics could not be marked, or their file not be made",
 	 "give the process a folder of its own with KSMALLOC_STATS_DIR, or a kernel and a sandbox with "
 	 "memfd_create(2)"},
 	{"grow_failed", COUNTER(grow_failed_total), 0, KSR_LEVEL_WARN,
-	 "time(s) a slot could not grow; the block went to the heap",
+	 "time(s) the memory of a site could not grow; the block went to the heap",
 	 "raise the memory limit or vm.max_map_count"},
 	{"name_failed", COUNTER(name_failed_total), 0, KSR_LEVEL_OK,
-	 "time(s) a slot could not be named in maps; nothing relies on it", ""},
+	 "time(s) memory could not be named in maps; nothing relies on it", ""},
 	{"hint_failed", COUNTER(hint_failed_total), COUNTER(hint_errno), KSR_LEVEL_WARN,
 	 "hint(s) refused by the kernel; that memory is scanned like any other",
 	 "EAGAIN or ENOMEM: raise vm.max_map_count; EPERM: let the seccomp profile allow "
 	 "prctl(PR_SET_VMA)"},
 	{"sites_dropped", COUNTER(sites_dropped_total), 0, KSR_LEVEL_WARN,
 	 "block(s) counted for the site 'other', because a table is full",
-	 "raise KSMALLOC_SITE_BYTES, so that small sites get no slot"},
+	 "raise KSMALLOC_SITE_BYTES, so that small sites get no memory of their own"},
 };
 
 static uint64_t counter_of(const struct ksmalloc_process_stats *stats, size_t offset)
@@ -91,6 +93,22 @@ static void check_maps(const struct ksr_process *process, uint64_t most,
 			 (int)process->snapshot.pid, process->status.command, count, most);
 }
 
+/* Interpreters whose frames cannot be read, so that memory has the names of C functions only. */
+static void check_languages(const struct ksr_process *process, struct ksr_findings *findings)
+{
+	static const char *const words[] = {
+#define LANGUAGE_WORDS(name, key, words) words,
+		KSMALLOC_LANGUAGES(LANGUAGE_WORDS)
+	};
+
+	for (size_t i = 0; i < KSM_COUNT_OF(words); i++)
+		if (process->snapshot.header.languages_unknown >> i & 1)
+			ksr_find(findings, KSR_LEVEL_OK, "language_unknown", "",
+				 "process %d (%s) runs %s of a version or build whose functions are not known: "
+				 "its memory is named by C functions only (docs/profiles.md has the versions)",
+				 (int)process->snapshot.pid, process->status.command, words[i]);
+}
+
 /* Of the file's name, not of a part of some folder's. */
 static bool maps_library(const struct ksr_text *maps)
 {
@@ -119,7 +137,7 @@ static void check_without_segment(const struct ksr_fs *fs, bool everyone,
 		if (maps_library(&maps) && !ksr_snapshot_is_mapped(&maps, &map))
 			ksr_find(
 				findings, KSR_LEVEL_OK, "no_segment", "",
-				"process %d has the library but no segment that is marked: "
+				"process %d has the library but no statistics that are marked: "
 				"KSMALLOC_STATS is 0, or memfd_create(2) failed",
 				(int)pids[i]);
 		ksr_text_free(&maps);
@@ -137,7 +155,7 @@ static void check_ptrace(const struct ksr_fs *fs, struct ksr_findings *findings)
 		return;
 	ksr_find(findings, KSR_LEVEL_OK, "ptrace_scope", "",
 		 "kernel.yama.ptrace_scope is %" PRIu64
-		 ": you can read segments that are files only, as 'ksmalloc run' makes them",
+		 ": you can read statistics that are files only, as 'ksmalloc run' makes them",
 		 scope);
 }
 
@@ -153,6 +171,8 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 	for (size_t i = 0; i < report.process_count; i++) {
 		check_failures(&report.processes[i], findings);
 		check_maps(&report.processes[i], most, findings);
+		check_languages(&report.processes[i], findings);
+		ksr_check_made_code(fs, &report.processes[i], findings);
 		ksr_check_exclusion(&report.processes[i], findings);
 	}
 	for (size_t i = 0; i < report.rejected_count; i++)
@@ -160,11 +180,12 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 			     report.rejected[i].error == -EACCES ? "segment_denied" :
 								   "segment_rejected",
 			     report.rejected[i].pid, report.rejected[i].why,
-			     "a segment that is damaged tells of an error in the program");
+			     "statistics that are damaged tell of an error in the program");
 	ksr_check_share(&report, findings);
+	ksr_check_units(fs, &report, findings);
 	check_ptrace(fs, findings);
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",
-		 "%zu processes publish a segment; vm.max_map_count is %" PRIu64,
+		 "%zu processes publish statistics; vm.max_map_count is %" PRIu64,
 		 report.process_count, most);
 	ksr_check_symbols(fs, &report, findings);
 	ksr_report_destroy(&report);

@@ -106,18 +106,18 @@ static void sweep_folder(struct sweep *sweep, const char *folder)
 	left = sweep->stale - sweep->removed;
 	if (sweep->removed)
 		ksr_find(sweep->findings, KSR_LEVEL_OK, "stale_segment", "",
-			 "%s: segments of processes that have gone and were removed: %zu", folder,
+			 "%s: statistics of processes that have gone and were removed: %zu", folder,
 			 sweep->removed);
 	if (left && sweep->error)
 		ksr_find(
 			sweep->findings, KSR_LEVEL_WARN, "stale_segment",
 			"remove them by hand, or look at the permissions of the folder",
-			"%s: segments of processes that have gone, and cannot be removed (%s): %zu",
+			"%s: statistics of processes that have gone, and cannot be removed (%s): %zu",
 			folder, strerror(-sweep->error), left);
 	else if (left)
 		ksr_find(sweep->findings, KSR_LEVEL_WARN, "stale_segment",
 			 "ksmalloc doctor --fix removes them",
-			 "%s: segments of processes that have gone: %zu, %.1f MiB", folder, left,
+			 "%s: statistics of processes that have gone: %zu, %.1f MiB", folder, left,
 			 (double)sweep->bytes / (1 << 20));
 }
 

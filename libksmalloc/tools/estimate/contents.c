@@ -139,31 +139,49 @@ static size_t pack(struct ksr_pages *pages)
 	return kept;
 }
 
-void ksr_pages_sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups)
+/* Entries from first up to, not including, end have one content. */
+static void sum_content(const struct entry *first, const struct entry *end, bool across, uint32_t groups,
+			uint64_t factor, struct ksr_pages_sum *sums, double *shares)
+{
+	uint64_t equal = 0;
+	uint64_t kept = 1;
+
+	for (const struct entry *entry = first; entry < end; entry++) {
+		equal += entry->count;
+		kept = across ? ksm_max(kept, entry->count) : kept;
+	}
+	for (const struct entry *entry = first; entry < end; entry++) {
+		if (entry->group >= groups)
+			continue;
+		sums[entry->group].pages += entry->count * factor;
+		if (shares)
+			shares[entry->group] += (double)entry->count * (double)(equal - kept) / (double)equal;
+	}
+}
+
+static void sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups, bool across)
 {
 	size_t count = pack(pages);
 	double *shares = calloc(groups ? groups : 1, sizeof(*shares));
 
 	qsort(pages->entries, count, sizeof(*pages->entries), compare);
 	for (size_t i = 0, end; i < count; i = end) {
-		uint64_t equal = 0;
-
 		for (end = i; end < count && pages->entries[end].low == pages->entries[i].low &&
-			      pages->entries[end].high == pages->entries[i].high;
-		     end++)
-			equal += pages->entries[end].count;
-		for (size_t k = i; k < end; k++) {
-			const struct entry *entry = &pages->entries[k];
-
-			if (entry->group >= groups)
-				continue;
-			sums[entry->group].pages += entry->count * pages->factor;
-			if (shares)
-				shares[entry->group] +=
-					(double)entry->count * (double)(equal - 1) / (double)equal;
-		}
+			      pages->entries[end].high == pages->entries[i].high;)
+			end++;
+		sum_content(&pages->entries[i], &pages->entries[end], across, groups, pages->factor, sums, shares);
 	}
 	for (uint32_t i = 0; shares && i < groups; i++)
 		sums[i].mergeable = (uint64_t)(shares[i] * (double)pages->factor + 0.5);
 	free(shares);
+}
+
+void ksr_pages_sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups)
+{
+	sum(pages, sums, groups, false);
+}
+
+void ksr_pages_sum_across(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups)
+{
+	sum(pages, sums, groups, true);
 }

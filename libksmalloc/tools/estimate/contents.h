@@ -36,7 +36,9 @@ void ksr_pages_destroy(struct ksr_pages *pages);
 void ksr_pages_add(struct ksr_pages *pages, XXH128_hash_t hash, uint32_t group);
 /* 1 when nothing was dropped. */
 uint64_t ksr_pages_factor(const struct ksr_pages *pages);
-/* Destroys the order of the table: call it once, last. */
+/* Destroys the order of the table: call one of these once, last. */
 void ksr_pages_sum(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups);
+/* The same of what several groups have: what one group has more than once is not mergeable by itself. */
+void ksr_pages_sum_across(struct ksr_pages *pages, struct ksr_pages_sum *sums, uint32_t groups);
 
 #endif

@@ -13,6 +13,8 @@
 #include "estimate/scan.h"
 #include "join/aggregate.h"
 #include "names/symbols.h"
+#include "prepare.h"
+#include "selected.h"
 #include "show/kernel.h"
 
 #define DEFAULT_MEMORY_MIB 256
@@ -20,6 +22,8 @@
 struct estimate_options {
 	struct ksr_output output;
 	uint64_t memory_mib;
+	const char *machinery;
+	const char *sysroot;
 	bool no_symbols;
 };
 
@@ -29,11 +33,14 @@ static const struct ksr_option options[] = {
 	KSR_OUTPUT_OPTIONS("sizes are bytes", AT(output)),
 	{"memory", "MIB", "Use this much for hashes, then sample (256).", KSR_OPTION_NUMBER,
 	 AT(memory_mib), KSM_MIB},
+	{"machinery", "FILE", "Read more names of functions and folders that name nothing.", KSR_OPTION_TEXT,
+	 AT(machinery), 0},
+	{"sysroot", "DIR", "Look for programs and their debug information below DIR.", KSR_OPTION_TEXT, AT(sysroot), 0},
 	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
 	 AT(no_symbols), 0},
 };
 
-static const char *const tables[] = {"sites", "totals", "kernel"};
+static const char *const tables[] = {"sites", "ways", "totals", "kernel"};
 
 #define WOULD_SHARE 3 /* in text only where a process has the shared layout */
 
@@ -43,10 +50,16 @@ static const struct ksr_column columns[] = {
 	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "SITE"},
 };
 
-static void render_group(struct ksr_emitter *emitter, const struct ksr_estimate *estimate,
-			 size_t group, const char *name)
+/* A line of the table. */
+struct line {
+	const struct ksr_estimate_group *figures;
+	const char *name; /* NULL: part */
+	char part[96];
+};
+
+static void render_line(struct ksr_emitter *emitter, const struct ksr_estimate *estimate,
+			const struct ksr_estimate_group *figures, const char *name)
 {
-	const struct ksr_estimate_group *figures = &estimate->groups[group];
 	uint64_t merge = figures->sum.mergeable * estimate->page_bytes;
 	struct ksr_cell cells[] = {
 		ksr_cell_bytes(figures->resident),	    ksr_cell_bytes(merge),
@@ -59,55 +72,137 @@ static void render_group(struct ksr_emitter *emitter, const struct ksr_estimate 
 	ksr_emitter_row(emitter, cells);
 }
 
-static uint64_t would_share(const struct ksr_estimate *estimate)
+static void sum_lines(const struct ksr_estimate *estimate, struct ksr_estimate_group *sum)
 {
-	uint64_t pages = 0;
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < estimate->group_count; i++) {
+		const struct ksr_estimate_group *group = &estimate->groups[i];
 
-	for (size_t i = 0; i < estimate->group_count; i++)
-		pages += estimate->groups[i].placed.mergeable;
-	return pages * estimate->page_bytes;
+		sum->resident += group->resident;
+		sum->zero += group->zero;
+		sum->fork_shared += group->fork_shared;
+		sum->sum.mergeable += group->sum.mergeable;
+		sum->placed.mergeable += group->placed.mergeable;
+	}
 }
 
-static void render(const struct ksr_report *report, const struct ksr_estimate *estimate,
-		   struct ksr_symbols *symbols, struct ksr_emitter *emitter)
+static int compare_lines(const void *left, const void *right)
 {
+	const struct ksr_estimate_group *a = ((const struct line *)left)->figures;
+	const struct ksr_estimate_group *b = ((const struct line *)right)->figures;
+
+	if (a->sum.mergeable != b->sum.mergeable)
+		return a->sum.mergeable > b->sum.mergeable ? -1 : 1;
+	if (a->resident != b->resident)
+		return a->resident > b->resident ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* Of groups that have memory; what has most to merge first. Returns how many there are. */
+static size_t fill_lines(const struct ksr_report *report, const struct ksr_estimate *estimate,
+			 struct ksr_symbols *symbols, struct line *lines)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < estimate->group_count; i++) {
+		struct line *line = &lines[count];
+		const struct ksr_site *site = &report->sites[i];
+
+		if (estimate->groups[i].resident == 0)
+			continue;
+		line->figures = &estimate->groups[i];
+		line->name = NULL;
+		if (i < report->site_count) {
+			const struct ksr_stack *stack = ksr_symbols_stack(
+				symbols, &report->processes[site->sample_process].snapshot, site->sample_index);
+
+			line->name = stack ? stack->name : "unknown";
+		} else if (i + 1 < estimate->group_count) {
+			snprintf(line->part, sizeof(line->part), "(%s)",
+				 ksr_part_name((enum ksr_part_id)(i - report->site_count)));
+		} else {
+			snprintf(line->part, sizeof(line->part), "(%s)", report->site_count ?
+				 "other private memory" : "private memory");
+		}
+		count++;
+	}
+	qsort(lines, count, sizeof(*lines), compare_lines);
+	return count;
+}
+
+static void render_lines(const struct ksr_report *report, const struct ksr_estimate *estimate,
+			 struct ksr_symbols *symbols, struct ksr_emitter *emitter)
+{
+	struct line *lines = calloc(estimate->group_count + 1, sizeof(*lines));
+	size_t count = lines ? fill_lines(report, estimate, symbols, lines) : 0;
 	struct ksr_column shown[KSM_COUNT_OF(columns)];
 
 	memcpy(shown, columns, sizeof(shown));
 	if (!estimate->has_shared)
 		shown[WOULD_SHARE].title = NULL;
 	ksr_emitter_table_begin(emitter, "sites", shown, KSM_COUNT_OF(shown));
-	for (size_t i = 0; i < report->site_count; i++) {
-		const struct ksr_site *site = &report->sites[i];
-		const struct ksr_stack *stack;
-
-		if (estimate->groups[i].resident == 0)
-			continue;
-		stack = ksr_symbols_stack(symbols,
-					  &report->processes[site->sample_process].snapshot,
-					  site->sample_index);
-		render_group(emitter, estimate, i, stack ? stack->name : "unknown");
-	}
-	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
-		char name[96];
-
-		snprintf(name, sizeof(name), "(%s)", ksr_part_name((enum ksr_part_id)i));
-		if (estimate->groups[report->site_count + i].resident)
-			render_group(emitter, estimate, report->site_count + i, name);
-	}
-	render_group(emitter, estimate, estimate->group_count - 1,
-		     "(private anonymous memory outside of sites)");
+	for (size_t i = 0; i < count; i++)
+		render_line(emitter, estimate, lines[i].figures, lines[i].name ? lines[i].name : lines[i].part);
 	ksr_emitter_table_end(emitter);
+	if (!lines)
+		ksr_emitter_note(emitter, "There was no memory for the rows.");
+	free(lines);
+}
+
+static void render_ways(const struct ksr_estimate *estimate, uint64_t resident, struct ksr_emitter *emitter)
+{
+	static const struct ksr_column way_columns[] = {
+		{"saves_least", "SAVES AT LEAST"}, {"saves_most", "AT MOST"}, {"most_percent", "%"}, {"way", NULL},
+		{"what", "BY"}, {"how", "WHAT IS COUNTED"},
+	};
+	static const char *const texts[][3] = {
+#define TEXTS(name, key, what, how) {key, what, how},
+		KSR_WAYS(TEXTS)
+#undef TEXTS
+	};
+
+	ksr_emitter_table_begin(emitter, "ways", way_columns, KSM_COUNT_OF(way_columns));
+	for (size_t i = 0; i < KSR_WAY_COUNT; i++) {
+		struct ksr_cell cells[] = {
+			ksr_cell_bytes(estimate->saves[i].least), ksr_cell_bytes(estimate->saves[i].most),
+			ksr_cell_percent(estimate->saves[i].most, resident),
+			ksr_cell_text(texts[i][0]), ksr_cell_text(texts[i][1]), ksr_cell_sentence(texts[i][2]),
+		};
+
+		ksr_emitter_row(emitter, cells);
+	}
+	ksr_emitter_table_end(emitter);
+}
+
+static void render_totals(const struct ksr_estimate *estimate, const struct ksr_estimate_group *sum,
+			  struct ksr_emitter *emitter)
+{
 	ksr_emitter_section_begin(emitter, "totals");
 	ksr_emitter_value(emitter, "processes", "processes read",
 			  ksr_cell_count(estimate->processes));
+	ksr_emitter_value(emitter, "resident", "private memory in all", ksr_cell_bytes(sum->resident));
+	ksr_emitter_value(emitter, "would_merge", "of that, would merge",
+			  ksr_cell_bytes(sum->sum.mergeable * estimate->page_bytes));
+	ksr_emitter_value(emitter, "zero", "of that, all zero", ksr_cell_bytes(sum->zero));
+	ksr_emitter_value(emitter, "fork_shared", "shared by fork already", ksr_cell_bytes(sum->fork_shared));
 	ksr_emitter_value(emitter, "swapped", "swapped out, not read",
 			  ksr_cell_bytes(estimate->swapped));
 	ksr_emitter_value(emitter, "unreadable", "could not be read",
 			  ksr_cell_bytes(estimate->unreadable));
 	ksr_emitter_value(emitter, "would_share", estimate->has_shared ? "would be saved by a group's store" : NULL,
-			  ksr_cell_bytes(would_share(estimate)));
+			  ksr_cell_bytes(sum->placed.mergeable * estimate->page_bytes));
 	ksr_emitter_section_end(emitter);
+}
+
+static void render(const struct ksr_report *report, const struct ksr_estimate *estimate,
+		   struct ksr_symbols *symbols, struct ksr_emitter *emitter)
+{
+	struct ksr_estimate_group sum;
+
+	sum_lines(estimate, &sum);
+	render_lines(report, estimate, symbols, emitter);
+	render_ways(estimate, sum.resident, emitter);
+	render_totals(estimate, &sum, emitter);
 	if (estimate->factor > 1)
 		ksr_emitter_note(emitter, "One content of %" PRIu64 " was counted (--memory).",
 				 estimate->factor);
@@ -127,10 +222,17 @@ static int show(const struct ksr_command *command, const struct estimate_options
 	struct ksr_symbols *symbols = ksr_symbols_create(fs, !chosen->no_symbols);
 	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
 	int error;
+	int status;
 
 	if (!symbols || !emitter) {
 		ksr_symbols_destroy(symbols);
 		return ksr_failure(command, "out of memory");
+	}
+	status = ksr_symbols_prepare(command, symbols, chosen->machinery, chosen->sysroot);
+	if (status) {
+		(void)ksr_emitter_finish(emitter);
+		ksr_symbols_destroy(symbols);
+		return status;
 	}
 	ksr_render_kernel(fs, &report->kernel, emitter);
 	render(report, estimate, symbols, emitter);
@@ -141,12 +243,51 @@ static int show(const struct ksr_command *command, const struct estimate_options
 	return estimate->processes ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 
-static int estimate_processes(const struct ksr_command *command,
-			      const struct estimate_options *chosen, const pid_t *pids,
-			      size_t count)
+/* Of groups: those that the report has found; all of them have statistics. */
+static int add_members(const struct ksr_report *report, struct ksr_selected *selected)
 {
-	struct ksr_selection selection = {.pids = pids, .pid_count = count};
+	struct ksr_selection *selection = &selected->selection;
+	pid_t *larger = reallocarray(selected->pids, selection->pid_count + report->process_count + 1, sizeof(*larger));
+
+	if (!larger)
+		return -ENOMEM;
+	selected->pids = larger;
+	selection->pids = larger;
+	for (size_t i = 0; i < report->process_count; i++) {
+		size_t k = 0;
+
+		while (k < selection->pid_count && larger[k] != report->processes[i].snapshot.pid)
+			k++;
+		if (k == selection->pid_count)
+			larger[selection->pid_count++] = report->processes[i].snapshot.pid;
+	}
+	return 0;
+}
+
+static int estimate_report(const struct ksr_command *command, const struct estimate_options *chosen,
+			   const struct ksr_fs *fs, const struct ksr_report *report, const pid_t *pids, size_t count)
+{
 	struct ksr_estimate estimate;
+	int error;
+	int status;
+
+	if (count == 0) {
+		(void)ksr_failure(command, "no process of such a group was found; 'ksmalloc report' shows those of all "
+				  "groups");
+		return KSR_EXIT_FINDINGS;
+	}
+	error = ksr_estimate_create(fs, report, pids, count, chosen->memory_mib * KSM_MIB, &estimate);
+	if (error)
+		return ksr_failure(command, "cannot read memory: %s", strerror(-error));
+	status = show(command, chosen, fs, report, &estimate);
+	ksr_estimate_destroy(&estimate);
+	return status;
+}
+
+static int estimate_processes(const struct ksr_command *command, const struct estimate_options *chosen,
+			      struct ksr_selected *selected)
+{
+	struct ksr_selection *selection = &selected->selection;
 	struct ksr_report report;
 	struct ksr_fs fs;
 	int error = ksr_fs_init(&fs, NULL);
@@ -154,19 +295,15 @@ static int estimate_processes(const struct ksr_command *command,
 
 	if (error)
 		return ksr_failure(command, "cannot open /: %s", strerror(-error));
-	error = ksr_report_create(&fs, &selection, &report);
+	error = ksr_report_create(&fs, selection, &report);
 	if (error) {
 		ksr_fs_fini(&fs);
 		return ksr_failure(command, "cannot read processes: %s", strerror(-error));
 	}
-	error = ksr_estimate_create(&fs, &report, pids, count, chosen->memory_mib * KSM_MIB,
-				    &estimate);
-	if (error)
-		status = ksr_failure(command, "cannot read memory: %s", strerror(-error));
+	if (selection->group_count && add_members(&report, selected))
+		status = ksr_failure(command, "out of memory");
 	else
-		status = show(command, chosen, &fs, &report, &estimate);
-	if (!error)
-		ksr_estimate_destroy(&estimate);
+		status = estimate_report(command, chosen, &fs, &report, selection->pids, selection->pid_count);
 	ksr_report_destroy(&report);
 	ksr_fs_fini(&fs);
 	return status;
@@ -175,40 +312,28 @@ static int estimate_processes(const struct ksr_command *command,
 static int estimate_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct estimate_options chosen = {.memory_mib = DEFAULT_MEMORY_MIB};
-	size_t count = 0;
+	struct ksr_selected selected;
 	int status = 0;
-	pid_t *pids;
 	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
 	if (first < 0)
 		return status;
 	if (first == argc)
-		return ksr_usage_error(command, "a process is missing; give one PID or more");
-	pids = calloc((size_t)(argc - first), sizeof(*pids));
-	if (!pids)
-		return ksr_failure(command, "out of memory");
-	for (int i = first; i < argc && !status; i++) {
-		if (!ksr_parse_pid(argv[i], &pids[count++]))
-			status = ksr_usage_error(command, "'%s' is not a process id; give numbers",
-						 argv[i]);
-		for (size_t k = 0; k + 1 < count; k++) {
-			/* Reading one process twice would show all of it as mergeable. */
-			if (pids[k] == pids[count - 1]) {
-				count--;
-				break;
-			}
-		}
-	}
+		return ksr_usage_error(command, "a process is missing; give one PID or more, or groups");
+	if (ksr_selected_create(&selected, argc))
+		status = ksr_failure(command, "out of memory");
+	else
+		status = ksr_selected_add_all(command, &selected, argv + first, (size_t)(argc - first));
 	if (!status)
-		status = estimate_processes(command, &chosen, pids, count);
-	free(pids);
+		status = estimate_processes(command, &chosen, &selected);
+	ksr_selected_destroy(&selected);
 	return status;
 }
 
 const struct ksr_command ksr_command_estimate = {
 	.name = "estimate",
-	.arguments = "PID...",
-	.summary = "Read the memory of processes and say what would merge",
+	.arguments = "PID...|GROUP...",
+	.summary = "Read the memory of processes and say what each way would save",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),
 	.tables = tables,

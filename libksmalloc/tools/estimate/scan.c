@@ -16,6 +16,7 @@
 
 #include "join/part.h"
 #include "read/sharing.h"
+#include "read/search.h"
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
@@ -33,8 +34,15 @@ struct key_set {
 	size_t used;
 };
 
+/* A site of the report by its id: each page asks for one. */
+struct known_site {
+	uint64_t id;
+	uint32_t group;
+};
+
 struct scan {
 	const struct ksr_fs *fs;
+	struct known_site *sites; /* by id */
 	const struct ksr_report *report;
 	const struct ksr_process *process;   /* NULL: has no segment */
 	struct ksmalloc_segment_slot *slots; /* of the process, by address */
@@ -44,6 +52,9 @@ struct scan {
 	struct ksr_pages *placed; /* by content, address and group */
 	uint64_t group_seed;	  /* of the process's group, 0 if it can share nothing */
 	bool is_placed;		  /* the mapping that is read is memory that may be shared, outside of slots */
+	struct ksr_forecast *forecast;
+	struct ksr_mask mask; /* of the process */
+	uint32_t number;	/* of the process */
 	struct key_set shared;
 	unsigned char *buffer;
 	XXH128_hash_t zero;
@@ -152,36 +163,61 @@ static int count_page(struct scan *scan, uint64_t entry, uint64_t address, uint3
 		figures->fork_shared += page_bytes;
 	else if (repeated == 0)
 		ksr_pages_add(scan->pages, hash, group);
-	if (repeated == 0)
+	if (repeated == 0) {
 		count_placed(scan, address, group, content);
+		ksr_forecast_add(scan->forecast, &scan->mask, content, hash, scan->number);
+	}
 	return repeated < 0 ? repeated : 0;
+}
+
+static uint64_t end_of_slot(const void *element)
+{
+	const struct ksmalloc_segment_slot *slot = element;
+
+	return slot->base + slot->mapped_bytes;
+}
+
+static uint64_t id_of(const void *element)
+{
+	return ((const struct known_site *)element)->id;
+}
+
+static int compare_sites(const void *left, const void *right)
+{
+	const struct known_site *a = left;
+	const struct known_site *b = right;
+
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int take_sites(struct scan *scan)
+{
+	const struct ksr_report *report = scan->report;
+
+	scan->sites = calloc(report->site_count + 1, sizeof(*scan->sites));
+	if (!scan->sites)
+		return -ENOMEM;
+	for (size_t i = 0; i < report->site_count; i++)
+		scan->sites[i] = (struct known_site){report->sites[i].id, (uint32_t)i};
+	qsort(scan->sites, report->site_count, sizeof(*scan->sites), compare_sites);
+	return 0;
 }
 
 /* The group of an address: the site whose slot it is in, else the last group. */
 static uint32_t group_of(const struct scan *scan, uint64_t address)
 {
-	const struct ksr_report *report = scan->report;
-	uint32_t low = 0;
-	uint32_t high = scan->slot_count;
+	size_t at = ksr_search_above(scan->slots, scan->slot_count, sizeof(*scan->slots), end_of_slot, address);
 	struct ksmalloc_segment_site site;
+	size_t found;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (scan->slots[middle].base + scan->slots[middle].mapped_bytes <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == scan->slot_count || scan->slots[low].base > address)
+	if (at == scan->slot_count || scan->slots[at].base > address)
 		return scan->outside;
-	if (scan->slots[low].flags & KSMALLOC_SLOT_NURSERY)
+	if (scan->slots[at].flags & KSMALLOC_SLOT_NURSERY)
 		return (uint32_t)scan->estimate->group_count - 1;
-	ksr_snapshot_site(&scan->process->snapshot, scan->slots[low].site, &site);
-	for (size_t i = 0; i < report->site_count; i++) {
-		if (report->sites[i].id == site.id)
-			return (uint32_t)i;
-	}
+	ksr_snapshot_site(&scan->process->snapshot, scan->slots[at].site, &site);
+	found = ksr_search_from(scan->sites, scan->report->site_count, sizeof(*scan->sites), id_of, site.id);
+	if (found < scan->report->site_count && scan->sites[found].id == site.id)
+		return scan->sites[found].group;
 	return (uint32_t)scan->estimate->group_count - 1;
 }
 
@@ -219,7 +255,8 @@ static bool is_placed(const struct scan *scan, const struct ksr_vma *vma)
 /* KSM takes private memory only; of a mapped file, the pages that were written. */
 static bool may_merge(const struct ksr_vma *vma)
 {
-	bool marked_stack = (vma->flags & KSR_VMA_MERGEABLE) && strcmp(vma->name, "[stack]") == 0;
+	bool marked_stack = (vma->flags & KSR_VMA_MERGEABLE) && (vma->flags & KSR_VMA_SPECIAL) &&
+			    strcmp(vma->name, "[stack]") == 0;
 
 	return !(vma->flags & KSR_VMA_SHARED) && vma->anonymous &&
 	       (marked_stack || !(vma->flags & KSR_VMA_SPECIAL));
@@ -334,6 +371,8 @@ static int scan_process(struct scan *scan)
 		error = scan->mem_fd < 0 ? scan->mem_fd : scan->map_fd;
 	if (!error)
 		error = take_slots(scan);
+	if (!error)
+		error = ksr_mask_create(&smaps, &scan->mask);
 	scan->group_seed = group_seed(scan->process);
 	scan->estimate->has_shared |= scan->group_seed != 0;
 	for (size_t i = 0; i < smaps.count && !error; i++) {
@@ -346,7 +385,11 @@ static int scan_process(struct scan *scan)
 		close(scan->mem_fd);
 	if (scan->map_fd >= 0)
 		close(scan->map_fd);
+	ksr_mask_destroy(&scan->mask);
+	/* The next process may end before it has any. */
 	free(scan->slots);
+	scan->slots = NULL;
+	scan->slot_count = 0;
 	ksr_smaps_free(&smaps);
 	return error;
 }
@@ -376,6 +419,7 @@ static int scan_all(struct scan *scan, const pid_t *pids, size_t count)
 		int error;
 
 		scan->pid = pids[i];
+		scan->number = (uint32_t)i;
 		error = scan_process(scan);
 		if (error == -ENOMEM)
 			return error;
@@ -416,18 +460,23 @@ int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report
 	scan.buffer = malloc(BATCH_PAGES * estimate->page_bytes);
 	scan.pages = ksr_pages_create(most_bytes);
 	scan.placed = ksr_pages_create(most_bytes / 2);
+	scan.forecast = ksr_forecast_create(most_bytes, (size_t)estimate->page_bytes);
 	scan.flags_fd = ksr_page_flags_open(fs);
-	if (estimate->groups && scan.buffer && scan.pages && scan.placed)
+	if (take_sites(&scan) == 0 && estimate->groups && scan.buffer && scan.pages && scan.placed && scan.forecast)
 		error = scan_all(&scan, pids, count);
-	if (!error)
+	if (!error) {
 		take_sums(estimate, scan.pages, scan.placed);
-	else
+		ksr_forecast_sum(scan.forecast, (uint32_t)count, estimate->saves);
+	} else {
 		ksr_estimate_destroy(estimate);
+	}
+	ksr_forecast_destroy(scan.forecast);
 	if (scan.flags_fd >= 0)
 		close(scan.flags_fd);
 	ksr_pages_destroy(scan.pages);
 	ksr_pages_destroy(scan.placed);
 	free(scan.shared.cells);
+	free(scan.sites);
 	free(scan.buffer);
 	return error;
 }

@@ -26,6 +26,7 @@
 
 #include "join/report.h"
 #include "estimate/contents.h"
+#include "estimate/forecast.h"
 
 struct ksr_estimate_group {
 	uint64_t resident;
@@ -47,6 +48,7 @@ struct ksr_estimate {
 	uint64_t swapped;
 	uint64_t unreadable;
 	uint64_t factor;
+	struct ksr_saving saves[KSR_WAY_COUNT]; /* what each way would, of all processes */
 	bool has_shared; /* some process has the shared layout */
 	bool has_frames; /* the kernel shows frame numbers */
 	struct ksr_rejected *failed;

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "join/owners.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
+
+/* --- the marks ---------------------------------------------------------------------------- */
+
+static int compare_marks(const void *left, const void *right)
+{
+	const struct ksmalloc_segment_mark *a = left;
+	const struct ksmalloc_segment_mark *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a->kind < b->kind ? -1 : a->kind > b->kind;
+}
+
+/* Sorts by address, and cuts each where the next one begins. */
+static void put_in_order(struct ksmalloc_segment_mark *marks, size_t count)
+{
+	qsort(marks, count, sizeof(*marks), compare_marks);
+	for (size_t i = 0; i + 1 < count; i++) {
+		uint64_t room = marks[i + 1].address - marks[i].address;
+
+		marks[i].bytes = ksm_min(marks[i].bytes, room);
+	}
+}
+
+static void take_sampled(void *context, uint32_t origin, double bytes, double variance)
+{
+	struct ksr_owners *owners = context;
+
+	owners->origins[origin].held += (uint64_t)bytes;
+	owners->origins[origin].variance += variance;
+	owners->sampled[origin] += (uint64_t)bytes;
+}
+
+static void sum_samples(struct ksr_owners *owners)
+{
+	struct ksr_bins bins;
+
+	if (owners->samples.count == 0)
+		return;
+	if (ksr_bins_read(owners->fs, owners->snapshot, &bins) != 0)
+		bins.count = 0;
+	ksr_samples_sum(&owners->samples, &bins, take_sampled, owners);
+	ksr_samples_free(&owners->samples);
+}
+
+static int take_mark(struct ksr_owners *owners, struct ksmalloc_segment_mark *mark)
+{
+	struct ksr_owned *origin = &owners->origins[mark->origin];
+
+	mark->weight = ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT);
+	/* Whose these are counts when they are found in a slot. */
+	if (mark->kind == KSMALLOC_MARK_LARGE) {
+		owners->blocks[owners->block_count++] = *mark;
+		return 0;
+	}
+	origin->kinds |= 1u << mark->kind;
+	origin->marks++;
+	if (mark->kind == KSMALLOC_MARK_SMALL) {
+		owners->sampled_bytes[mark->origin] += ksm_min(mark->bytes, mark->weight);
+		owners->sampled_at = mark->address;
+		return ksr_samples_add(&owners->samples, mark);
+	}
+	if (mark->weight > mark->bytes)
+		origin->variance += (double)mark->weight * (double)mark->weight;
+	owners->marks[owners->mark_count++] = *mark;
+	return 0;
+}
+
+static int take_marks(struct ksr_owners *owners)
+{
+	struct ksmalloc_segment_mark mark;
+	int error = 0;
+
+	for (uint32_t i = 0; i < owners->snapshot->header.marks.count && !error; i++) {
+		/* Origin 0 is not known: it says something of jemalloc's memory only. */
+		if (ksr_snapshot_mark(owners->snapshot, i, &mark) &&
+		    (mark.origin || mark.kind == KSMALLOC_MARK_HEAP))
+			error = take_mark(owners, &mark);
+	}
+	if (!error)
+		sum_samples(owners);
+	return error;
+}
+
+int ksr_owners_create(struct ksr_owners *owners, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot)
+{
+	uint32_t count = snapshot->header.marks.count;
+
+	*owners = (struct ksr_owners){.fs = fs, .snapshot = snapshot, .origin_count = snapshot->header.origins.count};
+	owners->marks = calloc(count + 1, sizeof(*owners->marks));
+	owners->blocks = calloc(count + 1, sizeof(*owners->blocks));
+	owners->origins = calloc(owners->origin_count + 1, sizeof(*owners->origins));
+	owners->sampled = calloc(owners->origin_count + 1, sizeof(*owners->sampled));
+	owners->sampled_bytes = calloc(owners->origin_count + 1, sizeof(*owners->sampled_bytes));
+	owners->nursery_sites = calloc(snapshot->header.sites.count + 1, sizeof(*owners->nursery_sites));
+	if (!owners->marks || !owners->blocks || !owners->origins || !owners->sampled || !owners->sampled_bytes ||
+	    !owners->nursery_sites || take_marks(owners) != 0) {
+		ksr_owners_destroy(owners);
+		return -ENOMEM;
+	}
+	put_in_order(owners->marks, owners->mark_count);
+	put_in_order(owners->blocks, owners->block_count);
+	return 0;
+}
+
+void ksr_owners_destroy(struct ksr_owners *owners)
+{
+	free(owners->marks);
+	free(owners->blocks);
+	free(owners->origins);
+	ksr_samples_free(&owners->samples);
+	free(owners->sampled);
+	free(owners->sampled_bytes);
+	free(owners->nursery_sites);
+	free(owners->slots);
+	ksr_files_free(&owners->files);
+	*owners = (struct ksr_owners){0};
+}
+
+/* --- slots -------------------------------------------------------------------------------- */
+
+static int add_block(struct ksr_owners *owners, uint32_t site, const struct ksmalloc_segment_mark *mark,
+		     const struct ksr_memory *memory)
+{
+	if (owners->slot_count == owners->slot_room) {
+		size_t room = owners->slot_room ? 2 * owners->slot_room : 64;
+		struct ksr_owned_slot *larger = reallocarray(owners->slots, room, sizeof(*larger));
+
+		if (!larger)
+			return -ENOMEM;
+		owners->slots = larger;
+		owners->slot_room = room;
+	}
+	owners->slots[owners->slot_count++] = (struct ksr_owned_slot){
+		.site = site, .origin = mark->origin, .held = mark->weight, .is_sample = mark->weight > mark->bytes,
+		.memory = *memory};
+	return 0;
+}
+
+int ksr_owners_add_slot(struct ksr_owners *owners, const struct ksmalloc_segment_slot *slot, uint64_t begin,
+			uint64_t end, const struct ksr_memory *memory)
+{
+	int error = 0;
+
+	if (slot->flags & KSMALLOC_SLOT_NURSERY) {
+		bool is_witnesses = owners->sampled_at >= slot->base &&
+				    owners->sampled_at - slot->base < slot->mapped_bytes;
+
+		ksr_memory_add(is_witnesses ? &owners->witnesses : &owners->nursery, memory);
+		return 0;
+	}
+	while (owners->next_block < owners->block_count && owners->blocks[owners->next_block].address < begin)
+		owners->next_block++;
+	for (; owners->next_block < owners->block_count && !error; owners->next_block++) {
+		const struct ksmalloc_segment_mark *mark = &owners->blocks[owners->next_block];
+		struct ksr_memory piece;
+
+		if (mark->address >= end)
+			break;
+		piece = ksr_memory_between(memory, mark->address - begin,
+					   ksm_min(mark->address + mark->bytes, end) - begin, end - begin);
+		error = add_block(owners, slot->site, mark, &piece);
+	}
+	return error;
+}
+
+/* --- mappings ----------------------------------------------------------------------------- */
+
+static enum ksr_part_id part_of_mark(const struct ksmalloc_segment_mark *mark, enum ksr_part_id part)
+{
+	switch (mark->kind) {
+	case KSMALLOC_MARK_HEAP:
+		return KSR_PART_HEAP;
+	case KSMALLOC_MARK_STACK:
+		return KSR_PART_THREADS;
+	case KSMALLOC_MARK_MAPPING:
+		return KSR_PART_MAPPINGS;
+	default:
+		return part;
+	}
+}
+
+struct walk {
+	struct ksr_owners *owners;
+	struct ksr_own_memory *own;
+	const struct ksr_vma *vma;
+	const struct ksr_memory *memory;
+	enum ksr_part_id part; /* of what has no mark */
+	bool is_told;
+	struct ksr_presence presence; /* of its pages, where that matters and can be read */
+};
+
+/* How much of the mapping lies below an address, in units that are the same for all of it. */
+static uint64_t position(const struct walk *walk, uint64_t address)
+{
+	return walk->presence.below ? ksr_presence_below(&walk->presence, address) : address - walk->vma->begin;
+}
+
+/* A part of the mapping, with the mark that covers it, or none. */
+static void add_piece(const struct walk *walk, uint64_t begin, uint64_t end, const struct ksmalloc_segment_mark *mark)
+{
+	struct ksr_owners *owners = walk->owners;
+	enum ksr_part_id part = mark ? part_of_mark(mark, walk->part) : walk->part;
+	bool is_heap = part == KSR_PART_HEAP && (!mark || mark->kind == KSMALLOC_MARK_HEAP);
+	struct ksr_memory piece = ksr_memory_between(walk->memory, position(walk, begin), position(walk, end),
+						     position(walk, walk->vma->end));
+
+	if (begin == end || ksr_memory_is_empty(&piece))
+		return;
+	ksr_own_add_piece(part, &piece, walk->is_told, walk->own);
+	ksr_memory_add(&owners->parts[part], &piece);
+	if (is_heap) {
+		ksr_memory_add(&owners->heap, &piece);
+	} else if (part == KSR_PART_FILES && !(mark && mark->origin)) {
+		if (!owners->error)
+			owners->error = ksr_files_add(&owners->files, walk->vma->name, &piece);
+	} else if (mark && mark->origin) {
+		ksr_memory_add(&owners->origins[mark->origin].parts[part], &piece);
+		owners->origins[mark->origin].held += piece.resident + piece.swapped;
+	}
+}
+
+/* Of a file only written pages are the process's own; the others belong to the file. */
+static void leave_out_files(const struct ksr_vma *vma, struct ksr_memory *memory)
+{
+	memory->resident = ksm_max(ksm_min(vma->anonymous, memory->resident), memory->merged);
+	memory->held = memory->resident;
+	memory->own_pss = ksr_written_pss(vma);
+	memory->fork_shared = 0;
+}
+
+/* True if a mark divides the mapping, and some of its pages are not there: then it matters which. */
+static bool is_uneven(const struct ksr_owners *owners, const struct ksr_vma *vma)
+{
+	const struct ksmalloc_segment_mark *mark = &owners->marks[owners->next];
+
+	return owners->fs && owners->fs->live && owners->next < owners->mark_count && mark->address < vma->end &&
+	       (mark->address > vma->begin || mark->address + mark->bytes < vma->end) &&
+	       vma->rss + vma->swap + (vma->end - vma->begin) / 64 < vma->end - vma->begin;
+}
+
+void ksr_owners_add_mapping(struct ksr_owners *owners, const struct ksr_vma *vma, const struct ksr_memory *memory,
+			    struct ksr_own_memory *own)
+{
+	struct ksr_memory counted = *memory;
+	struct walk walk = {.owners = owners, .own = own, .vma = vma, .memory = &counted,
+			    .part = ksr_part_of(owners->snapshot, vma)};
+	uint64_t at = vma->begin;
+
+	walk.is_told = owners->snapshot->header.layout == KSMALLOC_LAYOUT_SHARED || memory->merged ||
+		       (vma->flags & KSR_VMA_MERGEABLE);
+	if (walk.part == KSR_PART_COUNT && memory->merged)
+		walk.part = KSR_PART_OTHERS;
+	if (walk.part == KSR_PART_COUNT)
+		return;
+	if (walk.part == KSR_PART_FILES)
+		leave_out_files(vma, &counted);
+	while (owners->next < owners->mark_count &&
+	       owners->marks[owners->next].address + owners->marks[owners->next].bytes <= vma->begin)
+		owners->next++;
+	if (is_uneven(owners, vma))
+		(void)ksr_presence_read(owners->fs, owners->snapshot->pid, vma->begin, vma->end, &walk.presence);
+	for (size_t i = owners->next; i < owners->mark_count; i++) {
+		const struct ksmalloc_segment_mark *mark = &owners->marks[i];
+		uint64_t begin = ksm_max(mark->address, at);
+		uint64_t end = ksm_min(mark->address + mark->bytes, vma->end);
+
+		if (mark->address >= vma->end)
+			break;
+		if (begin >= end)
+			continue;
+		add_piece(&walk, at, begin, NULL);
+		add_piece(&walk, begin, end, mark);
+		at = end;
+	}
+	add_piece(&walk, at, vma->end, NULL);
+	ksr_presence_free(&walk.presence);
+}
+
+/* --- what is found ------------------------------------------------------------------------ */
+
+static uint64_t sum_of(const uint64_t *values, uint32_t count)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum += values[i];
+	return sum;
+}
+
+/* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */
+static void divide_samples(struct ksr_owners *owners)
+{
+	uint64_t weights = sum_of(owners->sampled, owners->origin_count);
+	uint64_t bytes = sum_of(owners->sampled_bytes, owners->origin_count);
+	uint64_t heap = owners->heap.resident + owners->heap.swapped;
+	uint64_t whole = ksm_max(weights, heap / 2);
+
+	bytes = ksm_max(bytes, owners->witnesses.resident / 2);
+	for (uint32_t i = 0; i < owners->origin_count; i++) {
+		struct ksr_memory share;
+
+		if (owners->sampled[i] == 0)
+			continue;
+		share = ksr_memory_share(&owners->heap, owners->sampled[i], whole);
+		ksr_memory_add(&owners->origins[i].parts[KSR_PART_HEAP], &share);
+		share = ksr_memory_share(&owners->witnesses, owners->sampled_bytes[i], bytes);
+		ksr_memory_add(&owners->origins[i].nursery, &share);
+	}
+}
+
+/* Sites without slots have their blocks in nurseries, and count them. */
+static void divide_nursery(struct ksr_owners *owners)
+{
+	uint32_t count = owners->snapshot->header.sites.count;
+	struct ksmalloc_segment_site site;
+	uint64_t live = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		ksr_snapshot_site(owners->snapshot, i, &site);
+		if (site.state == KSMALLOC_SITE_TRACKED)
+			live += ksm_min(site.stats.live_bytes, LARGEST_WEIGHT);
+	}
+	live = ksm_max(live, owners->nursery.resident / 2);
+	for (uint32_t i = 0; i < count; i++) {
+		ksr_snapshot_site(owners->snapshot, i, &site);
+		if (site.state == KSMALLOC_SITE_TRACKED)
+			owners->nursery_sites[i] = ksr_memory_share(
+				&owners->nursery, ksm_min(site.stats.live_bytes, LARGEST_WEIGHT), live);
+	}
+}
+
+/* Makes shares of what was told of shares of what is, and takes them off what is left. */
+static void rescale(struct ksr_memory *share, const struct ksr_memory *was, const struct ksr_memory *is,
+		    struct ksr_memory *left)
+{
+	if (ksr_memory_is_empty(share))
+		return;
+	*share = ksr_memory_rescale(share, was, is);
+	ksr_memory_take(left, share);
+}
+
+static void finish_part(struct ksr_owners *owners, const struct ksr_own_memory *own, enum ksr_part_id part,
+			struct ksr_memory *unmarked)
+{
+	struct ksr_memory is = own->parts[part];
+	struct ksr_memory left;
+
+	ksr_memory_add(&is, &own->beyond[part]);
+	left = is;
+	for (uint32_t i = 0; i < owners->origin_count; i++)
+		rescale(&owners->origins[i].parts[part], &owners->parts[part], &is, &left);
+	ksr_memory_add(unmarked, &left);
+}
+
+void ksr_owners_finish(struct ksr_owners *owners, const struct ksr_own_memory *own,
+		       struct ksr_memory unmarked[KSR_PART_COUNT], struct ksr_memory *nursery)
+{
+	struct ksr_memory was = owners->nursery;
+	struct ksr_memory left = own->nursery;
+
+	divide_samples(owners);
+	divide_nursery(owners);
+	for (size_t i = 0; i < KSR_PART_COUNT; i++)
+		finish_part(owners, own, (enum ksr_part_id)i, &unmarked[i]);
+	ksr_memory_add(&was, &owners->witnesses);
+	for (uint32_t i = 0; i < owners->origin_count; i++)
+		rescale(&owners->origins[i].nursery, &was, &own->nursery, &left);
+	for (uint32_t i = 0; i < owners->snapshot->header.sites.count; i++)
+		rescale(&owners->nursery_sites[i], &was, &own->nursery, &left);
+	ksr_memory_add(nursery, &left);
+}

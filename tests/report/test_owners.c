@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory is divided by marks so that the parts add up to it: by marks as a library writes them, and by any others.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "join/owners.h"
+
+#define PAGE UINT64_C(4096)
+#define MOST 4096u
+#define ORIGINS 5u
+
+/* A snapshot of marks alone. */
+struct fake {
+	struct ksmalloc_segment_header header;
+	struct ksmalloc_segment_origin origins[ORIGINS];
+	struct ksmalloc_segment_mark marks[MOST];
+};
+
+static struct ksr_snapshot snapshot_of(struct fake *fake, uint32_t marks)
+{
+	struct ksr_snapshot snapshot = {.data = (unsigned char *)fake};
+
+	fake->header.origins = (struct ksmalloc_segment_table){.offset = offsetof(struct fake, origins),
+							       .stride = sizeof(fake->origins[0]),
+							       .capacity = ORIGINS, .count = ORIGINS};
+	fake->header.marks = (struct ksmalloc_segment_table){.offset = offsetof(struct fake, marks),
+							     .stride = sizeof(fake->marks[0]),
+							     .capacity = MOST, .count = marks};
+	snapshot.header = fake->header;
+	return snapshot;
+}
+
+static struct ksr_memory divide(struct fake *fake, uint32_t marks, const struct ksr_vma *vmas, size_t vma_count,
+				struct ksr_memory owned[ORIGINS], struct ksr_memory left[KSR_PART_COUNT])
+{
+	struct ksr_snapshot snapshot = snapshot_of(fake, marks);
+	const struct ksr_fs fs = {.root_fd = -1};
+	struct ksr_own_memory own = {0};
+	struct ksr_memory nursery = {0};
+	struct ksr_memory all = {0};
+	struct ksr_owners owners;
+
+	memset(left, 0, KSR_PART_COUNT * sizeof(left[0]));
+	cr_assert_eq(ksr_owners_create(&owners, &fs, &snapshot), 0);
+	for (size_t i = 0; i < vma_count; i++) {
+		struct ksr_memory memory;
+
+		ksr_memory_from_vma(&vmas[i], &memory);
+		ksr_memory_add(&all, &memory);
+		ksr_owners_add_mapping(&owners, &vmas[i], &memory, &own);
+	}
+	ksr_owners_finish(&owners, &own, left, &nursery);
+	for (uint32_t i = 0; i < ORIGINS; i++) {
+		owned[i] = (struct ksr_memory){0};
+		for (size_t k = 0; k < KSR_PART_COUNT; k++)
+			ksr_memory_add(&owned[i], &owners.origins[i].parts[k]);
+	}
+	ksr_owners_destroy(&owners);
+	return all;
+}
+
+static struct fake fake;
+
+Test(owners, test_mappings_and_samples_are_divided)
+{
+	const struct ksr_vma vmas[] = {
+		{.begin = 100 * PAGE, .end = 200 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE},
+		{.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 80 * PAGE, .anonymous = 80 * PAGE},
+	};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	fake.marks[0] = (struct ksmalloc_segment_mark){100 * PAGE, 50 * PAGE, 50 * PAGE, 1, KSMALLOC_MARK_MAPPING};
+	fake.marks[1] = (struct ksmalloc_segment_mark){160 * PAGE, 10 * PAGE, 10 * PAGE, 2, KSMALLOC_MARK_MAPPING};
+	fake.marks[2] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP};
+	fake.marks[3] = (struct ksmalloc_segment_mark){900 * PAGE, 64, 45 * PAGE, 3, KSMALLOC_MARK_SMALL};
+	fake.marks[4] = (struct ksmalloc_segment_mark){900 * PAGE + 64, 64, 15 * PAGE, 4, KSMALLOC_MARK_SMALL};
+	divide(&fake, 5, vmas, 2, owned, left);
+	cr_assert_eq(owned[1].resident, 50 * PAGE);
+	cr_assert_eq(owned[2].resident, 10 * PAGE);
+	cr_assert_eq(owned[3].resident, 60 * PAGE);
+	cr_assert_eq(owned[4].resident, 20 * PAGE);
+	cr_assert_eq(left[KSR_PART_OTHERS].resident, 40 * PAGE);
+	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
+}
+
+/* Samples of a few bytes do not say whose a large heap is. */
+Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
+{
+	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP};
+	fake.marks[1] = (struct ksmalloc_segment_mark){900 * PAGE, 64, 10 * PAGE, 3, KSMALLOC_MARK_SMALL};
+	divide(&fake, 2, &vma, 1, owned, left);
+	cr_assert_eq(owned[3].resident, 20 * PAGE);
+	cr_assert_eq(left[KSR_PART_HEAP].resident, 80 * PAGE);
+}
+
+static uint64_t any(uint64_t limit)
+{
+	return (((uint64_t)rand() << 31) ^ (uint64_t)rand()) % limit;
+}
+
+/* Overlapping, wrapping, of odd addresses, of no origin, and with weights that are not to be believed. */
+static void fill_with_garbage(void)
+{
+	for (uint32_t i = 0; i < MOST; i++) {
+		fake.marks[i] = (struct ksmalloc_segment_mark){
+			.address = any(4) ? any(500 * PAGE) : any(UINT64_MAX),
+			.bytes = any(4) ? any(60 * PAGE) : any(UINT64_MAX),
+			.weight = any(2) ? any(60 * PAGE) : UINT64_MAX - any(3),
+			.origin = (uint32_t)any(ORIGINS + 2),
+			.kind = (uint32_t)any(KSMALLOC_MARK_KIND_COUNT + 2),
+		};
+	}
+}
+
+Test(owners, test_garbage_divides_no_more_than_there_is)
+{
+	struct ksr_vma vmas[40];
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	srand(5);
+	for (uint32_t turn = 0; turn < 50; turn++) {
+		struct ksr_memory sum = {0};
+		struct ksr_memory all;
+
+		fill_with_garbage();
+		for (size_t i = 0; i < KSM_COUNT_OF(vmas); i++)
+			vmas[i] = (struct ksr_vma){.begin = 10 * i * PAGE, .end = (10 * i + 7) * PAGE,
+						   .rss = any(8) * PAGE, .anonymous = any(8) * PAGE,
+						   .pss = any(3) * PAGE, .ksm = any(4) * PAGE,
+						   .swap = any(3) * PAGE};
+		all = divide(&fake, MOST, vmas, KSM_COUNT_OF(vmas), owned, left);
+		for (uint32_t i = 0; i < ORIGINS; i++)
+			ksr_memory_add(&sum, &owned[i]);
+		for (size_t i = 0; i < KSR_PART_COUNT; i++)
+			ksr_memory_add(&sum, &left[i]);
+		cr_assert_eq(owned[0].resident, 0, "what has no origin is nobody's");
+		cr_assert_eq(memcmp(&sum, &all, sizeof(all)), 0, "turn %u: %lu of %lu", turn,
+			     (unsigned long)sum.resident, (unsigned long)all.resident);
+	}
+}
+
+Test(owners, test_without_marks_all_is_left)
+{
+	const struct ksr_vma vma = {.begin = PAGE, .end = 9 * PAGE, .rss = 8 * PAGE, .anonymous = 8 * PAGE};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	divide(&fake, 0, &vma, 1, owned, left);
+	cr_assert_eq(left[KSR_PART_OTHERS].resident, 8 * PAGE);
+}
