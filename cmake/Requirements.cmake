@@ -6,6 +6,16 @@
 set(ksm_missing)
 set(ksm_missing_groups)
 
+# What is asked for here is asked for on behalf of the machine that is built for.
+if(CMAKE_TOOLCHAIN_FILE)
+  find_program(ksm_toolchain NAMES aarch64-linux-gnu-gcc NO_CACHE)
+  if(NOT ksm_toolchain AND CMAKE_TOOLCHAIN_FILE MATCHES "cmake/aarch64.cmake$")
+    message(FATAL_ERROR "Missing: a compiler for aarch64.\n"
+      "On Debian this installs it, as root:  packaging/install-packages build cross")
+  endif()
+  include(${CMAKE_TOOLCHAIN_FILE})
+endif()
+
 # ksm_is_missing(what group): what names it for people, group is one of packaging/install-packages.
 macro(ksm_is_missing what group)
   list(APPEND ksm_missing "${what}")
@@ -64,6 +74,11 @@ if(KSMALLOC_TOOLS)
   ksm_require_library("libdw" build libdw)
   ksm_require_library("libelf" build libelf)
   ksm_require_library("jansson" build jansson)
+  ksm_require_library("zlib" build zlib)
+  ksm_require_library("protobuf-c" build libprotobuf-c)
+  ksm_require_program("protoc-c" build protoc-c)
+  ksm_require_library("ncursesw" build ncursesw)
+  ksm_require_library("libmicrohttpd" build libmicrohttpd)
 endif()
 if(KSMALLOC_TESTS)
   ksm_require_library("Criterion" test criterion)

@@ -20,7 +20,7 @@
 #include "seed_file.h"
 #include "show/emitter.h"
 
-#define MOST_OPTIONS 32
+#define MOST_OPTIONS 48
 #define LONGEST_NAME 31
 
 /* Values that getopt_long returns: above all characters. */
@@ -271,8 +271,17 @@ static int store_number(const struct ksr_command *command, const struct ksr_opti
 static int store_format(const struct ksr_command *command, struct ksr_output *output,
 			enum ksr_format format)
 {
+	static const char *const names[] = {
+		"text",
+#define FORM_NAME(name, option, help) option,
+		KSR_FORMS(FORM_NAME)
+#undef FORM_NAME
+	};
+
 	if (output->format != KSR_FORMAT_TEXT && output->format != format)
-		return ksr_usage_error(command, "--json and --csv exclude each other; give one");
+		return ksr_usage_error(command, "--%s and --%s exclude each other; give one",
+				       names[ksm_min(output->format, format)],
+				       names[ksm_max(output->format, format)]);
 	output->format = format;
 	return 0;
 }
@@ -280,7 +289,7 @@ static int store_format(const struct ksr_command *command, struct ksr_output *ou
 static int store_table(const struct ksr_command *command, struct ksr_output *output,
 		       const char *value)
 {
-	char names[128] = "";
+	char names[256] = "";
 
 	for (size_t i = 0; i < command->table_count; i++) {
 		size_t used = strlen(names);
@@ -307,10 +316,8 @@ static int store(const struct ksr_command *command, const struct ksr_option *opt
 	case KSR_OPTION_SWITCH:
 		*(bool *)member = true;
 		break;
-	case KSR_OPTION_JSON:
-		return store_format(command, member, KSR_FORMAT_JSON);
-	case KSR_OPTION_CSV:
-		return store_format(command, member, KSR_FORMAT_CSV);
+	case KSR_OPTION_FORM:
+		return store_format(command, member, (enum ksr_format)option->most);
 	case KSR_OPTION_TABLE:
 		return store_table(command, member, value);
 	case KSR_OPTION_TEXT:

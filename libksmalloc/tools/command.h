@@ -31,8 +31,7 @@
 enum ksr_option_kind {
 	KSR_OPTION_OWN,	   /* to the sub-command's set() */
 	KSR_OPTION_SWITCH, /* bool: true */
-	KSR_OPTION_JSON,   /* struct ksr_output */
-	KSR_OPTION_CSV,	   /* the same */
+	KSR_OPTION_FORM,   /* struct ksr_output: the form that most says */
 	KSR_OPTION_TABLE,  /* the same: one of the sub-command's tables */
 	KSR_OPTION_TEXT,   /* const char * */
 	KSR_OPTION_NUMBER, /* uint64_t, from 1 to most */
@@ -44,13 +43,13 @@ struct ksr_option {
 	const char *help;
 	enum ksr_option_kind kind;
 	size_t offset; /* of the member in the sub-command's options, unless it is OWN */
-	uint64_t most; /* of a NUMBER; 0: any */
+	uint64_t most; /* of a NUMBER, 0: any; of a FORM its enum ksr_format */
 };
 
 /* Of commands that write tables: what says what the figures are, at is the struct ksr_output. */
 #define KSR_OUTPUT_OPTIONS(what, at)                                                               \
-	{"json", NULL, "Write JSON; " what ".", KSR_OPTION_JSON, at, 0},                           \
-		{"csv", NULL, "Write one table as CSV; " what ".", KSR_OPTION_CSV, at, 0},         \
+	{"json", NULL, "Write JSON; " what ".", KSR_OPTION_FORM, at, KSR_FORMAT_JSON},             \
+		{"csv", NULL, "Write one table as CSV; " what ".", KSR_OPTION_FORM, at, KSR_FORMAT_CSV}, \
 		{"table", "NAME", "Choose the table of --csv.", KSR_OPTION_TABLE, at, 0},          \
 		KSR_WIDTH_OPTION(at)
 #define KSR_WIDTH_OPTION(at)                                                                       \
@@ -67,6 +66,8 @@ struct ksr_command {
 	size_t option_count;
 	const char *const *tables; /* that --table can choose; the first is what --csv writes */
 	size_t table_count;
+	const char *(*values)(const struct ksr_option *option); /* "a, b or c" where a table elsewhere has them; may be NULL */
+	bool is_elsewhere; /* main executes another program, which has its options */
 	bool stop_at_argument; /* what follows the first argument belongs to another program */
 	int (*main)(const struct ksr_command *command, int argc, char **argv);
 };

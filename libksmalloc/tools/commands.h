@@ -12,13 +12,27 @@
 
 #include "command.h"
 
+extern const struct ksr_command ksr_command_compare;
+extern const struct ksr_command ksr_command_completion;
 extern const struct ksr_command ksr_command_diff;
+extern const struct ksr_command ksr_command_disable;
 extern const struct ksr_command ksr_command_doctor;
+extern const struct ksr_command ksr_command_enable;
 extern const struct ksr_command ksr_command_estimate;
+extern const struct ksr_command ksr_command_exporter;
+extern const struct ksr_command ksr_command_inject;
 extern const struct ksr_command ksr_command_keep;
 extern const struct ksr_command ksr_command_report;
 extern const struct ksr_command ksr_command_run;
 extern const struct ksr_command ksr_command_share;
+extern const struct ksr_command ksr_command_sidecar;
+extern const struct ksr_command ksr_command_top;
+extern const struct ksr_command ksr_command_tune;
 extern const struct ksr_command ksr_command_version;
+extern const struct ksr_command ksr_command_webhook;
+extern const struct ksr_command ksr_command_why;
+
+/* All of them, in the order in which help lists them; for what writes of all. Ends with NULL. */
+extern const struct ksr_command *const ksr_commands[];
 
 #endif

@@ -15,12 +15,14 @@
 #include "seed_file.h"
 
 #define IDLE_SECONDS 15
-#define SECOND UINT64_C(1000000000)
+#define MS UINT64_C(1000000)
+#define SECOND (1000 * MS)
 #define ROUNDS 2 /* in the second one those before share what those after them have published */
 
 struct keep_options {
 	const char *seed_file;
 	uint64_t idle_seconds;
+	uint64_t every_ms;
 	bool once;
 	bool quiet;
 };
@@ -52,6 +54,7 @@ static int prepare(const struct ksr_command *command, const struct keep_options 
 		.group = {.name = group, .stores = {ksr_group_store(&seed->seed)}},
 		.seed = seed->path,
 		.idle_ns = (chosen->idle_seconds ? chosen->idle_seconds : IDLE_SECONDS) * SECOND,
+		.every_ns = chosen->every_ms * MS,
 		.say = chosen->quiet ? NULL : say,
 	};
 	if (ksr_post_name(&keep->post, seed->path) ||
@@ -115,6 +118,8 @@ static const struct ksr_option options[] = {
 	 offsetof(struct keep_options, idle_seconds), 1000000},
 	{"once", NULL, "Make a pass in each worker now, and end.", KSR_OPTION_SWITCH, offsetof(struct keep_options, once),
 	 0},
+	{"every", "MS", "Stop each worker for a pass each time that so long has gone by, as tests want it.", KSR_OPTION_NUMBER,
+	 offsetof(struct keep_options, every_ms), 3600000},
 	{"quiet", NULL, "Do not tell of passes.", KSR_OPTION_SWITCH, offsetof(struct keep_options, quiet), 0},
 };
 

@@ -20,6 +20,8 @@
 #define LONGEST_TICK_NS SECOND
 #define TICK_WORKERS 8
 #define BUDGET_US 1500
+/* The same of one that rests: all that a stop takes besides its step is the same for a longer one. */
+#define RESTING_BUDGET_US 5000
 /* So many passes at once, each of which fills the pauses of the others. Those of busy workers do not count. */
 #define MOST_PASSES 2
 #define PAUSE_NS (5 * MS)
@@ -79,6 +81,7 @@ static void add(const struct ksr_member *member, void *data)
 		return;
 	}
 	ksr_pace_begin(&worker.pace, &worker.look);
+	worker.pace.has_shared = worker.member.gained_pages > 0;
 	worker.gained_seen = worker.member.gained_pages;
 	worker.passes_seen = worker.member.passes;
 	worker.next_ns = worker.look.now_ns + TICK_NS;
@@ -141,6 +144,7 @@ static void begin_pass(const struct ksr_keep *keep, struct ksr_worker *worker)
 	worker->stood_ns = 0;
 	worker->longest_ns = 0;
 	worker->gained_before = worker->member.gained_pages;
+	worker->changed_before = worker->member.changed_pages;
 	worker->last_stood_ns = 0;
 }
 
@@ -159,7 +163,8 @@ static bool end_pass(struct ksr_keep *keep, struct ksr_worker *worker, enum ksma
 	worker->gained_seen = worker->member.gained_pages;
 	worker->passes_seen = worker->member.passes;
 	if (reason == KSMALLOC_KEEPER_NONE)
-		ksr_pace_passed(&worker->pace, &worker->look, news.gained, worker->stood_ns);
+		ksr_pace_passed(&worker->pace, &worker->look, worker->member.changed_pages - worker->changed_before,
+				worker->stood_ns);
 	else
 		ksr_pace_refused(&worker->pace, &worker->look, worker->stood_ns);
 	ksr_member_tell(&worker->member, reason);
@@ -185,11 +190,19 @@ static bool may_go_well_soon(enum ksmalloc_keeper_reason reason)
 	       reason == KSMALLOC_KEEPER_TRACED;
 }
 
+/* It has not run since the last step of this pass, or for a while before the first one. */
+static bool rests(const struct ksr_worker *worker)
+{
+	if (worker->steps == 0)
+		return ksr_pace_still_ns(&worker->pace) >= STILL_NS;
+	return ksr_image_cpu_ns(&worker->member.image) == worker->last_cpu_ns;
+}
+
 /* False where it has gone. */
 static bool make_step(struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	struct ksr_step step;
-	int error = ksr_member_step(&worker->member, BUDGET_US, &step);
+	int error = ksr_member_step(&worker->member, rests(worker) ? RESTING_BUDGET_US : BUDGET_US, &step);
 
 	if (error == -ESRCH)
 		return false;
@@ -211,9 +224,9 @@ static bool make_step(struct ksr_keep *keep, struct ksr_worker *worker)
 }
 
 /* Has it had its pause? What it runs meanwhile makes that longer. */
-static bool has_run(struct ksr_worker *worker)
+static bool has_run(const struct ksr_keep *keep, struct ksr_worker *worker)
 {
-	uint64_t ran_ns = ksr_image_cpu_ns(&worker->member.image) - worker->last_cpu_ns;
+	uint64_t ran_ns = keep->every_ns ? 0 : ksr_image_cpu_ns(&worker->member.image) - worker->last_cpu_ns;
 
 	if (worker->last_stood_ns == 0)
 		return true;
@@ -264,19 +277,31 @@ static bool is_to_pass(struct ksr_keep *keep, struct ksr_worker *worker)
 	return is_due || is_asked(keep, worker);
 }
 
+/* Since its last pass, or since it was found, as much time as passes are to be apart. */
+static bool has_gone_by(const struct ksr_keep *keep, const struct ksr_worker *worker)
+{
+	return worker->look.now_ns - worker->pace.passed_ns >= keep->every_ns;
+}
+
+/* Until the next look at a worker. */
+static uint64_t tick_of(const struct ksr_keep *keep)
+{
+	return keep->every_ns ? ksm_min(keep->tick_ns, keep->every_ns) : keep->tick_ns;
+}
+
 /* False where it has gone. */
 static bool attend(struct ksr_keep *keep, struct ksr_worker *worker)
 {
 	if (worker->in_pass)
-		return !has_run(worker) || make_step(keep, worker);
+		return !has_run(keep, worker) || make_step(keep, worker);
 	worker->postponed = is_full(keep);
-	worker->next_ns = ksr_stop_now() + keep->tick_ns;
+	worker->next_ns = ksr_stop_now() + tick_of(keep);
 	if (worker->postponed)
 		return true;
 	if (ksr_member_look(&worker->member, &worker->look))
 		return false;
 	take_note_of_news(keep, worker);
-	if (!is_to_pass(keep, worker))
+	if (!(keep->every_ns ? has_gone_by(keep, worker) : is_to_pass(keep, worker)))
 		return true;
 	begin_pass(keep, worker);
 	return make_step(keep, worker);
@@ -404,7 +429,7 @@ static bool look_around(struct ksr_keep *keep, struct ksr_watch *watch)
 		/* Without workers nobody needs it, and who removes the folder must not find the file again. */
 		if (has_living(keep) && ksr_post_hold(&keep->post))
 			return false;
-		keep->scan_ns = ksm_min(keep->scan_ns, ksr_stop_now() + ksm_min(2 * keep->tick_ns, LONGEST_TICK_NS));
+		keep->scan_ns = ksm_min(keep->scan_ns, ksr_stop_now() + ksm_min(2 * tick_of(keep), LONGEST_TICK_NS));
 	}
 	if (now_ns >= keep->look_ns) {
 		keep->tick_ns = keep->is_stirred ? keep->tick_ns : ksm_min(2 * keep->tick_ns, LONGEST_TICK_NS);
@@ -440,7 +465,7 @@ static bool make_pass(struct ksr_keep *keep, struct ksr_worker *worker)
 	begin_pass(keep, worker);
 	while (worker->in_pass) {
 		sleep_until(worker->next_ns);
-		if (has_run(worker) && !make_step(keep, worker))
+		if (has_run(keep, worker) && !make_step(keep, worker))
 			return false;
 	}
 	return true;

@@ -11,6 +11,9 @@
  * Invariants: a process stands for one step at a time, and between two steps runs as long as pace.h says. Nothing is
  * left behind in a process by the keeper's end, at any moment.
  *
+ * Where every_ns is set all workers, those with one thread, too, are stopped for a pass each time that so long has gone by, and run as
+ * long as they stood between two stops. That finds out what programs make of it.
+ *
  * How often: each look comes twice as long after the one before, up to a second, and soon where something has changed:
  * there is a new worker, one has grown, or the store has other files. Few passes are made at once: what one worker
  * publishes the next one finds in its first pass.
@@ -36,7 +39,8 @@ struct ksr_worker {
 	unsigned int steps;   /* of the pass */
 	uint64_t stood_ns;    /* in it */
 	uint64_t longest_ns;
-	uint64_t gained_before; /* as the segment counts */
+	uint64_t gained_before;	 /* as the segment counts */
+	uint64_t changed_before; /* the same */
 	uint64_t last_stood_ns; /* of the last step */
 	uint64_t last_ended_ns;
 	uint64_t last_cpu_ns;   /* what the process had run then */
@@ -65,6 +69,7 @@ struct ksr_keep {
 	const char *seed;  /* its path: a renewed one is seen */
 	char table[PATH_MAX]; /* the path of the store's */
 	uint64_t idle_ns;  /* without a worker for that long it ends */
+	uint64_t every_ns; /* from a pass of a worker's to the next one, whatever they gain; 0: as pace.h says */
 	void (*say)(const struct ksr_pass_news *news);
 	/* Of the loop. */
 	struct ksr_worker *workers;

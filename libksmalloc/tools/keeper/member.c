@@ -8,6 +8,7 @@
 
 #include "keeper/call.h"
 #include "keeper/hand.h"
+#include "keeper/midst.h"
 #include "keeper/partner.h"
 #include "read/snapshot.h"
 
@@ -64,8 +65,13 @@ static bool names_group(const struct ksr_fs *fs, pid_t pid, const char *group)
 
 static void take_note(struct ksr_member *member, const struct ksmalloc_segment_header *header)
 {
+	const struct ksmalloc_share_stats *stats = &header->share.stats;
+	const uint64_t page_bytes = header->page_bytes ? header->page_bytes : 4096;
+
 	member->offer = header->keeper;
-	member->gained_pages = header->share.stats.gained_bytes_total / (header->page_bytes ? header->page_bytes : 4096);
+	member->gained_pages = stats->gained_bytes_total / page_bytes;
+	member->changed_pages =
+		(stats->gained_bytes_total + stats->published_bytes_total + stats->given_back_bytes_total) / page_bytes;
 	member->passes = header->share.stats.passes_total;
 	member->answered = header->share.answered;
 }
@@ -164,7 +170,13 @@ static int work_in_hand(void *data)
 	struct ksr_stop stop;
 	int error;
 
-	work->began_ns = ksr_stop_now();
+	error = ksr_midst_check(&work->member->image);
+	work->began_ns = work->ended_ns = ksr_stop_now();
+	/* Whatever call it stands in: that it is stopped comes first, and lasts longer. */
+	work->stopped = error && ksr_image_state(&work->member->image, work->member->pid) == 'T';
+	if (error)
+		return error;
+	work->ended_ns = 0;
 	error = ksr_stop(&stop, &work->member->image, STOP_LIMIT_NS);
 	if (!error) {
 		error = call(&stop, work);

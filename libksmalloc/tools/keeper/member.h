@@ -39,6 +39,7 @@ struct ksr_member {
 	/* As of the last look: */
 	struct ksmalloc_segment_keeper offer;
 	uint64_t gained_pages; /* own pages that it has given up so far */
+	uint64_t changed_pages; /* these, what it has published, and what of the store it has left */
 	uint64_t passes;       /* that it has made so far */
 	uint64_t answered;     /* the last request for a pass that it has followed (ksmalloc/store.h) */
 };

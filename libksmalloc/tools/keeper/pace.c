@@ -2,8 +2,9 @@
 #include "keeper/pace.h"
 
 #define SECOND UINT64_C(1000000000)
-/* Below that a process is not worth a stop. */
+/* Below that a process is not worth a stop; and below that where the rest is shared, or was written to since. */
 #define LEAST_PAGES 2048
+#define LEAST_LEFT 64
 /* It grows while it has gained that part within the time of quiet, or that many pages where that is more. */
 #define GROWTH_PART 64
 #define GROWTH_PAGES 256
@@ -15,7 +16,7 @@
 #define NEW_PART 16
 /* Growing and busy processes are waited for so long. */
 #define PATIENCE_NS (30 * SECOND)
-/* A pass that gave less than that part of what it looked at makes the next one come later. */
+/* A pass that changed less than that part of what it looked at makes the next one come later. */
 #define GAIN_PART 256
 #define SHORTEST_NS (SECOND / 5)
 #define LONGEST_NS (600 * SECOND)
@@ -76,12 +77,17 @@ static bool is_ready(const struct ksr_pace *pace, const struct ksr_look *look)
 	return quiet >= (ran > span / 2 ? QUIET_BUSY_NS : QUIET_NS);
 }
 
+static bool is_too_small(const struct ksr_pace *pace, const struct ksr_look *look)
+{
+	return look->usage.pages < (pace->has_shared ? LEAST_LEFT : LEAST_PAGES);
+}
+
 /* Is there something to be gained? */
 static bool is_wanted(const struct ksr_pace *pace, const struct ksr_look *look)
 {
 	uint64_t pages = look->usage.pages;
 
-	if (pages < LEAST_PAGES)
+	if (is_too_small(pace, look))
 		return false;
 	if (!pace->passed || look->now_ns - pace->passed_ns >= pace->interval_ns)
 		return true;
@@ -90,7 +96,7 @@ static bool is_wanted(const struct ksr_pace *pace, const struct ksr_look *look)
 
 static bool is_wanted_by_news(const struct ksr_pace *pace, const struct ksr_look *look)
 {
-	return pace->has_news && look->usage.pages >= LEAST_PAGES && look->now_ns - pace->passed_ns >= pace->news_ns;
+	return pace->has_news && !is_too_small(pace, look) && look->now_ns - pace->passed_ns >= pace->news_ns;
 }
 
 bool ksr_pace_is_due(struct ksr_pace *pace, const struct ksr_look *look)
@@ -120,10 +126,10 @@ static uint64_t longer(uint64_t interval_ns)
 	return less_of(more_of(2 * interval_ns, SHORTEST_NS), LONGEST_NS);
 }
 
-void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t gained_pages, uint64_t stood_ns)
+void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t changed_pages, uint64_t stood_ns)
 {
-	uint64_t looked_at = look->usage.pages + gained_pages;
-	bool was_useful = gained_pages > 0 && gained_pages >= looked_at / GAIN_PART;
+	uint64_t looked_at = look->usage.pages + changed_pages;
+	bool was_useful = changed_pages > 0 && changed_pages >= looked_at / GAIN_PART;
 
 	pace->passed_ns = look->now_ns;
 	pace->passed_pages = look->usage.pages;
@@ -134,6 +140,7 @@ void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_
 		pace->news_ns = was_useful ? 0 : longer(pace->news_ns);
 	pace->has_news = false;
 	pace->passed = true;
+	pace->has_shared = pace->has_shared || changed_pages > 0;
 	/* What the pass itself changed is no growth. */
 	pace->last = *look;
 	pace->quiet_pages = look->usage.pages;

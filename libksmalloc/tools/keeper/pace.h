@@ -42,6 +42,7 @@ struct ksr_pace {
 	uint64_t news_ns; /* between passes by news, while they gain nothing; 0 after one that did */
 	bool has_news;
 	bool passed; /* there was one */
+	bool has_shared; /* one has changed something: little is left of it since then, and that counts */
 };
 
 void ksr_pace_begin(struct ksr_pace *pace, const struct ksr_look *look);
@@ -49,8 +50,8 @@ void ksr_pace_begin(struct ksr_pace *pace, const struct ksr_look *look);
 /* To be asked some times a second or less often. */
 bool ksr_pace_is_due(struct ksr_pace *pace, const struct ksr_look *look);
 
-/* After a pass, whoever has made it. */
-void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t gained_pages, uint64_t stood_ns);
+/* After a pass, whoever has made it. changed_pages: gained, published or left. */
+void ksr_pace_passed(struct ksr_pace *pace, const struct ksr_look *look, uint64_t changed_pages, uint64_t stood_ns);
 
 /* After one that was given up: nothing was gained, and the next moment will not be better. */
 void ksr_pace_refused(struct ksr_pace *pace, const struct ksr_look *look, uint64_t stood_ns);

@@ -9,7 +9,7 @@
  * stop ends with EINTR, SIGSTOP and SIGCONT too: epoll_wait, semop,
  * sigtimedwait, io_getevents, and sockets with a limit of time (call.h restarts
  * those of the others that have no limit of time). A read or write that moved
- * part of its bytes returns that part. tests/keeper/calls.c tries them.
+ * part of its bytes returns that part: midst.h is asked before. tests/keeper/calls.c tries them.
  *
  * What it is not: a way to keep other processes from writing into the memory:
  * a child of vfork, and whatever was made with CLONE_VM alone, runs on. (A

@@ -39,9 +39,13 @@ int ksr_preload_helper(const struct ksr_command *command, const char *library, c
 {
 	const char *before = getenv("LD_PRELOAD");
 	const char *slash = strrchr(library, '/');
+	int folder = slash ? (int)(slash - library) : 0;
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%.*s/%s", slash ? (int)(slash - library) : 0, library, name);
+	/* Installed they lie in a folder of their own: no linker shall find them. */
+	snprintf(path, sizeof(path), "%.*s/ksmalloc/%s", folder, library, name);
+	if (access(path, R_OK))
+		snprintf(path, sizeof(path), "%.*s/%s", folder, library, name);
 	if (before && is_in(before, path))
 		return 0;
 	if (!access(path, R_OK))

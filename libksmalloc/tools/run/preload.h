@@ -16,7 +16,7 @@
 int ksr_preload(const struct ksr_command *command, const char *path);
 
 /*
- * The same for a helper called name that lies beside the library. Where it is missing one line says that
+ * The same for a helper called name that lies in the folder ksmalloc beside the library, or beside it. Where it is missing one line says that
  * what it belongs to ("the profile works") does without it, and note is set if it is not NULL.
  */
 int ksr_preload_helper(const struct ksr_command *command, const char *library, const char *name,

@@ -22,6 +22,7 @@ enum where {
 	LUA_CODE,   /* the same, and unless the user has set LUA_INIT, which Lua would not look at then */
 	WORDS,	    /* put behind what a variable of the environment holds */
 	ARGUMENT,   /* put behind the program's name */
+	NAMES,	    /* the same, by which the program writes the names of its functions to /tmp: if they are wanted, and it can */
 	HELPER,	    /* a library beside ours, to be loaded too */
 	SAME_STACK, /* the environment is made so long that stacks begin at equal addresses */
 };
@@ -40,7 +41,7 @@ struct setting {
 	const char *text; /* the value, or what stands before a secret one */
 };
 
-#define MOST_SETTINGS 6
+#define MOST_SETTINGS 8
 
 struct ksr_profile {
 	const char *name;
@@ -56,7 +57,8 @@ static const struct ksr_profile profiles[] = {
 	 {{VARIABLE, SECRET_32, "PYTHONHASHSEED", ""},
 	  {VARIABLE, AS_IT_IS, "KSMALLOC_KEEP_BYTES", "1M"},
 	  {HELPER, AS_IT_IS, "libksmalloc-python.so", ""},
-	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "python*|uwsgi*"}},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "python*|uwsgi*"},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "the hashes of str and bytes are equal in the group: who finds colliding keys in one "
 	 "worker has them for all; children of os.fork() collect their young garbage first"},
 	{"lua",
@@ -65,12 +67,16 @@ static const struct ksr_profile profiles[] = {
 	 {{HELPER, AS_IT_IS, "libksmalloc-lua.so", ""},
 	  {LUA_CODE, AS_IT_IS, "LUA_INIT_5_4",
 	   "pcall(package.loadlib('libksmalloc-lua.so','ksmalloc_lua_follow'))"},
-	  {SAME_STACK, AS_IT_IS, NULL, ""}},
+	  {SAME_STACK, AS_IT_IS, NULL, ""},
+	  /* The helper's tables are mappings. LuaJIT has code in its own. */
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "lua|lua5*"},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "the hashes of strings are equal in the group; time(2) takes one comparison more; a "
 	 "script sees LUA_INIT_5_4"},
 	{"php",
 	 {"php", NULL},
-	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "php*"}},
+	 {{HELPER, AS_IT_IS, "libksmalloc-php.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "php*"},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "workers of php-fpm give back what their last request left after a second without a "
 	 "connection, and get it anew with the next one"},
 	{"node",
@@ -79,10 +85,11 @@ static const struct ksr_profile profiles[] = {
 	  {ARGUMENT, AS_IT_IS, "--single-threaded", ""},
 	  {ARGUMENT, SECRET_31, "--random-seed", "--random-seed="},
 	  {ARGUMENT, SECRET_31, "--hash-seed", "--hash-seed="},
+	  {NAMES, AS_IT_IS, "--perf-basic-prof-only-functions", ""},
+	  {NAMES, AS_IT_IS, "--interpreted-frames-native-stack", ""},
 	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "node|nodejs"}},
-	 "collector and compiler run in the main thread, which takes longer; Math.random() gives "
-	 "the "
-	 "same numbers in every worker (crypto does not)"},
+	 "collector and compiler run in the main thread, which takes longer; Math.random() gives the same numbers in "
+	 "every worker (crypto does not); names of functions stay in /tmp/perf-PID.map (not with KSMALLOC_LANGUAGE=off)"},
 	{"java",
 	 {"java", NULL},
 	 /*
@@ -91,13 +98,13 @@ static const struct ksr_profile profiles[] = {
 	  * objects.
 	  */
 	 {{WORDS, AS_IT_IS, "JAVA_TOOL_OPTIONS",
-	   "-XX:+UseSerialGC -Xbatch -XX:-UseTLAB -XX:-UsePerfData"},
+	   "-XX:+UseSerialGC -Xbatch -XX:-UseTLAB -XX:-UsePerfData -XX:+PreserveFramePointer"},
 	  {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "java"}},
 	 "one thread collects while all others wait, methods wait for their compiler, threads that "
 	 "allocate share one buffer; jps and jstat do not see the process"},
 	{"ruby",
 	 {"ruby", NULL},
-	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}},
+	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "the hashes of objects are equal in the group: who finds colliding keys in one worker has "
 	 "them for all; children of fork collect garbage first, which takes some 20 ms"},
 	{"perl",
@@ -105,7 +112,8 @@ static const struct ksr_profile profiles[] = {
 	 {{VARIABLE, SECRET_HEX, "PERL_HASH_SEED", "0x"},
 	  /* With DETERMINISTIC each collision of two keys, also of two variables, turns all later orders. */
 	  {VARIABLE, AS_IT_IS, "PERL_PERTURB_KEYS", "NO"},
-	  {HELPER, AS_IT_IS, "libksmalloc-perl.so", ""}},
+	  {HELPER, AS_IT_IS, "libksmalloc-perl.so", ""},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "hashes of the same keys have the same order in every worker of the group: who finds colliding keys "
 	 "in one has them for all, and an order that is shown tells more of the seed; values go on in new arenas now and then, which takes a percent or two of memory"},
 };
@@ -218,6 +226,14 @@ static int add_words(const struct setting *setting, const char *value)
 	return error;
 }
 
+/* V8 ends the program where it cannot write the file. */
+static bool wants_names(void)
+{
+	const char *language = getenv("KSMALLOC_LANGUAGE");
+
+	return !(language && strcmp(language, "off") == 0) && access("/tmp", W_OK | X_OK) == 0;
+}
+
 static int set_one(const struct ksr_command *command, const struct setting *setting,
 		   const char *value, size_t *arguments, struct ksr_program *program,
 		   const char *library, const char **note)
@@ -228,6 +244,12 @@ static int set_one(const struct ksr_command *command, const struct setting *sett
 		return set_variable(setting, value, note);
 	case WORDS:
 		return add_words(setting, value);
+	case NAMES:
+		if (!wants_names()) {
+			*note = " (left out)";
+			return 0;
+		}
+		/* fall through */
 	case ARGUMENT:
 		program->changed = true;
 		return ksr_program_insert(program, ++*arguments, value[0] ? value : setting->name);

@@ -9,18 +9,17 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "run/layout.h"
+#include "run/list.h"
 #include "run/preload.h"
 #include "run/profile.h"
 #include "run/filter.h"
 #include "run/stats.h"
 #include "run/start_keeper.h"
-
-#define EXIT_CANNOT_EXECUTE 126
-#define EXIT_NOT_FOUND 127
+#include "run/without.h"
 
 enum option_id {
 	OPTION_GROUP,
@@ -31,6 +30,7 @@ enum option_id {
 	OPTION_NO_KEEPER,
 	OPTION_PROFILE,
 	OPTION_QUIET,
+	OPTION_OR_WITHOUT,
 	OPTION_RENEW_SEED,
 	OPTION_SEED_AGE,
 	OPTION_SEED_FILE,
@@ -57,6 +57,7 @@ static const struct ksr_option options[] = {
 	[OPTION_NO_KEEPER] = {"no-keeper", NULL, "Start no keeper: only workers of one thread share."},
 	[OPTION_PROFILE] = {"profile", "NAME", "Make heaps of this interpreter equal; or auto."},
 	[OPTION_QUIET] = {"quiet", NULL, "Do not say what is not random, and what a profile sets."},
+	[OPTION_OR_WITHOUT] = {"or-without", NULL, "Run the program without the library where it cannot have it."},
 	[OPTION_RENEW_SEED] = {"renew-seed", NULL, "Give the group new addresses from now on."},
 	[OPTION_SEED_AGE] = {"seed-age", "DURATION", "Renew the seed from this age on; 0: never."},
 	[OPTION_SEED_FILE] = {"seed-file", "PATH", "Use this seed."},
@@ -83,6 +84,7 @@ struct run_options {
 	bool no_keeper;
 	bool age_given;
 	bool quiet;
+	bool or_without;
 	const struct ksr_profile *profile;
 	const char *layout_option; /* the last one that means nothing without the shared layout */
 	const char *seed_option;   /* the last one that means nothing where the group has no seed */
@@ -262,6 +264,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 	case OPTION_QUIET:
 		chosen->quiet = true;
 		break;
+	case OPTION_OR_WITHOUT:
+		chosen->or_without = true;
+		break;
 	case OPTION_SET:
 		return set_assignment(command, value);
 	case OPTION_LIBRARY:
@@ -276,41 +281,10 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 
 /* --- the library --------------------------------------------------------------- */
 
-static char *find_library(const char *given)
-{
-	static const char *const places[] = {
-		"libksmalloc.so",
-		KSMALLOC_LIBDIR "/libksmalloc.so",
-		"../lib/libksmalloc.so",
-		"../lib64/libksmalloc.so",
-	};
-	char self[PATH_MAX];
-	ssize_t length;
-	char *slash;
-
-	if (given)
-		return realpath(given, NULL);
-	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (length <= 0)
-		return NULL;
-	self[length] = '\0';
-	slash = strrchr(self, '/');
-	for (size_t i = 0; i < KSM_COUNT_OF(places); i++) {
-		char path[2 * PATH_MAX];
-		char *found;
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, places[i]);
-		found = realpath(path, NULL);
-		if (found)
-			return found;
-	}
-	return NULL;
-}
-
 /* The caller frees the path. */
 static int choose_library(const struct ksr_command *command, const char *given, char **library)
 {
-	*library = find_library(given);
+	*library = given ? realpath(given, NULL) : ksr_library_find();
 	if (!*library)
 		return given ? ksr_usage_error(command,
 					       "--library '%s': %s; give the path of "
@@ -346,73 +320,6 @@ static bool knows_layout(const char *library)
 	close(fd);
 	ksr_text_free(&text);
 	return found;
-}
-
-/* --- the table of the library's options ------------------------------------------ */
-
-static const struct ksr_column option_columns[] = {
-	{"name", "NAME"}, {"type", "TYPE"}, {"default", "DEFAULT"}, {"least", "LEAST"},
-	{"most", "MOST"}, {"unit", "UNIT"}, {"help", "MEANING"},
-};
-
-static size_t show_options(const struct ksr_text *text, struct ksr_emitter *emitter)
-{
-	size_t position = 0;
-	size_t shown = 0;
-	const char *line;
-	size_t bytes;
-
-	ksr_emitter_table_begin(emitter, "options", option_columns, KSM_COUNT_OF(option_columns));
-	while (ksr_text_line(text, &position, &line, &bytes)) {
-		struct ksr_cell cells[KSM_COUNT_OF(option_columns)] = {0};
-		char *copy = strndup(line, bytes);
-		char *rest = copy;
-		size_t i = 0;
-
-		for (char *field; i < KSM_COUNT_OF(cells) && (field = strsep(&rest, "\t")); i++)
-			cells[i] = i + 1 < KSM_COUNT_OF(cells) ? ksr_cell_text(field)
-							       : ksr_cell_sentence(field);
-		if (i == KSM_COUNT_OF(cells)) {
-			ksr_emitter_row(emitter, cells);
-			shown++;
-		}
-		free(copy);
-	}
-	ksr_emitter_table_end(emitter);
-	return shown;
-}
-
-/* The library prints its table from its constructor and ends the program: any program will do. */
-static int list_options(const struct ksr_command *command)
-{
-	struct ksr_emitter *emitter = ksr_emitter_create(&(struct ksr_output){0}, stdout);
-	struct ksr_text text = {0};
-	size_t shown = 0;
-	int error;
-	int ends[2];
-	pid_t child;
-
-	if (!emitter || pipe2(ends, O_CLOEXEC))
-		return ksr_failure(command, "cannot make a pipe: %s", strerror(errno));
-	child = fork();
-	if (child == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		setenv("KSMALLOC_DUMP_OPTIONS", "1", 1);
-		execl("/proc/self/exe", "ksmalloc", "version", (char *)NULL);
-		_exit(EXIT_NOT_FOUND);
-	}
-	close(ends[1]);
-	if (child > 0 && ksr_fs_read_fd(ends[0], KSM_MIB, &text) == 0)
-		shown = show_options(&text, emitter);
-	close(ends[0]);
-	if (child > 0)
-		waitpid(child, NULL, 0);
-	ksr_text_free(&text);
-	error = ksr_emitter_finish(emitter);
-	if (shown == 0)
-		return ksr_failure(command, "the library printed no options; is it of this "
-					    "release?");
-	return ksr_output_end(command, error);
 }
 
 /* --- starting --------------------------------------------------------------------- */
@@ -506,10 +413,10 @@ static int execute(const struct ksr_command *command, char **argv, struct ksr_pr
 
 	if (error == ENOENT || error == ENOTDIR) {
 		ksr_failure(command, "%s: command not found", argv[0]);
-		return EXIT_NOT_FOUND;
+		return KSR_EXIT_NOT_FOUND;
 	}
 	ksr_failure(command, "%s: %s", argv[0], strerror(error));
-	return EXIT_CANNOT_EXECUTE;
+	return KSR_EXIT_CANNOT_EXECUTE;
 }
 
 /* A program that the library does not reach runs as without it; one that it would end is not run.
@@ -520,7 +427,7 @@ static int check_program(const struct ksr_command *command, const struct run_opt
 	if (program->ends_preloaded) {
 		ksr_failure(command, "%s is not started: it %s, for which libksmalloc is built; run it without ksmalloc, or "
 				     "install a build for glibc", program->unfit_path, program->unfit);
-		return EXIT_CANNOT_EXECUTE;
+		return KSR_EXIT_CANNOT_EXECUTE;
 	}
 	/* The shared layout says so, too, in its own words. */
 	if (program->is_static && !chosen->shared && !chosen->quiet)
@@ -560,32 +467,48 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 	return status;
 }
 
-static int run_main(const struct ksr_command *command, int argc, char **argv)
+static int prepare_and_start(const struct ksr_command *command, struct run_options *chosen, int argc, char **argv, int first)
 {
-	struct run_options chosen = {0};
 	char *library = NULL;
-	int status = 0;
-	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+	int status = check_layout(command, chosen);
 
-	if (first < 0)
-		return status;
-	status = check_layout(command, &chosen);
 	if (status)
 		return status;
 	/* Without a program these are questions about the group. */
-	if (first == argc && chosen.shared && (chosen.show_layout || chosen.layout.request.renew))
-		return find_seed(command, &chosen, NULL);
-	if (first == argc && !chosen.list_options)
+	if (first == argc && chosen->shared && (chosen->show_layout || chosen->layout.request.renew))
+		return find_seed(command, chosen, NULL);
+	if (first == argc && !chosen->list_options)
 		return ksr_usage_error(command, "a program is missing; give it and its arguments after the options");
-	status = choose_library(command, chosen.library, &library);
-	if (!status && chosen.shared && chosen.library && !knows_layout(library))
-		status = ksr_usage_error(command, "--library '%s' does not know the shared layout", chosen.library);
-	if (!status && chosen.list_options)
+	status = choose_library(command, chosen->library, &library);
+	if (!status && chosen->shared && chosen->library && !knows_layout(library))
+		status = ksr_usage_error(command, "--library '%s' does not know the shared layout", chosen->library);
+	if (!status && chosen->list_options)
 		status = ksr_preload(command, library);
 	if (!status)
-		status = chosen.list_options ? list_options(command) : start(command, &chosen, argv + first, library);
+		status = chosen->list_options ? ksr_list_library_options(command) : start(command, chosen, argv + first, library);
 	free(library);
 	return status;
+}
+
+static int run_main(const struct ksr_command *command, int argc, char **argv)
+{
+	struct run_options chosen = {0};
+	char **before = ksr_without_remember();
+	int status = 0;
+	int first = ksr_options_parse(command, argc, argv, set, &chosen, &status);
+
+	if (first >= 0)
+		status = prepare_and_start(command, &chosen, argc, argv, first);
+	if (status && chosen.or_without)
+		status = ksr_without_run(command, argv, first, before);
+	free(before);
+	return status;
+}
+
+
+static const char *values_of(const struct ksr_option *option)
+{
+	return option == &options[OPTION_PROFILE] ? ksr_profile_names() : NULL;
 }
 
 const struct ksr_command ksr_command_run = {
@@ -594,6 +517,7 @@ const struct ksr_command ksr_command_run = {
 	.summary = "Run a program with libksmalloc preloaded",
 	.options = options,
 	.option_count = KSM_COUNT_OF(options),
+	.values = values_of,
 	.stop_at_argument = true,
 	.main = run_main,
 };

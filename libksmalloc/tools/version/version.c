@@ -17,7 +17,7 @@ static int version_main(const struct ksr_command *command, int argc, char **argv
 }
 
 static const struct ksr_option options[] = {
-	{"json", NULL, "Write JSON.", KSR_OPTION_JSON, 0, 0},
+	{"json", NULL, "Write JSON.", KSR_OPTION_FORM, 0, KSR_FORMAT_JSON},
 };
 
 const struct ksr_command ksr_command_version = {

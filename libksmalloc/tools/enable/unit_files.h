@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * unit_files: the files of a unit, without asking systemd.
+ *
+ * What it is: the file of a service and its drop-ins, in the order in which they count, as systemd.unit(5) has it: for a
+ * generator, which systemd runs while it answers nobody.
+ * What it is not: complete: what other generators write at the same time is not looked at.
+ * Locking and owner: one thread; the text is the caller's, to be freed with ksr_text_free().
+ * Failure: -errno; -ENOENT where no file is the unit's.
+ */
+#ifndef KSR_ENABLE_UNIT_FILES_H
+#define KSR_ENABLE_UNIT_FILES_H
+
+#include "read/fs.h"
+
+/* Each file behind a line "# PATH", as `systemctl cat` has it. */
+int ksr_unit_files(const char *unit, struct ksr_text *text);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+#include "inject/wish.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define IMAGE_LETTERS NAME_LETTERS "/:@"
+
+static bool is_of(const char *text, const char *letters, size_t most)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && length <= most && strspn(text, letters) == length && text[0] != '-';
+}
+
+const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish)
+{
+	if (wish->group && !is_of(wish->group, NAME_LETTERS, 63))
+		return "the group's name may have up to 63 letters, digits, dots, dashes or underscores";
+	if (wish->profile && !is_of(wish->profile, NAME_LETTERS, 63))
+		return "the profile is no name of an interpreter";
+	if (!is_of(ksr_inject_wish_init_image(wish), IMAGE_LETTERS, 255) ||
+	    !is_of(ksr_inject_wish_sidecar_image(wish), IMAGE_LETTERS, 255))
+		return "an image's name is like registry/name:tag";
+	if (wish->seccomp && !is_of(wish->seccomp, NAME_LETTERS "/", 255))
+		return "the seccomp profile is a path below the node's folder of profiles";
+	return NULL;
+}
+
+char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *group)
+{
+	char *text = NULL;
+	int length;
+
+	if (wish->no_share)
+		length = asprintf(&text, "--group=%s", group);
+	else
+		length = asprintf(&text, "--share --group=%s --profile=%s --quiet", group, wish->profile ? wish->profile : "auto");
+	return length < 0 ? NULL : text;
+}
+
+const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish)
+{
+	return wish->init_image ? wish->init_image : "ksmalloc-init:" KSMALLOC_VERSION;
+}
+
+const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish)
+{
+	return wish->sidecar_image ? wish->sidecar_image : "ksmalloc-sidecar:" KSMALLOC_VERSION;
+}
+
+bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container)
+{
+	for (size_t i = 0; i < wish->container_count; i++) {
+		if (strcmp(wish->containers[i], container) == 0)
+			return true;
+	}
+	return wish->container_count == 0;
+}
+
+void ksr_inject_name_group(const char *name, char group[64])
+{
+	snprintf(group, 64, "%.63s", name);
+	for (char *at = group; *at; at++) {
+		if (!strchr(NAME_LETTERS, *at))
+			*at = '-';
+	}
+	/* What generates names puts something behind a dash. */
+	for (size_t length = strlen(group); length > 1 && group[length - 1] == '-'; length--)
+		group[length - 1] = '\0';
+	if (group[0] == '-')
+		group[0] = '_';
+}
+
+char *ksr_inject_preload_add(const char *old)
+{
+	char *text = NULL;
+
+	if (!old || !old[0])
+		return strdup(KSR_INJECT_PRELOAD);
+	if (strncmp(old, KSR_INJECT_PRELOAD, strlen(KSR_INJECT_PRELOAD)) == 0)
+		return strdup(old);
+	return asprintf(&text, KSR_INJECT_PRELOAD ":%s", old) < 0 ? NULL : text;
+}
+
+char *ksr_inject_preload_remove(const char *now)
+{
+	size_t ours = strlen(KSR_INJECT_PRELOAD);
+
+	if (strncmp(now, KSR_INJECT_PRELOAD, ours) != 0 || (now[ours] && now[ours] != ':'))
+		return strdup(now);
+	return strdup(now + ours + (now[ours] == ':'));
+}

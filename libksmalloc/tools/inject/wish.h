@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wish: what is to be put into the definition of a container, whatever form the definition has.
+ *
+ * What it is: names, images and numbers that kube, compose and line have in common.
+ * What it is not: a parser of options.
+ * Invariants: of texts nothing but the group and the profile comes into an environment, and both consist of letters, digits, dots,
+ * dashes and underscores only (ksr_inject_wish_problem()).
+ * Locking and owner: the caller owns all texts; they are copied where they are kept.
+ * Failure: see each function.
+ */
+#ifndef KSR_INJECT_WISH_H
+#define KSR_INJECT_WISH_H
+
+#include "base.h"
+
+/* Room for one sentence that says why something was refused. */
+#define KSR_INJECT_WHY 512
+
+/* Where containers have the library: the volume that the init image fills. */
+#define KSR_INJECT_FOLDER "/ksmalloc"
+#define KSR_INJECT_VOLUME "ksmalloc"
+#define KSR_INJECT_INIT	  "ksmalloc-init"
+#define KSR_INJECT_SIDECAR "ksmalloc-sidecar"
+/* The library that starts the program anew by `ksmalloc run`, and the options that it gives to that. */
+#define KSR_INJECT_PRELOAD KSR_INJECT_FOLDER "/libksmalloc-start.so"
+#define KSR_INJECT_OPTIONS "KSMALLOC_START"
+#define KSR_INJECT_PORT	   9838
+
+/* Zero is a wish with defaults: share, with a sidecar, in all containers. */
+struct ksr_inject_wish {
+	const char *group;	   /* NULL: named like the workload */
+	const char *profile;	   /* the interpreter; NULL: auto */
+	const char *init_image;	   /* NULL: ksmalloc-init of this release */
+	const char *sidecar_image; /* NULL: ksmalloc-sidecar of this release */
+	const char *const *containers; /* names of those that are meant, container_count of them; NULL: all */
+	size_t container_count;
+	const char *seccomp; /* a profile on the node that lets addresses be equal (localhostProfile); NULL: none is named */
+	uint64_t user;	     /* 0: that of the containers; else the sidecar's user */
+	bool no_sidecar;
+	bool no_share; /* for KSM: nothing but the library and the group's name */
+};
+
+/* NULL, or what is wrong with the wish's own texts, for a sentence. */
+const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish);
+/* The value of KSMALLOC_START for a group; NULL without memory. The caller frees it. */
+char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *group);
+const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish);
+const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish);
+/* Whether the container of this name is meant. */
+bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container);
+/* A group's name made of another name: what cannot stand in one becomes a dash. */
+void ksr_inject_name_group(const char *name, char group[64]);
+/*
+ * What LD_PRELOAD is to be where it was old (NULL or empty: not set), and was before; each is a new text, NULL without memory. The
+ * latter is empty if there was nothing else, and old itself if ours is not in front of it.
+ */
+char *ksr_inject_preload_add(const char *old);
+char *ksr_inject_preload_remove(const char *now);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * settings: KSM's settings as they were before, and whose they are.
+ *
+ * What it is: one owner at a time: a lock, and beside it a file with the values to go back to, which outlives an owner
+ * that was killed. Others that set the same (ksmtuned, the kernel's own advisor) are recognised.
+ * What it is not: a choice of values.
+ * Invariants: while the file is there, its values are those from before the first owner.
+ * Locking and owner: the lock is held until ksr_settings_release(), or until the process ends.
+ * Failure: -errno, with a sentence in why.
+ */
+#ifndef KSR_TUNE_SETTINGS_H
+#define KSR_TUNE_SETTINGS_H
+
+#include "read/fs.h"
+
+struct ksr_settings {
+	const struct ksr_fs *fs;
+	int lock;
+};
+
+/* -EBUSY where somebody else owns them. Keeps the values, unless an owner that was killed has left some. */
+int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char *why, size_t bytes);
+/* Puts back what was kept, and forgets it. *restored is the number of settings. */
+int ksr_settings_restore(struct ksr_settings *settings, size_t *restored);
+void ksr_settings_release(struct ksr_settings *settings);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * requests: what is said to a request.
+ *
+ * What it is: POST /inject with an AdmissionReview as JSON, answered by review.h; GET /healthz, and /metrics with how many there were.
+ * What it is not: a place that knows connections (serve/door.h) or certificates (desk.h).
+ * Invariants: an error is a status and a line of text; no request changes anything but counters.
+ * Locking and owner: one thread, that of the daemon.
+ * Failure: none that is not an answer.
+ */
+#ifndef KSR_WEBHOOK_REQUESTS_H
+#define KSR_WEBHOOK_REQUESTS_H
+
+#include <microhttpd.h>
+
+#include "webhook/bodies.h"
+#include "webhook/review.h"
+
+#define KSR_REQUESTS_OUTCOMES 4 /* those of a review, and: refused */
+
+struct ksr_requests {
+	const struct ksr_inject_wish *defaults;
+	struct ksr_bodies bodies;
+	uint64_t counts[KSR_REQUESTS_OUTCOMES];
+};
+
+/* For MHD_start_daemon(); user is the struct ksr_requests. */
+enum MHD_Result ksr_requests_answer(void *user, struct MHD_Connection *connection, const char *url, const char *method,
+				    const char *version, const char *text, size_t *bytes, void **request);
+/* When a request has ended, however. */
+void ksr_requests_forget(struct ksr_requests *requests, void **request);
+
+#endif

@@ -1,0 +1,29 @@
+{{/* An image of this release: include "ksmalloc.image" (list . "sidecar") */}}
+{{- define "ksmalloc.image" -}}
+{{- $top := index . 0 -}}
+{{- with $top.Values.images.registry }}{{ . }}/{{ end }}ksmalloc-{{ index . 1 }}:{{ $top.Values.images.tag | default $top.Chart.AppVersion }}
+{{- end }}
+
+{{/* Labels: include "ksmalloc.labels" (list . "node") */}}
+{{- define "ksmalloc.labels" -}}
+{{- $top := index . 0 -}}
+app.kubernetes.io/name: ksmalloc-{{ index . 1 }}
+app.kubernetes.io/instance: {{ $top.Release.Name }}
+app.kubernetes.io/part-of: ksmalloc
+app.kubernetes.io/version: {{ $top.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $top.Release.Service }}
+helm.sh/chart: {{ $top.Chart.Name }}-{{ $top.Chart.Version }}
+{{- end }}
+
+{{- define "ksmalloc.selector" -}}
+{{- $top := index . 0 -}}
+app.kubernetes.io/name: ksmalloc-{{ index . 1 }}
+app.kubernetes.io/instance: {{ $top.Release.Name }}
+{{- end }}
+
+{{- define "ksmalloc.pull" -}}
+{{- with .Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
