@@ -156,7 +156,7 @@ def test_merging():
     check("priority and stability are shown",
           site["priority"] > 0 and site["stability"] in ("unknown", "settled", "mixed"), site)
     check("visits are counted", site["scanned"] >= 3 * BLOCKS // PAGE, site)
-    table = tool("report", "test").splitlines()[0].split()
+    table = tool("report", "--details", "test").splitlines()[0].split()
     check("the table has the usual columns and BROKEN", "BROKEN" in table and "CALLS" in table, table)
     table = tool("report", "--counters", "test").splitlines()[0].split()
     check("--counters has the kernel's", "SCANNED" in table and "PRIO" in table, table)
@@ -199,7 +199,7 @@ def test_doctor():
     text = tool("doctor")
     for words in ("takes hints (version 1)", "hints are switched on", "80 % of each batch",
                   "on request with that of their own user", "the kernel counts by site",
-                  "the kernel names slots"):
+                  "the kernel names memory in maps"):
         check(f"doctor says: {words}", words in text, text)
     write("hints", 0)
     write("hint_share", 0)
