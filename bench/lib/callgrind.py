@@ -10,6 +10,33 @@ from lib.harness import BenchError, need
 PAIRS = 100000
 
 
+def tool(profile, log=None):
+    """The command in front of a program whose profile is to lie in a file."""
+    return [need("valgrind", "valgrind"), "--tool=callgrind", f"--callgrind-out-file={profile}",
+            f"--log-file={log or '/dev/null'}"]
+
+
+def inclusive(profile, function):
+    """Calls of a function in a profile, and the instructions of these with all that they called."""
+    names, calls, instructions, called, next_is_cost = {}, 0, 0, None, False
+    for line in profile:
+        if next_is_cost:
+            instructions += int(line.split()[1])
+            next_is_cost = False
+        elif line.startswith("fn=") or line.startswith("cfn="):
+            number, _, name = line.split("=", 1)[1].strip().partition(" ")
+            if name:
+                names[number] = name
+            if line[0] == "c":
+                called = names.get(number)
+        elif line.startswith("calls=") and called == function:
+            calls += int(line[6:].split()[0])
+            next_is_cost = True
+    if not calls:
+        raise BenchError(f"the profile has no call of {function}")
+    return calls, instructions
+
+
 def callgrind(log):
     return [need("valgrind", "valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null",
             f"--log-file={log.name}"]

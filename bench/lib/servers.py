@@ -99,13 +99,7 @@ php_admin_value[memory_limit] = 256M
 
 
 class PhpFpm(Server):
-    """php-fpm without opcache: every request compiles its classes.
-
-    Memory is read of workers that have been idle for a while, as with all servers: with the profile they
-    give back what their last requests left once a second has gone by.
-    """
-
-    IDLE_SECONDS = 3
+    """php-fpm without opcache: every request compiles its classes."""
 
     profile = "php"
     needs = (("/usr/sbin/php-fpm8.2", "php8.2-fpm"),)  # php-fpm brings it.
@@ -120,10 +114,6 @@ class PhpFpm(Server):
     def prepare(self, folder, scale):
         subprocess.run([PYTHON, str(FOLDER / "classes.py"), str(folder / "data" / "classes"),
                         str(max(10, int(500 * scale)))], check=True)
-
-    def warm_up(self, running):
-        super().warm_up(running)
-        time.sleep(self.IDLE_SECONDS)
 
     def request(self, running, port, number):
         return fastcgi.get(port, running.folder / "apps" / "index.php", f"n={number}")

@@ -23,6 +23,9 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # Debian's programs, whatever the user h
 START_SECONDS = 180
 END_SECONDS = 30
 SHARE_SECONDS = 60
+# Memory is read of workers that have nothing to do: with their profiles, php's and python's give back what requests
+# have left once a second has gone by.
+IDLE_SECONDS = 3
 SERVICE, SINGLE, PRELOAD = "service", "single", "preload"
 GLIBC = "glibc, all mergeable"
 FIXED = "glibc, setarch -R, all mergeable"
@@ -86,8 +89,8 @@ def free_port():
 
 
 def get(port, number):
-    """One request to a service that speaks HTTP; what the worker says about itself."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    """One request to a service that speaks HTTP, whose workers may still start; what the worker says about itself."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
     try:
         connection.request("GET", f"/?n={number}", headers={"Connection": "close"})
         response = connection.getresponse()
@@ -341,7 +344,7 @@ def ask(running, count):
 
 
 def warm_up(running):
-    """A fixed number of requests, distributed by the service; more only if a worker got none."""
+    """A fixed number of requests, distributed by the service; more only if a worker got none. Then nothing for a while."""
     running.server.wait(running)
     answers = []
     for _ in range(10):
@@ -350,6 +353,7 @@ def warm_up(running):
             break
         time.sleep(1)
     running.accept(answers)
+    time.sleep(IDLE_SECONDS)
 
 
 def count_requests(running, seconds, at_once=None):

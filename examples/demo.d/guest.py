@@ -103,7 +103,7 @@ def main():
         result = measure(options, group)
         check_answers(group)
         group.check_alive()
-        report = subprocess.run([str(options.build / "ksmalloc"), "report", GROUP, "--top", "4"],
+        report = subprocess.run([str(options.build / "ksmalloc"), "report", GROUP, "--details", "--top", "4"],
                                 capture_output=True, text=True, check=False)
         if report.returncode:
             raise BenchError(f"ksmalloc report ended with {report.returncode}: {report.stderr}")

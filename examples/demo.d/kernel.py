@@ -143,7 +143,7 @@ def main():
             results[kernel], report = boot(options, kernel, images[kernel], folder, shape)
     show(results, seconds)
     step("What the patched kernel counted, by allocation site")
-    print("$ ksmalloc report demo --top 4\n" + report, end="")
+    print("$ ksmalloc report demo --details --top 4\n" + report, end="")
     if "exact counters of the kernel" not in report:
         raise BenchError("the report has no exact counters")
     if not results["patched"]["seconds_95"] < results["stock"]["seconds_95"]:

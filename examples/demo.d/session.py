@@ -115,7 +115,7 @@ def merge(options, group, possible):
     saved = wait_for_merging(pids, before["Pss"], possible, watch)
     cpu_seconds = watch.sample()["ksmd_seconds"]
     check_answers(group)
-    step("What was saved, by allocation site")
+    step("What was saved, and where")
     tool(options.build, "report", group.name)
     after = memory.group_rollup(pids)
     step("Memory of all workers (Pss)")
@@ -157,7 +157,7 @@ def share(options, group, possible):
     figures = wait_for_sharing(options, group, possible)
     saved = figures["saved"]
     check_answers(group)
-    step("What is shared, by allocation site")
+    step("What is shared, and where")
     tool(options.build, "report", group.name, "--top", "3")
     step("Memory of all workers and the store")
     print(f"each its own copy {(figures['used'] + saved) / MIB:6.0f} MiB\n"

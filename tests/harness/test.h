@@ -144,6 +144,12 @@ void test_free_many(void **blocks, size_t count);
 #pragma weak ksmalloc_malloc
 #pragma weak ksmalloc_label_begin
 #pragma weak ksmalloc_label_end
+#pragma weak ksmalloc_label_id
+#pragma weak ksmalloc_label_begin_id
+#pragma weak ksmalloc_arena_reserve
+#pragma weak ksmalloc_arena_resize
+#pragma weak ksmalloc_arena_set_live
+#pragma weak ksmalloc_arena_release
 #pragma weak ksmalloc_malloc_mergeable
 #pragma weak ksmalloc_malloc_private
 #pragma weak ksmalloc_settled

@@ -61,6 +61,14 @@ static void check_loading(void)
 	/* A small one is never due. */
 	begin(2 * MB);
 	CHECK(until_due(4 * MB, 0) == NEVER);
+	pass(4 * MB, 0, 0);
+	ksr_pace_news(&pace);
+	CHECK(until_due(4 * MB, 0) == NEVER);
+	/* Where little is left because the rest is shared, that counts. */
+	begin(100 * MB);
+	pass(4 * MB, 96 * MB, 0);
+	ksr_pace_news(&pace);
+	CHECK(until_due(4 * MB, 0) <= 2);
 }
 
 static void check_growing_for_ever(void)

@@ -79,6 +79,7 @@ static void check(const struct area *area, uint32_t begin, uint32_t end, const c
 			if (words_of(area, i)[at] != word_of(page, at))
 				complain(area, i, at, when);
 		}
+		stress_checked += PAGE;
 	}
 }
 

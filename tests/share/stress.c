@@ -49,6 +49,7 @@ static void check(const struct block *block, size_t bytes, const char *when)
 		if (block->bytes[i] != byte_of(block, i))
 			complain(block, i, when);
 	}
+	stress_checked += bytes;
 }
 
 static void fill(struct block *block)

@@ -14,6 +14,8 @@
 static volatile sig_atomic_t gained, passes;
 static uint64_t random_state;
 
+uint64_t stress_checked;
+
 uint32_t stress_draw(uint32_t below)
 {
 	return (uint32_t)(test_random(&random_state) % below);
@@ -59,6 +61,6 @@ int stress_run(const struct stress_loop *loop, int argc, char **argv)
 	}
 	loop->check_all("at the end");
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
-	printf("%ld passes, %ld pages\n", (long)passes, (long)gained);
+	printf("%llu bytes checked, %ld passes, %ld pages\n", (unsigned long long)stress_checked, (long)passes, (long)gained);
 	return passes < 10 || gained < 100;
 }

@@ -22,6 +22,9 @@ struct stress_loop {
 	uint32_t per_fork;
 };
 
+/* Bytes that were compared. */
+extern uint64_t stress_checked;
+
 uint32_t stress_draw(uint32_t below);
 
 /* Makes a pass, and counts what it gains. */

@@ -44,6 +44,7 @@ static struct owner owners[MOST];
 static struct block common[COMMON];
 static void *left_behind; /* what one thread allocated and another one frees. Synchronization: atomic. */
 static bool is_over; /* Synchronization: atomic. */
+static uint64_t checked; /* bytes. Synchronization: atomic. */
 
 static unsigned char byte_of(const struct block *block, size_t at)
 {
@@ -71,6 +72,7 @@ static void check(const struct block *block, size_t bytes, const char *when)
 		fflush(stdout);
 		abort();
 	}
+	__atomic_fetch_add(&checked, bytes, __ATOMIC_RELAXED);
 }
 
 static void check_zeros(const unsigned char *bytes, size_t size, const char *when)
@@ -82,6 +84,7 @@ static void check_zeros(const unsigned char *bytes, size_t size, const char *whe
 		fflush(stdout);
 		abort();
 	}
+	__atomic_fetch_add(&checked, size, __ATOMIC_RELAXED);
 }
 
 static size_t draw_size(struct owner *owner)
@@ -376,6 +379,6 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < threads; i++)
 		printf("%lu ", owners[i].operations);
-	printf("operations\n");
+	printf("operations, %llu bytes checked\n", (unsigned long long)checked);
 	return 0;
 }
