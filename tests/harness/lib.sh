@@ -39,6 +39,13 @@ trap undo EXIT
 # A signal must run the undo list as well: ctest sends SIGTERM at a time-out.
 trap 'exit 1' INT TERM HUP
 
+# short_folder: $short is a folder for sockets, whose paths may have 107 bytes: $work is below the folder
+# of the build, which may be anywhere.
+short_folder() {
+	short=$(mktemp -d /tmp/ksmalloc.XXXXXX)
+	on_exit "rm -rf '$short'"
+}
+
 # with_library COMMAND...: runs it under the library; standard error goes to $work/stderr without
 # the library's own lines. It fails unless the library says at least once that it was loaded.
 with_library() {
