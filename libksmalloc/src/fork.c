@@ -182,7 +182,9 @@ uint32_t ksm_fork_count(void)
 static void enter_child(bool was_alone)
 {
 	__atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
-	if (!was_alone)
+	if (was_alone)
+		ksm_loader_postfork_only_child();
+	else
 		renew_locks();
 	ksm_mapping_forget_unforked();
 	ksm_language_init();

@@ -108,9 +108,14 @@ static pthread_mutex_t *find_lock(void)
 }
 #endif
 
+/* A handler that forks in between would have a child whose lock is not known yet. */
 void ksm_loader_init(void)
 {
+	uint64_t before;
+
+	ksm_os_block_signals(&before);
 	its_lock = find_lock();
+	ksm_os_restore_signals(before);
 }
 
 static enum ksm_lock_holder its_holder(void)
@@ -311,4 +316,10 @@ void ksm_loader_postfork_child(void)
 	atomic_store(&hasty, own.is_hasty);
 	atomic_store(&forks, 0);
 	own.forks--;
+}
+
+void ksm_loader_postfork_only_child(void)
+{
+	if (its_lock)
+		ksm_lock_follow_fork(its_lock);
 }

@@ -62,4 +62,10 @@ void ksm_loader_prefork(void);
 void ksm_loader_postfork_parent(void);
 void ksm_loader_postfork_child(void);
 
+/*
+ * In the child of a process with one thread, instead of these three: a handler that forks may have interrupted that thread
+ * where it has the loader's lock, and the child goes on from there.
+ */
+void ksm_loader_postfork_only_child(void);
+
 #endif

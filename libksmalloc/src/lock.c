@@ -49,6 +49,12 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 	owner = owner_of(lock);
 	return !owner || owner == own_id() ? KSM_LOCK_OWN : KSM_LOCK_OTHERS;
 }
+
+void ksm_lock_follow_fork(pthread_mutex_t *lock)
+{
+	if (lock->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP && lock->__data.__count && lock->__data.__owner)
+		__atomic_store_n(&lock->__data.__owner, own_id(), __ATOMIC_RELAXED);
+}
 #else
 enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 {
@@ -56,5 +62,10 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 		return KSM_LOCK_OWN;
 	pthread_mutex_unlock(lock);
 	return KSM_LOCK_FREE;
+}
+
+void ksm_lock_follow_fork(pthread_mutex_t *lock)
+{
+	(void)lock;
 }
 #endif

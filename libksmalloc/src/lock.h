@@ -54,6 +54,12 @@ enum ksm_lock_holder {
  */
 enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock);
 
+/*
+ * For the child of a process with one thread: a recursive lock that is held is the thread's own, which has another id
+ * by now, and could never leave it. Source of the states: glibc's pthread_mutex_unlock(3), which compares ids.
+ */
+void ksm_lock_follow_fork(pthread_mutex_t *lock);
+
 KSM_INLINE void ksm_lock_take(pthread_mutex_t *lock)
 {
 	if (ksm_unlikely(!ksm_lock_try(lock)))

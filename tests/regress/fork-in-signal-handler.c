@@ -7,13 +7,18 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FORKS 200
 
 static volatile sig_atomic_t forks;
 static volatile bool is_child;
+/* Seen by the sender, too. */
+static atomic_uint *handled;
 
 static void handle(int number)
 {
@@ -33,19 +38,25 @@ static void handle(int number)
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 			_exit(1);
 		forks++;
+		atomic_fetch_add(handled, 1);
 	}
 	errno = saved_errno;
 }
 
-/* Sends its parent signals until that has had enough. */
+/*
+ * Sends its parent signals until that has had enough, one at a time: on a busy machine a fork takes longer than a
+ * pause, and if the next signal waited for its end already, the interrupted call would never go on.
+ */
 static void send(pid_t parent)
 {
-	for (;;) {
+	for (unsigned int sent = 0;; sent++) {
 		struct timespec pause = { .tv_nsec = 200 * 1000 };
 
 		if (kill(parent, SIGUSR1) != 0)
 			_exit(0);
-		nanosleep(&pause, NULL);
+		do {
+			nanosleep(&pause, NULL);
+		} while (atomic_load(handled) <= sent && getppid() == parent);
 	}
 }
 
@@ -77,6 +88,8 @@ int main(void)
 	pid_t sender;
 
 	alarm(100);
+	handled = mmap(NULL, sizeof(*handled), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(handled != MAP_FAILED);
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	sender = fork();
 	CHECK(sender >= 0);
