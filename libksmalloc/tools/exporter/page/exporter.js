@@ -92,6 +92,9 @@ function showValues(chart, history, index) {
     element("li", {className: key, textContent: title + " " + chart.format(history[key][index] || 0)})));
 }
 
+/* Where a pointer rests on a chart, by its id: the next snapshot draws it anew, and nothing tells it that one is there. */
+const pointedAt = {};
+
 function drawChart(chart, history) {
   const box = byId(chart.id);
   const width = Math.max(240, box.clientWidth);
@@ -123,20 +126,26 @@ function drawChart(chart, history) {
   }
   const cursor = shape("line", {class: "cursor", y1: top, y2: height - bottom, visibility: "hidden"});
   svg.append(cursor);
-  svg.addEventListener("pointermove", event => {
-    const at = event.clientX - svg.getBoundingClientRect().left;
+  const point = at => {
     const index = Math.max(0, Math.min(count - 1, Math.round((at - left) / (width - left - 4) * (count - 1))));
     cursor.setAttribute("x1", x(index));
     cursor.setAttribute("x2", x(index));
     cursor.setAttribute("visibility", "visible");
     showValues(chart, history, index);
+  };
+  svg.addEventListener("pointermove", event => {
+    pointedAt[chart.id] = event.clientX - svg.getBoundingClientRect().left;
+    point(pointedAt[chart.id]);
   });
   svg.addEventListener("pointerleave", () => {
+    delete pointedAt[chart.id];
     cursor.setAttribute("visibility", "hidden");
     showValues(chart, history, count - 1);
   });
   box.replaceChildren(element("ul", {className: "key"}), svg);
   showValues(chart, history, count - 1);
+  if (chart.id in pointedAt)
+    point(pointedAt[chart.id]);
 }
 
 /* --- tables -------------------------------------------------------------------------------------- */
