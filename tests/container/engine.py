@@ -107,14 +107,14 @@ class Engine:
 
     def fill(self, volume="ksmalloc"):
         """The init image, as before the pod's other containers."""
-        return self.try_to("run", "--rm", f"--volume={volume}:/ksmalloc", INIT)
+        return self.try_to("run", "--rm", f"--volume={volume}:/volume", INIT)
 
     def pod(self):
         self.do("pod", "create", "--name", self.name, "--share", "pid,ipc")
 
-    def app(self, *command, name="app", options=(), share=True):
+    def app(self, *command, name="app", options=(), share=True, library="--volume=ksmalloc:/ksmalloc:ro"):
         start = f"--share --group={self.group} --profile=auto --quiet" if share else f"--group={self.group}"
-        return self.do("run", "--detach", "--pod", self.name, "--name", f"{self.name}-{name}", *self.mounts(), "--volume=ksmalloc:/ksmalloc:ro",
+        return self.do("run", "--detach", "--pod", self.name, "--name", f"{self.name}-{name}", *self.mounts(), library,
                        "--env=LD_PRELOAD=/ksmalloc/libksmalloc-start.so", f"--env=KSMALLOC_START={start}", *options, "--rootfs",
                        self.folder + "/app", *(command or ("/usr/bin/python3", "/load/worker.py")))
 

@@ -10,7 +10,7 @@
 
 #include "inject/tree.h"
 
-#define MOUNT	    KSR_INJECT_VOLUME ":" KSR_INJECT_FOLDER
+#define MOUNTED	    ":" KSR_INJECT_FOLDER ":ro"
 #define NAMES_BYTES 300
 
 struct work {
@@ -149,7 +149,31 @@ static int add_environment(const struct work *work, json_t *service, const char 
 	return error;
 }
 
-/* A volume that is there is the user's, and would be taken out with ours. */
+/* Whether the entry, in either form, is what lies at our folder. */
+static bool is_at_folder(const json_t *entry)
+{
+	const char *text = json_string_value(entry);
+	const char *target = json_string_value(json_object_get(entry, "target"));
+	const char *at = text ? strchr(text, ':') : NULL;
+
+	if (!at)
+		return target && strcmp(target, KSR_INJECT_FOLDER) == 0;
+	return strncmp(at + 1, KSR_INJECT_FOLDER, strlen(KSR_INJECT_FOLDER)) == 0 && strchr(":", at[1 + strlen(KSR_INJECT_FOLDER)]);
+}
+
+static json_t *make_volume(const struct ksr_inject_wish *wish)
+{
+	switch (ksr_inject_wish_way(wish)) {
+	case KSR_INJECT_BY_IMAGE:
+		return json_pack("{s:s, s:s, s:s}", "type", "image", "source", ksr_inject_wish_init_image(wish), "target", KSR_INJECT_FOLDER);
+	case KSR_INJECT_BY_FOLDER:
+		return json_sprintf("%s" MOUNTED, wish->from);
+	default:
+		return json_string(KSR_INJECT_VOLUME MOUNTED);
+	}
+}
+
+/* What is at our folder is the user's, and would be taken out with ours. */
 static int add_volume(const struct work *work, json_t *service, const char *name)
 {
 	json_t *volumes = need(work, service, name, "volumes", json_array());
@@ -159,15 +183,10 @@ static int add_volume(const struct work *work, json_t *service, const char *name
 	if (!json_is_array(volumes))
 		return refuse(work, "services.%s.volumes is no list", name);
 	for (size_t i = 0; i < json_array_size(volumes); i++) {
-		const json_t *entry = json_array_get(volumes, i);
-		const char *text = json_string_value(entry);
-		const char *target = json_string_value(json_object_get(entry, "target"));
-
-		if ((text && (strcmp(text, MOUNT ":ro") == 0 || strcmp(text, MOUNT) == 0)) ||
-		    (target && strcmp(target, KSR_INJECT_FOLDER) == 0))
+		if (is_at_folder(json_array_get(volumes, i)))
 			return refuse(work, "services.%s.volumes has something at " KSR_INJECT_FOLDER "; rename it", name);
 	}
-	return json_array_append_new(volumes, json_string(MOUNT ":ro")) ? out_of_memory(work) : 0;
+	return json_array_append_new(volumes, make_volume(work->wish)) ? out_of_memory(work) : 0;
 }
 
 static int add_dependency(const struct work *work, json_t *service, const char *name, json_t *note)
@@ -245,7 +264,9 @@ static int add_to_service(const struct work *work, json_t *services, json_t *not
 	ksr_inject_name_group(work->wish->group ? work->wish->group : name, group);
 	if (add_environment(work, service, name, group))
 		return -1;
-	if (add_volume(work, service, name) || add_dependency(work, service, name, note))
+	if (add_volume(work, service, name))
+		return -1;
+	if (ksr_inject_wish_way(work->wish) == KSR_INJECT_BY_VOLUME && add_dependency(work, service, name, note))
 		return -1;
 	if (work->wish->seccomp)
 		return refuse(work, "a seccomp profile of a node (--seccomp) is Kubernetes'; name it in services.%s.security_opt", name);
@@ -282,30 +303,41 @@ static int add_to_services(const struct work *work, json_t *services, json_t *no
 	return 0;
 }
 
+/* The service that fills the volume before the others start, and the volume. */
+static int add_filling(const struct work *work, json_t *document, json_t *services)
+{
+	json_t *volumes = json_object_get(document, "volumes");
+
+	if (set_new(work, services, KSR_INJECT_INIT, json_pack("{s:s, s:[s], s:s}", "image", ksr_inject_wish_init_image(work->wish),
+							       "volumes", KSR_INJECT_VOLUME ":" KSR_INJECT_FILLED, "network_mode", "none")))
+		return -1;
+	if (!json_is_object(volumes) && set_new(work, document, "volumes", volumes = json_object()))
+		return -1;
+	return set_new(work, volumes, KSR_INJECT_VOLUME, json_object());
+}
+
+static int check_names(const struct work *work, const json_t *document, const json_t *services)
+{
+	if (json_object_get(document, KSR_INJECT_COMPOSE_DONE))
+		return refuse(work, "the file has an " KSR_INJECT_COMPOSE_DONE " that was not put there by ksmalloc; rename it");
+	if (json_object_get(services, KSR_INJECT_INIT) || json_object_get(json_object_get(document, "volumes"), KSR_INJECT_VOLUME))
+		return refuse(work, "the file has a '%s' that was not put there by ksmalloc; rename it",
+			      json_object_get(services, KSR_INJECT_INIT) ? KSR_INJECT_INIT : KSR_INJECT_VOLUME);
+	return 0;
+}
+
 static int add(const struct work *work, json_t *document)
 {
 	json_t *services = json_object_get(document, "services");
-	json_t *volumes = json_object_get(document, "volumes");
-	json_t *notes = json_object();
-	int error;
+	json_t *notes;
+	int error = check_names(work, document, services);
 
-	if (json_object_get(document, KSR_INJECT_COMPOSE_DONE)) {
-		json_decref(notes);
-		return refuse(work, "the file has an " KSR_INJECT_COMPOSE_DONE " that was not put there by ksmalloc; rename it");
-	}
-	if (json_object_get(services, KSR_INJECT_INIT) || json_object_get(volumes, KSR_INJECT_VOLUME)) {
-		json_decref(notes);
-		return refuse(work, "the file has a '%s' that was not put there by ksmalloc; rename it",
-			      json_object_get(services, KSR_INJECT_INIT) ? KSR_INJECT_INIT : KSR_INJECT_VOLUME);
-	}
+	if (error)
+		return error;
+	notes = json_object();
 	error = notes ? add_to_services(work, services, notes) : out_of_memory(work);
-	if (!error)
-		error = set_new(work, services, KSR_INJECT_INIT, json_pack("{s:s, s:[s], s:s}", "image",
-				ksr_inject_wish_init_image(work->wish), "volumes", MOUNT, "network_mode", "none"));
-	if (!error && !json_is_object(volumes))
-		error = set_new(work, document, "volumes", volumes = json_object());
-	if (!error)
-		error = set_new(work, volumes, KSR_INJECT_VOLUME, json_object());
+	if (!error && ksr_inject_wish_way(work->wish) == KSR_INJECT_BY_VOLUME)
+		error = add_filling(work, document, services);
 	if (!error)
 		error = set_new(work, document, KSR_INJECT_COMPOSE_DONE, json_pack("{s:s, s:O}", "form", "1", "services", notes));
 	json_decref(notes);
@@ -331,10 +363,8 @@ static void take_out_of_service(json_t *service, const json_t *note)
 	delete_variable(environment, KSR_INJECT_OPTIONS);
 	ksr_tree_drop_empty(service, "environment");
 	for (size_t i = 0; i < json_array_size(volumes); i++) {
-		const char *text = json_string_value(json_array_get(volumes, i));
-
-		if (text && strcmp(text, MOUNT ":ro") == 0)
-			json_array_remove(volumes, i);
+		if (is_at_folder(json_array_get(volumes, i)))
+			json_array_remove(volumes, i--);
 	}
 	ksr_tree_drop_empty(service, "volumes");
 	json_object_del(depends, KSR_INJECT_INIT);

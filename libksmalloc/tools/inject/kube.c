@@ -17,7 +17,6 @@
 #define WITH_SIDECAR  "sidecar"	      /* shareProcessNamespace was set, unless it had been */
 #define HAD_SCRAPE    "had-scrape"    /* KSR_INJECT_SCRAPE was set */
 #define SECCOMP	      "seccomp="      /* the profile of containers that had none */
-#define VOLUME_LIMIT  "64Mi"
 
 /* Where one is in a document, for what is said of it. */
 struct work {
@@ -188,7 +187,7 @@ static int add_to_container(const struct work *work, json_t *container)
 	if (!error)
 		error = append(work, container, "env", json_pack("{s:s,s:s}", "name", KSR_INJECT_OPTIONS, "value", options));
 	if (!error)
-		error = append(work, container, "volumeMounts", ksr_kube_mount(true));
+		error = append(work, container, "volumeMounts", ksr_kube_mount());
 	if (!error && work->wish->seccomp)
 		error = add_seccomp(work, container);
 	free(options);
@@ -317,13 +316,12 @@ static int add(const struct work *work, json_t *template)
 
 	if (!error)
 		error = add_to_containers(work, spec);
-	if (!error)
+	if (!error && ksr_inject_wish_way(work->wish) == KSR_INJECT_BY_VOLUME)
 		error = append(work, spec, "initContainers", ksr_kube_init(&work->parts, spec));
 	if (!error && !work->wish->no_sidecar)
 		error = add_sidecar(work, spec);
 	if (!error)
-		error = append(work, spec, "volumes", json_pack("{s:s, s:{s:s}}", "name", KSR_INJECT_VOLUME, "emptyDir",
-								"sizeLimit", VOLUME_LIMIT));
+		error = append(work, spec, "volumes", ksr_kube_volume(&work->parts));
 	return error ? error : annotate(work, template, had_pids);
 }
 

@@ -5,8 +5,8 @@
  * What it is: for documents as trees (jansson), wherever they come from: a file of YAML or the request of a webhook.
  * What it is not: a reader or writer of YAML or HTTP; a check of the document against Kubernetes' schemas.
  *
- * What is added to the pod's template: the annotation KSR_INJECT_DONE; an emptyDir volume and an init container that fills it with the
- * library; to each container that is meant the volume, read-only, and two variables (LD_PRELOAD, KSMALLOC_START), its command is
+ * What is added to the pod's template: the annotation KSR_INJECT_DONE; a volume, and for an emptyDir an init container that fills it
+ * with the library; to each container that is meant the volume, read-only, and two variables (LD_PRELOAD, KSMALLOC_START), its command is
  * not touched; the sidecar, and shareProcessNamespace, unless the wish says no_sidecar. Of a Job or CronJob, and of a pod that
  * is not always started again, the sidecar ends when the others have ended.
  *

@@ -7,6 +7,8 @@
 
 #include "inject/tree.h"
 
+#define VOLUME_LIMIT "64Mi"
+
 /* --- what the pod says --------------------------------------------------------------- */
 
 void ksr_kube_look(struct ksr_kube_parts *parts, const json_t *spec)
@@ -93,20 +95,32 @@ static json_t *sidecar_context(const struct ksr_kube_parts *parts, const json_t 
 
 /* --- containers ------------------------------------------------------------------------- */
 
-json_t *ksr_kube_mount(bool read_only)
+json_t *ksr_kube_mount(void)
 {
-	json_t *made = json_pack("{s:s,s:s}", "name", KSR_INJECT_VOLUME, "mountPath", KSR_INJECT_FOLDER);
+	return json_pack("{s:s,s:s,s:b}", "name", KSR_INJECT_VOLUME, "mountPath", KSR_INJECT_FOLDER, "readOnly", 1);
+}
 
-	if (made && read_only)
-		json_object_set_new(made, "readOnly", json_true());
-	return made;
+json_t *ksr_kube_volume(const struct ksr_kube_parts *parts)
+{
+	const struct ksr_inject_wish *wish = parts->wish;
+
+	switch (ksr_inject_wish_way(wish)) {
+	case KSR_INJECT_BY_IMAGE:
+		return json_pack("{s:s, s:{s:s}}", "name", KSR_INJECT_VOLUME, "image", "reference", ksr_inject_wish_init_image(wish));
+	case KSR_INJECT_BY_FOLDER:
+		/* On a node where nobody has filled it programs run without the library. */
+		return json_pack("{s:s, s:{s:s, s:s}}", "name", KSR_INJECT_VOLUME, "hostPath", "path", wish->from, "type", "DirectoryOrCreate");
+	default:
+		return json_pack("{s:s, s:{s:s}}", "name", KSR_INJECT_VOLUME, "emptyDir", "sizeLimit", VOLUME_LIMIT);
+	}
 }
 
 /* It needs no right. */
 json_t *ksr_kube_init(const struct ksr_kube_parts *parts, const json_t *spec)
 {
-	json_t *made = json_pack("{s:s, s:s, s:[o], s:{s:b, s:b, s:{s:[s]}}, s:{s:{s:s, s:s}, s:{s:s}}}", "name", KSR_INJECT_INIT, "image",
-				 ksr_inject_wish_init_image(parts->wish), "volumeMounts", ksr_kube_mount(false), "securityContext",
+	json_t *made = json_pack("{s:s, s:s, s:[{s:s, s:s}], s:{s:b, s:b, s:{s:[s]}}, s:{s:{s:s, s:s}, s:{s:s}}}", "name",
+				 KSR_INJECT_INIT, "image", ksr_inject_wish_init_image(parts->wish), "volumeMounts", "name", KSR_INJECT_VOLUME,
+				 "mountPath", KSR_INJECT_FILLED, "securityContext",
 				 "allowPrivilegeEscalation", 0, "readOnlyRootFilesystem", 1, "capabilities", "drop", "ALL", "resources",
 				 "requests", "cpu", "10m", "memory", "16Mi", "limits", "memory", "64Mi");
 

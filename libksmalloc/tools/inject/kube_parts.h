@@ -28,7 +28,9 @@ struct ksr_kube_parts {
 void ksr_kube_look(struct ksr_kube_parts *parts, const json_t *spec);
 /* false: it may only be another user than root, and nothing says which. */
 bool ksr_kube_has_user(const struct ksr_kube_parts *parts, const json_t *spec);
-json_t *ksr_kube_mount(bool read_only);
+/* What the pod has in common, and where each container that is meant has it. */
+json_t *ksr_kube_volume(const struct ksr_kube_parts *parts);
+json_t *ksr_kube_mount(void);
 json_t *ksr_kube_init(const struct ksr_kube_parts *parts, const json_t *spec);
 json_t *ksr_kube_sidecar(const struct ksr_kube_parts *parts, const json_t *spec);
 

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VOLUME_WORD  "--volume=" KSR_INJECT_VOLUME ":" KSR_INJECT_FOLDER ":ro"
+#define VOLUME_WORD  "--volume="
+#define VOLUME_END   ":" KSR_INJECT_FOLDER ":ro"
+#define IMAGE_WORD   "--mount=type=image,source="
+#define IMAGE_END    ",destination=" KSR_INJECT_FOLDER
 #define PRELOAD_WORD "--env=LD_PRELOAD=" KSR_INJECT_PRELOAD
 #define OPTIONS_WORD "--env=" KSR_INJECT_OPTIONS "="
 #define IPC_WORD     "--ipc=shareable"
@@ -45,12 +48,22 @@ static bool begins(const char *word, const char *with)
 	return strncmp(word, with, strlen(with)) == 0;
 }
 
+static bool ends(const char *word, const char *with)
+{
+	size_t length = strlen(word);
+
+	return length >= strlen(with) && strcmp(word + length - strlen(with), with) == 0;
+}
+
 /* Ours stand right behind `run`, in this order; the engine's --ipc may have been there. */
 static size_t count_ours(const char *const *words)
 {
-	static const char *const ours[] = {VOLUME_WORD, PRELOAD_WORD, IPC_WORD, OPTIONS_WORD};
-	size_t count = 0;
+	static const char *const ours[] = {PRELOAD_WORD, IPC_WORD, OPTIONS_WORD};
+	size_t count = 1;
 
+	if (!words[0] || !((begins(words[0], VOLUME_WORD) && ends(words[0], VOLUME_END)) ||
+			   (begins(words[0], IMAGE_WORD) && ends(words[0], IMAGE_END))))
+		return 0;
 	for (size_t i = 0; i < KSM_COUNT_OF(ours); i++) {
 		if (words[count] && begins(words[count], ours[i]))
 			count++;
@@ -187,12 +200,55 @@ static const char *problem_of(const char *const *rest, const struct ksr_inject_w
 	return NULL;
 }
 
+/* Each release, and each image of one's own, has a volume of its own. */
+static void name_volume(const struct ksr_inject_wish *wish, char name[256])
+{
+	const char *image = ksr_inject_wish_init_image(wish);
+	const char *slash = strrchr(image, '/');
+
+	snprintf(name, 256, "%s", slash ? slash + 1 : image);
+	for (char *at = name; (at = strpbrk(at, ":@"));)
+		*at = '-';
+}
+
+/*
+ * The volume is filled once: starting a container for that takes longer than all else. Where the engine keeps its volumes is known only
+ * of one that is called without options; elsewhere, and where it cannot be looked at, it is filled again. The file is copied last.
+ */
+static void put_filling(FILE *out, const char *const *words, size_t run, const struct ksr_inject_wish *wish)
+{
+	const char *slash = strrchr(words[0], '/');
+	const char *engine = slash ? slash + 1 : words[0];
+	bool plain = run == 2 || (run == 3 && strcmp(words[1], "container") == 0);
+	char volume[256];
+
+	name_volume(wish, volume);
+	if (plain && strcmp(engine, "podman") == 0)
+		fprintf(out, "[ -e \"$([ \"$(id -u)\" = 0 ] && echo /var/lib || echo \"${XDG_DATA_HOME:-$HOME/.local/share}\")"
+			"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "\" ] || ", volume);
+	else if (plain && strcmp(engine, "docker") == 0)
+		fprintf(out, "[ -e /var/lib/docker/volumes/%s/_data/" KSR_INJECT_START " ] || ", volume);
+	put_engine(out, words, run);
+	fprintf(out, "run --rm --network=none --volume=%s:" KSR_INJECT_FILLED " %s\n", volume, ksr_inject_wish_init_image(wish));
+}
+
+/* Of a volume what is behind the option's name, which Quadlet has in another form. */
+static void put_mount_value(FILE *out, const struct ksr_inject_wish *wish)
+{
+	char volume[256];
+
+	name_volume(wish, volume);
+	if (ksr_inject_wish_way(wish) == KSR_INJECT_BY_IMAGE)
+		fprintf(out, IMAGE_WORD "%s" IMAGE_END, ksr_inject_wish_init_image(wish));
+	else
+		fprintf(out, "%s" VOLUME_END, ksr_inject_wish_way(wish) == KSR_INJECT_BY_FOLDER ? wish->from : volume);
+}
+
 static void put_sidecar(FILE *out, const char *const *words, size_t run, const char *name, const char *group,
 			const struct ksr_inject_wish *wish)
 {
 	char word[512];
 
-	fputs("# beside it, when it runs; it ends with it\n", out);
 	put_engine(out, words, run);
 	snprintf(word, sizeof(word), "--name=%s-ksmalloc", name);
 	fputs("run --detach --rm --read-only ", out);
@@ -204,13 +260,42 @@ static void put_sidecar(FILE *out, const char *const *words, size_t run, const c
 	put_word(out, word);
 	if (wish->user)
 		fprintf(out, " --user=%llu", (unsigned long long)wish->user);
-	fprintf(out, " %s --group=%s\n", ksr_inject_wish_sidecar_image(wish), group);
+	fprintf(out, " %s --group=%s", ksr_inject_wish_sidecar_image(wish), group);
+}
+
+static void put_application(FILE *out, const char *const *words, size_t run, const char *const *rest, const char *options,
+			    const struct ksr_inject_wish *wish)
+{
+	put_engine(out, words, run);
+	fprintf(out, "%s ", words[run - 1]);
+	if (ksr_inject_wish_way(wish) != KSR_INJECT_BY_IMAGE)
+		fputs(VOLUME_WORD, out);
+	put_mount_value(out, wish);
+	fprintf(out, " " PRELOAD_WORD "%s '" OPTIONS_WORD "%s'", wish->no_sidecar || value_of(rest, "--ipc") ? "" : " " IPC_WORD, options);
+	put_rest(out, rest);
+}
+
+/* Whether the engine comes back while the container runs. */
+static bool is_detached(const char *const *words)
+{
+	size_t count = count_options(words);
+	bool detached = false;
+
+	for (size_t i = 0; i < count; i += stands_alone(words[i]) ? 1 : 2) {
+		if (words[i][1] != '-')
+			detached = detached || memchr(words[i], 'd', 1 + strspn(words[i] + 1, "ditPq"));
+		else if (strcmp(words[i], "--detach") == 0 || begins(words[i], "--detach="))
+			detached = strcmp(words[i], "--detach=false") != 0;
+	}
+	return detached;
 }
 
 /* false without memory. */
 static bool put_all(FILE *out, const char *const *words, size_t run, const char *const *rest, const struct ksr_inject_wish *wish)
 {
 	const char *name = value_of(rest, "--name");
+	bool creates = strcmp(words[run - 1], "create") == 0;
+	bool detached = creates || is_detached(rest);
 	char group[64];
 	char *options;
 
@@ -218,14 +303,20 @@ static bool put_all(FILE *out, const char *const *words, size_t run, const char 
 	options = ksr_inject_wish_options(wish, group);
 	if (!options)
 		return false;
-	put_engine(out, words, run);
-	fprintf(out, "run --rm --network=none --volume=" KSR_INJECT_VOLUME ":" KSR_INJECT_FOLDER " %s\n", ksr_inject_wish_init_image(wish));
-	put_engine(out, words, run);
-	fprintf(out, "%s " VOLUME_WORD " " PRELOAD_WORD "%s '" OPTIONS_WORD "%s'", words[run - 1],
-		wish->no_sidecar || value_of(rest, "--ipc") ? "" : " " IPC_WORD, options);
-	put_rest(out, rest);
-	if (!wish->no_sidecar)
+	if (ksr_inject_wish_way(wish) == KSR_INJECT_BY_VOLUME)
+		put_filling(out, words, run, wish);
+	/* An engine that stays until the container has ended is the last one to be called; its status is that of the whole. */
+	if (!wish->no_sidecar && !detached) {
+		fputs("# beside it, as soon as it runs; it ends with it\n(for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1; ", out);
 		put_sidecar(out, words, run, name, group, wish);
+		fputs(" >/dev/null 2>&1 && break; done) &\n", out);
+	}
+	put_application(out, words, run, rest, options, wish);
+	if (!wish->no_sidecar && detached) {
+		fputs(creates ? "# beside it, once it was started; it ends with it:\n# " : "# beside it, when it runs; it ends with it\n", out);
+		put_sidecar(out, words, run, name, group, wish);
+		fputc('\n', out);
+	}
 	free(options);
 	return true;
 }
@@ -293,18 +384,41 @@ static const char *problem_of_file(const char *text, const struct ksr_inject_wis
 	return NULL;
 }
 
+/* A manager of a user and that of the system have their volumes elsewhere. Without the library is better than not at all. */
+static void put_filling_of_unit(FILE *out, const struct ksr_inject_wish *wish)
+{
+	char volume[256];
+
+	name_volume(wish, volume);
+	fputs("[Service]\nExecStartPre=-/bin/sh -c '", out);
+	for (size_t i = 0; i < 2; i++)
+		fprintf(out, "[ -e \"%s/containers/storage/volumes/%s/_data/" KSR_INJECT_START "\" ] || ", i ? "%h/.local/share" : "/var/lib", volume);
+	fprintf(out, "exec /usr/bin/podman run --rm --network=none --volume=%s:" KSR_INJECT_FILLED " %s'\n", volume,
+		ksr_inject_wish_init_image(wish));
+}
+
 static char *put_part(const char *text, size_t kept, const char *group, const struct ksr_inject_wish *wish)
 {
 	char *options = ksr_inject_wish_options(wish, group);
 	char *made = NULL;
+	size_t size;
+	FILE *out = options ? open_memstream(&made, &size) : NULL;
 
-	if (options && asprintf(&made,
-				"%.*s" BEGIN_MARK "[Service]\nExecStartPre=/usr/bin/podman run --rm --network=none --volume=" KSR_INJECT_VOLUME
-				":" KSR_INJECT_FOLDER " %s\n[Container]\nVolume=" KSR_INJECT_VOLUME ":" KSR_INJECT_FOLDER
-				":ro\nEnvironment=LD_PRELOAD=" KSR_INJECT_PRELOAD "\nEnvironment=\"" KSR_INJECT_OPTIONS "=%s\"\n%s" END_MARK,
-				(int)kept, text, ksr_inject_wish_init_image(wish), options,
-				wish->no_sidecar ? "" : "PodmanArgs=--ipc=shareable\n") < 0)
-		made = NULL;
+	if (out) {
+		bool by_image = ksr_inject_wish_way(wish) == KSR_INJECT_BY_IMAGE;
+
+		fprintf(out, "%.*s" BEGIN_MARK, (int)kept, text);
+		if (ksr_inject_wish_way(wish) == KSR_INJECT_BY_VOLUME)
+			put_filling_of_unit(out, wish);
+		fputs(by_image ? "[Container]\nPodmanArgs=" : "[Container]\nVolume=", out);
+		put_mount_value(out, wish);
+		fprintf(out, "\nEnvironment=LD_PRELOAD=" KSR_INJECT_PRELOAD "\nEnvironment=\"" KSR_INJECT_OPTIONS "=%s\"\n%s" END_MARK, options,
+			wish->no_sidecar ? "" : "PodmanArgs=--ipc=shareable\n");
+		if (fclose(out)) {
+			free(made);
+			made = NULL;
+		}
+	}
 	free(options);
 	return made;
 }

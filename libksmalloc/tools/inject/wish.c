@@ -17,6 +17,13 @@ static bool is_of(const char *text, const char *letters, size_t most)
 	return length > 0 && length <= most && strspn(text, letters) == length && text[0] != '-';
 }
 
+/* A colon or a comma would end it where engines have it among other words. */
+static bool is_folder(const char *path)
+{
+	return path[0] == '/' && path[1] && is_of(path, NAME_LETTERS "/", 255) && !strstr(path, "/../") && !strstr(path, "//") &&
+	       strcmp(path + strlen(path) - ksm_min(strlen(path), (size_t)3), "/..") != 0;
+}
+
 const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish)
 {
 	if (wish->group && !is_of(wish->group, NAME_LETTERS, 63))
@@ -26,6 +33,8 @@ const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish)
 	if (!is_of(ksr_inject_wish_init_image(wish), IMAGE_LETTERS, 255) ||
 	    !is_of(ksr_inject_wish_sidecar_image(wish), IMAGE_LETTERS, 255))
 		return "an image's name is like registry/name:tag";
+	if (wish->from && strcmp(wish->from, "volume") != 0 && strcmp(wish->from, "image") != 0 && !is_folder(wish->from))
+		return "the library comes from a " KSR_INJECT_WAYS;
 	if (wish->seccomp && !is_of(wish->seccomp, NAME_LETTERS "/", 255))
 		return "the seccomp profile is a path below the node's folder of profiles";
 	return NULL;
@@ -41,6 +50,13 @@ char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *gr
 	else
 		length = asprintf(&text, "--share --group=%s --profile=%s --quiet", group, wish->profile ? wish->profile : "auto");
 	return length < 0 ? NULL : text;
+}
+
+enum ksr_inject_way ksr_inject_wish_way(const struct ksr_inject_wish *wish)
+{
+	if (wish->from && wish->from[0] == '/')
+		return KSR_INJECT_BY_FOLDER;
+	return wish->from && strcmp(wish->from, "image") == 0 ? KSR_INJECT_BY_IMAGE : KSR_INJECT_BY_VOLUME;
 }
 
 const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish)

@@ -19,20 +19,32 @@
 
 /* Where containers have the library: the volume that the init image fills. */
 #define KSR_INJECT_FOLDER "/ksmalloc"
+/* Where the init image has the volume that it fills; its own files lie where the image's root is, so that it can be mounted itself. */
+#define KSR_INJECT_FILLED "/volume"
 #define KSR_INJECT_VOLUME "ksmalloc"
 #define KSR_INJECT_INIT	  "ksmalloc-init"
 #define KSR_INJECT_SIDECAR "ksmalloc-sidecar"
 /* The library that starts the program anew by `ksmalloc run`, and the options that it gives to that. */
-#define KSR_INJECT_PRELOAD KSR_INJECT_FOLDER "/libksmalloc-start.so"
+#define KSR_INJECT_START   "libksmalloc-start.so"
+#define KSR_INJECT_PRELOAD KSR_INJECT_FOLDER "/" KSR_INJECT_START
 #define KSR_INJECT_OPTIONS "KSMALLOC_START"
 #define KSR_INJECT_PORT	   9838
 
-/* Zero is a wish with defaults: share, with a sidecar, in all containers. */
+/* How the library comes into a container. */
+enum ksr_inject_way {
+	KSR_INJECT_BY_VOLUME, /* a container of the init image copies it into a volume first: any engine can */
+	KSR_INJECT_BY_IMAGE,  /* the init image is mounted: nothing is copied, and no container has to run first */
+	KSR_INJECT_BY_FOLDER, /* a folder of the host that somebody has filled is mounted */
+};
+#define KSR_INJECT_WAYS "volume (copied into one), image (mounted itself) or /FOLDER of the host"
+
+/* Zero is a wish with defaults: share, with a sidecar, in all containers, by a volume. */
 struct ksr_inject_wish {
 	const char *group;	   /* NULL: named like the workload */
 	const char *profile;	   /* the interpreter; NULL: auto */
 	const char *init_image;	   /* NULL: ksmalloc-init of this release */
 	const char *sidecar_image; /* NULL: ksmalloc-sidecar of this release */
+	const char *from;	   /* NULL: volume; or image, or the path of a folder */
 	const char *const *containers; /* names of those that are meant, container_count of them; NULL: all */
 	size_t container_count;
 	const char *seccomp; /* a profile on the node that lets addresses be equal (localhostProfile); NULL: none is named */
@@ -45,6 +57,7 @@ struct ksr_inject_wish {
 const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish);
 /* The value of KSMALLOC_START for a group; NULL without memory. The caller frees it. */
 char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *group);
+enum ksr_inject_way ksr_inject_wish_way(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish);
 /* Whether the container of this name is meant. */

@@ -65,28 +65,40 @@ static int copy_file(struct filling *filling, int from, const char *name, const 
 	return error;
 }
 
+static int copy_entry(struct filling *filling, const char *name, char *why)
+{
+	int from = openat(filling->from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat status;
+	int error = from < 0 || fstat(from, &status) ? -errno : 0;
+
+	if (!error && S_ISREG(status.st_mode))
+		error = copy_file(filling, from, name, &status);
+	if (error)
+		snprintf(why, KSR_FILL_WHY, "%s: %s", name, strerror(-error));
+	if (from >= 0)
+		close(from);
+	return error;
+}
+
+/* The folder is an image's root, where engines put files of their own whose names begin with a dot. */
 static int copy_all(struct filling *filling, char *why)
 {
 	DIR *folder = fdopendir(dup(filling->from));
 	const struct dirent *entry;
 	int error = folder ? 0 : -errno;
 
+	/* An installed command lies among others that are none of ours. */
+	if (!error && faccessat(filling->from, KSR_FILL_LAST, R_OK, 0)) {
+		error = -errno;
+		snprintf(why, KSR_FILL_WHY, "%s is not beside the command, as it is in the image", KSR_FILL_LAST);
+	}
 	while (!error && (entry = readdir(folder))) {
-		struct stat status;
-		int from = openat(filling->from, entry->d_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-		if (from < 0 || fstat(from, &status))
-			error = -errno;
-		else if (S_ISREG(status.st_mode))
-			error = copy_file(filling, from, entry->d_name, &status);
-		if (error)
-			snprintf(why, KSR_FILL_WHY, "%s: %s", entry->d_name, strerror(-error));
-		if (from >= 0)
-			close(from);
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, KSR_FILL_LAST) != 0)
+			error = copy_entry(filling, entry->d_name, why);
 	}
 	if (folder)
 		closedir(folder);
-	return error;
+	return error ? error : copy_entry(filling, KSR_FILL_LAST, why);
 }
 
 static int open_own_folder(void)

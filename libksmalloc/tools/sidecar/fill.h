@@ -15,6 +15,8 @@
 #include "base.h"
 
 #define KSR_FILL_WHY 512
+/* Copied last: where it is all the others are. It is what containers preload (KSR_INJECT_START). */
+#define KSR_FILL_LAST "libksmalloc-start.so"
 
 /* only: nothing but this file, wherever it is; NULL: the library. */
 int ksr_fill(const char *folder, const char *only, char why[KSR_FILL_WHY]);

@@ -22,9 +22,10 @@ struct ksr_webhook_choice {
 	const char *init_image;
 	const char *sidecar_image;
 	const char *seccomp;
+	const char *from;
 };
 
-#define KSR_WEBHOOK_OPTIONS 6
+#define KSR_WEBHOOK_OPTIONS 7
 extern const struct ksr_option ksr_webhook_options[KSR_WEBHOOK_OPTIONS];
 
 #endif

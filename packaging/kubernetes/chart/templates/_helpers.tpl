@@ -27,3 +27,8 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* Each release has a folder of its own: pods that run keep theirs. */}}
+{{- define "ksmalloc.folder" -}}
+{{ .Values.library.folder }}/{{ .Values.images.tag | default .Chart.AppVersion }}
+{{- end }}
