@@ -22,6 +22,8 @@ static uint64_t now_ms(void)
 void ksr_door_init(struct ksr_door *door, int listener)
 {
 	door->daemon = NULL;
+	door->leaving = NULL;
+	door->leaves_ms = 0;
 	door->listener = listener;
 	ksr_clients_init(&door->clients);
 }
@@ -94,17 +96,51 @@ void ksr_door_accept(struct ksr_door *door)
 	}
 }
 
-int ksr_door_wait_ms(const struct ksr_door *door)
+static void stop_leaving(struct ksr_door *door)
+{
+	if (door->leaving)
+		MHD_stop_daemon(door->leaving);
+	door->leaving = NULL;
+}
+
+void ksr_door_change(struct ksr_door *door, struct MHD_Daemon *daemon)
+{
+	stop_leaving(door);
+	door->leaving = door->daemon;
+	door->leaves_ms = now_ms() + KSR_CLIENTS_SECONDS * 1000;
+	door->daemon = daemon;
+}
+
+void ksr_door_close(struct ksr_door *door)
+{
+	stop_leaving(door);
+	if (door->daemon)
+		MHD_stop_daemon(door->daemon);
+	door->daemon = NULL;
+}
+
+static int shorter_wait(struct MHD_Daemon *daemon, int most)
 {
 	MHD_UNSIGNED_LONG_LONG wait;
 
-	if (MHD_get_timeout(door->daemon, &wait) == MHD_YES && wait < KSR_DOOR_SWEEP_MS)
-		return (int)wait;
-	return KSR_DOOR_SWEEP_MS;
+	return daemon && MHD_get_timeout(daemon, &wait) == MHD_YES && wait < (unsigned int)most ? (int)wait : most;
+}
+
+int ksr_door_wait_ms(const struct ksr_door *door)
+{
+	return shorter_wait(door->leaving, shorter_wait(door->daemon, KSR_DOOR_SWEEP_MS));
 }
 
 void ksr_door_turn(struct ksr_door *door)
 {
+	const union MHD_DaemonInfo *info;
+
 	ksr_clients_sweep(&door->clients, now_ms());
 	MHD_run(door->daemon);
+	if (!door->leaving)
+		return;
+	MHD_run(door->leaving);
+	info = MHD_get_daemon_info(door->leaving, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	if (!info || !info->num_connections || now_ms() >= door->leaves_ms)
+		stop_leaving(door);
 }

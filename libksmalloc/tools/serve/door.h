@@ -7,7 +7,7 @@
  * What it is not: an answer to anything, or the set-up of the daemon, which needs MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET,
  * KSR_CLIENTS_ROOM as the limit of connections, and both functions with the door as their argument.
  * Invariants: nobody waits for another client, and places are bounded.
- * Locking and owner: one thread; the daemon and the listener stay the caller's.
+ * Locking and owner: one thread; the listener stays the caller's, and a daemon that is not changed.
  * Failure: a connection that cannot be taken is closed.
  */
 #ifndef KSR_SERVE_DOOR_H
@@ -21,6 +21,8 @@
 
 struct ksr_door {
 	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *leaving; /* the one before, as long as it has connections that may end by themselves; or NULL */
+	uint64_t leaves_ms;	    /* when it is stopped, whatever it has */
 	int listener;
 	struct ksr_clients clients;
 };
@@ -33,6 +35,10 @@ void ksr_door_completed(void *door, struct MHD_Connection *connection, void **re
 			enum MHD_RequestTerminationCode how);
 /* Has epoll tell when there is something to read; 0 or -errno. */
 int ksr_door_watch(int epoll, int fd);
+/* Gives those who come from now on to another daemon. The one before is stopped when all its connections have ended, or too slow ones had to. */
+void ksr_door_change(struct ksr_door *door, struct MHD_Daemon *daemon);
+/* Stops both, and ends all. */
+void ksr_door_close(struct ksr_door *door);
 /* When somebody waits at the listener. */
 void ksr_door_accept(struct ksr_door *door);
 /* Milliseconds until the daemon has to have a turn. */

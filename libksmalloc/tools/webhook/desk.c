@@ -63,10 +63,9 @@ static struct MHD_Daemon *start_daemon(struct desk *desk, const struct ksr_keys 
 				MHD_OPTION_NOTIFY_COMPLETED, completed, desk, MHD_OPTION_END);
 }
 
-/* Takes the files as they are now; the daemon before ends, and its connections, which clients make anew. */
+/* Takes the files as they are now, for those who come from now on: who is in the midst of a request goes on with the ones before. */
 static int take_keys(struct desk *desk, char why[KSR_KEYS_WHY])
 {
-	struct MHD_Daemon *before = desk->door.daemon;
 	struct MHD_Daemon *daemon;
 	struct ksr_keys keys;
 	int error = ksr_keys_read(desk->options->certificate, desk->options->key, &keys, why);
@@ -80,22 +79,19 @@ static int take_keys(struct desk *desk, char why[KSR_KEYS_WHY])
 		ksr_keys_destroy(&keys);
 		return -EINVAL;
 	}
-	if (before)
-		MHD_stop_daemon(before);
-	desk->door.daemon = daemon;
+	ksr_door_change(&desk->door, daemon);
 	ksr_keys_destroy(&desk->keys);
 	desk->keys = keys;
 	return ksr_door_watch(desk->epoll, ksr_door_daemon_fd(&desk->door));
 }
 
-/* Who is in the midst of a request is not disturbed. */
 static void look_at_keys(struct desk *desk, bool now)
 {
 	char why[KSR_KEYS_WHY] = "";
 	struct timespec at;
 
 	clock_gettime(CLOCK_MONOTONIC, &at);
-	if (desk->requests.bodies.first || (!now && at.tv_sec - desk->looked.tv_sec < LOOK_SECONDS))
+	if (!now && at.tv_sec - desk->looked.tv_sec < LOOK_SECONDS)
 		return;
 	desk->looked = at;
 	if (!now && !ksr_keys_are_old(&desk->keys, desk->options->certificate, desk->options->key))
@@ -145,8 +141,6 @@ static int take_signal(const struct desk *desk)
 
 static void serve(struct desk *desk)
 {
-	bool again = false;
-
 	for (;;) {
 		struct epoll_event events[8];
 		int count = epoll_wait(desk->epoll, events, (int)KSM_COUNT_OF(events), ksr_door_wait_ms(&desk->door));
@@ -154,21 +148,18 @@ static void serve(struct desk *desk)
 
 		if (number == SIGTERM || number == SIGINT)
 			return;
-		again = again || number == SIGHUP;
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.fd == desk->options->listener)
 				ksr_door_accept(&desk->door);
 		}
 		ksr_door_turn(&desk->door);
-		look_at_keys(desk, again);
-		again = again && desk->requests.bodies.first;
+		look_at_keys(desk, number == SIGHUP);
 	}
 }
 
 static void stop(struct desk *desk)
 {
-	if (desk->door.daemon)
-		MHD_stop_daemon(desk->door.daemon);
+	ksr_door_close(&desk->door);
 	ksr_keys_destroy(&desk->keys);
 	if (desk->signals >= 0)
 		close(desk->signals);
