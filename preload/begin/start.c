@@ -192,17 +192,22 @@ static size_t put_options(struct start *start, const char **words)
 static void execute(struct start *start, const char *program, size_t words, const char *const *argv, size_t entries,
 		    const char *const *environment)
 {
-	const char **line = ksm_begin_memory((words + WORDS_MOST + 6 + entries + 2) * sizeof(*line));
+	const char **line = ksm_begin_memory((words + WORDS_MOST + 8 + entries + 2) * sizeof(*line));
 	const char **variables;
 	size_t used = 0;
 	size_t kept = 0;
 
 	if (!line)
 		return;
-	variables = line + words + WORDS_MOST + 6;
+	variables = line + words + WORDS_MOST + 8;
 	line[used++] = start->command;
 	line[used++] = "run";
 	line[used++] = "--or-without";
+	/* A name that leads nowhere says something, as that of a login shell; it is read before an option that may be wrong. */
+	if (program != argv[0]) {
+		line[used++] = "--argv0";
+		line[used++] = argv[0];
+	}
 	used += put_options(start, line + used);
 	line[used++] = "--";
 	line[used++] = program;

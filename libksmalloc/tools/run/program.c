@@ -447,6 +447,23 @@ int ksr_program_look(struct ksr_program *program, char **argv)
 	return result < 0 ? result : 0;
 }
 
+int ksr_program_rename(struct ksr_program *program, char **argv, const char *name)
+{
+	char *copy;
+
+	for (size_t i = 0; i < program->word_count; i++) {
+		if (!argv[i] || strcmp(argv[i], program->words[i]) != 0)
+			return 0;
+	}
+	copy = program->word_count ? strdup(name) : NULL;
+	if (!copy)
+		return program->word_count ? -ENOMEM : 0;
+	free(program->words[0]);
+	program->words[0] = copy;
+	program->name = name;
+	return 0;
+}
+
 /* --- executing --------------------------------------------------------------------------- */
 
 /*
@@ -486,7 +503,12 @@ int ksr_program_execute(struct ksr_program *program, char **argv)
 
 	/* The kernel would add the words of a script by itself. */
 	if (!by_words || program->through_env) {
-		execvp(argv[0], argv);
+		const char *file = argv[0];
+
+		if (program->name)
+			argv[0] = (char *)(uintptr_t)program->name;
+		execvp(file, argv);
+		argv[0] = (char *)(uintptr_t)file;
 		return errno;
 	}
 	for (size_t i = 0; i < program->assignment_count; i++)

@@ -24,6 +24,7 @@ struct ksr_program {
 	char path[PATH_MAX];   /* of the program in the end; empty: not found */
 	char loader[PATH_MAX]; /* that it names; empty: none */
 	bool movable;	       /* position independent, so that a loader chooses its place */
+	const char *name;      /* what it is to be called by (argv[0]); NULL: by its first word */
 	char **words;	       /* the command line without scripts in between, NULL at its end */
 	size_t word_count;
 	bool changed;	    /* a caller put something between the words: they are to be executed */
@@ -52,6 +53,9 @@ int ksr_program_insert(struct ksr_program *program, size_t index, const char *wo
  * errno says only when that failed.
  */
 int ksr_program_execute(struct ksr_program *program, char **argv);
+
+/* Has it called so, unless it is a script, whose interpreter is called by its own name; -ENOMEM without memory. name stays the caller's. */
+int ksr_program_rename(struct ksr_program *program, char **argv, const char *name);
 
 /* Like the shell: a name without a slash is searched in PATH. */
 bool ksr_program_find(const char *name, char path[PATH_MAX]);

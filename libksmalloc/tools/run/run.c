@@ -43,6 +43,7 @@ enum option_id {
 	OPTION_STATS_DIR,
 	OPTION_VERBOSE,
 	OPTION_SET,
+	OPTION_ARGV0,
 	OPTION_LIBRARY,
 	OPTION_LIST_OPTIONS,
 };
@@ -70,12 +71,14 @@ static const struct ksr_option options[] = {
 	[OPTION_STATS_DIR] = {"stats-dir", "DIR", "Make the statistics segment in DIR."},
 	[OPTION_VERBOSE] = {"verbose", NULL, "Let the library say that it is loaded."},
 	[OPTION_SET] = {"set", "KEY=VALUE", "Set any option of the library."},
+	[OPTION_ARGV0] = {"argv0", "NAME", "Call the program so, as a login shell is called by a dash."},
 	[OPTION_LIBRARY] = {"library", "PATH", "Preload this libksmalloc.so."},
 	[OPTION_LIST_OPTIONS] = {"list-options", NULL, "Show the options of the library and exit."},
 };
 
 struct run_options {
 	const char *library;
+	const char *argv0;
 	const char *lists[2]; /* allow, deny */
 	bool list_options;
 	bool shared;
@@ -269,6 +272,9 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 		break;
 	case OPTION_SET:
 		return set_assignment(command, value);
+	case OPTION_ARGV0:
+		chosen->argv0 = value;
+		break;
 	case OPTION_LIBRARY:
 		chosen->library = value;
 		break;
@@ -441,7 +447,7 @@ static int start(const struct ksr_command *command, struct run_options *chosen, 
 	struct ksr_program program;
 	int status;
 
-	if (ksr_program_look(&program, argv))
+	if (ksr_program_look(&program, argv) || (chosen->argv0 && ksr_program_rename(&program, argv, chosen->argv0)))
 		return ksr_failure(command, "out of memory");
 	status = check_program(command, chosen, &program);
 	if (!status)
@@ -500,7 +506,7 @@ static int run_main(const struct ksr_command *command, int argc, char **argv)
 	if (first >= 0)
 		status = prepare_and_start(command, &chosen, argc, argv, first);
 	if (status && chosen.or_without)
-		status = ksr_without_run(command, argv, first, before);
+		status = ksr_without_run(command, argv, first, before, chosen.argv0);
 	free(before);
 	return status;
 }

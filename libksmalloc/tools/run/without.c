@@ -20,8 +20,10 @@ char **ksr_without_remember(void)
 	return copy;
 }
 
-int ksr_without_run(const struct ksr_command *command, char **argv, int first, char **before)
+int ksr_without_run(const struct ksr_command *command, char **argv, int first, char **before, const char *name)
 {
+	const char *program;
+
 	for (int i = 1; first < 0 && argv[i]; i++) {
 		if (strcmp(argv[i], "--") == 0)
 			first = i + 1;
@@ -29,7 +31,10 @@ int ksr_without_run(const struct ksr_command *command, char **argv, int first, c
 	if (first < 0 || !argv[first] || !before)
 		return KSR_EXIT_USAGE;
 	ksr_failure(command, "%s runs without libksmalloc", argv[first]);
-	execvpe(argv[first], argv + first, before);
-	ksr_failure(command, "%s: %s", argv[first], strerror(errno));
+	program = argv[first];
+	if (name)
+		argv[first] = (char *)(uintptr_t)name;
+	execvpe(program, argv + first, before);
+	ksr_failure(command, "%s: %s", program, strerror(errno));
 	return errno == ENOENT ? KSR_EXIT_NOT_FOUND : KSR_EXIT_CANNOT_EXECUTE;
 }

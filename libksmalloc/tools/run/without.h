@@ -19,6 +19,6 @@
 /* The variables that there are now; setenv(3) leaves their texts alone. NULL without memory. */
 char **ksr_without_remember(void);
 /* first: where the program stands in argv; below 0: behind "--", since a mistake in an option is before that. */
-int ksr_without_run(const struct ksr_command *command, char **argv, int first, char **before);
+int ksr_without_run(const struct ksr_command *command, char **argv, int first, char **before, const char *name);
 
 #endif
