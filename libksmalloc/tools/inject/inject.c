@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "inject/compose.h"
 #include "inject/edit.h"
+#include "inject/elsewhere.h"
 #include "inject/kube.h"
 #include "inject/line.h"
 #include "seed_file.h"
@@ -109,6 +111,19 @@ static void name_of(const char *path, char name[64])
 		strcpy(name, "container");
 }
 
+/* Where names in the file begin. */
+static void folder_of(const char *path, char folder[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, PATH_MAX, "%.*s", slash ? (int)ksm_max(slash - path, 1) : 1, slash ? path : ".");
+}
+
+static void say_elsewhere(void *user, const char *sentence)
+{
+	ksr_failure(user, "%s", sentence);
+}
+
 /* --- YAML ------------------------------------------------------------------------------- */
 
 /* The wanted trees, one for each document, or 0 and why. */
@@ -179,6 +194,23 @@ static void say_of_removal(const struct ksr_command *command, const char *path, 
 	free(was);
 }
 
+static void say_of_variables(const struct ksr_command *command, const struct inject_options *chosen, const char *path,
+			     const struct ksr_text *text, bool compose)
+{
+	char why[KSR_INJECT_WHY];
+	char folder[PATH_MAX];
+	struct ksr_yaml yaml;
+
+	folder_of(path, folder);
+	if (ksr_yaml_load(&yaml, text->data, text->size, why) == 0) {
+		if (compose)
+			ksr_elsewhere_compose(&yaml, &chosen->wish, folder, say_elsewhere, (void *)(uintptr_t)command);
+		else
+			ksr_elsewhere_kube(&yaml, &chosen->wish, say_elsewhere, (void *)(uintptr_t)command);
+	}
+	ksr_yaml_free(&yaml);
+}
+
 /* --- the command --------------------------------------------------------------------------- */
 
 static int inject_file(const struct ksr_command *command, const struct inject_options *chosen, const char *kind, const char *path)
@@ -198,8 +230,15 @@ static int inject_file(const struct ksr_command *command, const struct inject_op
 		result = change_yaml(&text, chosen, compose, why);
 	else
 		result = ksr_inject_quadlet(memchr(text.data, 0, text.size) ? "" : text.data, name, chosen->remove ? NULL : &chosen->wish, why);
-	if (result && !chosen->remove && is_yaml)
+	if (result && !chosen->remove && is_yaml) {
 		say_of_removal(command, path, &text, result, compose);
+		say_of_variables(command, chosen, path, &text, compose);
+	} else if (result && !chosen->remove) {
+		char folder[PATH_MAX];
+
+		folder_of(path, folder);
+		ksr_elsewhere_quadlet(text.data, folder, say_elsewhere, (void *)(uintptr_t)command);
+	}
 	status = result ? give(command, chosen, path, result) : ksr_failure(command, "%s: %s", path, why);
 	free(result);
 	ksr_text_free(&text);
@@ -214,6 +253,8 @@ static int inject_line(const struct ksr_command *command, const struct inject_op
 
 	if (!result)
 		return ksr_usage_error(command, "%s", why);
+	if (!chosen->remove)
+		ksr_elsewhere_line((const char *const *)words, say_elsewhere, (void *)(uintptr_t)command);
 	status = give(command, chosen, "", result);
 	free(result);
 	return status;

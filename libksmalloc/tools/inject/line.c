@@ -160,6 +160,26 @@ static size_t find_run(const char *const *words)
 	return words[0] && words[i] ? i + 1 : 0;
 }
 
+const char *ksr_inject_line_value(const char *const *words, const char *option, size_t *at)
+{
+	size_t run = find_run(words);
+	const char *const *rest = words + run;
+	size_t count = run ? count_options(rest) : 0;
+	size_t length = strlen(option);
+
+	while (*at < count) {
+		const char *word = rest[*at];
+		bool alone = stands_alone(word);
+
+		*at += alone ? 1 : 2;
+		if (alone && begins(word, option) && word[length] == '=')
+			return word + length + 1;
+		if (!alone && strcmp(word, option) == 0)
+			return rest[*at - 1];
+	}
+	return NULL;
+}
+
 /* What stands before `run`: the engine, and its own options. */
 static void put_engine(FILE *out, const char *const *words, size_t run)
 {

@@ -16,6 +16,8 @@
 
 /* words: the command line from the engine on, NULL at its end. wish NULL: take it out. The result ends with a line end. */
 char *ksr_inject_line(const char *const *words, const struct ksr_inject_wish *wish, char why[KSR_INJECT_WHY]);
+/* The next value of an option of the engine's, from *at on, which begins as 0; NULL: there is none, or that is no such command. */
+const char *ksr_inject_line_value(const char *const *words, const char *option, size_t *at);
 /* A .container file; name is what the group is called where the wish has none. wish NULL: take it out. */
 char *ksr_inject_quadlet(const char *text, const char *name, const struct ksr_inject_wish *wish, char why[KSR_INJECT_WHY]);
 
