@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "join/owners.h"
 
@@ -99,6 +101,47 @@ Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 	divide(&fake, 2, &vma, 1, owned, left);
 	cr_assert_eq(owned[3].resident, 20 * PAGE);
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 80 * PAGE);
+}
+
+/*
+ * Of a mapping of a store only what was looked at is there, and all of it is held: who has the pages that were looked at
+ * has no more of it than its pages. The pages are real ones, of this process.
+ */
+Test(owners, test_what_a_store_has_is_divided_by_addresses)
+{
+	const size_t bytes = 100 * PAGE;
+	unsigned char *real = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t begin = (uintptr_t)real;
+	const struct ksr_vma vma = {.begin = begin, .end = begin + bytes, .rss = 12 * PAGE, .flags = KSR_VMA_STORE};
+	struct ksr_snapshot snapshot = snapshot_of(&fake, 1);
+	struct ksr_memory left[KSR_PART_COUNT] = {0};
+	struct ksr_own_memory own = {0};
+	struct ksr_memory nursery = {0};
+	struct ksr_memory memory;
+	struct ksr_owners owners;
+	struct ksr_fs fs;
+
+	cr_assert_neq(real, MAP_FAILED);
+	madvise(real, bytes, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 12; i++)
+		real[i * PAGE] = 1;
+	snapshot.pid = getpid();
+	fake.marks[0] = (struct ksmalloc_segment_mark){begin + 20 * PAGE, 80 * PAGE, 80 * PAGE, 1, KSMALLOC_MARK_POOL};
+	cr_assert_eq(ksr_fs_init(&fs, NULL), 0);
+	cr_assert_eq(ksr_owners_create(&owners, &fs, &snapshot), 0);
+	ksr_memory_from_vma(&vma, &memory);
+	cr_assert_eq(memory.held, bytes);
+	ksr_owners_add_mapping(&owners, &vma, &memory, &own);
+	ksr_owners_finish(&owners, &own, left, &nursery);
+	memory = (struct ksr_memory){0};
+	for (size_t k = 0; k < KSR_PART_COUNT; k++)
+		ksr_memory_add(&memory, &owners.origins[1].parts[k]);
+	cr_assert_eq(memory.held, 80 * PAGE);
+	cr_assert_eq(memory.shared, 80 * PAGE);
+	cr_assert_eq(memory.resident, 0);
+	ksr_owners_destroy(&owners);
+	ksr_fs_fini(&fs);
+	munmap(real, bytes);
 }
 
 static uint64_t any(uint64_t limit)

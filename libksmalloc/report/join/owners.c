@@ -203,14 +203,34 @@ static uint64_t position(const struct walk *walk, uint64_t address)
 	return walk->presence.below ? ksr_presence_below(&walk->presence, address) : address - walk->vma->begin;
 }
 
+/*
+ * What of the mapping lies in a range. All that the store has of it is held, whether anybody has looked at it or not:
+ * that is divided by addresses, since only pages that were looked at are there.
+ */
+static struct ksr_memory memory_of_piece(const struct walk *walk, uint64_t begin, uint64_t end)
+{
+	const struct ksr_vma *vma = walk->vma;
+	struct ksr_memory piece = ksr_memory_between(walk->memory, position(walk, begin), position(walk, end),
+						     position(walk, vma->end));
+
+	if (vma->flags & KSR_VMA_STORE) {
+		struct ksr_memory even = ksr_memory_between(walk->memory, begin - vma->begin, end - vma->begin,
+							    vma->end - vma->begin);
+
+		piece.held = even.held;
+		piece.shared = even.shared;
+		piece.stored = even.stored;
+	}
+	return piece;
+}
+
 /* A part of the mapping, with the mark that covers it, or none. */
 static void add_piece(const struct walk *walk, uint64_t begin, uint64_t end, const struct ksmalloc_segment_mark *mark)
 {
 	struct ksr_owners *owners = walk->owners;
 	enum ksr_part_id part = mark ? part_of_mark(mark, walk->part) : walk->part;
 	bool is_heap = part == KSR_PART_HEAP && (!mark || mark->kind == KSMALLOC_MARK_HEAP);
-	struct ksr_memory piece = ksr_memory_between(walk->memory, position(walk, begin), position(walk, end),
-						     position(walk, walk->vma->end));
+	struct ksr_memory piece = memory_of_piece(walk, begin, end);
 
 	if (begin == end || ksr_memory_is_empty(&piece))
 		return;
