@@ -177,6 +177,54 @@ static size_t widest_line(const char *text)
 	return widest;
 }
 
+static char *emit_names(uint64_t width)
+{
+	static const struct ksr_column heads[] = {
+		{"size", "SIZE"}, {"count", "COUNT"}, {"kind", "KIND"}, {"name", "NAME"}, {"advice", "ADVICE"},
+	};
+	static const char *const spare[] = {"count", "kind"};
+	static const char *const names[] = {"load (app.py:9) > json.decode", "index", "other"};
+	struct ksr_emitter *emitter;
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&text, &bytes);
+
+	emitter = ksr_emitter_create(&(struct ksr_output){.width = width}, stream);
+	ksr_emitter_table_begin(emitter, "rows", heads, KSM_COUNT_OF(heads));
+	ksr_emitter_spare(emitter, spare, KSM_COUNT_OF(spare));
+	for (size_t i = 0; i < KSM_COUNT_OF(names); i++)
+		ksr_emitter_row(emitter, (const struct ksr_cell[]){
+			ksr_cell_bytes(1), ksr_cell_count(5), ksr_cell_text("bytes"), ksr_cell_text(names[i]),
+			ksr_cell_sentence(i < 2 ? "One advice for both of the first rows, in many words." : "Nothing."),
+		});
+	ksr_emitter_table_end(emitter);
+	cr_assert_eq(ksr_emitter_finish(emitter), 0);
+	fclose(stream);
+	return text;
+}
+
+/* Names have room before what can be spared has, and what rows say one after the other is said once. */
+Test(emitter, test_spared_columns_and_sentences)
+{
+	char *text = emit_names(56);
+
+	cr_expect(strstr(text, "COUNT") && strstr(text, "KIND"), "%s", text);
+	free(text);
+	text = emit_names(42);
+	cr_expect(!strstr(text, "COUNT") && strstr(text, " 1 B  bytes  load (app.py:9) > json.decode\n"), "%s", text);
+	free(text);
+	text = emit_names(36);
+	cr_expect_str_eq(text, "SIZE  NAME\n"
+			       "    ADVICE\n"
+			       " 1 B  load (app.py:9) > json.decode\n"
+			       " 1 B  index\n"
+			       "    One advice for both of the first\n"
+			       "    rows, in many words.\n"
+			       " 1 B  other\n"
+			       "    Nothing.\n");
+	free(text);
+}
+
 Test(emitter, test_every_width)
 {
 	char *whole = emit_wide(0);
@@ -238,6 +286,8 @@ Test(emitter, test_shorten)
 		{"function_name (file.c:12) < caller", 30, "function_...ile.c:12) < caller"},
 		/* The caller has what the function leaves. */
 		{"f (a.c:1) < a_caller_with_a_very_long_name", 30, "f (a.c:1) < a_caller...ng_name"},
+		/* So has what the function calls of a package. */
+		{"load (app.py:9) > json.decoder.JSONDecoder", 34, "load (app.py:9) > json.de...ecoder"},
 		/* An operator is no separator, and of several the last one counts. */
 		{"a<b < c> < caller_of_it_all_round", 30, "a<b < c> < caller_o...ll_round"},
 		{"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 5, "\xc3\xa4...\xc3\xa4"},

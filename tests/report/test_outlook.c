@@ -135,6 +135,26 @@ Test(outlook, test_proposals, .init = make)
 	cr_assert_eq(outlook.proposal_count, 0);
 }
 
+/* Who has its group for itself has nobody to share with: no keeper would change that. */
+Test(outlook, test_a_process_alone, .init = make)
+{
+	struct ksr_vma vma = {.anonymous = 5 * MIB};
+
+	process.smaps = (struct ksr_smaps){.vmas = &vma, .count = 1};
+	process.snapshot.header.layout = KSMALLOC_LAYOUT_SHARED;
+	strcpy(process.snapshot.header.group, "web");
+	process.snapshot.header.share.aside = KSMALLOC_ASIDE_THREADS;
+	report.kernel.run = 0;
+	look();
+	cr_assert(strstr(outlook.proposals[1].command, "keeper"), "%s", outlook.proposals[1].command);
+	balances.total.processes = kind.balance.processes = 1;
+	look();
+	cr_assert_eq(outlook.proposal_count, 0);
+	cr_assert(outlook.is_hopeless);
+	cr_assert(strstr(outlook.why_hopeless, "no second process"), "%s", outlook.why_hopeless);
+	cr_assert_str_eq(outlook.sharing.text, "The process that is to share does not.");
+}
+
 Test(outlook, test_keeper_is_late, .init = make)
 {
 	struct ksmalloc_segment_header *header = &process.snapshot.header;

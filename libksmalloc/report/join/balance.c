@@ -134,7 +134,21 @@ static bool is_of(const struct ksr_process *process, const char *group, uint32_t
 	return header->layout == layout && strcmp(header->group, group) == 0;
 }
 
-/* A process that has children of its group here is their master, whoever its own parent is. */
+/* A shell that starts a program, and a script that runs a command, is nobody's master: a worker is what its master is. */
+static bool is_of_one_program(const struct ksr_process *child, const struct ksr_process *parent)
+{
+	struct ksmalloc_segment_module own;
+	struct ksmalloc_segment_module theirs;
+
+	if (strcmp(child->status.command, parent->status.command) == 0)
+		return true;
+	/* Workers may change their names; the first module is the program. */
+	return ksr_snapshot_module(&child->snapshot, 0, &own) && ksr_snapshot_module(&parent->snapshot, 0, &theirs) &&
+	       strcmp(ksr_snapshot_string(&child->snapshot, own.path_string),
+		      ksr_snapshot_string(&parent->snapshot, theirs.path_string)) == 0;
+}
+
+/* A process that has children of its group and program here is their master, whoever its own parent is. */
 static int find_roles(const struct ksr_report *report, struct figures *all)
 {
 	struct ksr_family family;
@@ -144,8 +158,9 @@ static int find_roles(const struct ksr_report *report, struct figures *all)
 		const struct ksr_process *child = &report->processes[i];
 		size_t parent = ksr_family_parent(&family, child);
 
-		if (parent == KSR_FAMILY_NONE || strcmp(child->snapshot.header.group,
-							report->processes[parent].snapshot.header.group) != 0)
+		if (parent == KSR_FAMILY_NONE ||
+		    strcmp(child->snapshot.header.group, report->processes[parent].snapshot.header.group) != 0 ||
+		    !is_of_one_program(child, &report->processes[parent]))
 			continue;
 		all[parent].role = KSR_ROLE_MASTER;
 		if (all[i].role != KSR_ROLE_MASTER)

@@ -15,12 +15,12 @@
 
 /* Memory outside of sites, by what it is: X(name, key, what it is called). */
 #define KSR_PARTS(X)                                                                               \
-	X(HEAP, "heap", "small blocks, in jemalloc's memory")                                      \
+	X(HEAP, "heap", "small blocks")                                                            \
 	X(MAPPINGS, "mappings", "mappings of the program")                                         \
-	X(BRK, "brk", "brk")                                                                       \
+	X(BRK, "brk", "heap of libc")                                                              \
 	X(STACKS, "stack", "stack of the first thread")                                            \
 	X(FILES, "files", "data of programs and libraries")                        \
-	X(OTHERS, "other", "bss and other anonymous memory")                                       \
+	X(OTHERS, "other", "other anonymous memory")                                       \
 	X(THREADS, "threads", "stacks of threads")
 
 enum ksr_part_id {

@@ -179,8 +179,11 @@ static void outlook_of_sharing(const struct ksr_report *report, bool is_live, st
 		engine->state = KSR_ENGINE_MISSING;
 	} else if (passes.sharing == 0) {
 		engine->state = KSR_ENGINE_UNUSED;
-		snprintf(engine->text, sizeof(engine->text), "Of the %" PRIu64 " processes that are to share none does.",
-			 passes.aside);
+		if (passes.aside == 1)
+			snprintf(engine->text, sizeof(engine->text), "The process that is to share does not.");
+		else
+			snprintf(engine->text, sizeof(engine->text), "Of the %" PRIu64 " processes that are to share none does.",
+				 passes.aside);
 	} else if (passes.due) {
 		engine->state = KSR_ENGINE_WORKING;
 		snprintf(engine->text, sizeof(engine->text),
@@ -272,6 +275,20 @@ static void propose_keeper(const struct ksr_balances *balances, uint64_t process
 		 group_name(balances));
 }
 
+/* A process that has its group for itself has nobody to share with, whatever else is in the way. */
+static bool is_alone(const struct ksr_balances *balances, const struct ksmalloc_segment_header *header)
+{
+	uint64_t members = 0;
+
+	for (size_t i = 0; i < balances->count; i++) {
+		const struct ksr_kind *kind = &balances->kinds[i];
+
+		if (kind->layout == header->layout && strcmp(kind->group, header->group) == 0)
+			members += kind->balance.processes;
+	}
+	return members == 1;
+}
+
 /* Processes that stand aside, by the reason that most have. */
 static void propose_aside(const struct ksr_report *report, const struct ksr_balances *balances, struct ksr_outlook *outlook)
 {
@@ -285,7 +302,7 @@ static void propose_aside(const struct ksr_report *report, const struct ksr_bala
 		const struct ksmalloc_segment_header *header = &report->processes[i].snapshot.header;
 		uint32_t reason = ksm_min(header->share.aside, (uint32_t)KSMALLOC_ASIDE_FAILED);
 
-		if (!ksr_store_is_asked(header) || !ksr_store_is_aside(header))
+		if (!ksr_store_is_asked(header) || !ksr_store_is_aside(header) || is_alone(balances, header))
 			continue;
 		processes[reason]++;
 		served += reason == KSMALLOC_ASIDE_THREADS && header->share.stats.passes_total;
@@ -355,6 +372,14 @@ static void find_hopeless(const struct ksr_report *report, const struct ksr_bala
 	const struct ksr_engine *sharing = &outlook->sharing;
 	const char *why = NULL;
 
+	/* KSM merges pages of one process, too, if few. */
+	if (balances->total.processes == 1 && merging->state != KSR_ENGINE_WORKING && merging->state != KSR_ENGINE_DONE &&
+	    ksr_balance_saved(&balances->total) == 0) {
+		outlook->is_hopeless = true;
+		snprintf(outlook->why_hopeless, sizeof(outlook->why_hopeless), "there is no second process to have it in "
+			 "common with");
+		return;
+	}
 	if (sharing->state == KSR_ENGINE_WORKING || sharing->state == KSR_ENGINE_DONE || report->process_count == 0)
 		return;
 	if (merging->state == KSR_ENGINE_MISSING)

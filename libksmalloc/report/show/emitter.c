@@ -38,6 +38,7 @@ struct ksr_emitter {
 	const struct ksr_column *columns;
 	size_t column_count;
 	enum ksr_text_kind kinds[KSR_MOST_COLUMNS];
+	unsigned char spare[KSR_MOST_COLUMNS]; /* as in a text table */
 	/* Text and CSV only: rows of ready strings, and of lists of lines. */
 	json_t *rows;
 	int error;
@@ -71,6 +72,7 @@ static void print_text(struct ksr_emitter *emitter,
 		.column_count = emitter->column_count,
 		.rows = emitter->rows,
 		.kinds = emitter->kinds,
+		.spare = emitter->spare,
 		.width = emitter->width,
 	};
 
@@ -184,6 +186,7 @@ static void open_part(struct ksr_emitter *emitter, const char *key)
 {
 	emitter->rows = json_array();
 	memset(emitter->kinds, 0, sizeof(emitter->kinds));
+	memset(emitter->spare, 0, sizeof(emitter->spare));
 	emitter->wanted = emitter->table && strcmp(emitter->table, key) == 0;
 	emitter->has_rows = false;
 	note_error(emitter, !emitter->rows);
@@ -208,6 +211,16 @@ void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 	open_part(emitter, key);
 	if (is_json(emitter) && !emitter->error)
 		putc('[', emitter->output);
+}
+
+void ksr_emitter_spare(struct ksr_emitter *emitter, const char *const *keys, size_t count)
+{
+	for (size_t i = 0; i < emitter->column_count; i++) {
+		for (size_t k = 0; k < count; k++) {
+			if (strcmp(emitter->columns[i].key, keys[k]) == 0)
+				emitter->spare[i] = (unsigned char)(k + 1);
+		}
+	}
 }
 
 static void json_row(struct ksr_emitter *emitter, const struct ksr_cell *cells)

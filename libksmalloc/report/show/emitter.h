@@ -45,6 +45,11 @@ int ksr_emitter_finish(struct ksr_emitter *emitter);
 /* Columns must stay valid until the end of the table; rows have one cell for each. */
 void ksr_emitter_table_begin(struct ksr_emitter *emitter, const char *key,
 			     const struct ksr_column *columns, size_t count);
+/*
+ * After that: columns that text leaves out where a line has no room for names, the first of these first. All of them are in
+ * JSON and CSV.
+ */
+void ksr_emitter_spare(struct ksr_emitter *emitter, const char *const *keys, size_t count);
 void ksr_emitter_row(struct ksr_emitter *emitter, const struct ksr_cell *cells);
 void ksr_emitter_table_end(struct ksr_emitter *emitter);
 

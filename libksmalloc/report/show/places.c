@@ -249,6 +249,6 @@ const char *ksr_place_what(const struct ksr_place *place)
 	if (place->kinds & 1u << KSMALLOC_MARK_MAPPING)
 		return "mapping";
 	if (place->kinds & 1u << KSMALLOC_MARK_POOL)
-		return "memory of an allocator";
+		return "small objects";
 	return place->kinds & 1u << KSMALLOC_MARK_SMALL ? "small blocks" : "large blocks";
 }

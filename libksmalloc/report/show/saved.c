@@ -42,6 +42,22 @@ static bool get_number(const json_t *row, const char *key, uint64_t most, uint64
 	return *number <= most;
 }
 
+/* Memory that nobody asked for has had other names: what was saved with them is compared with what has these. */
+static const char *present_name(const char *text)
+{
+	static const char *const names[][2] = {
+		{"(small blocks, in jemalloc's memory)", "(small blocks)"},
+		{"(bss and other anonymous memory)", "(other anonymous memory)"},
+		{"(brk)", "(heap of libc)"},
+	};
+
+	for (size_t i = 0; i < KSM_COUNT_OF(names); i++) {
+		if (strcmp(text, names[i][0]) == 0)
+			return names[i][1];
+	}
+	return text;
+}
+
 /* A text, or null, which is the empty one. */
 static bool get_text(struct reading *reading, const json_t *row, const char *key, uint32_t *number)
 {
@@ -49,7 +65,7 @@ static bool get_text(struct reading *reading, const json_t *row, const char *key
 
 	if (!value || !(json_is_string(value) || json_is_null(value)))
 		return false;
-	*number = json_is_null(value) ? 0 : ksr_picture_text(reading->picture, json_string_value(value));
+	*number = json_is_null(value) ? 0 : ksr_picture_text(reading->picture, present_name(json_string_value(value)));
 	return true;
 }
 

@@ -96,6 +96,21 @@ static void render_summary(const struct ksr_balance *total, const struct ksr_out
 	ksr_emitter_section_end(emitter);
 }
 
+/* Where there is no room for names, a way of saving by which nothing is saved has no column, then fork has none. */
+static void spare_kinds(const struct ksr_balances *balances, struct ksr_emitter *emitter)
+{
+	const struct ksr_balance *total = &balances->total;
+	const char *keys[3];
+	size_t count = 0;
+
+	if (total->merged == 0)
+		keys[count++] = "saved_by_merging";
+	if (total->shared == 0)
+		keys[count++] = "saved_by_sharing";
+	keys[count++] = "saved_by_fork";
+	ksr_emitter_spare(emitter, keys, count);
+}
+
 static void render_kinds(const struct ksr_balances *balances, struct ksr_emitter *emitter)
 {
 	static const struct ksr_column columns[] = {
@@ -105,6 +120,7 @@ static void render_kinds(const struct ksr_balances *balances, struct ksr_emitter
 	};
 
 	ksr_emitter_table_begin(emitter, "kinds", columns, KSM_COUNT_OF(columns));
+	spare_kinds(balances, emitter);
 	for (size_t i = 0; i < balances->count; i++) {
 		const struct ksr_kind *kind = &balances->kinds[i];
 		const struct ksr_balance *balance = &kind->balance;
@@ -159,6 +175,9 @@ static const struct ksr_column place_columns[] = {
 	{"stacks", "STACKS"}, {"what", "WHAT"}, {"language", NULL}, {"file", NULL}, {"module", NULL}, {"id", NULL},
 	{"name", "WHERE"}, {"frames", "FRAMES"}, {"why", "WHY"},
 };
+
+/* What text leaves out where a line has no room for names. */
+static const char *const spare_columns[] = {"stacks", "saved_by_fork", "what"};
 
 /* What a row points to while it is given away. */
 struct row {
@@ -301,10 +320,9 @@ static size_t choose_rows(const struct ksr_places *places, uint64_t all, uint64_
 {
 	size_t count = 0;
 
-	if (top)
-		return (size_t)ksm_min(top, places->count);
-	while (count < places->count && count < ROWS_MOST && places->rows[count].held >= all / WORTH &&
-	       places->rows[count].held)
+	/* Rows of which there is nothing come last, and are never shown. */
+	while (count < places->count && places->rows[count].held &&
+	       (top ? count < top : count < ROWS_MOST && places->rows[count].held >= all / WORTH))
 		count++;
 	return count;
 }
@@ -347,13 +365,13 @@ static void emit_places(struct shown *shown, const struct ksr_balance *total, st
 {
 	size_t smaller = shown->places.count - shown->count;
 	struct ksr_column columns[KSM_COUNT_OF(place_columns)];
-	char name[128] = "the rest: stacks, what nobody is known for";
+	char name[128] = "the rest: stacks, unknown";
 
 	if (smaller)
-		snprintf(name + strlen(name), sizeof(name) - strlen(name), ", %zu smaller place%s", smaller,
-			 smaller == 1 ? "" : "s");
+		snprintf(name, sizeof(name), "the rest: %zu smaller place%s, stacks, unknown", smaller, smaller == 1 ? "" : "s");
 	choose_columns(shown, total, columns);
 	ksr_emitter_table_begin(emitter, "places", columns, KSM_COUNT_OF(columns));
+	ksr_emitter_spare(emitter, spare_columns, KSM_COUNT_OF(spare_columns));
 	for (size_t i = 0; i < shown->count; i++)
 		emit_place(shown, &shown->places.rows[i], shown->places.rows[i].name, shown->why ? &shown->why[i] : NULL,
 			   emitter);

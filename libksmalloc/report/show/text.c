@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where each column stands is decided once for a table, from the widest cell of
- * each: columns fill lines one after another. The last that still has a fair
- * part of the line may be shortened to it; else it gets a line of its own.
+ * each: columns fill lines one after another. As long as names have no room,
+ * columns that can be spared are left out. The last that still has a fair part
+ * of the line may be shortened to it; else it gets a line of its own.
  */
 #define _GNU_SOURCE
 #include "show/text.h"
@@ -21,8 +22,12 @@
 #define INDENT 4 /* of lines that belong to the row above */
 /* A name in fewer columns says nothing: it goes to the next line instead. */
 #define LEAST_NAME 24
+/* Of a longer name the middle can be left out rather than columns beside it. */
+#define MOST_NAME 72
 #define DOTS "..."
-#define SEPARATOR " < "
+/* Between two functions of a name: who called whom. Both are three bytes. */
+#define CALLED_BY " < "
+#define CALLS " > "
 
 /* --- widths of strings ------------------------------------------------------------ */
 
@@ -73,15 +78,17 @@ static const char *last_separator(const char *text)
 {
 	const char *found = NULL;
 
-	for (const char *next = text; (next = strstr(next, SEPARATOR)); next++)
-		found = next;
+	for (const char *next = text; *next; next++) {
+		if (strncmp(next, CALLED_BY, strlen(CALLED_BY)) == 0 || strncmp(next, CALLS, strlen(CALLS)) == 0)
+			found = next;
+	}
 	return found;
 }
 
 char *ksr_text_shorten(const char *text, size_t width)
 {
 	const char *separator = last_separator(text);
-	size_t joint = strlen(SEPARATOR);
+	size_t joint = strlen(CALLED_BY);
 	size_t all = ksr_text_width(text);
 	char *result = NULL;
 	size_t bytes = 0;
@@ -95,12 +102,12 @@ char *ksr_text_shorten(const char *text, size_t width)
 	if (separator && width >= LEAST_NAME) {
 		size_t second = ksr_text_width(separator + joint);
 		size_t first = all - joint - second;
-		/* The caller says less: a third of the room, or what the first leaves. */
+		/* The second says less: a third of the room, or what the first leaves. */
 		size_t room = width - joint;
 		size_t theirs = ksm_min(second, ksm_max(room / 3, room - ksm_min(first, room)));
 
 		put_part(stream, text, (size_t)(separator - text), first, room - theirs);
-		fputs(SEPARATOR, stream);
+		fwrite(separator, 1, joint, stream);
 		put_part(stream, separator + joint, strlen(separator + joint), second, theirs);
 	} else {
 		put_middle(stream, text, strlen(text), all, width);
@@ -237,14 +244,15 @@ static struct place place_of(const struct ksr_text_table *table, size_t column, 
 	return place;
 }
 
-static void place_columns(const struct ksr_text_table *table, struct place places[KSR_MOST_COLUMNS])
+/* Without the columns that are spared in this turn and those before. */
+static void place_without(const struct ksr_text_table *table, unsigned int turn, struct place places[KSR_MOST_COLUMNS])
 {
 	struct place *last = NULL;
 	size_t used = 0;
 
 	for (size_t i = 0; i < table->column_count; i++) {
 		places[i] = (struct place){0};
-		if (!is_field(table, i))
+		if (!is_field(table, i) || (table->spare[i] && table->spare[i] <= turn))
 			continue;
 		places[i] = place_of(table, i, &used);
 		if (last)
@@ -253,6 +261,35 @@ static void place_columns(const struct ksr_text_table *table, struct place place
 	}
 	if (last)
 		last->last = true;
+}
+
+/* False if a name is cut, or has a line of its own, that would have room without others. */
+static bool is_roomy(const struct ksr_text_table *table, const struct place places[KSR_MOST_COLUMNS])
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		/* Sentences are wrapped, and nothing of them is lost. */
+		if (!places[i].shown || table->kinds[i] == KSR_TEXT_WRAPPED)
+			continue;
+		if ((places[i].first && !is_first) || places[i].width < ksm_min(natural_width(table, i), (size_t)MOST_NAME))
+			return false;
+		is_first = false;
+	}
+	return true;
+}
+
+static void place_columns(const struct ksr_text_table *table, struct place places[KSR_MOST_COLUMNS])
+{
+	unsigned int turns = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		turns = ksm_max(turns, (unsigned int)table->spare[i]);
+	for (unsigned int turn = 0; turn <= turns; turn++) {
+		place_without(table, turn, places);
+		if (!table->width || is_roomy(table, places))
+			return;
+	}
 }
 
 /* --- printing ------------------------------------------------------------------------------ */
@@ -276,8 +313,17 @@ static void print_field(const struct ksr_text_table *table, const struct place *
 	free(shorter);
 }
 
+/* True if the next row says the same in a sentence of its own line: then it is said there, for both. */
+static bool is_said_below(const struct place *place, size_t column, json_t *row, json_t *next)
+{
+	const char *mine = json_string_value(json_array_get(row, column));
+	const char *theirs = json_string_value(json_array_get(next, column));
+
+	return place->first && column > 0 && mine && theirs && strcmp(mine, theirs) == 0;
+}
+
 /* Without a row the titles. */
-static void print_row(const struct ksr_text_table *table, const struct place *places, json_t *row)
+static void print_row(const struct ksr_text_table *table, const struct place *places, json_t *row, json_t *next)
 {
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct place *place = &places[i];
@@ -287,6 +333,8 @@ static void print_row(const struct ksr_text_table *table, const struct place *pl
 		if (!place->shown)
 			continue;
 		text = text ? text : "";
+		if (table->kinds[i] == KSR_TEXT_WRAPPED && is_said_below(place, i, row, next))
+			continue;
 		fprintf(table->output, "%*s", place->first ? (int)place->begin : GAP, "");
 		if (table->kinds[i] == KSR_TEXT_WRAPPED && table->width)
 			put_prose(table->output, text, place->begin, place->begin, table->width);
@@ -315,10 +363,10 @@ void ksr_text_table_print(const struct ksr_text_table *table)
 	size_t index;
 
 	place_columns(table, places);
-	print_row(table, places, NULL);
+	print_row(table, places, NULL, NULL);
 	json_array_foreach(table->rows, index, row)
 	{
-		print_row(table, places, row);
+		print_row(table, places, row, json_array_get(table->rows, index + 1));
 		print_lists(table, row);
 	}
 }

@@ -2,9 +2,10 @@
 /*
  * text: tables, sections and prose as lines of a terminal.
  *
- * What it is: aligns columns, and makes every line fit a width. Columns that do
- * not fit go to a second line of each row, indented; of a long name the middle
- * is left out; sentences are wrapped between words.
+ * What it is: aligns columns, and makes every line fit a width. Where names have
+ * no room columns are left out that can be spared; other columns that do not fit
+ * go to a second line of each row, indented; of a long name the middle is left
+ * out; sentences are wrapped between words.
  * What it is not: for the caller of an emitter. It knows no formats but text.
  * Invariants: with a width of at least KSR_LEAST_WIDTH no line is wider, but for
  * a number that is wider alone. Without a width nothing is shortened or wrapped.
@@ -44,6 +45,7 @@ struct ksr_text_table {
 	size_t column_count;
 	json_t *rows;			 /* arrays of strings, and of arrays of lines */
 	const enum ksr_text_kind *kinds; /* of each column */
+	const unsigned char *spare;	 /* of each column: in which turn it is left out for names; 0: never */
 	size_t width;			 /* 0: any */
 };
 
@@ -58,7 +60,7 @@ size_t ksr_terminal_width(FILE *output);
 /* Columns that a terminal needs: code points, which is right for all but wide letters. */
 size_t ksr_text_width(const char *text);
 /*
- * The text in at most width columns, for names as "function (file.c:1) < caller": both parts keep
+ * The text in at most width columns, for names as "function (file.c:1) < caller" and "function > called": both parts keep
  * their beginning and end. The caller frees it; NULL without memory.
  */
 char *ksr_text_shorten(const char *text, size_t width);

@@ -407,6 +407,31 @@ static size_t join_small(const struct context *context, struct row *rows, size_t
 	return kept;
 }
 
+/* Do two rows say the same, word by word? */
+static bool is_same_text(const struct context *context, const struct row *a, const struct row *b)
+{
+	struct words words[2] = {{"", ""}, {"", ""}};
+
+	say(context, &a->finding, &words[0]);
+	say(context, &b->finding, &words[1]);
+	return strcmp(words[0].why, words[1].why) == 0 && strcmp(words[0].command, words[1].command) == 0;
+}
+
+/* Puts rows that say the same below the first of them, so that text needs to say it once. */
+static void put_together(const struct context *context, struct row *rows, size_t count)
+{
+	for (size_t first = 0; first < count; first++) {
+		for (size_t i = first + 1; i < count; i++) {
+			struct row row = rows[i];
+
+			if (!is_same_text(context, &rows[first], &row))
+				continue;
+			memmove(&rows[first + 2], &rows[first + 1], (i - first - 1) * sizeof(*rows));
+			rows[++first] = row;
+		}
+	}
+}
+
 size_t ksr_why_rows(const struct ksr_why *why, const struct ksr_diff_names *names, const char *group, const char *text,
 		    size_t most, struct ksr_emitter *emitter, size_t *left)
 {
@@ -419,6 +444,7 @@ size_t ksr_why_rows(const struct ksr_why *why, const struct ksr_diff_names *name
 	/* Who asks for places wants to see each. */
 	if (!text)
 		count = join_small(&context, rows, count);
+	put_together(&context, rows, ksm_min(count, most));
 	for (size_t i = 0; i < count && i < most; i++) {
 		char name[64];
 
