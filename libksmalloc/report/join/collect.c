@@ -11,21 +11,11 @@
 #include <unistd.h>
 
 #include "join/family.h"
-
-/*
- * Room for one more of count elements, which are kept in powers of two: a thousand processes that are copied for each new
- * one would take gigabytes. NULL without memory, and then all stays as it was.
- */
-static void *make_room(void *elements, size_t count, size_t bytes)
-{
-	if (count && !ksm_is_power_of_two(count))
-		return elements;
-	return reallocarray(elements, count ? 2 * count : 1, bytes);
-}
+#include "read/grow.h"
 
 static int reject(struct ksr_report *report, pid_t pid, int error, const char *why)
 {
-	struct ksr_rejected *rejected = make_room(report->rejected, report->rejected_count, sizeof(*rejected));
+	struct ksr_rejected *rejected = ksr_grow_by_count(report->rejected, report->rejected_count, sizeof(*rejected));
 
 	if (!rejected)
 		return -ENOMEM;
@@ -48,7 +38,7 @@ static bool wants_group(const struct ksr_selection *selection, const char *group
 
 static int append_process(struct ksr_report *report, const struct ksr_process *process)
 {
-	struct ksr_process *larger = make_room(report->processes, report->process_count, sizeof(*larger));
+	struct ksr_process *larger = ksr_grow_by_count(report->processes, report->process_count, sizeof(*larger));
 
 	if (!larger)
 		return -ENOMEM;

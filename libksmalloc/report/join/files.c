@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
+
 /* A file that has less than this part of all is not worth a row. */
 #define WORTH 50
 
@@ -31,18 +33,14 @@ static size_t position_of(const struct ksr_files *files, const char *name)
 static struct ksr_file *obtain(struct ksr_files *files, const char *name)
 {
 	size_t at = position_of(files, name);
+	struct ksr_file *larger;
 
 	if (at < files->count && strcmp(files->list[at].name, name) == 0)
 		return &files->list[at];
-	if (files->count == files->room) {
-		size_t room = files->room ? 2 * files->room : 32;
-		struct ksr_file *larger = reallocarray(files->list, room, sizeof(*larger));
-
-		if (!larger)
-			return NULL;
-		files->list = larger;
-		files->room = room;
-	}
+	larger = ksr_grow(files->list, files->count, &files->room, sizeof(*larger));
+	if (!larger)
+		return NULL;
+	files->list = larger;
 	memmove(&files->list[at + 1], &files->list[at], (files->count - at) * sizeof(*files->list));
 	files->count++;
 	files->list[at] = (struct ksr_file){.files = 1};

@@ -10,6 +10,7 @@
 
 #include "join/owners.h"
 #include "names/perf_map.h"
+#include "read/grow.h"
 #include "read/search.h"
 
 struct row {
@@ -214,6 +215,7 @@ static int add_shares(struct ksr_origin_sums *sums, size_t which, const struct k
 		const struct ksr_owned_slot *slot = &owners->slots[i];
 		struct ksr_origin_entry origin;
 		struct ksmalloc_segment_site site;
+		struct share *larger;
 		struct row *row;
 
 		ksr_snapshot_site(owners->snapshot, slot->site, &site);
@@ -223,15 +225,10 @@ static int add_shares(struct ksr_origin_sums *sums, size_t which, const struct k
 		row = row_of_origin(sums, owners, which, slot->origin);
 		if (!row)
 			return -ENOMEM;
-		if (sums->share_count == sums->share_room) {
-			size_t room = sums->share_room ? 2 * sums->share_room : 256;
-			struct share *larger = reallocarray(sums->shares, room, sizeof(*larger));
-
-			if (!larger)
-				return -ENOMEM;
-			sums->shares = larger;
-			sums->share_room = room;
-		}
+		larger = ksr_grow(sums->shares, sums->share_count, &sums->share_room, sizeof(*larger));
+		if (!larger)
+			return -ENOMEM;
+		sums->shares = larger;
 		row->origin.kinds |= 1u << KSMALLOC_MARK_LARGE;
 		row->origin.marks++;
 		if (slot->is_sample)

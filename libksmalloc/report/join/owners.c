@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "read/grow.h"
+
 #define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
 
 /* --- the marks ---------------------------------------------------------------------------- */
@@ -129,15 +131,11 @@ void ksr_owners_destroy(struct ksr_owners *owners)
 static int add_block(struct ksr_owners *owners, uint32_t site, const struct ksmalloc_segment_mark *mark,
 		     const struct ksr_memory *memory)
 {
-	if (owners->slot_count == owners->slot_room) {
-		size_t room = owners->slot_room ? 2 * owners->slot_room : 64;
-		struct ksr_owned_slot *larger = reallocarray(owners->slots, room, sizeof(*larger));
+	struct ksr_owned_slot *larger = ksr_grow(owners->slots, owners->slot_count, &owners->slot_room, sizeof(*larger));
 
-		if (!larger)
-			return -ENOMEM;
-		owners->slots = larger;
-		owners->slot_room = room;
-	}
+	if (!larger)
+		return -ENOMEM;
+	owners->slots = larger;
 	owners->slots[owners->slot_count++] = (struct ksr_owned_slot){
 		.site = site, .origin = mark->origin, .held = mark->weight, .is_sample = mark->weight > mark->bytes,
 		.memory = *memory};

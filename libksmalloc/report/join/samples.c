@@ -8,17 +8,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "read/grow.h"
+
 int ksr_samples_add(struct ksr_samples *samples, const struct ksmalloc_segment_mark *mark)
 {
-	if (samples->count == samples->room) {
-		size_t room = samples->room ? 2 * samples->room : 1024;
-		struct ksr_sample_block *larger = reallocarray(samples->blocks, room, sizeof(*larger));
+	struct ksr_sample_block *larger = ksr_grow(samples->blocks, samples->count, &samples->room, sizeof(*larger));
 
-		if (!larger)
-			return -ENOMEM;
-		samples->blocks = larger;
-		samples->room = room;
-	}
+	if (!larger)
+		return -ENOMEM;
+	samples->blocks = larger;
 	samples->blocks[samples->count++] = (struct ksr_sample_block){
 		.origin = mark->origin, .bytes = (uint32_t)ksm_min(mark->bytes, UINT32_MAX), .weight = mark->weight};
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
 #include "read/search.h"
 
 struct range {
@@ -137,15 +138,11 @@ size_t ksr_shares_of(struct ksr_shares *shares, uint32_t row, enum ksr_page_clas
 		if (!any && page->class != class)
 			continue;
 		if (count == 0 || shares->answer[count - 1].origin != page->origin) {
-			if (count == shares->room) {
-				size_t room = 2 * shares->room + 16;
-				struct ksr_share *larger = reallocarray(shares->answer, room, sizeof(*larger));
+			struct ksr_share *larger = ksr_grow(shares->answer, count, &shares->room, sizeof(*larger));
 
-				if (!larger)
-					return 0;
-				shares->answer = larger;
-				shares->room = room;
-			}
+			if (!larger)
+				return 0;
+			shares->answer = larger;
 			shares->answer[count++] = (struct ksr_share){.origin = page->origin};
 		}
 		shares->answer[count - 1].pages++;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "read/grow.h"
 #include "read/search.h"
 
 #define CACHE_VERSION 2
@@ -120,20 +121,16 @@ static void insert(struct ksr_cache *cache, uint64_t address, const char *text, 
 		   bool whole)
 {
 	size_t at = position_of(cache, address);
+	struct answer *larger;
 	char *copy;
 
 	if (cache->count == CACHE_MOST_ANSWERS ||
 	    (at < cache->count && cache->answers[at].address == address))
 		return;
-	if (cache->count == cache->room) {
-		size_t room = cache->room ? 2 * cache->room : 64;
-		struct answer *larger = reallocarray(cache->answers, room, sizeof(*larger));
-
-		if (!larger)
-			return;
-		cache->answers = larger;
-		cache->room = room;
-	}
+	larger = ksr_grow(cache->answers, cache->count, &cache->room, sizeof(*larger));
+	if (!larger)
+		return;
+	cache->answers = larger;
 	copy = strndup(text, bytes);
 	if (!copy)
 		return;
@@ -238,6 +235,7 @@ static int compare_kept(const void *left, const void *right)
 static struct kept *list_kept(DIR *folder, size_t *count, uint64_t *bytes)
 {
 	struct kept *list = NULL;
+	struct kept *larger;
 	struct dirent *entry;
 	struct stat status;
 	size_t room = 0;
@@ -245,14 +243,10 @@ static struct kept *list_kept(DIR *folder, size_t *count, uint64_t *bytes)
 	while ((entry = readdir(folder))) {
 		if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
 			continue;
-		if (*count == room) {
-			struct kept *larger = reallocarray(list, room ? 2 * room : 64, sizeof(*larger));
-
-			if (!larger)
-				break;
-			room = room ? 2 * room : 64;
-			list = larger;
-		}
+		larger = ksr_grow(list, *count, &room, sizeof(*larger));
+		if (!larger)
+			break;
+		list = larger;
 		snprintf(list[*count].name, sizeof(list->name), "%s", entry->d_name);
 		list[*count].time = status.st_mtim;
 		list[(*count)++].bytes = (uint64_t)status.st_size;

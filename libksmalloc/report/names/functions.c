@@ -10,6 +10,7 @@
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>
 
+#include "read/grow.h"
 #include "read/search.h"
 
 /* Debug information that says more of one unit is damaged. */
@@ -73,17 +74,14 @@ size_t ksr_functions_units(const struct ksr_functions *functions)
 
 static void add_range(struct ranges *ranges, const struct range *range)
 {
+	struct range *larger;
+
 	if (range->low >= range->high || ranges->count == MOST_FUNCTIONS)
 		return;
-	if (ranges->count == ranges->room) {
-		size_t room = ranges->room ? 2 * ranges->room : 64;
-		struct range *larger = reallocarray(ranges->list, room, sizeof(*larger));
-
-		if (!larger)
-			return;
-		ranges->list = larger;
-		ranges->room = room;
-	}
+	larger = ksr_grow(ranges->list, ranges->count, &ranges->room, sizeof(*larger));
+	if (!larger)
+		return;
+	ranges->list = larger;
 	ranges->list[ranges->count++] = *range;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/grow.h"
 #include "read/search.h"
 
 #define MOST_BYTES   (128 * KSM_MIB)
@@ -146,6 +147,7 @@ static void split(char *name, struct entry *entry)
 static bool add_line(struct ksr_perf_map *map, char *line)
 {
 	struct entry entry = { .order = (uint32_t)map->count };
+	struct entry *larger;
 	uint64_t size;
 	char *end;
 
@@ -160,15 +162,10 @@ static bool add_line(struct ksr_perf_map *map, char *line)
 	if (strlen(end + 1) > NAME_BYTES)
 		end[1 + NAME_BYTES] = '\0';
 	split(end + 1, &entry);
-	if (map->count == map->room) {
-		size_t room = map->room ? 2 * map->room : 1024;
-		struct entry *larger = reallocarray(map->entries, room, sizeof(*larger));
-
-		if (!larger)
-			return false;
-		map->entries = larger;
-		map->room = room;
-	}
+	larger = ksr_grow(map->entries, map->count, &map->room, sizeof(*larger));
+	if (!larger)
+		return false;
+	map->entries = larger;
 	map->entries[map->count++] = entry;
 	return map->count < MOST_ENTRIES;
 }

@@ -16,6 +16,7 @@
 #include "pages/events.h"
 #include "pages/folders.h"
 #include "pages/sum.h"
+#include "read/grow.h"
 
 #define ONE_OBJECT 64
 #define ENTRIES_MOST 64 /* places with names of entries, of a row */
@@ -243,15 +244,11 @@ static bool has_room(const struct ksr_diff_row *row, const struct ksr_diff_place
 
 static int add_place(struct ksr_diff_row *row, const struct ksr_diff_place *place)
 {
-	size_t count = row->place_count;
-	struct ksr_diff_place *larger;
+	struct ksr_diff_place *larger = ksr_grow_by_count(row->places, row->place_count, sizeof(*larger));
 
-	if ((count & (count - 1)) == 0) {
-		larger = reallocarray(row->places, count ? 2 * count : 1, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		row->places = larger;
-	}
+	if (!larger)
+		return -ENOMEM;
+	row->places = larger;
 	row->places[row->place_count++] = *place;
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "pages/atoms.h"
+#include "read/grow.h"
 
 #define SECOND UINT64_C(1000000000)
 /* An interpreter lists folders some time after its start; the start itself is known to 10 ms. */
@@ -239,19 +240,16 @@ static void visit_entries(int fd, int (*visit)(int fd, const char *name, void *u
 static int add_name(int fd, const char *name, void *user)
 {
 	struct ksr_folder_names *names = user;
-	size_t count = names->count;
 	size_t bytes = strlen(name);
 	uint64_t *larger;
 
 	(void)fd;
 	if (bytes < KSR_ATOM_TEXT_LEAST)
 		return 0;
-	if ((count & (count - 1)) == 0) {
-		larger = reallocarray(names->hashes, count ? 2 * count : 1, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		names->hashes = larger;
-	}
+	larger = ksr_grow_by_count(names->hashes, names->count, sizeof(*larger));
+	if (!larger)
+		return -ENOMEM;
+	names->hashes = larger;
 	names->hashes[names->count++] = ksr_atoms_text_hash(name, bytes);
 	return 0;
 }

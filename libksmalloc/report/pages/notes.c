@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
+
 /* Keeps every second one. */
 static void thin(struct ksr_notes *notes)
 {
@@ -19,20 +21,13 @@ static void thin(struct ksr_notes *notes)
 static bool has_room(struct ksr_notes *notes)
 {
 	struct ksr_note *larger;
-	size_t room = notes->room ? 2 * notes->room : 4096;
 
-	if (notes->count < notes->room)
-		return true;
-	if (notes->count == KSR_NOTES_MOST) {
+	if (notes->count == KSR_NOTES_MOST)
 		thin(notes);
-		return true;
-	}
-	larger = reallocarray(notes->list, room, sizeof(*larger));
-	if (!larger)
-		return false;
-	notes->list = larger;
-	notes->room = room;
-	return true;
+	larger = ksr_grow(notes->list, notes->count, &notes->room, sizeof(*larger));
+	if (larger)
+		notes->list = larger;
+	return larger;
 }
 
 void ksr_notes_add(struct ksr_notes *notes, uint32_t row, uint64_t address, enum ksr_page_class class)

@@ -21,6 +21,7 @@
 #include "pages/first.h"
 #include "pages/notes.h"
 #include "pages/sum.h"
+#include "read/grow.h"
 #include "read/reader.h"
 #include "read/sharing.h"
 
@@ -59,15 +60,11 @@ struct scan {
 
 static int add_record(struct scan *scan, const struct record *record)
 {
-	if (scan->record_count == scan->record_room) {
-		struct record *larger;
+	struct record *larger = ksr_grow(scan->records, scan->record_count, &scan->record_room, sizeof(*larger));
 
-		scan->record_room = scan->record_room ? 2 * scan->record_room : 4096;
-		larger = reallocarray(scan->records, scan->record_room, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		scan->records = larger;
-	}
+	if (!larger)
+		return -ENOMEM;
+	scan->records = larger;
 	scan->records[scan->record_count++] = *record;
 	return 0;
 }

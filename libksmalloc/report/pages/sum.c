@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
+
 /* How far from a word the pointer may stand that tells what the word belongs to. */
 #define TYPE_REACH 64
 /* Words of a page whose neighbours are looked at. */
@@ -119,17 +121,14 @@ static void find_type(const struct ksr_diff *diff, const unsigned char *page,
 static int add_named(struct ksr_diff_row *row, uint64_t address, const struct ksr_word *word)
 {
 	size_t count = row->named_count;
+	struct ksr_diff_named *larger;
 
 	if (row->kind != KSR_REGION_FILE || count >= KSR_DIFF_NAMED_MOST)
 		return 0;
-	if ((count & (count - 1)) == 0) {
-		struct ksr_diff_named *larger =
-			reallocarray(row->named, count ? 2 * count : 1, sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		row->named = larger;
-	}
+	larger = ksr_grow_by_count(row->named, count, sizeof(*larger));
+	if (!larger)
+		return -ENOMEM;
+	row->named = larger;
 	row->named[row->named_count++] =
 		(struct ksr_diff_named){address + word->offset, word->cause, word->target};
 	return 0;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
+
 /* Fields of a row that are looked at; kernels may add many before this is too few. */
 #define MOST_FIELDS 64
 #define NO_COLUMN SIZE_MAX
@@ -145,15 +147,11 @@ static bool has_twice(const struct ksr_counter_table *table)
 
 static struct ksr_counters *append(struct ksr_counter_table *table, size_t *room)
 {
-	if (table->count == *room) {
-		size_t larger = *room ? 2 * *room : 64;
-		struct ksr_counters *rows = reallocarray(table->rows, larger, sizeof(*rows));
+	struct ksr_counters *larger = ksr_grow(table->rows, table->count, room, sizeof(*larger));
 
-		if (!rows)
-			return NULL;
-		table->rows = rows;
-		*room = larger;
-	}
+	if (!larger)
+		return NULL;
+	table->rows = larger;
 	return &table->rows[table->count++];
 }
 

@@ -22,6 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "read/grow.h"
+
 int ksr_fs_init(struct ksr_fs *fs, const char *root)
 {
 	fs->live = root == NULL || strcmp(root, "/") == 0;
@@ -247,23 +249,19 @@ int ksr_fs_list_processes(const struct ksr_fs *fs, pid_t **pids, size_t *count)
 		return -ENOMEM;
 	}
 	while ((entry = readdir(folder))) {
+		pid_t *larger;
 		long pid = isdigit((unsigned char)entry->d_name[0]) ? atol(entry->d_name) : 0;
 
 		if (pid <= 0 || pid > INT_MAX)
 			continue;
-		if (*count == room) {
-			pid_t *larger;
-
-			room = room ? 2 * room : 256;
-			larger = reallocarray(*pids, room, sizeof(**pids));
-			if (!larger) {
-				closedir(folder);
-				free(*pids);
-				*pids = NULL;
-				return -ENOMEM;
-			}
-			*pids = larger;
+		larger = ksr_grow(*pids, *count, &room, sizeof(**pids));
+		if (!larger) {
+			closedir(folder);
+			free(*pids);
+			*pids = NULL;
+			return -ENOMEM;
 		}
+		*pids = larger;
 		(*pids)[(*count)++] = (pid_t)pid;
 	}
 	closedir(folder);

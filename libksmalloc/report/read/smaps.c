@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ksmalloc/segment.h"
+#include "read/grow.h"
 
 struct label_rule {
 	const char *label;
@@ -115,15 +116,11 @@ static void parse_name(const struct ksr_map_line *map, struct ksr_vma *vma)
 
 static struct ksr_vma *append_vma(struct ksr_smaps *smaps, size_t *room)
 {
-	if (smaps->count == *room) {
-		size_t larger = *room ? 2 * *room : 256;
-		struct ksr_vma *vmas = reallocarray(smaps->vmas, larger, sizeof(*vmas));
+	struct ksr_vma *larger = ksr_grow(smaps->vmas, smaps->count, room, sizeof(*larger));
 
-		if (!vmas)
-			return NULL;
-		smaps->vmas = vmas;
-		*room = larger;
-	}
+	if (!larger)
+		return NULL;
+	smaps->vmas = larger;
 	memset(&smaps->vmas[smaps->count], 0, sizeof(smaps->vmas[0]));
 	return &smaps->vmas[smaps->count++];
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/grow.h"
 #include "read/smaps.h"
 #include "read/search.h"
 
@@ -49,7 +50,7 @@ struct build {
 	const char *program;
 	const struct ksr_stacks *stacks;
 	size_t range_room;
-	uint32_t region_room;
+	size_t region_room;
 	uint32_t file;	   /* region of the last writable file mapping, or KSR_REGION_NONE */
 	uint64_t file_end; /* where it ended */
 };
@@ -78,13 +79,10 @@ static int add_region(struct build *build, const struct ksr_region *wanted, uint
 			return 0;
 		}
 	}
-	if (space->region_count == build->region_room) {
-		build->region_room = build->region_room ? 2 * build->region_room : 64;
-		larger = reallocarray(space->regions, build->region_room, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		space->regions = larger;
-	}
+	larger = ksr_grow(space->regions, space->region_count, &build->region_room, sizeof(*larger));
+	if (!larger)
+		return -ENOMEM;
+	space->regions = larger;
 	larger = &space->regions[space->region_count];
 	*larger = *wanted;
 	if (wanted->kind == KSR_REGION_FILE) {
@@ -101,16 +99,11 @@ static int add_range(struct build *build, uint64_t begin, uint64_t end, uint32_t
 		     const struct ksr_vma *vma)
 {
 	struct ksr_space *space = build->space;
+	struct ksr_range *larger = ksr_grow(space->ranges, space->range_count, &build->range_room, sizeof(*larger));
 
-	if (space->range_count == build->range_room) {
-		struct ksr_range *larger;
-
-		build->range_room = build->range_room ? 2 * build->range_room : 256;
-		larger = reallocarray(space->ranges, build->range_room, sizeof(*larger));
-		if (!larger)
-			return -ENOMEM;
-		space->ranges = larger;
-	}
+	if (!larger)
+		return -ENOMEM;
+	space->ranges = larger;
 	space->ranges[space->range_count++] = (struct ksr_range){
 		.begin = begin,
 		.end = end,
