@@ -279,6 +279,16 @@ static bool is_roomy(const struct ksr_text_table *table, const struct place plac
 	return true;
 }
 
+/* All columns stand in one line, but for sentences. */
+static bool is_one_line(const struct ksr_text_table *table, const struct place places[KSR_MOST_COLUMNS])
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		lines += places[i].shown && places[i].first && table->kinds[i] != KSR_TEXT_WRAPPED;
+	return lines <= 1;
+}
+
 static void place_columns(const struct ksr_text_table *table, struct place places[KSR_MOST_COLUMNS])
 {
 	unsigned int turns = 0;
@@ -290,6 +300,9 @@ static void place_columns(const struct ksr_text_table *table, struct place place
 		if (!table->width || is_roomy(table, places))
 			return;
 	}
+	/* Where names have lines of their own all the same, nothing has to go. */
+	if (!is_one_line(table, places))
+		place_without(table, 0, places);
 }
 
 /* --- printing ------------------------------------------------------------------------------ */

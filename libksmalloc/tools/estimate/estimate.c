@@ -47,7 +47,7 @@ static const char *const tables[] = {"sites", "ways", "totals", "kernel"};
 static const struct ksr_column columns[] = {
 	{"resident", "RESIDENT"}, {"would_merge", "WOULD MERGE"}, {"would_merge_percent", "%"},
 	{"would_share", "WOULD SHARE"},
-	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "SITE"},
+	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "WHERE"},
 };
 
 /* A line of the table. */
@@ -136,11 +136,13 @@ static void render_lines(const struct ksr_report *report, const struct ksr_estim
 	struct line *lines = calloc(estimate->group_count + 1, sizeof(*lines));
 	size_t count = lines ? fill_lines(report, estimate, symbols, lines) : 0;
 	struct ksr_column shown[KSM_COUNT_OF(columns)];
+	static const char *const spare[] = {"zero", "fork_shared"};
 
 	memcpy(shown, columns, sizeof(shown));
 	if (!estimate->has_shared)
 		shown[WOULD_SHARE].title = NULL;
 	ksr_emitter_table_begin(emitter, "sites", shown, KSM_COUNT_OF(shown));
+	ksr_emitter_spare(emitter, spare, KSM_COUNT_OF(spare));
 	for (size_t i = 0; i < count; i++)
 		render_line(emitter, estimate, lines[i].figures, lines[i].name ? lines[i].name : lines[i].part);
 	ksr_emitter_table_end(emitter);
