@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "names/naming.h"
+#include "names/rust.h"
 
 static struct ksr_machinery *machinery;
 
@@ -60,6 +61,66 @@ Test(naming, test_shortened_names)
 	expect_short("<", "<");
 	expect_short("", "");
 	expect_short("a<b", "a");
+}
+
+static void expect_rust(const char *symbol, const char *expected)
+{
+	char *name = ksr_rust_name(symbol);
+
+	if (expected)
+		cr_expect(name && strcmp(name, expected) == 0, "%s became %s", symbol, name ? name : "nothing");
+	else
+		cr_expect_null(name, "%s became %s", symbol, name ? name : "nothing");
+	free(name);
+}
+
+/* Symbols as rustc 1.95 has written them, and what can only be an accident. */
+Test(naming, test_rust)
+{
+	expect_rust("_RNvNtCslNYArtu3iFV_5alloc5alloc5alloc", "alloc::alloc::alloc");
+	expect_rust("_RNvMNtCslNYArtu3iFV_5alloc5allocNtB2_6Global18alloc_impl_runtime", "alloc::alloc::Global::alloc_impl_runtime");
+	expect_rust("_RNvXs_NtCslNYArtu3iFV_5alloc5allocNtB4_6GlobalNtNtCsgEmfK2I1SDS_4core5alloc9Allocator8allocate",
+		    "alloc::alloc::Global::allocate");
+	expect_rust("_RNvMs3_NtCslNYArtu3iFV_5alloc7raw_vecINtB5_6RawVechE16with_capacity_inB7_",
+		    "alloc::raw_vec::RawVec::with_capacity_in");
+	expect_rust("_RNCNvNtCsjrHSEGnQ3l9_3std2rt19lang_start_internal0B5_", "std::rt::lang_start_internal::{{closure}}");
+	expect_rust("_RNvXs0_NtNtNtCsgEmfK2I1SDS_4core3ops8function5implsRDINtB7_2FnuEp6OutputlNtNtBb_6marker4SyncNtNtNtBb_5panic"
+		    "11unwind_safe13RefUnwindSafeEL_INtB7_6FnOnceuE9call_onceCsjrHSEGnQ3l9_3std", "core::ops::function::impls::call_once");
+	expect_rust("_RINvMNtCsgEmfK2I1SDS_4core5sliceSh11copy_withinINtNtNtB5_3ops5range14RangeInclusivejEECsfEOYDRpO4Ta_11miniz_oxide",
+		    "core::slice::copy_within");
+	expect_rust("_RINvMNtCsgEmfK2I1SDS_4core3stre18trim_start_matchesReECsgY6Mt91CT9J_14rustc_demangle", "core::str::trim_start_matches");
+	expect_rust("_Read", NULL);
+	expect_rust("_R", NULL);
+	expect_rust("_RNvC3app", NULL);
+	expect_rust("_RNvC9app4main", NULL);
+	expect_rust("_RNvB_4main", NULL);
+	expect_rust("_RNvC99999999999999999999999app4main", NULL);
+}
+
+/* References that lead to each other, and text that never ends, are given up. */
+Test(naming, test_rust_that_is_not_sound)
+{
+	char *deep = malloc(1 << 20);
+
+	memset(deep, 'N', (1 << 20) - 1);
+	memcpy(deep, "_R", 2);
+	deep[(1 << 20) - 1] = '\0';
+	expect_rust(deep, NULL);
+	for (size_t i = 2; i + 1 < 1 << 20; i++)
+		deep[i] = "INvC1aTB0_B_TB1_"[i % 16];
+	expect_rust(deep, NULL);
+	srand(3);
+	for (size_t turn = 0; turn < 20000; turn++) {
+		static const char letters[] = "CNMXYIBETRQPOASFDLKsvt_0123456789abpGU";
+		size_t bytes = 3 + (size_t)rand() % 200;
+
+		deep[2] = "CNMXYI"[rand() % 6];
+		for (size_t i = 3; i < bytes; i++)
+			deep[i] = letters[(size_t)rand() % (sizeof(letters) - 1)];
+		deep[bytes] = '\0';
+		free(ksr_rust_name(deep));
+	}
+	free(deep);
 }
 
 Test(naming, test_long_names_are_cut)

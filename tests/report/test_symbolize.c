@@ -116,24 +116,24 @@ Test(symbolize, test_cache_has_no_more_bytes_than, .init = make_folder, .fini = 
 Test(symbolize, test_cache_of_another_version_is_ignored, .init = make_folder,
      .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 2 key\nplaces abc\n10 good\t\n", 0600);
-	cr_assert(knows(0x10, "good\t"));
 	write_cache("ksmalloc-symbols 3 key\nplaces abc\n10 good\t\n", 0600);
+	cr_assert(knows(0x10, "good\t"));
+	write_cache("ksmalloc-symbols 4 key\nplaces abc\n10 good\t\n", 0600);
 	cr_assert_not(knows(0x10, "good\t"));
-	write_cache("ksmalloc-symbols 2 yek\nplaces abc\n10 good\t\n", 0600);
+	write_cache("ksmalloc-symbols 3 yek\nplaces abc\n10 good\t\n", 0600);
 	cr_assert_not(knows(0x10, "good\t"));
 }
 
 Test(symbolize, test_cache_that_others_may_write_is_ignored, .init = make_folder,
      .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 2 key\nplaces abc\n10 good\t\n", 0666);
+	write_cache("ksmalloc-symbols 3 key\nplaces abc\n10 good\t\n", 0666);
 	cr_assert_not(knows(0x10, "good\t"));
 }
 
 Test(symbolize, test_cache_nonsense_lines, .init = make_folder, .fini = remove_folder)
 {
-	write_cache("ksmalloc-symbols 2 key\nplaces abc\n\n \nzz x\n10\n 11 y\n12 good\t\n13",
+	write_cache("ksmalloc-symbols 3 key\nplaces abc\n\n \nzz x\n10\n 11 y\n12 good\t\n13",
 		    0600);
 	cr_assert(knows(0x12, "good\t"));
 	cr_assert_not(knows(0x0, ""));

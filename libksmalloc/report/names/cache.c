@@ -22,7 +22,7 @@
 #include "read/grow.h"
 #include "read/search.h"
 
-#define CACHE_VERSION 2
+#define CACHE_VERSION 3
 #define CACHE_LIMIT (8 * KSM_MIB)
 #define CACHE_MOST_ANSWERS 65536
 /* Of the whole folder. What was written longest ago goes first; then so much is free again. */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "names/functions.h"
+#include "names/rust.h"
 #include "names/table.h"
 
 /* From the C++ runtime, which is linked for this one function. */
@@ -134,22 +135,37 @@ size_t ksr_elf_build_id(struct ksr_elf *elf, const unsigned char **id)
 	return bytes > 0 ? (size_t)bytes : 0;
 }
 
+/* A name as people write it; NULL where it is no other one. */
+static char *clear_name(const char *name)
+{
+	/* LLVM tells functions apart by that where it has put files together; names of C++ have no such end. */
+	const char *end = strstr(name, ".llvm.");
+	char *shorter = NULL;
+	char *clear;
+	int status = -1;
+
+	if (strncmp(name, "_R", 2) == 0)
+		return ksr_rust_name(name);
+	if (strncmp(name, "_Z", 2) != 0)
+		return NULL;
+	if (end)
+		shorter = strndup(name, (size_t)(end - name));
+	clear = __cxa_demangle(shorter ? shorter : name, NULL, NULL, &status);
+	free(shorter);
+	return clear;
+}
+
 static void put_name(FILE *stream, const char *name)
 {
-	int status = -1;
-	char *clear = NULL;
+	char *clear = name ? clear_name(name) : NULL;
 
-	if (name && strncmp(name, "_Z", 2) == 0)
-		clear = __cxa_demangle(name, NULL, NULL, &status);
 	fputs(clear ? clear : name ? name : "", stream);
 	free(clear);
 }
 
 void ksr_elf_demangle(const char *name, char *text, size_t bytes)
 {
-	int status = -1;
-	char *clear =
-		strncmp(name, "_Z", 2) == 0 ? __cxa_demangle(name, NULL, NULL, &status) : NULL;
+	char *clear = clear_name(name);
 
 	snprintf(text, bytes, "%s", clear ? clear : name);
 	free(clear);
