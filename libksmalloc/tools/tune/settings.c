@@ -18,8 +18,7 @@
 /* run is the last one: nothing is merged with half of the settings. */
 static const char *const names[] = {"pages_to_scan", "sleep_millisecs", "run"};
 
-/* Who else sets them; NULL: nobody that is known. */
-static const char *find_other(const struct ksr_fs *fs)
+const char *ksr_settings_other(const struct ksr_fs *fs)
 {
 	struct ksr_kernel kernel;
 	bool found = false;
@@ -43,11 +42,16 @@ static const char *find_other(const struct ksr_fs *fs)
 	return found ? "ksmtuned sets them; as root: systemctl disable --now ksmtuned" : NULL;
 }
 
+bool ksr_settings_kept(void)
+{
+	return access(KEPT, F_OK) == 0;
+}
+
 static int keep(const struct ksr_fs *fs)
 {
 	char text[256] = "";
 
-	if (access(KEPT, F_OK) == 0)
+	if (ksr_settings_kept())
 		return 0;
 	for (size_t i = 0; i < KSM_COUNT_OF(names); i++) {
 		size_t used = strlen(text);
@@ -63,7 +67,7 @@ static int keep(const struct ksr_fs *fs)
 
 int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char *why, size_t bytes)
 {
-	const char *other = find_other(fs);
+	const char *other = ksr_settings_other(fs);
 	int error;
 
 	settings->fs = fs;
@@ -124,6 +128,12 @@ int ksr_settings_restore(struct ksr_settings *settings, size_t *restored)
 	if (!error && unlink(KEPT))
 		error = -errno;
 	return error;
+}
+
+void ksr_settings_leave(struct ksr_settings *settings)
+{
+	unlink(KEPT);
+	ksr_settings_release(settings);
 }
 
 void ksr_settings_release(struct ksr_settings *settings)

@@ -19,10 +19,16 @@ struct ksr_settings {
 	int lock;
 };
 
+/* Who else sets them, as a sentence with what to do; NULL: nobody that is known. */
+const char *ksr_settings_other(const struct ksr_fs *fs);
+/* Has an owner that was killed left values? */
+bool ksr_settings_kept(void);
 /* -EBUSY where somebody else owns them. Keeps the values, unless an owner that was killed has left some. */
 int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char *why, size_t bytes);
 /* Puts back what was kept, and forgets it. *restored is the number of settings. */
 int ksr_settings_restore(struct ksr_settings *settings, size_t *restored);
+/* They are somebody else's from now on: what was kept is forgotten, and nothing put back. */
+void ksr_settings_leave(struct ksr_settings *settings);
 void ksr_settings_release(struct ksr_settings *settings);
 
 #endif

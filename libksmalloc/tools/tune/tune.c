@@ -137,8 +137,9 @@ static int set_rate(const struct ksr_settings *settings, const struct tune_optio
 	return ksr_kernel_set(settings->fs, "pages_to_scan", rate);
 }
 
-/* Until a signal asks for the end. */
-static int go_on(const struct tune_options *chosen, const struct ksr_settings *settings, const sigset_t *signals)
+/* Until a signal asks for the end, or *other begins to set the same, with whom it does not fight. */
+static int go_on(const struct tune_options *chosen, const struct ksr_settings *settings, const sigset_t *signals,
+		 const char **other)
 {
 	const struct ksr_rate_bounds bounds = {chosen->least, chosen->most, (double)chosen->cpu / 100};
 	const struct timespec pause = {.tv_sec = (time_t)chosen->every};
@@ -158,6 +159,9 @@ static int go_on(const struct tune_options *chosen, const struct ksr_settings *s
 		struct ksr_rate_look seen;
 		uint64_t next;
 
+		*other = ksr_settings_other(settings->fs);
+		if (*other)
+			break;
 		error = look(settings->fs, &ksmd, &now);
 		if (error)
 			break;
@@ -188,18 +192,25 @@ static void name_ends(sigset_t *signals)
 static int own(const struct ksr_command *command, const struct tune_options *chosen, const struct ksr_fs *fs)
 {
 	struct ksr_settings settings;
+	const char *other = NULL;
 	sigset_t signals;
 	char why[256];
 	size_t restored;
 	int back;
 	int error = 0;
 
+	if (chosen->undo && !ksr_settings_kept())
+		return 0;
 	name_ends(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (ksr_settings_own(&settings, fs, why, sizeof(why)))
 		return ksr_failure(command, "%s", why);
 	if (!chosen->undo)
-		error = go_on(chosen, &settings, &signals);
+		error = go_on(chosen, &settings, &signals, &other);
+	if (other) {
+		ksr_settings_leave(&settings);
+		return ksr_failure(command, "KSM's settings are somebody else's from now on: %s", other);
+	}
 	back = ksr_settings_restore(&settings, &restored);
 	ksr_settings_release(&settings);
 	if (error || back)
