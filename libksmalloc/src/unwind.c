@@ -74,6 +74,11 @@ static int walk(void **addresses, int size, struct ksm_unwind_room *room)
 	count = ksm_unwind_backtrace(addresses, size, state);
 	while (count < 0 && ksm_loader_wait(&deadline))
 		count = ksm_unwind_backtrace(addresses, size, state);
+#ifdef __aarch64__
+	/* There the unwinder's fast path names the last byte of the call, its slow path what follows the call. */
+	for (int i = 0; i < count; i++)
+		addresses[i] = (void *)(((uintptr_t)addresses[i] + 3) & ~(uintptr_t)3);
+#endif
 	/* The unwinder sets it to 0 when it sets itself up. */
 	errno = saved_errno;
 	return count;

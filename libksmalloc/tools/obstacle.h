@@ -4,7 +4,7 @@
  *
  * What it is: one table: a property of systemd's, what it does to us, and what to do. That a unit
  * with the setting is refused is tested with a real service for RootDirectory=, LockPersonality=, DynamicUser=,
- * LimitDATA=, SystemCallFilter= and all rows of paths (tests/install/packages), not for the other rows; these follow from what the
+ * LimitDATA=, SystemCallFilter= and all rows of paths (tests/install/services), not for the other rows; these follow from what the
  * library asks of the kernel. MemoryDenyWriteExecute=, ProtectProc=, NoNewPrivileges=, PrivateTmp=, ProtectSystem=
  * and SystemCallFilter=@system-service are in nobody's way: the service of that test has them.
  * Of paths that a unit hides or makes read-only, the one that leads furthest to ours counts, as with systemd.
