@@ -96,12 +96,20 @@ static void say_not_reached(const struct context *context, const struct ksr_why_
 	append(words->command, "ksmalloc doctor --fix (as root; it sets a pace)");
 }
 
+static const char *program_name(const struct context *context)
+{
+	const char *path = context->why->members.list[0].program;
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static void say_not_offered(const struct context *context, const struct ksr_why_finding *finding, struct words *words)
 {
 	if (finding->is_mapping) {
 		append(words->why, "equal, and sharing leaves mappings that the program made itself alone");
-		append(words->command, "ksmalloc run --share --profile=auto --group=%s -- PROGRAM (of programs that no profile "
-		       "knows: --set share_mappings=NAME)", context->group);
+		append(words->command, "ksmalloc run --share --set share_mappings=%s --group=%s -- PROGRAM (if all that it "
+		       "does with them is done by libc, as profiles say of python, lua, php, node and java)", program_name(context), context->group);
 		return;
 	}
 	append(words->why, "equal, and not mergeable: ");
