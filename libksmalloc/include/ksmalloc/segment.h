@@ -180,7 +180,7 @@ struct ksmalloc_process_stats {
 	X(DEVICE, "device", "has a device open that writes to memory (graphics, vfio, RDMA, KVM, video, AF_XDP)", \
 	  "only KSM can merge its memory")						\
 	X(PROC, "proc", "cannot read what /proc says of it",				\
-	  "mount /proc where it runs, or allow its files in its sandbox")		\
+	  "start it as the user that it becomes, mount /proc where it runs, or allow its files in its sandbox") \
 	X(TABLE, "table", "cannot use the table of its group",				\
 	  "look who owns the file store.GROUP in the group's folder, and whether the file system is full") \
 	X(DESCRIPTORS, "descriptors", "has no descriptor left", "raise RLIMIT_NOFILE (ulimit -n)") \
