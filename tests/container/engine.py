@@ -65,9 +65,9 @@ class Engine:
             file.write(CONFIGURATION.format(limits="" if rootless else 'default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'))
         os.chmod(self.folder + "/run", 0o700)
         self.before = self.make_user() if rootless else []
-        self.podman = [*self.before, "env", "HOME=" + self.folder + "/home", "XDG_RUNTIME_DIR=" + self.folder + "/run",
-                       "CONTAINERS_CONF=" + self.folder + "/containers.conf", "podman", "--root", self.folder + "/storage", "--runroot",
-                       self.folder + "/state", "--storage-driver", "vfs"]
+        self.podman = [*self.before, "env", "HOME=" + self.folder + "/home", "TMPDIR=" + self.folder + "/run",
+                       "XDG_RUNTIME_DIR=" + self.folder + "/run", "CONTAINERS_CONF=" + self.folder + "/containers.conf", "podman",
+                       "--root", self.folder + "/storage", "--runroot", self.folder + "/state", "--storage-driver", "vfs"]
 
     def make_user(self):
         """nobody, with ids of its own to hand out: the files that say so are seen by these processes only."""
