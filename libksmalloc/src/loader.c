@@ -45,12 +45,6 @@ static __thread struct {
 /* --- the loader's own lock ----------------------------------------------------------------------- */
 
 #ifdef __GLIBC__
-/* Does it look like a recursive lock that somebody has? */
-static bool is_held_recursively(const pthread_mutex_t *lock)
-{
-	return lock->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP && lock->__data.__count && lock->__data.__owner;
-}
-
 #define MOST_LOCKS 8
 
 struct locks {
@@ -78,7 +72,7 @@ static int note_own_locks(struct dl_phdr_info *info, size_t size, void *context)
 	for (; at <= end && locks->count < MOST_LOCKS; at += _Alignof(pthread_mutex_t)) {
 		pthread_mutex_t *lock = (pthread_mutex_t *)at;
 
-		if (is_held_recursively(lock) && ksm_lock_holder(lock) == KSM_LOCK_OWN)
+		if (ksm_lock_is_held_recursively(lock) && ksm_lock_holder(lock) == KSM_LOCK_OWN)
 			locks->found[locks->count++] = lock;
 	}
 	return 1;

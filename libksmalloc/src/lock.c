@@ -50,9 +50,14 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 	return !owner || owner == own_id() ? KSM_LOCK_OWN : KSM_LOCK_OTHERS;
 }
 
+bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock)
+{
+	return lock->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP && lock->__data.__count && lock->__data.__owner;
+}
+
 void ksm_lock_follow_fork(pthread_mutex_t *lock)
 {
-	if (lock->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP && lock->__data.__count && lock->__data.__owner)
+	if (ksm_lock_is_held_recursively(lock))
 		__atomic_store_n(&lock->__data.__owner, own_id(), __ATOMIC_RELAXED);
 }
 #else
@@ -62,6 +67,12 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 		return KSM_LOCK_OWN;
 	pthread_mutex_unlock(lock);
 	return KSM_LOCK_FREE;
+}
+
+bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock)
+{
+	(void)lock;
+	return false;
 }
 
 void ksm_lock_follow_fork(pthread_mutex_t *lock)

@@ -54,6 +54,9 @@ enum ksm_lock_holder {
  */
 enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock);
 
+/* Does it look like a recursive lock that somebody has? It may be any memory. False without glibc. */
+bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock);
+
 /*
  * For the child of a process with one thread: a recursive lock that is held is the thread's own, which has another id
  * by now, and could never leave it. Source of the states: glibc's pthread_mutex_unlock(3), which compares ids.
