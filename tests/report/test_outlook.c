@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "judge/outlook.h"
+#include "names/human.h"
 
 #define PAGE 4096
 #define MIB (UINT64_C(1) << 20)

@@ -34,16 +34,6 @@ const char *ksr_engine_key(enum ksr_engine_state state)
 	return keys[state];
 }
 
-void ksr_human_seconds(uint64_t seconds, char text[KSR_TIME_BYTES])
-{
-	if (seconds < 120)
-		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " s", seconds);
-	else if (seconds < 7200)
-		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " min", (seconds + 30) / 60);
-	else
-		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " h", ksm_min((seconds + 1800) / 3600, UINT64_C(999999)));
-}
-
 static uint64_t known(uint64_t value)
 {
 	return value == KSR_NONE ? 0 : value;

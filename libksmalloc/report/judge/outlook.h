@@ -58,8 +58,5 @@ void ksr_outlook_make(const struct ksr_report *report, const struct ksr_balances
 		      struct ksr_outlook *outlook);
 /* Seconds of one round of ksmd over all that it knows and those more bytes; KSR_NONE: not known. */
 uint64_t ksr_round_seconds(const struct ksr_kernel *kernel, uint64_t page_bytes, uint64_t more);
-/* "40 s", "3 min", "2 h". */
-#define KSR_TIME_BYTES 16
-void ksr_human_seconds(uint64_t seconds, char text[KSR_TIME_BYTES]);
 
 #endif

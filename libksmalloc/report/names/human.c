@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "names/human.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* Length of the valid UTF-8 sequence at text, 0 if there is none or it is a control character. */
@@ -55,4 +56,14 @@ void ksr_human_bytes(uint64_t bytes, char text[KSR_HUMAN_BYTES])
 		unit++;
 	}
 	snprintf(text, KSR_HUMAN_BYTES, "%.*f %s", unit ? 1 : 0, value, units[unit]);
+}
+
+void ksr_human_seconds(uint64_t seconds, char text[KSR_TIME_BYTES])
+{
+	if (seconds < 120)
+		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " s", seconds);
+	else if (seconds < 7200)
+		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " min", (seconds + 30) / 60);
+	else
+		snprintf(text, KSR_TIME_BYTES, "%" PRIu64 " h", ksm_min((seconds + 1800) / 3600, UINT64_C(999999)));
 }

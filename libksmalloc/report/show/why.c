@@ -348,6 +348,15 @@ static size_t join_names(const struct ksr_why *why, const struct ksr_diff_names 
 	return count;
 }
 
+/* Is that what is said of a finding, word by word? */
+static bool says(const struct context *context, const struct ksr_why_finding *finding, const struct words *words)
+{
+	struct words own = {0};
+
+	say(context, finding, &own);
+	return strcmp(own.why, words->why) == 0 && strcmp(own.command, words->command) == 0;
+}
+
 /* Without what is said of one place alone. */
 static struct ksr_why_finding general(const struct ksr_why_finding *finding)
 {
@@ -365,13 +374,12 @@ static bool is_same_advice(const struct context *context, const struct row *a, c
 {
 	struct ksr_why_finding first = general(&a->finding);
 	struct ksr_why_finding second = general(&b->finding);
-	struct words words[2] = {{"", ""}, {"", ""}};
+	struct words words = {0};
 
 	if (first.reason != second.reason)
 		return false;
-	say(context, &first, &words[0]);
-	say(context, &second, &words[1]);
-	return strcmp(words[0].why, words[1].why) == 0 && strcmp(words[0].command, words[1].command) == 0;
+	say(context, &first, &words);
+	return says(context, &second, &words);
 }
 
 static void join_into(struct row *sum, const struct row *row)
@@ -415,24 +423,17 @@ static size_t join_small(const struct context *context, struct row *rows, size_t
 	return kept;
 }
 
-/* Do two rows say the same, word by word? */
-static bool is_same_text(const struct context *context, const struct row *a, const struct row *b)
-{
-	struct words words[2] = {{"", ""}, {"", ""}};
-
-	say(context, &a->finding, &words[0]);
-	say(context, &b->finding, &words[1]);
-	return strcmp(words[0].why, words[1].why) == 0 && strcmp(words[0].command, words[1].command) == 0;
-}
-
 /* Puts rows that say the same below the first of them, so that text needs to say it once. */
 static void put_together(const struct context *context, struct row *rows, size_t count)
 {
 	for (size_t first = 0; first < count; first++) {
+		struct words words = {0};
+
+		say(context, &rows[first].finding, &words);
 		for (size_t i = first + 1; i < count; i++) {
 			struct row row = rows[i];
 
-			if (!is_same_text(context, &rows[first], &row))
+			if (!says(context, &row.finding, &words))
 				continue;
 			memmove(&rows[first + 2], &rows[first + 1], (i - first - 1) * sizeof(*rows));
 			rows[++first] = row;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/grow.h"
 #include "read/search.h"
 
 static uint64_t key_of(const void *element)
@@ -20,17 +21,12 @@ static size_t find(const struct ksr_top_histories *histories, uint64_t key)
 
 static struct ksr_top_history *insert(struct ksr_top_histories *histories, size_t at, uint64_t key)
 {
+	struct ksr_top_history *larger = ksr_grow(histories->items, histories->count, &histories->room, sizeof(*larger));
 	struct ksr_top_history *item;
 
-	if (histories->count == histories->room) {
-		size_t room = histories->room ? 2 * histories->room : 32;
-		struct ksr_top_history *larger = reallocarray(histories->items, room, sizeof(*larger));
-
-		if (!larger)
-			return NULL;
-		histories->items = larger;
-		histories->room = room;
-	}
+	if (!larger)
+		return NULL;
+	histories->items = larger;
 	item = &histories->items[at];
 	memmove(item + 1, item, (histories->count - at) * sizeof(*item));
 	histories->count++;
