@@ -107,20 +107,33 @@ static size_t count_options(const char *const *words)
 	return count;
 }
 
-/* The value of an option of the engine's, in either form; NULL: it is not there. */
-static const char *value_of(const char *const *words, const char *option)
+/* The next value of an option of the engine's, in either form, from *at on; NULL: there is none. */
+static const char *next_value(const char *const *words, const char *option, size_t *at)
 {
 	size_t count = count_options(words);
 	size_t length = strlen(option);
-	const char *value = NULL;
 
-	/* The last one counts. */
-	for (size_t i = 0; i < count; i++) {
-		if (begins(words[i], option) && words[i][length] == '=')
-			value = words[i] + length + 1;
-		else if (strcmp(words[i], option) == 0 && i + 1 < count)
-			value = words[i + 1];
+	while (*at < count) {
+		const char *word = words[*at];
+		bool alone = stands_alone(word);
+
+		*at += alone ? 1 : 2;
+		if (alone && begins(word, option) && word[length] == '=')
+			return word + length + 1;
+		if (!alone && strcmp(word, option) == 0)
+			return words[*at - 1];
 	}
+	return NULL;
+}
+
+/* The value of an option of which the last one counts; NULL: it is not there. */
+static const char *value_of(const char *const *words, const char *option)
+{
+	const char *value = NULL;
+	size_t at = 0;
+
+	for (const char *next; (next = next_value(words, option, &at));)
+		value = next;
 	return value;
 }
 
@@ -163,21 +176,8 @@ static size_t find_run(const char *const *words)
 const char *ksr_inject_line_value(const char *const *words, const char *option, size_t *at)
 {
 	size_t run = find_run(words);
-	const char *const *rest = words + run;
-	size_t count = run ? count_options(rest) : 0;
-	size_t length = strlen(option);
 
-	while (*at < count) {
-		const char *word = rest[*at];
-		bool alone = stands_alone(word);
-
-		*at += alone ? 1 : 2;
-		if (alone && begins(word, option) && word[length] == '=')
-			return word + length + 1;
-		if (!alone && strcmp(word, option) == 0)
-			return rest[*at - 1];
-	}
-	return NULL;
+	return run ? next_value(words + run, option, at) : NULL;
 }
 
 /* What stands before `run`: the engine, and its own options. */
