@@ -2,22 +2,6 @@
 /* A label by its id is the label by its name, nests with others, and costs a few nanoseconds; what is no id is none. */
 #include "test.h"
 
-#define COUNT 64
-
-static TEST_NOINLINE uint64_t current_site(void)
-{
-	void *blocks[COUNT];
-	uint64_t id;
-
-	test_alloc_many(blocks, COUNT, 64 * TEST_KIB);
-	const struct ksmalloc_segment_site *site = test_site_of(blocks[COUNT - 1]);
-
-	id = site ? site->id : 0;
-	for (int i = 0; i < COUNT; i++)
-		free(blocks[i]);
-	return id;
-}
-
 int main(void)
 {
 	int outer = ksmalloc_label_id("outer"), inner = ksmalloc_label_id("inner");
@@ -33,7 +17,7 @@ int main(void)
 			CHECK(ksmalloc_label_begin_id(inner) == 0);
 		if (i == 4)
 			CHECK(ksmalloc_label_begin("outer") == 0);
-		ids[i] = current_site();
+		ids[i] = test_current_site();
 		if (i == 2 || i == 3 || i == 4)
 			ksmalloc_label_end();
 	}
@@ -55,6 +39,6 @@ int main(void)
 		CHECK(ksmalloc_label_begin_id(inner) == 0);
 	CHECK(ksmalloc_label_begin_id(outer) == -E2BIG);
 	ksmalloc_label_end();
-	CHECK(current_site() == ids[2]);
+	CHECK(test_current_site() == ids[2]);
 	return 0;
 }

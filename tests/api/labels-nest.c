@@ -4,23 +4,6 @@
 
 #include <pthread.h>
 
-#define COUNT 64
-
-/* The id of the site that a loop of blocks gets now; all come from the same lines. */
-static TEST_NOINLINE uint64_t current_site(void)
-{
-	void *blocks[COUNT];
-	uint64_t id;
-
-	test_alloc_many(blocks, COUNT, 64 * TEST_KIB);
-	const struct ksmalloc_segment_site *site = test_site_of(blocks[COUNT - 1]);
-
-	id = site ? site->id : 0;
-	for (int i = 0; i < COUNT; i++)
-		free(blocks[i]);
-	return id;
-}
-
 static const char *label_of(uint64_t id)
 {
 	const struct ksmalloc_segment_header *header = test_segment();
@@ -39,7 +22,7 @@ static const char *label_of(uint64_t id)
 static void *in_thread(void *data)
 {
 	/* The label of the thread that created this one does not count here. */
-	*(uint64_t *)data = current_site();
+	*(uint64_t *)data = test_current_site();
 	return NULL;
 }
 
@@ -54,7 +37,7 @@ int main(void)
 			CHECK(ksmalloc_label_begin("outer") == 0);
 		if (i == 2)
 			CHECK(ksmalloc_label_begin("inner") == 0);
-		ids[i] = current_site();
+		ids[i] = test_current_site();
 		if (i == 2 || i == 3 || i == 4)
 			ksmalloc_label_end();
 	}
@@ -78,14 +61,14 @@ int main(void)
 		CHECK(ksmalloc_label_begin("outer") == 0);
 	CHECK(ksmalloc_label_begin("seventeenth") == -E2BIG);
 	ksmalloc_label_end();
-	CHECK(current_site() == ids[1]);
+	CHECK(test_current_site() == ids[1]);
 	for (int i = 0; i < 16; i++)
 		ksmalloc_label_end();
-	CHECK(current_site() != ids[1]);
+	CHECK(test_current_site() != ids[1]);
 	/* Without an open label it does nothing. */
 	ksmalloc_label_end();
 	CHECK(ksmalloc_label_begin("outer") == 0);
-	CHECK(current_site() == ids[1]);
+	CHECK(test_current_site() == ids[1]);
 	ksmalloc_label_end();
 	return 0;
 }

@@ -130,6 +130,8 @@ int test_run_self(const char *const argv[], char *buffer, size_t size);
  */
 void test_alloc_many(void **blocks, size_t count, size_t size);
 void test_free_many(void **blocks, size_t count);
+/* The id of the site that blocks of 64 KiB get now where this is called, or of the label that holds; 0: none. */
+uint64_t test_current_site(void);
 
 #ifdef __cplusplus
 }
