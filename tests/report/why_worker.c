@@ -166,8 +166,35 @@ static void take_small(void)
 	small_six();
 }
 
+/* Places of their own, equal in all workers, but for the process's id in each page where that is asked for. */
+#define TURN_PLACE(name, count, has_id)                                                            \
+	static __attribute__((noinline)) void turn_##name(void)                                    \
+	{                                                                                          \
+		uint64_t pid = (uint64_t)getpid();                                                 \
+                                                                                                   \
+		for (uint64_t i = 0; i < (count); i++) {                                           \
+			unsigned char *block = malloc(BLOCK);                                      \
+                                                                                                   \
+			if (!block)                                                                \
+				return;                                                            \
+			fill_random(block, BLOCK, __LINE__ * 10 + i);                              \
+			for (size_t at = 128; (has_id) && at < BLOCK; at += PAGE)                  \
+				memcpy(block + at, &pid, sizeof(pid));                             \
+		}                                                                                  \
+	}
+
+TURN_PLACE(first, 6, false)
+TURN_PLACE(second, 4, true)
+TURN_PLACE(third, 2, false)
+
 static void fill(const char *reason, uint64_t number)
 {
+	if (strcmp(reason, "turns") == 0) {
+		turn_first();
+		turn_second();
+		turn_third();
+		return;
+	}
 	if (strcmp(reason, "places") == 0)
 		take_small();
 	if (strcmp(reason, "not_mergeable") == 0 || strcmp(reason, "huge_pages") == 0) {

@@ -51,8 +51,8 @@ struct build {
 	const struct ksr_stacks *stacks;
 	size_t range_room;
 	size_t region_room;
-	uint32_t file;	   /* region of the last writable file mapping, or KSR_REGION_NONE */
-	uint64_t file_end; /* where it ended */
+	uint32_t file;	   /* region of the file that the memory before belongs to, or KSR_REGION_NONE */
+	uint64_t file_end; /* where that memory ended */
 };
 
 /* What one piece of a mapping is. */
@@ -226,6 +226,10 @@ static uint64_t image_bytes(const struct build *build, const struct ksr_region *
 	return got > 0 ? ksr_image_bytes(head, (size_t)got) : 0;
 }
 
+/*
+ * What follows a file's memory and lies inside of its image is the file's, too: its bss, and pages of its data segment that a
+ * store has taken the place of.
+ */
 static bool take_bss(const struct build *build, uint64_t begin, struct piece *piece)
 {
 	const struct ksr_region *region;
@@ -334,7 +338,7 @@ static int add_piece(struct build *build, const struct ksr_map_line *map, const 
 		error = add_range(build, begin, piece.end, index, vma);
 	*end = piece.end;
 	build->file = KSR_REGION_NONE;
-	if (piece.region.kind == KSR_REGION_FILE && map->perms[1] == 'w' && map->path_bytes) {
+	if (piece.region.kind == KSR_REGION_FILE) {
 		build->file = index;
 		build->file_end = piece.end;
 	}
