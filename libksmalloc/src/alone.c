@@ -186,3 +186,12 @@ int ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alo
 	}
 	return error_of(*why);
 }
+
+pid_t ksm_alone_tracer(void)
+{
+	char status[4096];
+
+	if (ksm_os_read_file("/proc/self/status", status, sizeof(status)) < 0)
+		return 0;
+	return (pid_t)number_of(status, "\nTracerPid:", 0);
+}

@@ -31,4 +31,7 @@ struct ksm_alone_visitor {
  */
 int ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor);
 
+/* Who traces the process now, as its pid; 0 if nobody does, or nobody that has a pid here. */
+pid_t ksm_alone_tracer(void);
+
 #endif

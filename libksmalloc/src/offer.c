@@ -77,6 +77,11 @@ void ksm_offer_let_trace(void)
 	ksm_os_let_trace(tracer);
 }
 
+bool ksm_offer_is_keeper(pid_t pid)
+{
+	return pid > 0 && offer.path[0] && ksm_os_lock_owner(offer.path) == pid;
+}
+
 void ksm_offer_note_due(uint64_t due_ms)
 {
 	ksm_stat_set(&ksm_stat->header.keeper.due_ms, due_ms);

@@ -15,6 +15,8 @@
 
 #include "base.h"
 
+#include <sys/types.h>
+
 /*
  * At load. store: a number that those have in common who have one store. seed: the path of the group's seed, beside which
  * the keeper's file lies.
@@ -23,6 +25,9 @@ KSM_COLD void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uin
 
 /* Lets the keeper that the group has now trace this process: at load, and where a step was refused. */
 void ksm_offer_let_trace(void);
+
+/* Is this the keeper that the group has now? */
+bool ksm_offer_is_keeper(pid_t pid);
 
 /* For the keeper: when the next pass is wanted. */
 void ksm_offer_note_due(uint64_t due_ms);

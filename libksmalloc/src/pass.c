@@ -337,6 +337,17 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 	return error;
 }
 
+/*
+ * Is a step that failed for this reason nothing to tell of? A child that has its parent's memory goes on in that; who has
+ * threads has been stopped by a keeper lately, or is about to be: one has begun to trace the process at this moment.
+ */
+static bool is_for_now(enum ksmalloc_aside why)
+{
+	if (why == KSMALLOC_ASIDE_TRACED)
+		return ksm_offer_is_keeper(ksm_alone_tracer());
+	return why == KSMALLOC_ASIDE_BORROWED || (why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms);
+}
+
 /* The step itself, with signals blocked. */
 static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 {
@@ -354,7 +365,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
 		ksm_pass_time_wait(&pass.time, 0, false);
-		if (why != KSMALLOC_ASIDE_BORROWED && !(why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms))
+		if (!is_for_now(why))
 			ksm_pass_stat_aside(why, error);
 		/* A keeper could do it, and may be another one than before. */
 		if (!stopped)
