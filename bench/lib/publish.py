@@ -120,20 +120,25 @@ SERVICES_BEGIN = "<!-- From bench/results/services.json by bench/all; do not edi
 SERVICES_END = "<!-- services: end -->\n"
 
 
+# The columns whose share of equal pages is worth a column: the best that addresses do without the library, and ours.
+SERVICES_EQUAL = {"glibc, setarch -R, all mergeable": "equal pages, %: setarch -R", "ksmalloc, shared": "equal pages, %: shared"}
+
+
 def services_table(document):
-    """Memory of each service by the way to start it: before merging with glibc, and what is left."""
+    """Memory of each service by the way to start it: before merging with glibc, what is left, and how equal its workers are."""
     columns, rows = [], {}
     for cell in document["results"]:
         title, _, name = cell["case"].rpartition(": ")
+        row = rows.setdefault(title, {})
         if name == "Pss before" and cell["column"].startswith("glibc, all"):
-            rows.setdefault(title, {})["before"] = format_number(cell["median"])
+            row["glibc before merging"] = format_number(cell["median"])
         elif name == "Pss after":
             columns += [cell["column"]] if cell["column"] not in columns else []
-            rows.setdefault(title, {})[cell["column"]] = format_spread(cell)
-    header = ["MiB", "glibc before merging", *columns]
-    body = [[title, *(cells.get(name, "-") for name in ["before", *columns])]
-            for title, cells in rows.items()]
-    return markdown_table(header, body)
+            row[cell["column"]] = format_spread(cell)
+        elif name.startswith("equal pages") and cell["column"] in SERVICES_EQUAL:
+            row[SERVICES_EQUAL[cell["column"]]] = format_spread(cell)
+    header = ["glibc before merging", *columns, *SERVICES_EQUAL.values()]
+    return markdown_table(["MiB", *header], [[title, *(cells.get(name, "-") for name in header)] for title, cells in rows.items()])
 
 
 def write_services():
