@@ -166,6 +166,9 @@ int ksm_loader_enter(void)
 	}
 	if (own.is_hasty)
 		return enter_in_haste();
+	/* In a callback of the program's: who is inside may wait for the loader's lock, and has the unwinder's. */
+	if (its_lock && ksm_lock_is_own(its_lock))
+		return -EDEADLK;
 	/* Asked first, so that who is refused again and again is not taken for one inside. */
 	if (atomic_load(&forks) > 0 || atomic_load(&inside) >= ALONE)
 		return refuse();

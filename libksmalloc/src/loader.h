@@ -13,6 +13,10 @@
  * only those inside take, hold it up; it tries for some milliseconds, and is refused then. No fork begins meanwhile, and
  * there is no haste while one is under way.
  *
+ * Callbacks: the program may allocate in a callback of dl_iterate_phdr(3), where it has the loader's lock already. Who is
+ * inside may wait for that lock, with the unwinder's taken: so nobody goes in who has it, and a stack that is not known yet is
+ * that of its caller alone.
+ *
  * Locking: who waits for a fork may hold no lock that a fork takes. A fork waits no longer than a second: then its child is
  * stranded, and never goes in. Who is inside alone and does not come back within a second, since its handler was left
  * by a jump, is waited for no longer.
@@ -36,7 +40,10 @@ bool ksm_loader_begin_haste(void);
 void ksm_loader_end_haste(void);
 bool ksm_loader_was_refused(void);
 
-/* 0, -EAGAIN while a fork or one in haste holds it up, or -EDEADLK in a thread that forks and in a stranded child. */
+/*
+ * 0, -EAGAIN while a fork or one in haste holds it up, or -EDEADLK in a thread that forks, in one that has the loader's lock,
+ * and in a stranded child.
+ */
 int ksm_loader_enter(void);
 void ksm_loader_leave(void);
 

@@ -50,6 +50,13 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 	return !owner || owner == own_id() ? KSM_LOCK_OWN : KSM_LOCK_OTHERS;
 }
 
+bool ksm_lock_is_own(pthread_mutex_t *lock)
+{
+	int owner = owner_of(lock);
+
+	return owner && owner == own_id();
+}
+
 bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock)
 {
 	return lock->__data.__kind == PTHREAD_MUTEX_RECURSIVE_NP && lock->__data.__count && lock->__data.__owner;
@@ -67,6 +74,12 @@ enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock)
 		return KSM_LOCK_OWN;
 	pthread_mutex_unlock(lock);
 	return KSM_LOCK_FREE;
+}
+
+bool ksm_lock_is_own(pthread_mutex_t *lock)
+{
+	(void)lock;
+	return false;
 }
 
 bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock)

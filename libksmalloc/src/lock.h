@@ -54,6 +54,9 @@ enum ksm_lock_holder {
  */
 enum ksm_lock_holder ksm_lock_holder(pthread_mutex_t *lock);
 
+/* Has this thread taken it? Not while it is about to take or to leave it. False without glibc. */
+bool ksm_lock_is_own(pthread_mutex_t *lock);
+
 /* Does it look like a recursive lock that somebody has? It may be any memory. False without glibc. */
 bool ksm_lock_is_held_recursively(const pthread_mutex_t *lock);
 
