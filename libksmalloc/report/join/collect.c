@@ -12,6 +12,7 @@
 
 #include "join/family.h"
 #include "read/grow.h"
+#include "read/store_files.h"
 
 static int reject(struct ksr_report *report, pid_t pid, int error, const char *why)
 {
@@ -252,11 +253,23 @@ static int find_owners_of_memory(const struct ksr_fs *fs, struct ksr_report *rep
 	return error;
 }
 
+/* Of files that many map each is looked at once. */
+static void look_at_store_files(const struct ksr_fs *fs, struct ksr_report *report)
+{
+	struct ksr_store_files files = {.count = 0};
+
+	for (size_t i = 0; i < report->process_count; i++)
+		ksr_store_files_look(&files, fs, report->processes[i].snapshot.pid, &report->processes[i].smaps);
+	ksr_store_files_free(&files);
+}
+
 int ksr_report_collect(const struct ksr_fs *fs, const struct ksr_selection *selection,
 		       struct ksr_report *report)
 {
 	int error = collect_all(fs, selection, report);
 
+	if (!error)
+		look_at_store_files(fs, report);
 	if (!error)
 		error = find_owners_of_files(report);
 	return error ? error : find_owners_of_memory(fs, report);

@@ -26,8 +26,9 @@
  * are one line of the reconciliation.
  *
  * What the library shares without KSM is told apart by the mapping: it is one of the store's file, and all of it that
- * was not copied by a write is shared, whether it was read since, and so is resident, or not. `shared` is exact, and
- * what such pages save is neither KSM's nor fork's.
+ * the file has a page for and that was not copied by a write is shared, whether it was read since, and so is resident, or
+ * not. `shared` is exact where the file's holes are known (read/store_files.h), else too large by these at most; what
+ * such pages save is neither KSM's nor fork's.
  *
  * Invariants: parts of a figure add up to no more than it.
  *

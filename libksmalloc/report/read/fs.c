@@ -304,7 +304,7 @@ static int open_inside(int folder, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static int reopen_regular(int path_fd, struct stat *status)
+int ksr_fs_reopen(int path_fd, struct stat *status)
 {
 	char self[64];
 	int fd;
@@ -339,7 +339,7 @@ int ksr_fs_open_in_process(const struct ksr_fs *fs, pid_t pid, const char *path,
 
 	if (path_fd < 0)
 		return path_fd;
-	fd = reopen_regular(path_fd, status);
+	fd = ksr_fs_reopen(path_fd, status);
 	close(path_fd);
 	return fd;
 }

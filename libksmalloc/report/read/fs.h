@@ -83,6 +83,9 @@ int ksr_fs_list_processes(const struct ksr_fs *fs, pid_t **pids, size_t *count);
 /* Names in a host folder (not below the root); visit returns nonzero to stop. */
 int ksr_fs_list_folder(const char *folder, int (*visit)(const char *name, void *user), void *user);
 
+/* Opens for reading what was opened with O_PATH, which stays so, if it is a regular file; else -EINVAL. */
+int ksr_fs_reopen(int path_fd, struct stat *status);
+
 /*
  * Opens a regular file as the process sees it, following no link out of the
  * process's root and never opening a device or a FIFO. The path is absolute.

@@ -168,6 +168,10 @@ int ksr_smaps_parse(const struct ksr_text *text, struct ksr_smaps *smaps)
 		if (map.perms[3] == 's')
 			vma->flags |= KSR_VMA_SHARED;
 		parse_name(&map, vma);
+		if (vma->flags & KSR_VMA_STORE) {
+			vma->inode = map.inode;
+			vma->offset = map.offset;
+		}
 	}
 	if (smaps->count)
 		give_back_room(smaps);

@@ -11,6 +11,7 @@
 
 #include "join/aside.h"
 #include "join/memory.h"
+#include "read/store_files.h"
 
 /* What smaps told is believed for so long, and so is the name of a process, which may give itself another one. */
 #define HALF_A_MINUTE 30000
@@ -254,10 +255,13 @@ struct sums {
 
 static int sum_smaps(const struct ksr_fs *fs, pid_t pid, struct sums *sums)
 {
+	struct ksr_store_files files = {.count = 0};
 	struct ksr_smaps smaps;
 	int error = ksr_smaps_read(fs, pid, &smaps);
 
 	memset(sums, 0, sizeof(*sums));
+	if (!error)
+		ksr_store_files_look(&files, fs, pid, &smaps);
 	for (size_t i = 0; !error && i < smaps.count; i++) {
 		const struct ksr_vma *vma = &smaps.vmas[i];
 		struct ksr_memory memory;
@@ -270,6 +274,7 @@ static int sum_smaps(const struct ksr_fs *fs, pid_t pid, struct sums *sums)
 		sums->alone += vma->private_clean + vma->private_dirty;
 		sums->swap += vma->swap;
 	}
+	ksr_store_files_free(&files);
 	if (!error)
 		ksr_smaps_free(&smaps);
 	return error;
