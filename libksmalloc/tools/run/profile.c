@@ -104,7 +104,9 @@ static const struct ksr_profile profiles[] = {
 	 "allocate share one buffer; jps and jstat do not see the process"},
 	{"ruby",
 	 {"ruby", NULL},
-	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
+	 /* Pages of objects, and stacks of fibers. */
+	 {{HELPER, AS_IT_IS, "libksmalloc-ruby.so", ""}, {VARIABLE, AS_IT_IS, "KSMALLOC_SHARE_MAPPINGS", "ruby*"},
+	  {VARIABLE, AS_IT_IS, "KSMALLOC_LANGUAGE", "on"}},
 	 "the hashes of objects are equal in the group: who finds colliding keys in one worker has "
 	 "them for all; children of fork collect garbage first, which takes some 20 ms"},
 	{"perl",
