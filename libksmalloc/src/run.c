@@ -56,7 +56,8 @@ static int widen_table(struct ksm_runs *runs)
 	memcpy(chunks, runs->few, sizeof(runs->few));
 	ksm_run_tree_clear(tree, count);
 	runs->tree = tree;
-	__atomic_store_n(&runs->chunks, chunks, __ATOMIC_RELAXED);
+	/* Who has the old length may see the new table already, and what was copied to it. */
+	__atomic_store_n(&runs->chunks, chunks, __ATOMIC_RELEASE);
 	__atomic_store_n(&runs->chunk_slots, count, __ATOMIC_RELEASE);
 	for (uint32_t c = 0; c < KSM_FEW_CHUNKS; c++)
 		ksm_run_tree_set(tree, count, c, runs->few_tree[KSM_FEW_CHUNKS + c]);

@@ -70,7 +70,7 @@ struct ksm_runs {
 KSM_INLINE uint32_t *ksm_runs_entry(const struct ksm_runs *runs, uint32_t page)
 {
 	uint32_t slots = __atomic_load_n(&runs->chunk_slots, __ATOMIC_ACQUIRE);
-	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_RELAXED);
+	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_ACQUIRE);
 	struct ksm_run_chunk *chunk;
 
 	if (ksm_unlikely(page / KSM_CHUNK_PAGES >= slots))
@@ -82,7 +82,7 @@ KSM_INLINE uint32_t *ksm_runs_entry(const struct ksm_runs *runs, uint32_t page)
 /* The owner of the block at page, in a slot of many owners. Needs no lock. */
 KSM_INLINE uint16_t ksm_runs_owner(const struct ksm_runs *runs, uint32_t page)
 {
-	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_RELAXED);
+	struct ksm_run_chunk *const *chunks = __atomic_load_n(&runs->chunks, __ATOMIC_ACQUIRE);
 
 	return chunks[page / KSM_CHUNK_PAGES]->owners[page % KSM_CHUNK_PAGES];
 }
