@@ -338,13 +338,15 @@ static int work(uint64_t budget_us, enum ksmalloc_aside *why)
 }
 
 /*
- * Is a step that failed for this reason nothing to tell of? A child that has its parent's memory goes on in that; who has
- * threads has been stopped by a keeper lately, or is about to be: one has begun to trace the process at this moment.
+ * Is a step that failed for this reason nothing to tell of? A child that has its parent's memory goes on in that, and who has
+ * threads was stopped by a keeper lately. One that traces the process has come at this moment, and may have gone meanwhile.
  */
 static bool is_for_now(enum ksmalloc_aside why)
 {
+	pid_t tracer = why == KSMALLOC_ASIDE_TRACED ? ksm_alone_tracer() : 0;
+
 	if (why == KSMALLOC_ASIDE_TRACED)
-		return ksm_offer_is_keeper(ksm_alone_tracer());
+		return tracer == 0 || ksm_offer_is_keeper(tracer);
 	return why == KSMALLOC_ASIDE_BORROWED || (why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms);
 }
 
