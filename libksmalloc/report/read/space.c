@@ -53,6 +53,8 @@ struct build {
 	size_t region_room;
 	uint32_t file;	   /* region of the file that the memory before belongs to, or KSR_REGION_NONE */
 	uint64_t file_end; /* where that memory ended */
+	uint32_t image;	   /* region whose file was asked for its image last, or KSR_REGION_NONE */
+	uint64_t image_bytes;
 };
 
 /* What one piece of a mapping is. */
@@ -230,7 +232,7 @@ static uint64_t image_bytes(const struct build *build, const struct ksr_region *
  * What follows a file's memory and lies inside of its image is the file's, too: its bss, and pages of its data segment that a
  * store has taken the place of.
  */
-static bool take_bss(const struct build *build, uint64_t begin, struct piece *piece)
+static bool take_bss(struct build *build, uint64_t begin, struct piece *piece)
 {
 	const struct ksr_region *region;
 	uint64_t bytes;
@@ -238,7 +240,10 @@ static bool take_bss(const struct build *build, uint64_t begin, struct piece *pi
 	if (build->file == KSR_REGION_NONE || begin != build->file_end)
 		return false;
 	region = &build->space->regions[build->file];
-	bytes = ksm_align_up(image_bytes(build, region), build->space->page_bytes);
+	if (build->image != build->file)
+		build->image_bytes = ksm_align_up(image_bytes(build, region), build->space->page_bytes);
+	build->image = build->file;
+	bytes = build->image_bytes;
 	if (begin < region->base || begin - region->base >= bytes)
 		return false;
 	piece->region = *region;
@@ -265,7 +270,7 @@ static bool take_stack(const struct build *build, uint64_t begin, struct piece *
 	return false;
 }
 
-static void take_anonymous(const struct build *build, uint64_t begin, struct piece *piece)
+static void take_anonymous(struct build *build, uint64_t begin, struct piece *piece)
 {
 	const struct ksmalloc_segment_header *header = &build->space->snapshot.header;
 
@@ -396,7 +401,8 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 			      .space = space,
 			      .program = program,
 			      .stacks = stacks,
-			      .file = KSR_REGION_NONE};
+			      .file = KSR_REGION_NONE,
+			      .image = KSR_REGION_NONE};
 	struct ksr_smaps counters;
 	size_t position = 0;
 	size_t next = 0;

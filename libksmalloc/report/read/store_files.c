@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <ksmalloc/segment.h>
-
 #include "read/grow.h"
 
 /* Of files and of their pieces no more are looked at: a process may map and make what it wants. */
@@ -34,17 +32,25 @@ struct ksr_store_file {
 	unsigned int tries;
 };
 
-/* The file, as it is known, or a new one; NULL if there are too many, or without memory. */
-static struct ksr_store_file *file_of(struct ksr_store_files *files, uint64_t inode)
+/* NULL if it was not asked for yet. */
+static struct ksr_store_file *find(struct ksr_store_files *files, uint64_t inode)
 {
-	struct ksr_store_file *larger;
-
 	if (files->last < files->count && files->list[files->last].inode == inode)
 		return &files->list[files->last];
 	for (files->last = 0; files->last < files->count; files->last++) {
 		if (files->list[files->last].inode == inode)
 			return &files->list[files->last];
 	}
+	return NULL;
+}
+
+/* The file, as it is known, or a new one; NULL if there are too many, or without memory. */
+static struct ksr_store_file *file_of(struct ksr_store_files *files, uint64_t inode)
+{
+	struct ksr_store_file *larger = find(files, inode);
+
+	if (larger)
+		return larger;
 	if (files->count == MOST_FILES)
 		return NULL;
 	larger = ksr_grow_by_count(files->list, files->count, sizeof(*larger));
@@ -101,15 +107,6 @@ struct search {
 	size_t wanted; /* files that are not found yet */
 };
 
-static struct ksr_store_file *wanted_file(struct ksr_store_files *files, uint64_t inode)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		if (files->list[i].inode == inode && files->list[i].is_wanted)
-			return &files->list[i];
-	}
-	return NULL;
-}
-
 /* What lies behind a descriptor may be another file from one moment to the next: the one that is open counts. */
 static void look_at_open(struct search *search, int path_fd)
 {
@@ -119,8 +116,8 @@ static void look_at_open(struct search *search, int path_fd)
 
 	if (fd < 0)
 		return;
-	file = wanted_file(search->files, status.st_ino);
-	if (file) {
+	file = find(search->files, status.st_ino);
+	if (file && file->is_wanted) {
 		read_pieces(search->files, file, fd);
 		file->is_wanted = false;
 		search->wanted--;
@@ -130,14 +127,16 @@ static void look_at_open(struct search *search, int path_fd)
 
 static int look_at_descriptor(const char *name, void *user)
 {
-	static const char store[] = "/memfd:" KSMALLOC_STORE_NAME " (deleted)";
 	struct search *search = user;
-	char target[sizeof(store) + 1];
+	char target[128];
+	struct ksr_map_line link = {.path = target};
+	int length = ksr_fs_read_link(search->fs, target, sizeof(target), "proc/%d/fd/%.20s", (int)search->pid, name);
 	int path_fd;
 
-	if (ksr_fs_read_link(search->fs, target, sizeof(target), "proc/%d/fd/%.20s", (int)search->pid, name) !=
-		    (int)sizeof(store) - 1 ||
-	    memcmp(target, store, sizeof(store) - 1) != 0)
+	if (length < 0)
+		return 0;
+	link.path_bytes = (size_t)length;
+	if (!ksr_is_store(&link))
 		return 0;
 	path_fd = ksr_fs_open(search->fs, O_PATH, "proc/%d/fd/%.20s", (int)search->pid, name);
 	if (path_fd < 0)
@@ -184,7 +183,7 @@ static uint64_t bytes_below(const struct ksr_store_file *file, uint64_t offset)
 
 static void set_hollow(struct ksr_store_files *files, struct ksr_vma *vma)
 {
-	const struct ksr_store_file *file = file_of(files, vma->inode);
+	const struct ksr_store_file *file = find(files, vma->inode);
 	uint64_t bytes = vma->end - vma->begin;
 
 	if (!file || !file->is_known || bytes > UINT64_MAX - vma->offset)

@@ -109,7 +109,8 @@ static void say_not_offered(const struct context *context, const struct ksr_why_
 	if (finding->is_mapping) {
 		append(words->why, "equal, and sharing leaves mappings that the program made itself alone");
 		append(words->command, "ksmalloc run --share --set share_mappings=%s --group=%s -- PROGRAM (if all that it "
-		       "does with them is done by libc, as profiles say of python, lua, php, node, java and ruby)", program_name(context), context->group);
+		       "does with them is done by libc, as profiles say of python, lua, php, node, java and ruby)",
+		       program_name(context), context->group);
 		return;
 	}
 	append(words->why, "equal, and not mergeable: ");

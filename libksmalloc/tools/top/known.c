@@ -11,7 +11,6 @@
 
 #include "join/aside.h"
 #include "join/memory.h"
-#include "read/store_files.h"
 
 /* What smaps told is believed for so long, and so is the name of a process, which may give itself another one. */
 #define HALF_A_MINUTE 30000
@@ -253,15 +252,14 @@ struct sums {
 	uint64_t swap;
 };
 
-static int sum_smaps(const struct ksr_fs *fs, pid_t pid, struct sums *sums)
+static int sum_smaps(const struct ksr_fs *fs, pid_t pid, struct ksr_store_files *files, struct sums *sums)
 {
-	struct ksr_store_files files = {.count = 0};
 	struct ksr_smaps smaps;
 	int error = ksr_smaps_read(fs, pid, &smaps);
 
 	memset(sums, 0, sizeof(*sums));
 	if (!error)
-		ksr_store_files_look(&files, fs, pid, &smaps);
+		ksr_store_files_look(files, fs, pid, &smaps);
 	for (size_t i = 0; !error && i < smaps.count; i++) {
 		const struct ksr_vma *vma = &smaps.vmas[i];
 		struct ksr_memory memory;
@@ -274,7 +272,6 @@ static int sum_smaps(const struct ksr_fs *fs, pid_t pid, struct sums *sums)
 		sums->alone += vma->private_clean + vma->private_dirty;
 		sums->swap += vma->swap;
 	}
-	ksr_store_files_free(&files);
 	if (!error)
 		ksr_smaps_free(&smaps);
 	return error;
@@ -350,7 +347,8 @@ static bool is_whole(const struct ksr_rollup *rollup)
 	       rollup->private_dirty != KSR_NONE && rollup->swap != KSR_NONE;
 }
 
-static int take_memory(const struct ksr_fs *fs, struct ksr_top_known *known, struct cheap *cheap, uint64_t now_ms)
+static int take_memory(const struct ksr_fs *fs, struct ksr_top_known *known, struct ksr_store_files *files, struct cheap *cheap,
+		       uint64_t now_ms)
 {
 	int error = ksr_rollup_read(fs, known->pid, &cheap->rollup);
 	bool has_rollup = !error && is_whole(&cheap->rollup);
@@ -361,7 +359,7 @@ static int take_memory(const struct ksr_fs *fs, struct ksr_top_known *known, str
 	if (has_rollup && !needs_smaps(known, cheap, now_ms)) {
 		take_cheap(known, cheap);
 	} else {
-		error = sum_smaps(fs, known->pid, &sums);
+		error = sum_smaps(fs, known->pid, files, &sums);
 		if (error)
 			return error == -ENOENT ? -ESRCH : error;
 		if (has_rollup)
@@ -383,8 +381,8 @@ static uint64_t zero_bytes(const struct ksr_fs *fs, pid_t pid, uint64_t page_byt
 	return ksm_min(stat.zero_pages, UINT64_MAX / 2 / page_bytes) * page_bytes;
 }
 
-int ksr_top_known_measure(const struct ksr_fs *fs, struct ksr_top_known *known, uint64_t now_ms, uint64_t page_bytes,
-			  bool counts_zero)
+int ksr_top_known_measure(const struct ksr_fs *fs, struct ksr_top_known *known, struct ksr_store_files *files, uint64_t now_ms,
+			  uint64_t page_bytes, bool counts_zero)
 {
 	struct ksmalloc_segment_header header = {0};
 	struct cheap cheap = {.gauge = 0};
@@ -409,7 +407,7 @@ int ksr_top_known_measure(const struct ksr_fs *fs, struct ksr_top_known *known, 
 	}
 	if (counts_zero)
 		cheap.zero = zero_bytes(fs, known->pid, page_bytes);
-	error = take_memory(fs, known, &cheap, now_ms);
+	error = take_memory(fs, known, files, &cheap, now_ms);
 	if (error == -EACCES || error == -EPERM) {
 		known->shown.mark = KSR_TOP_DENIED;
 		known->shown.measured = false;

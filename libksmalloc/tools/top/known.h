@@ -25,6 +25,7 @@
 #include "read/rollup.h"
 #include "read/smaps.h"
 #include "read/status.h"
+#include "read/store_files.h"
 #include "top/sample.h"
 
 /* What smaps told, less what the cheap counters told at the same moment. */
@@ -69,8 +70,8 @@ struct ksr_top_known {
 void ksr_top_known_free(struct ksr_top_known *known);
 /* Is there a segment, is it a keeper, is it ksmd? Sets the time of the next look where it is none of them. */
 int ksr_top_known_look(const struct ksr_fs *fs, struct ksr_top_known *known, uint64_t now_ms);
-/* New figures. counts_zero: KSM may have given it zero pages. */
-int ksr_top_known_measure(const struct ksr_fs *fs, struct ksr_top_known *known, uint64_t now_ms, uint64_t page_bytes,
-			  bool counts_zero);
+/* New figures. files: of all that are looked at together. counts_zero: KSM may have given it zero pages. */
+int ksr_top_known_measure(const struct ksr_fs *fs, struct ksr_top_known *known, struct ksr_store_files *files, uint64_t now_ms,
+			  uint64_t page_bytes, bool counts_zero);
 
 #endif

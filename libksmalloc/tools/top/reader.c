@@ -30,6 +30,7 @@ struct ksr_top_reader {
 	bool began;
 	int64_t account_ns;
 	uint64_t page_bytes;
+	struct ksr_store_files files; /* of one sample */
 	struct ksr_kernel kernel;
 	uint64_t pages_scanned; /* of the sample before */
 	double ticks_per_ms;
@@ -208,7 +209,8 @@ static void visit(struct ksr_top_reader *reader, struct ksr_top_known *known, ui
 		return;
 	}
 	if (known->has_segment && known->wanted &&
-	    ksr_top_known_measure(reader->fs, known, now_ms, reader->page_bytes, counts_zero(&reader->kernel)) == -ESRCH)
+	    ksr_top_known_measure(reader->fs, known, &reader->files, now_ms, reader->page_bytes,
+				  counts_zero(&reader->kernel)) == -ESRCH)
 		forget(known, now_ms);
 }
 
@@ -281,6 +283,8 @@ static int visit_all(struct ksr_top_reader *reader, uint64_t now_ms, uint64_t af
 	reader->account_ns = (reader->account_ns < 0 ? reader->account_ns : 0) +
 			     (int64_t)after_ms * 10000 * MOST_PERCENT;
 	visit_in_turn(reader, now_ms, due, members, count);
+	/* What a store's files have is another thing at the next sample. */
+	ksr_store_files_free(&reader->files);
 	if (!reader->began)
 		reader->account_ns = 0;
 	if (reader->account_ns < -MOST_DEBT_NS)
