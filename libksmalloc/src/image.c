@@ -2,6 +2,7 @@
 #include "image.h"
 
 #include "hint.h"
+#include "loader.h"
 #include "mapping.h"
 #include "option.h"
 #include "os.h"
@@ -211,13 +212,15 @@ void ksm_image_init(void)
 	if (!ksm_options.share || !policy.advise || !ksm_layout_is_shared())
 		return;
 	segments.is_on = true;
-	dl_iterate_phdr(note_file, NULL);
+	ksm_loader_iterate(note_file, NULL);
 }
 
 void ksm_image_introduce(void)
 {
+	uint32_t generation = ksm_module_generation();
 	uint64_t word = hint_word();
 
-	__atomic_store_n(&ksm_image_generation, ksm_module_generation(), __ATOMIC_RELAXED);
-	dl_iterate_phdr(introduce_file, &word);
+	/* Who may not ask the loader now does so with a later block. */
+	if (ksm_loader_iterate(introduce_file, &word) >= 0)
+		__atomic_store_n(&ksm_image_generation, generation, __ATOMIC_RELAXED);
 }
