@@ -282,7 +282,8 @@ void ksm_loader_prefork(void)
 
 	own.forks++;
 	atomic_fetch_add(&forks, 1);
-	while (is_occupied() && ksm_os_now_ms() < deadline)
+	/* Who has the loader's lock, in a callback of the program's, would wait for those who wait for that. */
+	while (is_occupied() && !(its_lock && ksm_lock_is_own(its_lock)) && ksm_os_now_ms() < deadline)
 		ksm_os_pause();
 	/* Who was left by a jump out of a handler holds up this fork, and none of those that follow. */
 	if (atomic_load(&hasty) > own.is_hasty)
