@@ -80,9 +80,9 @@ Test(space, test_parse_regions)
 	cr_assert_eq(kind_at(&space, 0x1000ffff), KSR_REGION_SITE);
 	cr_assert_eq(kind_at(&space, 0x40000000), KSR_REGION_HEAP);
 	cr_assert_eq(kind_at(&space, 0x40801000), KSR_REGION_HEAP, "a store's pages are what lies there");
-	cr_assert(ksr_space_find(&space, 0x40801000)->is_store);
+	cr_assert_neq(ksr_space_find(&space, 0x40801000)->store, 0);
 	cr_assert(ksr_space_find(&space, 0x40801000)->populated, "also where nobody has looked at them");
-	cr_assert(!ksr_space_find(&space, 0x40000000)->is_store);
+	cr_assert_eq(ksr_space_find(&space, 0x40000000)->store, 0);
 	cr_assert_eq(kind_at(&space, 0x7ffff0000000), KSR_REGION_STACK);
 	cr_assert_eq(kind_at(&space, 0x7ffff7fc1000), KSR_REGION_FOREIGN);
 	cr_assert_eq(kind_at(&space, 0x7f0000010000), KSR_REGION_FOREIGN, "shared");

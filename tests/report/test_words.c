@@ -41,9 +41,9 @@ static void make_space(struct fixture *fixture, int which, uint64_t moved)
 		.kind = KSR_REGION_HEAP, .base = 0x10000000 + moved, .name = ""};
 	regions[STACK] =
 		(struct ksr_region){.kind = KSR_REGION_STACK, .base = 0x7fff0000, .name = ""};
-	ranges[PROGRAM] = (struct ksr_range){0x400000, 0x500000, PROGRAM, true, false};
-	ranges[HEAP] = (struct ksr_range){0x10000000 + moved, 0x20000000 + moved, HEAP, true, false};
-	ranges[STACK] = (struct ksr_range){0x7ffe0000, 0x7fff0000, STACK, true, false};
+	ranges[PROGRAM] = (struct ksr_range){0x400000, 0x500000, PROGRAM, true, 0, 0};
+	ranges[HEAP] = (struct ksr_range){0x10000000 + moved, 0x20000000 + moved, HEAP, true, 0, 0};
+	ranges[STACK] = (struct ksr_range){0x7ffe0000, 0x7fff0000, STACK, true, 0, 0};
 	fixture->ids[which][0] = 4000 + which * 77;
 	fixture->ids[which][1] = 12 + which; /* in a container */
 	fixture->ids[which][2] = 3000;

@@ -145,13 +145,15 @@ static int count_single(struct scan *scan, struct ksr_diff_row *row, size_t i, i
 	return add_record(scan, &record);
 }
 
-/* Pages that both have from the store are equal, and not read: that would make them resident. */
-static void count_shared(struct scan *scan, struct ksr_diff_row *row, uint64_t first, size_t count)
+/* Pages that both have from the same place of a store are equal, and not read: that would make them resident. */
+static void count_shared(struct scan *scan, struct ksr_diff_row *row, uint64_t first, uint64_t second, size_t count)
 {
-	uint64_t page_bytes = scan->diff->spaces[0]->page_bytes;
+	const struct ksr_space *const *spaces = scan->diff->spaces;
+	uint64_t page_bytes = spaces[0]->page_bytes;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!(scan->entries[0][i] & scan->entries[1][i] & KSR_PAGEMAP_STORE))
+		if (!(scan->entries[0][i] & scan->entries[1][i] & KSR_PAGEMAP_STORE) ||
+		    !ksr_space_same_store(spaces[0], first + i * page_bytes, spaces[1], second + i * page_bytes))
 			continue;
 		row->counts.both++;
 		row->counts.equal++;
@@ -189,7 +191,7 @@ static int count_batch(struct scan *scan, struct ksr_diff_row *row, int which, u
 			own[i] = 0;
 	}
 	if (which == 0 && theirs)
-		count_shared(scan, row, mine, count);
+		count_shared(scan, row, mine, theirs, count);
 	ksr_reader_pages(&scan->readers[which], mine, count, own, scan->bytes[which]);
 	if (which == 0 && theirs)
 		ksr_reader_pages(&scan->readers[1], theirs, count, others, scan->bytes[1]);

@@ -43,7 +43,8 @@ static void mark_store(const struct ksr_reader *reader, const struct ksr_range *
 		uint64_t at = address + i * reader->page_bytes;
 
 		if (at < range->begin || at >= range->end ||
-		    ((entries[i] & (KSR_PAGEMAP_PRESENT | KSR_PAGEMAP_SWAPPED)) && !(entries[i] & KSR_PAGEMAP_FILE)))
+		    ((entries[i] & (KSR_PAGEMAP_PRESENT | KSR_PAGEMAP_SWAPPED)) && !(entries[i] & KSR_PAGEMAP_FILE)) ||
+		    !ksr_store_files_hold(&reader->space->store_files, range->store, range->store_offset + (at - range->begin)))
 			continue;
 		entries[i] &= ~(KSR_PAGEMAP_FILE | KSR_PAGEMAP_SWAPPED);
 		entries[i] |= KSR_PAGEMAP_STORE | KSR_PAGEMAP_PRESENT;
@@ -57,7 +58,7 @@ static void mark_stores(const struct ksr_reader *reader, uint64_t address, size_
 
 	for (size_t i = ksr_space_first_behind(space, address);
 	     i < space->range_count && space->ranges[i].begin < end; i++) {
-		if (space->ranges[i].is_store)
+		if (space->ranges[i].store)
 			mark_store(reader, &space->ranges[i], address, count, entries);
 	}
 }

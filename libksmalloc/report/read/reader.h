@@ -5,7 +5,7 @@
  * What it is: which pages of a stretch of addresses are there, and their bytes.
  * What it is not: a judge of them. Pages that are not resident are never
  * touched, so that reading changes nothing in the process; but those of a store that the other process has
- * a page of its own for, which are the file's and become resident.
+ * another page for, which are the file's and become resident.
  * Locking and owner: one thread; the process goes on running.
  * Failure: -errno when the process cannot be read; what was unmapped meanwhile
  * is as if it were not resident.
@@ -26,7 +26,7 @@ struct ksr_reader {
 #define KSR_PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define KSR_PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 #define KSR_PAGEMAP_FILE (UINT64_C(1) << 61)
-/* A page of a store that was not copied, resident or not. Not the kernel's; such a page counts as private and present. */
+/* A page that a store's file has, and that was not copied, resident or not. Not the kernel's; such a page counts as private and present. */
 #define KSR_PAGEMAP_STORE (UINT64_C(1) << 60)
 #define KSR_PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1)
 

@@ -111,7 +111,8 @@ static int add_range(struct build *build, uint64_t begin, uint64_t end, uint32_t
 		.end = end,
 		.region = region,
 		.populated = vma->anonymous || (vma->flags & KSR_VMA_STORE),
-		.is_store = vma->flags & KSR_VMA_STORE,
+		.store = vma->flags & KSR_VMA_STORE ? vma->inode : 0,
+		.store_offset = vma->flags & KSR_VMA_STORE ? vma->offset + (begin - vma->begin) : 0,
 	};
 	return 0;
 }
@@ -412,6 +413,8 @@ int ksr_space_parse(const struct ksr_fs *fs, struct ksr_space *space, const stru
 
 	if (error)
 		return error;
+	if (fs)
+		ksr_store_files_look(&space->store_files, fs, space->pid, &counters);
 	error = take_slots(&build);
 	while (!error && ksr_text_line(smaps, &position, &line, &bytes)) {
 		struct ksr_map_line map;
@@ -493,6 +496,7 @@ void ksr_space_destroy(struct ksr_space *space)
 		free(space->regions[i].owned);
 	free(space->regions);
 	free(space->ranges);
+	ksr_store_files_free(&space->store_files);
 	ksr_identity_free(&space->identity);
 	memset(space, 0, sizeof(*space));
 }
@@ -514,6 +518,15 @@ const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t a
 	if (found == space->range_count || space->ranges[found].begin > address)
 		return NULL;
 	return &space->ranges[found];
+}
+
+bool ksr_space_same_store(const struct ksr_space *first, uint64_t at, const struct ksr_space *second, uint64_t other)
+{
+	const struct ksr_range *a = ksr_space_find(first, at);
+	const struct ksr_range *b = ksr_space_find(second, other);
+
+	return a && b && a->store && a->store == b->store &&
+	       a->store_offset + (at - a->begin) == b->store_offset + (other - b->begin);
 }
 
 static bool is_counterpart(const struct ksr_region *a, const struct ksr_region *b)

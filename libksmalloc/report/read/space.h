@@ -25,6 +25,7 @@
 #include "read/identity.h"
 #include "read/snapshot.h"
 #include "read/status.h"
+#include "read/store_files.h"
 
 enum ksr_region_kind {
 	KSR_REGION_SITE,
@@ -56,7 +57,8 @@ struct ksr_range {
 	uint64_t end;
 	uint32_t region;
 	bool populated; /* smaps counts anonymous memory in the mapping, or it is of a store */
-	bool is_store;	/* a group's store is mapped there, privately, in the place of own memory */
+	uint64_t store; /* the inode of a group's store's file that is mapped there, privately, in the place of own memory, or 0 */
+	uint64_t store_offset; /* of begin, in bytes */
 };
 
 struct ksr_space {
@@ -66,6 +68,7 @@ struct ksr_space {
 	struct ksr_snapshot snapshot; /* valid with has_segment */
 	struct ksr_status status;
 	struct ksr_identity identity;
+	struct ksr_store_files store_files; /* that ranges name */
 	struct ksr_range *ranges;
 	size_t range_count;
 	struct ksr_region *regions;
@@ -84,6 +87,8 @@ size_t ksr_space_first_behind(const struct ksr_space *space, uint64_t address);
 
 /* The range that holds an address, NULL when nothing is mapped there. */
 const struct ksr_range *ksr_space_find(const struct ksr_space *space, uint64_t address);
+/* Do both map the same place of the same store's file there? */
+bool ksr_space_same_store(const struct ksr_space *first, uint64_t at, const struct ksr_space *second, uint64_t other);
 /* "small blocks", "stack" and such; for files and sites what a table calls all of them. */
 const char *ksr_region_kind_name(enum ksr_region_kind kind);
 

@@ -162,8 +162,8 @@ static void find_files(struct ksr_store_files *files, const struct ksr_fs *fs, p
 
 /* --- what mappings have of it --------------------------------------------------------------------- */
 
-/* Bytes of all pieces below this offset. */
-static uint64_t bytes_below(const struct ksr_store_file *file, uint64_t offset)
+/* How many pieces begin below this offset. */
+static size_t pieces_below(const struct ksr_store_file *file, uint64_t offset)
 {
 	size_t low = 0;
 	size_t high = file->count;
@@ -176,9 +176,16 @@ static uint64_t bytes_below(const struct ksr_store_file *file, uint64_t offset)
 		else
 			high = middle;
 	}
-	if (low == 0)
-		return 0;
-	return file->pieces[low - 1].before + ksm_min(offset, file->pieces[low - 1].end) - file->pieces[low - 1].begin;
+	return low;
+}
+
+/* Bytes of all pieces below this offset. */
+static uint64_t bytes_below(const struct ksr_store_file *file, uint64_t offset)
+{
+	size_t count = pieces_below(file, offset);
+	const struct piece *last = count ? &file->pieces[count - 1] : NULL;
+
+	return last ? last->before + ksm_min(offset, last->end) - last->begin : 0;
 }
 
 static void set_hollow(struct ksr_store_files *files, struct ksr_vma *vma)
@@ -210,6 +217,19 @@ void ksr_store_files_look(struct ksr_store_files *files, const struct ksr_fs *fs
 		if (smaps->vmas[i].flags & KSR_VMA_STORE)
 			set_hollow(files, &smaps->vmas[i]);
 	}
+}
+
+bool ksr_store_files_hold(const struct ksr_store_files *files, uint64_t inode, uint64_t offset)
+{
+	const struct ksr_store_file *file = NULL;
+	size_t count;
+
+	for (size_t i = 0; i < files->count && !file; i++)
+		file = files->list[i].inode == inode ? &files->list[i] : NULL;
+	if (!file || !file->is_known)
+		return true;
+	count = pieces_below(file, offset + 1);
+	return count && offset < file->pieces[count - 1].end;
 }
 
 void ksr_store_files_free(struct ksr_store_files *files)

@@ -2,7 +2,7 @@
 /*
  * store_files: what of its mappings of a store a process has memory for.
  *
- * What it is: for each mapping of a store's file, the bytes for which the file has no page. Where there is little between two
+ * What it is: for each mapping of a store's file, the bytes for which the file has no page, and whether it has one at an offset. Where there is little between two
  * stretches that are equal, a process maps both at once, over a hole of the file: it never had memory there, and has none now.
  * What it is not: a reader of pages; nothing is read of the file, since that would allocate what holes have not.
  * Invariants: what is found of a file holds for all who map it, as long as the list is kept: for one look at processes.
@@ -26,6 +26,9 @@ struct ksr_store_files {
 
 /* Sets `hollow` of a process's mappings of stores. */
 void ksr_store_files_look(struct ksr_store_files *files, const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps);
+
+/* Has the file a page at this offset, in bytes? A file of which nothing is known has all. */
+bool ksr_store_files_hold(const struct ksr_store_files *files, uint64_t inode, uint64_t offset);
 
 void ksr_store_files_free(struct ksr_store_files *files);
 

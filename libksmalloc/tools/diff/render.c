@@ -87,7 +87,7 @@ static int compare_rows(const void *left, const void *right)
 static bool has_store(const struct ksr_space *space)
 {
 	for (size_t i = 0; i < space->range_count; i++) {
-		if (space->ranges[i].is_store)
+		if (space->ranges[i].store)
 			return true;
 	}
 	return false;
