@@ -146,7 +146,7 @@ static int look(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_v
 	if (!error && *why == KSMALLOC_ASIDE_NOT)
 		error = check_files(why);
 	if (!error && *why == KSMALLOC_ASIDE_NOT)
-		error = ksm_os_each_mapping(look_at_mapping, &search);
+		error = visitor ? ksm_os_each_mapping(look_at_mapping, &search) : ksm_os_each_shared_mapping(look_at_mapping, &search);
 	return error;
 }
 

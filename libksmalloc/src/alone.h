@@ -27,7 +27,8 @@ struct ksm_alone_visitor {
 /*
  * 0 if it is so. -EBUSY if there are other threads or somebody traces the process, -EPERM if memory is locked or pinned
  * or something else may write to it. stopped: a tracer has stopped all other threads. why: which of them it is, unless
- * 0 is returned. visitor: NULL, or who sees the mappings.
+ * 0 is returned. visitor: NULL, or who sees the mappings. Without one only those that are shared are looked at, which is enough soon
+ * after a look at all: rings are.
  */
 int ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor);
 

@@ -234,10 +234,11 @@ int ksm_os_merge_process(bool merge);
 /* True if that is so (PR_GET_MEMORY_MERGE). */
 bool ksm_os_process_merges(void);
 
-/*
- * Calls visit for each mapping of the process, as /proc/self/maps has them, until it says that it has seen enough. 0, or
- * -errno if it cannot be read.
- */
+/* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
+bool ksm_os_is_secure(void);
+
+/* --- mappings (os_maps.c) ------------------------------------------------------------------ */
+
 struct ksm_os_mapping {
 	uintptr_t begin;
 	uintptr_t end;
@@ -247,10 +248,22 @@ struct ksm_os_mapping {
 	int rights;		/* PROT_READ and so on */
 	bool is_private;
 };
-int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void *argument), void *argument);
 
-/* True if the program runs with more rights than its caller (getauxval(3), AT_SECURE). */
-bool ksm_os_is_secure(void);
+/* False: it has seen enough. */
+typedef bool ksm_os_visit_mapping(const struct ksm_os_mapping *mapping, void *argument);
+
+/* Visits each mapping of the process, as /proc/self/maps has them. 0, or -errno if it cannot be read. */
+int ksm_os_each_mapping(ksm_os_visit_mapping *visit, void *argument);
+
+/*
+ * The same of those that end behind an address, without their names, and of those that are shared, whose names are "" where they are
+ * longer than any of interest. Where the kernel can be asked for single mappings (6.11) that takes as long as there are such.
+ */
+int ksm_os_each_mapping_from(uintptr_t from, ksm_os_visit_mapping *visit, void *argument);
+int ksm_os_each_shared_mapping(ksm_os_visit_mapping *visit, void *argument);
+
+/* False once it has turned out that it cannot. */
+bool ksm_os_can_ask_for_mappings(void);
 
 /* --- memory files (os_store.c) ------------------------------------------------------------ */
 

@@ -127,59 +127,6 @@ int ksm_os_execute_self(char *const *argv, char *const *environment)
 	return (int)ksm_os_result(-1, saved_errno);
 }
 
-/* Reads a line of /proc/PID/maps: "begin-end rwxp offset device inode". False if it is something else. */
-static bool parse_mapping(const char *line, struct ksm_os_mapping *mapping)
-{
-	char *rest;
-
-	mapping->begin = strtoul(line, &rest, 16);
-	if (*rest != '-')
-		return false;
-	mapping->end = strtoul(rest + 1, &rest, 16);
-	if (*rest != ' ' || strlen(rest) < sizeof(" rwxp ") - 1)
-		return false;
-	mapping->rights = (rest[1] == 'r' ? PROT_READ : 0) | (rest[2] == 'w' ? PROT_WRITE : 0) |
-			  (rest[3] == 'x' ? PROT_EXEC : 0);
-	mapping->is_private = rest[4] == 'p';
-	mapping->offset = strtoull(rest + 6, &rest, 16);
-	rest += strcspn(rest, ":");
-	if (*rest != ':')
-		return false;
-	strtoul(rest + 1, &rest, 16);
-	mapping->inode = strtoull(rest, &rest, 10);
-	mapping->name = rest + strspn(rest, " ");
-	return true;
-}
-
-int ksm_os_each_mapping(bool (*visit)(const struct ksm_os_mapping *mapping, void *argument), void *argument)
-{
-	int file = ksm_os_open_at(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	struct ksm_os_mapping mapping;
-	char head[128]; /* of the line: the end of a name is not wanted */
-	size_t kept = 0;
-	char buffer[1024];
-	ssize_t got;
-	bool go_on = true;
-
-	if (file < 0)
-		return file;
-	while (go_on && (got = ksm_os_read_some(file, buffer, sizeof(buffer))) > 0) {
-		for (ssize_t i = 0; go_on && i < got; i++) {
-			if (buffer[i] != '\n') {
-				if (kept < sizeof(head) - 1)
-					head[kept++] = buffer[i];
-				continue;
-			}
-			head[kept] = '\0';
-			kept = 0;
-			if (parse_mapping(head, &mapping))
-				go_on = visit(&mapping, argument);
-		}
-	}
-	ksm_os_close(file);
-	return 0;
-}
-
 int ksm_os_merge_process(bool merge)
 {
 	int saved_errno = errno;

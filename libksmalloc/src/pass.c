@@ -37,9 +37,12 @@ enum phase {
 	RETURN, /* to those of which pages were published */
 };
 
-/* Of what a step may share: what the maps said at its beginning, of memory from an address on. */
+/*
+ * Of what a step may share: what the maps said at its beginning, of memory from an address on. In the first step of a pass, and where
+ * the kernel cannot be asked for single mappings, in each.
+ */
 struct places {
-	bool is_valid; /* nothing was changed since */
+	bool is_valid; /* they were read, and nothing was changed since */
 	bool is_cut;   /* there was no room for the rest */
 	uintptr_t from;
 	uint32_t count;
@@ -194,7 +197,7 @@ static int look_at_slices(struct walk *walk)
 	if (pass.places.is_valid && pass.next >= pass.places.from)
 		visit_places(walk);
 	else
-		error = ksm_os_each_mapping(visit_mapping, walk);
+		error = ksm_os_each_mapping_from(pass.next, visit_mapping, walk);
 	if (!error && !walk->is_stopped)
 		finish_slice(walk);
 	return error ? error : walk->error;
@@ -354,15 +357,17 @@ static bool is_for_now(enum ksmalloc_aside why)
 static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 {
 	const struct ksm_alone_visitor visitor = { remember_place, NULL };
+	bool is_first = pass.phase == NOTHING || anew;
+	bool sees_all = is_first || !ksm_os_can_ask_for_mappings();
 	uint64_t begin_us = ksm_os_now_us();
 	enum ksmalloc_aside why;
 	int error;
 
 	pass.places.is_cut = false;
 	pass.places.count = 0;
-	pass.places.from = pass.phase == NOTHING || anew ? 0 : pass.next;
-	error = ksm_alone_check(stopped, &why, &visitor);
-	pass.places.is_valid = !error;
+	pass.places.from = is_first ? 0 : pass.next;
+	error = ksm_alone_check(stopped, &why, sees_all ? &visitor : NULL);
+	pass.places.is_valid = !error && sees_all;
 
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
