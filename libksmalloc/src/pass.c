@@ -213,6 +213,8 @@ static uint64_t size_now(void)
 
 static void begin_pass(void)
 {
+	bool has_grown;
+
 	pass.phase = LOOK;
 	pass.round.is_return = false;
 	pass.next = 0;
@@ -224,8 +226,9 @@ static void begin_pass(void)
 	pass.round.carries_over = pass.round.takes_back = false;
 	ksm_pass_files_begin(&pass.round.files, &pass.round.store);
 	ksm_huge_look(&pass.round.store.huge);
-	/* A process that has grown may want what it did not before. */
-	if (ksm_pass_time_begin(&pass.time, &pass.round.store, size_now()))
+	has_grown = ksm_pass_time_begin(&pass.time, &pass.round.store, size_now());
+	/* It may want what it did not before; and so may one that has to leave a file for another one. */
+	if (has_grown || pass.round.files.going)
 		ksm_store_want_all(&pass.round.store);
 }
 
@@ -279,7 +282,10 @@ static int turn(const struct walk *walk)
 	if (pass.phase == LOOK && pass.round.batch_count > 0 && (is_at_end || is_full()))
 		return publish();
 	if (pass.phase == LOOK && is_at_end) {
-		pass.has_given_up = ksm_pass_files_end(&pass.round.files, &pass.round.store);
+		pass.has_given_up = ksm_pass_files_end(&pass.round.files, &pass.round.store,
+							ksm_pass_time_is_resting(&pass.time));
+		if (pass.has_given_up)
+			ksm_pass_time_note_given_up(&pass.time);
 		ksm_pass_stat_ended(&pass.round.store, &pass.round.files, pass.round.shared, pass.time.requests);
 		end_pass(0);
 	}

@@ -27,6 +27,7 @@ void ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 	memset(files->mapped, 0, sizeof(files->mapped));
 	memset(files->seen, 0, sizeof(files->seen));
 	memset(files->huge, 0, sizeof(files->huge));
+	memset(files->alike, 0, sizeof(files->alike));
 }
 
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,
@@ -35,11 +36,19 @@ void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *
 	/* Another file has come to this place meanwhile. */
 	if (files->inodes[index] != store->files[index].inode) {
 		files->inodes[index] = store->files[index].inode;
-		files->mapped[index] = files->seen[index] = files->huge[index] = 0;
+		files->mapped[index] = files->seen[index] = files->huge[index] = files->alike[index] = 0;
 		files->going &= ~bit(index);
 	}
 	files->mapped[index] += mapped;
 	files->seen[index] += seen;
+}
+
+void ksm_pass_files_count_alike(struct ksm_pass_files *files, uint64_t inode, uint32_t pages)
+{
+	for (uint32_t i = 0; i < KSM_STORE_FILES && pages > 0; i++) {
+		if (files->inodes[i] == inode)
+			files->alike[i] += pages;
+	}
 }
 
 bool ksm_pass_files_is_going(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
@@ -57,24 +66,27 @@ static uint32_t index_of(const struct ksm_store *store, uint64_t inode)
 }
 
 /*
- * Takes off what newer files have of the slice. Where the file itself is not open any more (others had another one in its
- * place before this process came by), each one is newer.
+ * Takes off what other files have of the slice that stay: newer ones all that they have, since it is what has become of it, older ones
+ * what is equal. Where the file itself is not open any more (others had another one in its place before this process came by),
+ * each one is newer.
  */
-static int drop_what_is_newer(struct ksm_store *store, uint32_t index, uint64_t place,
-			      struct ksm_share_set *pages)
+static int drop_what_others_have(const struct ksm_pass_files *files, struct ksm_store *store,
+				 const struct ksm_share_work *work, struct ksm_pass_layer *layer)
 {
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+	for (uint32_t i = 0; i < KSM_STORE_FILES && ksm_share_count(&layer->wanted) > 0; i++) {
 		const struct ksm_share_file file = ksm_store_file(store, i);
-		struct ksm_share_set data;
+		struct ksm_share_set theirs;
 		int error;
 
-		if (file.descriptor < 0 || i == index ||
-		    (index < KSM_STORE_FILES && !ksm_store_is_newer(store, i, index)))
+		if (file.descriptor < 0 || i == layer->index || ksm_pass_files_is_going(files, store, i))
 			continue;
-		error = ksm_share_find_data(&file, place, &data);
+		if (layer->index == KSM_STORE_FILES || ksm_store_is_newer(store, i, layer->index))
+			error = ksm_share_find_data(&file, layer->place, &theirs);
+		else
+			error = ksm_share_find_equal(&file, work, layer->address, layer->place, &layer->wanted, &theirs);
 		if (error)
 			return error;
-		ksm_share_drop(pages, &data);
+		ksm_share_drop(&layer->wanted, &theirs);
 	}
 	return 0;
 }
@@ -110,7 +122,7 @@ int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *
 		error = drop_holes(store, layer);
 	layer->seen = ksm_share_count(&layer->wanted);
 	if (!error)
-		error = drop_what_is_newer(store, layer->index, layer->place, &layer->wanted);
+		error = drop_what_others_have(files, store, work, layer);
 	if (error)
 		return error;
 	wanted = ksm_share_count(&layer->wanted);
@@ -146,7 +158,7 @@ static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *s
 	return files->idle[index] >= IDLE_PASSES || (is_idle && ksm_pass_files_is_going(files, store, index));
 }
 
-bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store)
+bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, bool is_resting)
 {
 	uint32_t seen[KSM_STORE_FILES];
 	bool has_given_up;
@@ -156,7 +168,7 @@ bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store)
 
 		seen[i] = is_known ? files->seen[i] : KSM_STORE_NOT_SEEN;
 	}
-	has_given_up = ksm_store_note_seen(store, seen) > 0;
+	has_given_up = ksm_store_note_seen(store, seen, is_resting ? files->alike : NULL) > 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		if (!is_done_with(files, store, i))
 			continue;

@@ -180,21 +180,42 @@ static int mark(struct ksm_pass_round *pass, const struct ksm_pass_view *view, s
 	return error == -ENOSPC || error == -EFBIG ? 0 : error;
 }
 
+/* What was copied and is alike in another member is the reason to give a file up (store_sight.h). */
+static void count_alike(struct ksm_pass_round *pass, const struct ksm_pass_view *view, const struct ksm_share_set *common)
+{
+	const struct ksm_shared_slice *entry = ksm_shared_find(view->address, false);
+
+	for (uint32_t layer = 0; entry && layer < KSM_SHARED_LAYERS; layer++) {
+		struct ksm_share_set alike = *common;
+
+		ksm_share_keep(&alike, &view->copied);
+		ksm_share_keep(&alike, &view->mapped[layer]);
+		ksm_pass_files_count_alike(&pass->files, entry->layers[layer].inode, ksm_share_count(&alike));
+	}
+}
+
 /* Publishes what another member has, too, and what is carried over with what was written between it. */
 static int offer(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 {
 	struct ksm_share_slice slice = begin_slice(view);
-	struct ksm_share_set common, pages;
+	struct ksm_share_set common, moved, pages;
 	int error = mark(pass, view, &slice, &common);
 
+	if (!error)
+		count_alike(pass, view, &common);
+	moved = common;
+	ksm_share_keep(&moved, &view->going);
+	ksm_share_unite(&moved, &view->carried);
 	pages = common;
 	ksm_share_drop(&pages, &view->copied);
+	/* What would lie between pages that are moved is mapped with these, and has to be the file's, too. */
+	ksm_share_unite(&pages, &moved);
+	ksm_share_unite(&slice.wanted, &view->going);
 	ksm_share_keep_worthy(&pass->work, &slice, &pages);
+	ksm_share_drop(&pages, &moved);
 	if (error || (ksm_share_count(&pages) > 0 && !ksm_store_may_publish(&pass->store)))
 		memset(&pages, 0, sizeof(pages));
-	ksm_share_keep(&common, &view->going);
-	ksm_share_unite(&pages, &common);
-	ksm_share_unite(&pages, &view->carried);
+	ksm_share_unite(&pages, &moved);
 	if (error || ksm_share_count(&pages) == 0)
 		return error;
 	error = ksm_store_add(&pass->store, &slice, &pages);

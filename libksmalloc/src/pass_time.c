@@ -15,6 +15,8 @@
 #define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
 #define LOOKS	     8u    /* that are made until a pass is due by itself: they cost nothing */
 #define LEAST_GROWTH (8 * KSM_MIB)
+#define RESTING_MS   16000 /* of an interval: passes have gained nothing for as long together */
+#define LONGEST_REST 3600000 /* after files were given up because of it, until that may be so again */
 
 void ksm_pass_time_init(struct ksm_pass_time *time)
 {
@@ -28,17 +30,33 @@ bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *sto
 {
 	bool has_grown = size > time->size + time->size / 8;
 
+	time->was_asked = time->requests != ksm_store_requests(store);
 	time->requests = ksm_store_requests(store);
 	/* What is published from now on may belong to slices that the pass has left behind by then. */
 	time->generation = ksm_store_generation(store);
 	time->size = size;
 	time->slices = 0;
+	if (has_grown)
+		time->pause_ms = time->rest_ms = 0;
 	return has_grown;
 }
 
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time)
 {
 	return ksm_min(ksm_max(time->interval_ms / LOOKS, SHORTEST_MS), LONGEST_LOOK);
+}
+
+bool ksm_pass_time_is_resting(const struct ksm_pass_time *time)
+{
+	return time->was_asked || (time->interval_ms >= RESTING_MS && ksm_os_now_ms() >= time->rest_ms);
+}
+
+void ksm_pass_time_note_given_up(struct ksm_pass_time *time)
+{
+	if (time->was_asked || time->interval_ms < RESTING_MS)
+		return;
+	time->pause_ms = ksm_min(ksm_max(2 * time->pause_ms, RESTING_MS), LONGEST_REST);
+	time->rest_ms = ksm_os_now_ms() + time->pause_ms;
 }
 
 static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)

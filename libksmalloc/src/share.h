@@ -30,54 +30,13 @@
 
 #include "base.h"
 #include "os.h"
-
-#define KSM_SHARE_SLICE (2 * KSM_MIB)
-#define KSM_SHARE_PAGES ((uint32_t)(KSM_SHARE_SLICE >> KSM_PAGE_SHIFT))
+#include "share_set.h"
 
 /*
  * A mapping is made for as many pages at least: it costs their comparison, and the kernel's record of it, which is some 200
  * bytes. Heaps that keep small blocks of each size by themselves have many stretches of a few pages.
  */
 #define KSM_SHARE_LEAST 4u
-
-/* A bit for each page of a slice. */
-struct ksm_share_set {
-	uint64_t words[KSM_SHARE_PAGES / 64];
-};
-
-KSM_INLINE bool ksm_share_has(const struct ksm_share_set *set, uint32_t page)
-{
-	return set->words[page / 64] >> page % 64 & 1;
-}
-
-KSM_INLINE void ksm_share_add(struct ksm_share_set *set, uint32_t page)
-{
-	set->words[page / 64] |= UINT64_C(1) << page % 64;
-}
-
-KSM_INLINE void ksm_share_remove(struct ksm_share_set *set, uint32_t page)
-{
-	set->words[page / 64] &= ~(UINT64_C(1) << page % 64);
-}
-
-/* Those pages of a range of addresses that lie in the slice at this address are added, or removed. */
-void ksm_share_add_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
-void ksm_share_remove_range(struct ksm_share_set *set, uintptr_t slice, uintptr_t begin, uintptr_t end);
-
-/* Adds to the set what is in the other one; leaves in it what is there, too, or what is not; the number of pages. */
-void ksm_share_unite(struct ksm_share_set *set, const struct ksm_share_set *other);
-void ksm_share_keep(struct ksm_share_set *set, const struct ksm_share_set *other);
-void ksm_share_drop(struct ksm_share_set *set, const struct ksm_share_set *other);
-uint32_t ksm_share_count(const struct ksm_share_set *set);
-
-/* Pages that are in a set, one after the other. */
-struct ksm_share_run {
-	uint32_t begin;
-	uint32_t end;
-};
-
-/* The first run of the set at or behind the end of this one, which begins as { 0, 0 }; false if there is none. */
-bool ksm_share_next_run(const struct ksm_share_set *set, struct ksm_share_run *run);
 
 /*
  * What was found of a file last: from this offset on its next data begins there and ends there. It stays true of a sealed
@@ -160,6 +119,10 @@ int ksm_share_find_data(const struct ksm_share_file *file, uint64_t place, struc
 /* Which of these pages, which map a file, show it: they were not copied by a write. 0 or -errno. */
 int ksm_share_find_seen(struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *mapped,
 			struct ksm_share_set *seen);
+
+/* Which of these pages, which may be read, the file has with equal content at this place. 0 or -errno. */
+int ksm_share_find_equal(const struct ksm_share_file *file, const struct ksm_share_work *work, uintptr_t address,
+			 uint64_t place, const struct ksm_share_set *pages, struct ksm_share_set *equal);
 
 /* Shares what is worth it. 0, also if that is nothing, or -errno; what was shared before it failed stays shared. */
 int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *work, struct ksm_share_slice *slice);

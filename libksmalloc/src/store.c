@@ -144,11 +144,6 @@ void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 	ksm_os_unlock(store->table);
 }
 
-void ksm_store_want_all(struct ksm_store *store)
-{
-	memset(store->unwanted, 0, sizeof(store->unwanted));
-}
-
 /* Opens a file of the table that is not open here. */
 static void open_file(struct ksm_store *store, uint32_t index)
 {
@@ -215,6 +210,12 @@ static void become_member(struct ksm_store *store)
 	ksm_os_random(&store->tag, sizeof(store->tag));
 	store->tag = (store->tag & KSM_STORE_TAG_MASK) ? store->tag & KSM_STORE_TAG_MASK : 1;
 	store->pid = pid;
+}
+
+void ksm_store_want_all(struct ksm_store *store)
+{
+	memset(store->unwanted, 0, sizeof(store->unwanted));
+	follow_files(store);
 }
 
 int ksm_store_enter(struct ksm_store *store)

@@ -8,6 +8,8 @@
 
 #define LEAST_PAGES 64u /* fewer that nobody sees are not worth the work */
 #define PART	    8u	/* of what is seen one in so many is to be free afterwards, and to have been lost */
+#define PART_RESTING 64u /* the same in members that have come to rest */
+#define GOING 4u /* of all pages one in so many may be on its way to another file then */
 
 /* What one holder sees: it has said so, which of them it is, and pages. */
 #define IS_SAID	   (UINT32_C(1) << 31)
@@ -61,12 +63,46 @@ static uint32_t most_seen(const struct ksm_store_record *record, const struct ks
 	return most;
 }
 
+static bool is_held(const struct ksm_store_record *record)
+{
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		if (ksm_store_table_is_alive(&record->holders[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * True if so many more pages may be on their way. Until all members have left a file that was given up it takes its memory besides that
+ * of the next one.
+ */
+static bool may_go(const struct ksm_store_head *head, uint32_t pages)
+{
+	uint64_t going = 0, all = 0;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		const struct ksm_store_sight *sight = &head->sights[i];
+
+		if (!head->files[i].inode || sight->inode != head->files[i].inode || !is_held(&head->files[i]))
+			continue;
+		all += sight->most;
+		going += sight->given_up ? sight->most : 0;
+	}
+	return going == 0 || (going + pages) * GOING <= all;
+}
+
 /* True if so little of these pages is seen that it pays to copy that. */
-static bool is_waste(uint32_t pages, uint32_t seen, uint32_t before)
+static bool is_too_much(uint32_t pages, uint32_t seen, uint32_t before, uint64_t part)
 {
 	uint64_t unseen = pages > seen ? pages - seen : 0;
 
-	return unseen >= LEAST_PAGES && unseen * PART > seen && (uint64_t)seen * PART <= (uint64_t)before * (PART - 1);
+	return unseen >= LEAST_PAGES && unseen * part > seen && seen * part <= before * (part - 1);
+}
+
+/* True if so much of a file would be seen again, in the next one, that it pays to copy the rest. */
+static bool is_regained(uint32_t alike, uint32_t seen)
+{
+	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen;
 }
 
 /* True if something was changed. */
@@ -91,22 +127,28 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 }
 
 /* Gives the file up if it is waste. */
-static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages)
+static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages, const uint32_t *alike)
 {
 	struct ksm_store_head *head = &store->tables->head;
 	struct ksm_store_sight *sight = &head->sights[index];
 	uint32_t seen = most_seen(&head->files[index], sight, pages);
+	uint32_t taken;
+	bool is_waste;
 
 	if (seen == KSM_STORE_NOT_SEEN || sight->given_up)
 		return false;
 	sight->most = ksm_max(sight->most, seen);
-	if (!is_waste(pages_of(&store->files[index]), seen, sight->most))
+	taken = pages_of(&store->files[index]);
+	is_waste = is_too_much(taken, seen, sight->most, PART);
+	if (!is_waste && alike)
+		is_waste = may_go(head, seen) && (is_too_much(taken, seen, sight->most, PART_RESTING) || is_regained(*alike, seen));
+	if (!is_waste)
 		return false;
 	sight->given_up = ksm_max((uint32_t)head->first.generation, 1u);
 	return true;
 }
 
-int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES])
+int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES], const uint32_t *alike)
 {
 	struct ksm_store_head *head = &store->tables->head;
 	bool changed = false;
@@ -121,7 +163,7 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 		    store->files[i].inode != head->files[i].inode)
 			continue;
 		changed |= note(store, i, pages[i]);
-		given_up += judge(store, i, pages[i]);
+		given_up += judge(store, i, pages[i], alike ? &alike[i] : NULL);
 	}
 	/* So that all make a pass soon. */
 	head->first.generation += given_up > 0;
@@ -136,7 +178,7 @@ bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32
 	const struct ksm_store_sight *sight = sight_of(store, index);
 
 	return sight && sight->given_up &&
-	       (uint64_t)pages * PART <= (uint64_t)pages_of(&store->files[index]) * (PART - 1);
+	       (uint64_t)pages * PART_RESTING <= (uint64_t)pages_of(&store->files[index]) * (PART_RESTING - 1);
 }
 
 bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t than)

@@ -10,7 +10,8 @@
  *
  * What is given up has to pay: what nobody sees is a part of what is seen, and who saw most has lost a part of it since, by
  * writes. So what is copied stays in proportion to what the program has written, also where members see different
- * pages.
+ * pages. That is an eighth. Where members have come to rest, or somebody has asked for a pass, it is a sixty-fourth, also of what
+ * was copied and is alike in several members, and no more than a quarter of all files is given up at a time.
  * All that the table says may be a lie, and makes members copy, or keep, what they need not. They copy nothing of which
  * they see nearly all.
  *
@@ -25,10 +26,11 @@
 
 /*
  * At the end of a pass: notes how many pages of each file this process sees, or KSM_STORE_NOT_SEEN where that is not known,
- * and gives up what is not worth its memory any more. The number of files that were, or -errno. Only while entered, and as
+ * and gives up what is not worth its memory any more. alike: NULL, or, of a member that rests, how many pages of each file it has copied
+ * that another member has alike; then files are given up that are hardly worth the work. The number of files that were, or -errno. Only while entered, and as
  * what follows.
  */
-int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES]);
+int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES], const uint32_t *alike);
 
 /* True if the file was given up. pages: what this process sees of it; nothing is that it sees nearly all of. */
 bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32_t pages);

@@ -70,3 +70,24 @@ Test(share_more, of_other_files_only_what_was_written_to_is_shared)
 	cr_assert_eq(pread(file.descriptor, page_at(45), 1, 45 * KSM_PAGE), 1);
 	expect_usual(45, 1);
 }
+
+Test(share_more, pages_that_a_file_has_with_the_same_content)
+{
+	struct ksm_share_set pages = { 0 }, equal;
+	uint32_t expected = 0;
+
+	touch(0, 100);
+	store(10, 60);
+	page_at(20)[5] ^= 1;
+	page_at(69)[KSM_PAGE - 1] ^= 1;
+	ksm_share_add_range(&pages, (uintptr_t)memory, (uintptr_t)page_at(5), (uintptr_t)page_at(90));
+	ksm_share_remove(&pages, 40);
+	cr_assert_eq(ksm_share_find_equal(&file, &work, (uintptr_t)memory, 0, &pages, &equal), 0);
+	for (uint32_t page = 0; page < PAGES; page++) {
+		bool is_equal = page >= 10 && page < 70 && page != 20 && page != 69 && page != 40;
+
+		cr_assert_eq(ksm_share_has(&equal, page), is_equal, "page %u", page);
+		expected += is_equal;
+	}
+	cr_assert_eq(ksm_share_count(&equal), expected);
+}

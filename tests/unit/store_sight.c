@@ -24,11 +24,11 @@ static void setup(void)
 	char *reserved = mmap(NULL, 3 * KSM_SHARE_SLICE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memory = (unsigned char *)ksm_align_up((uintptr_t)reserved, KSM_SHARE_SLICE);
-	memset(memory, 5, PAGES * KSM_PAGE);
+	memset(memory, 5, 2 * KSM_SHARE_SLICE);
 	cr_assert_neq(mkdtemp(folder), NULL);
 	snprintf(store.path, sizeof(store.path), "%s/table", folder);
 	store.id = 42;
-	store.bytes = KSM_SHARE_SLICE;
+	store.bytes = 2 * KSM_SHARE_SLICE;
 	cr_assert_eq(ksm_store_init(&store), 0);
 }
 
@@ -53,14 +53,41 @@ static int publish(void)
 	return ksm_store_publish(&store);
 }
 
+/* Of two slices: so large that little of it is many pages. */
+static int publish_more(void)
+{
+	struct ksm_share_slice slice = { .address = (uintptr_t)memory };
+	struct ksm_share_set pages = { 0 };
+
+	ksm_share_add_range(&pages, (uintptr_t)memory, (uintptr_t)memory, (uintptr_t)memory + PAGES * KSM_PAGE);
+	for (int i = 0; i < 2; i++, slice.address += KSM_SHARE_SLICE, slice.place += KSM_SHARE_SLICE) {
+		if (!ksm_store_may_publish(&store) || ksm_store_add(&store, &slice, &pages))
+			return -1;
+	}
+	return ksm_store_publish(&store);
+}
+
 /* Of the first file; of others nothing is known. */
-static int say(uint32_t pages)
+static int say_alike(uint32_t pages, const uint32_t *alike)
 {
 	uint32_t seen[KSM_STORE_FILES];
 
 	memset(seen, 0xff, sizeof(seen));
 	seen[0] = pages;
-	return ksm_store_note_seen(&store, seen);
+	return ksm_store_note_seen(&store, seen, alike);
+}
+
+static int say(uint32_t pages)
+{
+	return say_alike(pages, NULL);
+}
+
+/* In a member that rests, with so many pages that it has copied, and another one has alike. */
+static int say_resting(uint32_t pages, uint32_t alike)
+{
+	const uint32_t all[KSM_STORE_FILES] = { alike };
+
+	return say_alike(pages, all);
 }
 
 /* Another member, which lives as long as the test: what it has said counts. */
@@ -122,6 +149,31 @@ Test(store_sight, a_file_of_which_little_is_seen_is_given_up)
 	cr_assert_gt(ksm_store_generation(&store), before, "all are to make a pass");
 	cr_assert(ksm_store_is_given_up(&store, 0, PAGES / 2));
 	cr_assert_eq(say(PAGES / 4), 0, "it is already");
+}
+
+Test(store_sight, who_rests_gives_up_sooner)
+{
+	const uint32_t all = 2 * PAGES, most = all - all / 12, nearly_all = all - all / 80;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish_more(), 0);
+	cr_assert_eq(say(all), 0);
+	cr_assert_eq(say(most), 0, "that does not pay in one that is busy");
+	cr_assert_eq(say_resting(nearly_all, 0), 0, "and so little never");
+	cr_assert_eq(say_resting(most, 0), 1);
+	cr_assert(ksm_store_is_given_up(&store, 0, most));
+	cr_assert_not(ksm_store_is_given_up(&store, 0, nearly_all));
+}
+
+Test(store_sight, what_was_copied_alike_is_worth_the_next_file)
+{
+	const uint32_t all = 2 * PAGES;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish_more(), 0);
+	cr_assert_eq(say(all), 0);
+	cr_assert_eq(say_resting(all - 5, 63), 0, "too little for the work");
+	cr_assert_eq(say_resting(all - 5, 64), 1, "though all the rest is seen");
 }
 
 Test(store_sight, what_one_member_sees_is_not_given_up_for_another_one)
@@ -205,7 +257,7 @@ Test(store_sight, who_sees_nearly_all_does_not_believe_that_it_is_given_up)
 {
 	begin();
 	cr_assert_eq(say(PAGES / 2), 1);
-	cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES - 10));
+	cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES - 5));
 }
 
 static int open_in_newcomer(void)
@@ -286,6 +338,6 @@ Test(store_sight, whatever_the_table_says_it_is_only_said)
 		ksm_store_is_seen_by_others(&store, 0);
 		cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES));
 		cr_assert_not(ksm_store_is_newer(&store, 0, 1));
-		cr_assert_geq(ksm_store_note_seen(&store, seen), 0);
+		cr_assert_geq(ksm_store_note_seen(&store, seen, NULL), 0);
 	}
 }
