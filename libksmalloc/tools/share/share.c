@@ -17,12 +17,12 @@
 #include "share/ask.h"
 
 #define WAIT_SECONDS 20
-#define MOST_ROUNDS 8
+#define MOST_ROUNDS 20
 /* Processes look for requests every 8 seconds at the latest: the next round does not wait for who has not by then. */
 #define ROUND_SECONDS 9
 #define PAUSE_NS 100000000
 /* What is written now and then and becomes equal again is no reason for another round. */
-#define LEAST_GAIN (256 * 1024)
+#define LEAST_WORK (256 * 1024)
 
 struct share_options {
 	struct ksr_output output;
@@ -238,6 +238,16 @@ static uint64_t sum_of_gains(const struct group *group)
 	return sum;
 }
 
+/* Bytes of own memory that is not needed any more, and of files that the others may follow in the next round. */
+static uint64_t sum_of_work(const struct group *group)
+{
+	uint64_t sum = sum_of_gains(group);
+
+	for (size_t i = 0; i < group->count; i++)
+		sum += ksr_less(group->members[i].now.published_bytes_total, group->members[i].before.published_bytes_total);
+	return sum;
+}
+
 static uint64_t seconds_now(void)
 {
 	struct timespec now;
@@ -269,19 +279,19 @@ static void wait_until(struct group *group, bool (*is_over)(const struct group *
 	}
 }
 
-/* Asks until a round gains next to nothing, and then waits for those that have not come by at all. */
+/* Asks until a round does next to nothing, and then waits for those that have not come by at all. */
 static void ask_until_done(struct group *group, uint64_t wait)
 {
 	uint64_t end = seconds_now() + wait;
 
 	for (int round = 0; round < MOST_ROUNDS; round++) {
-		uint64_t before = sum_of_gains(group);
+		uint64_t before = sum_of_work(group);
 
 		for (size_t i = 0; i < group->count; i++)
 			group->members[i].is_asked = false;
 		wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
 		/* The first round may only have marked what is equal. */
-		if ((round && sum_of_gains(group) < before + LEAST_GAIN) || seconds_now() >= end)
+		if ((round && sum_of_work(group) < before + LEAST_WORK) || seconds_now() >= end)
 			break;
 	}
 	wait_until(group, have_passed, end);
