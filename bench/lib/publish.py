@@ -115,11 +115,6 @@ def section(document):
     return "\n".join(parts)
 
 
-SERVICES = ROOT / "docs" / "services.md"
-SERVICES_BEGIN = "<!-- From bench/results/services.json by bench/all; do not edit. -->\n"
-SERVICES_END = "<!-- services: end -->\n"
-
-
 # The columns whose share of equal pages is worth a column: the best that addresses do without the library, and ours.
 SERVICES_EQUAL = {"glibc, setarch -R, all mergeable": "equal pages, %: setarch -R", "ksmalloc, shared": "equal pages, %: shared"}
 
@@ -141,20 +136,46 @@ def services_table(document):
     return markdown_table(["MiB", *header], [[title, *(cells.get(name, "-") for name in header)] for title, cells in rows.items()])
 
 
-def write_services():
-    """Puts the table of bench/services into docs/services.md, between its two marks."""
-    results = RESULTS / "services.json"
-    if not results.exists():
-        return
-    document = json.loads(results.read_text())
-    text = SERVICES.read_text()
-    head, begin, rest = text.partition(SERVICES_BEGIN)
-    _, end, tail = rest.partition(SERVICES_END)
-    if not begin or not end:
-        raise ValueError(f"{SERVICES} has lost the marks of its table")
-    line = (f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, median "
-            f"(smallest..largest) of {document['rounds']} rounds.")
-    SERVICES.write_text(f"{head}{begin}\n{services_table(document)}\n\n{line}\n{end}{tail}")
+def sharing_table(document):
+    """Memory of each service as it is, as KSM merges it and as --share shares it; what of it lies in the store, and the store."""
+    named = {("Pss before", "ksmalloc, shared"): "as it is", ("Pss after", "ksmalloc, shared"): "KSM",
+             ("Pss after", "ksmalloc, shared, --share, no KSM"): "--share",
+             ("mapped from the store", "ksmalloc, shared, --share, no KSM"): "mapped from the store",
+             ("the store", "ksmalloc, shared, --share, no KSM"): "the store"}
+    rows = {}
+    for cell in document["results"]:
+        title, _, name = cell["case"].rpartition(": ")
+        column = named.get((name, cell["column"]))
+        if column:
+            rows.setdefault(title, {})[column] = cell
+    header = list(named.values())
+    table = []
+    for title, cells in rows.items():
+        both = [cells[name]["median"] for name in ("--share", "KSM") if name in cells]
+        table.append([title, *(format_spread(cells[name]) if name in cells else "-" for name in header),
+                      format_number(both[0] / both[1]) if len(both) == 2 else "-"])
+    return markdown_table(["MiB", *header, "--share / KSM"], table)
+
+
+# Tables in docs/, between two marks: of which results, and how they are made.
+TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table)}
+
+
+def write_tables():
+    """Puts tables of results into pages of docs/, with the command, the date and the commit."""
+    for name, (page, table) in TABLES.items():
+        results = RESULTS / f"{name}.json"
+        if not results.exists():
+            continue
+        document = json.loads(results.read_text())
+        path = ROOT / "docs" / page
+        head, begin, rest = path.read_text().partition(f"<!-- From bench/results/{name}.json by bench/all; do not edit. -->\n")
+        _, end, tail = rest.partition(f"<!-- {name}: end -->\n")
+        if not begin or not end:
+            raise ValueError(f"{path} has lost the marks of its table")
+        line = (f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, median "
+                f"(smallest..largest) of {document['rounds']} rounds.")
+        path.write_text(f"{head}{begin}\n{table(document)}\n\n{line}\n{end}{tail}")
 
 
 def load_documents(order):
@@ -181,7 +202,7 @@ def write_results(order):
              "## Goals", "",
              markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]
     parts += [section(document) for document in documents]
-    write_services()
+    write_tables()
     path = BENCH / "RESULTS.md"
     path.write_text("\n".join(parts).rstrip() + "\n")
     return path

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What becomes of pages that map a file which was given up. */
+#include "pass_files.h"
+
+#include "store_members.h"
+
+static struct ksm_share_work work;
+
+static void setup_work(void)
+{
+	setup();
+	cr_assert_eq(ksm_share_begin(&work), 0);
+	cr_assert_eq(ksm_share_open(&work), 0);
+}
+
+static void teardown_work(void)
+{
+	ksm_share_close(&work);
+	ksm_share_end(&work);
+	teardown();
+}
+
+TestSuite(pass_files, .init = setup_work, .fini = teardown_work, .timeout = 100);
+
+/* The fate of the first slice, which maps the first file, with another member that sees all of that. */
+static struct ksm_pass_layer decide(struct ksm_pass_files *files)
+{
+	struct ksm_pass_layer layer = { .address = (uintptr_t)memory, .inode = store.files[0].inode };
+	int fd = store.files[0].descriptor;
+
+	ksm_share_add_range(&layer.mapped, layer.address, layer.address, layer.address + PAGES * KSM_PAGE);
+	cr_assert_neq(mmap(memory, PAGES * KSM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0), MAP_FAILED);
+	cr_assert_eq(ksm_pass_files_decide(files, &store, &work, &layer), 0);
+	return layer;
+}
+
+/* Gives the first file up. */
+static void begin_pass(struct ksm_pass_files *files)
+{
+	cr_assert_eq(say(PAGES / 2), 1);
+	memset(files, 0, sizeof(*files));
+	ksm_pass_files_begin(files, &store);
+	cr_assert_eq(files->going, 1);
+}
+
+Test(pass_files, what_no_other_file_has_is_carried_over)
+{
+	static struct ksm_pass_files files;
+	struct ksm_pass_layer layer;
+	struct member member;
+
+	begin();
+	member = begin_member(PAGES, PAGES / 2);
+	begin_pass(&files);
+	layer = decide(&files);
+	cr_assert_eq(layer.fate, KSM_PASS_IS_CARRIED_OVER);
+	cr_assert_eq(layer.seen, PAGES);
+	cr_assert_eq(ksm_share_count(&layer.wanted), PAGES);
+	end_member(member);
+}
+
+/* It would lie in two files else, of which each member keeps one. */
+Test(pass_files, what_an_older_file_has_is_left)
+{
+	static struct ksm_pass_files files;
+	struct ksm_pass_layer layer;
+	struct member member;
+
+	begin();
+	cr_assert_eq(publish(), 1);
+	member = begin_member(PAGES, PAGES / 2);
+	begin_pass(&files);
+	layer = decide(&files);
+	cr_assert_eq(layer.fate, KSM_PASS_IS_LEFT);
+	cr_assert_eq(ksm_share_count(&layer.wanted), 0);
+	end_member(member);
+}
+
+Test(pass_files, what_an_older_file_has_otherwise_is_carried_over)
+{
+	static struct ksm_pass_files files;
+	struct ksm_pass_layer layer;
+	struct member member;
+
+	begin();
+	for (uint32_t page = 0; page < PAGES; page++)
+		memory[page * KSM_PAGE] ^= page >= 10;
+	cr_assert_eq(publish(), 1);
+	member = begin_member(PAGES, PAGES / 2);
+	begin_pass(&files);
+	layer = decide(&files);
+	cr_assert_eq(layer.fate, KSM_PASS_IS_CARRIED_OVER);
+	cr_assert_eq(ksm_share_count(&layer.wanted), PAGES - 10);
+	end_member(member);
+}
+
+Test(pass_files, alike_pages_are_counted_by_file)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	cr_assert_eq(publish(), 1);
+	ksm_pass_files_begin(&files, &store);
+	ksm_pass_files_count_alike(&files, store.files[1].inode, 3);
+	ksm_pass_files_count_alike(&files, store.files[1].inode, 4);
+	ksm_pass_files_count_alike(&files, store.files[1].inode + 1000000, 5);
+	cr_assert_eq(files.alike[0], 0);
+	cr_assert_eq(files.alike[1], 7);
+	ksm_pass_files_begin(&files, &store);
+	cr_assert_eq(files.alike[1], 0);
+}
