@@ -30,7 +30,9 @@ bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *sto
 {
 	bool has_grown = size > time->size + time->size / 8;
 
-	time->was_asked = time->requests != ksm_store_requests(store);
+	/* What others were asked before this process came is none of its business. */
+	time->was_asked = time->has_begun && time->requests != ksm_store_requests(store);
+	time->has_begun = true;
 	time->requests = ksm_store_requests(store);
 	/* What is published from now on may belong to slices that the pass has left behind by then. */
 	time->generation = ksm_store_generation(store);

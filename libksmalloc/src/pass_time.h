@@ -22,6 +22,7 @@ struct ksm_pass_time {
 	uint64_t look_ms;    /* when to look whether the store has changed */
 	uint64_t generation; /* of the store when this pass began, or the last one */
 	uint64_t requests;   /* that were made when this pass began, or the last one */
+	bool has_begun;	     /* a pass */
 	bool was_asked;	     /* for this pass, or the last one: there were fewer when the one before began */
 	uint64_t rest_ms;    /* not before that the process counts as resting again, */
 	uint64_t pause_ms;   /* which was so long after files were given up */

@@ -55,6 +55,7 @@ struct member {
 	uint64_t answered;
 	struct ksmalloc_share_stats before;
 	struct ksmalloc_share_stats now;
+	uint64_t held; /* bytes of the store's files that it has open */
 };
 
 struct group {
@@ -76,6 +77,9 @@ static void look(struct group *group, struct member *member)
 	member->aside = snapshot.header.share.aside;
 	member->answered = snapshot.header.share.answered;
 	member->now = snapshot.header.share.stats;
+	member->held = 0;
+	for (size_t i = 0; i < KSMALLOC_MAX_STORE_FILES; i++)
+		member->held += snapshot.header.share.files[i].inode ? snapshot.header.share.files[i].bytes : 0;
 	ksr_snapshot_destroy(&snapshot);
 }
 
@@ -238,6 +242,16 @@ static uint64_t sum_of_gains(const struct group *group)
 	return sum;
 }
 
+/* Of files that are given up a member lets go when it has left all of them. */
+static uint64_t sum_of_files(const struct group *group)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		sum += group->members[i].held;
+	return sum;
+}
+
 /* Bytes of own memory that is not needed any more, and of files that the others may follow in the next round. */
 static uint64_t sum_of_work(const struct group *group)
 {
@@ -285,13 +299,14 @@ static void ask_until_done(struct group *group, uint64_t wait)
 	uint64_t end = seconds_now() + wait;
 
 	for (int round = 0; round < MOST_ROUNDS; round++) {
-		uint64_t before = sum_of_work(group);
+		uint64_t before = sum_of_work(group), held = sum_of_files(group);
 
 		for (size_t i = 0; i < group->count; i++)
 			group->members[i].is_asked = false;
 		wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
 		/* The first round may only have marked what is equal. */
-		if ((round && sum_of_work(group) < before + LEAST_WORK) || seconds_now() >= end)
+		if ((round && sum_of_work(group) < before + LEAST_WORK && sum_of_files(group) + LEAST_WORK > held) ||
+		    seconds_now() >= end)
 			break;
 	}
 	wait_until(group, have_passed, end);
