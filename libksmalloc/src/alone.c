@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define FILTERS "\nSeccomp_filters:"
+
 /* Reads 0 in the child of a fork, not in one that borrows its parent's memory. Synchronization: one thread. */
 static pid_t *owner;
 
@@ -39,23 +41,29 @@ static const struct writer rings[] = {
 	{ "socket:[", KSMALLOC_ASIDE_DEVICE },
 };
 
-int ksm_alone_init(void)
-{
-	void *page;
-	int error = ksm_os_map(&page, KSM_PAGE, false);
-
-	if (!error)
-		error = ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK);
-	owner = error ? NULL : page;
-	return error;
-}
-
 /* The number behind a name in /proc/PID/status, or what is given if there is none. */
 static unsigned long number_of(const char *status, const char *name, unsigned long otherwise)
 {
 	const char *found = strstr(status, name);
 
 	return found ? strtoul(found + strlen(name), NULL, 10) : otherwise;
+}
+
+/* Filters of system calls that the process had when it was started: what the program adds may kill it for a call. */
+static unsigned long filters;
+
+int ksm_alone_init(void)
+{
+	char status[4096];
+	void *page;
+	int error = ksm_os_map(&page, KSM_PAGE, false);
+
+	if (!error)
+		error = ksm_os_madvise(page, KSM_PAGE, MADV_WIPEONFORK);
+	owner = error ? NULL : page;
+	if (ksm_os_read_file("/proc/self/status", status, sizeof(status)) >= 0)
+		filters = number_of(status, FILTERS, 0);
+	return error;
 }
 
 static enum ksmalloc_aside look_at_status(const char *status, bool stopped)
@@ -79,6 +87,8 @@ static int check_status(bool stopped, enum ksmalloc_aside *why)
 
 	if (length < 0)
 		return (int)length;
+	if (number_of(status, FILTERS, 0) != filters)
+		ksm_os_stop_asking_for_mappings();
 	*why = look_at_status(status, stopped);
 	return 0;
 }

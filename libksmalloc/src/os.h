@@ -262,8 +262,9 @@ int ksm_os_each_mapping(ksm_os_visit_mapping *visit, void *argument);
 int ksm_os_each_mapping_from(uintptr_t from, ksm_os_visit_mapping *visit, void *argument);
 int ksm_os_each_shared_mapping(ksm_os_visit_mapping *visit, void *argument);
 
-/* False once it has turned out that it cannot. */
+/* False once it has turned out that it cannot, or is not to be: a filter of the program's may kill it for ioctl(2). */
 bool ksm_os_can_ask_for_mappings(void);
+void ksm_os_stop_asking_for_mappings(void);
 
 /* --- memory files (os_store.c) ------------------------------------------------------------ */
 

@@ -135,6 +135,11 @@ static int ask(int file, uintptr_t address, uint64_t which, struct ksm_os_mappin
 	return 0;
 }
 
+void ksm_os_stop_asking_for_mappings(void)
+{
+	atomic_store_explicit(&cannot_ask, true, memory_order_relaxed);
+}
+
 /* 0 or -errno; -EOPNOTSUPP if the kernel cannot be asked, and nothing was visited. */
 static int ask_each(uintptr_t from, uint64_t which, char *name, ksm_os_visit_mapping *visit, void *argument)
 {
@@ -158,7 +163,7 @@ static int ask_each(uintptr_t from, uint64_t which, char *name, ksm_os_visit_map
 	if (error == -ENOENT)
 		return 0;
 	if (error && mapping.end == from) {
-		atomic_store_explicit(&cannot_ask, true, memory_order_relaxed);
+		ksm_os_stop_asking_for_mappings();
 		return -EOPNOTSUPP;
 	}
 	return error;

@@ -213,7 +213,7 @@ static uint64_t size_now(void)
 
 static void begin_pass(void)
 {
-	bool has_grown;
+	bool has_grown, has_to_leave;
 
 	pass.phase = LOOK;
 	pass.round.is_return = false;
@@ -224,11 +224,11 @@ static void begin_pass(void)
 	pass.round.moved = 0;
 	pass.has_published = pass.has_given_up = false;
 	pass.round.carries_over = pass.round.takes_back = false;
-	ksm_pass_files_begin(&pass.round.files, &pass.round.store);
+	has_to_leave = ksm_pass_files_begin(&pass.round.files, &pass.round.store);
 	ksm_huge_look(&pass.round.store.huge);
 	has_grown = ksm_pass_time_begin(&pass.time, &pass.round.store, size_now());
 	/* It may want what it did not before; and so may one that has to leave a file for another one. */
-	if (has_grown || pass.round.files.going)
+	if (has_grown || has_to_leave)
 		ksm_store_want_all(&pass.round.store);
 }
 
@@ -284,8 +284,7 @@ static int turn(const struct walk *walk)
 	if (pass.phase == LOOK && is_at_end) {
 		pass.has_given_up = ksm_pass_files_end(&pass.round.files, &pass.round.store,
 							ksm_pass_time_is_resting(&pass.time));
-		if (pass.has_given_up)
-			ksm_pass_time_note_given_up(&pass.time);
+		ksm_pass_time_put_in_order(&pass.time, pass.has_given_up);
 		ksm_pass_stat_ended(&pass.round.store, &pass.round.files, pass.round.shared, pass.time.requests);
 		end_pass(0);
 	}

@@ -14,20 +14,26 @@ static uint64_t bit(uint32_t index)
 
 static_assert(KSM_STORE_FILES <= 64, "a bit for each file");
 
-void ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store)
+bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store)
 {
+	uint64_t before = files->going;
+	bool is_new = false;
+
 	files->going = 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		uint32_t seen = files->inodes[i] == store->files[i].inode ? files->seen[i] : 0;
+		bool is_same = files->inodes[i] == store->files[i].inode;
 
-		files->inodes[i] = store->files[i].inode;
-		if (ksm_store_is_given_up(store, i, seen))
+		if (ksm_store_is_given_up(store, i, is_same ? files->seen[i] : 0)) {
 			files->going |= bit(i);
+			is_new |= !is_same || !(before & bit(i));
+		}
+		files->inodes[i] = store->files[i].inode;
 	}
 	memset(files->mapped, 0, sizeof(files->mapped));
 	memset(files->seen, 0, sizeof(files->seen));
 	memset(files->huge, 0, sizeof(files->huge));
 	memset(files->alike, 0, sizeof(files->alike));
+	return is_new;
 }
 
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,

@@ -28,8 +28,8 @@ struct ksm_pass_files {
 	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none mapped */
 };
 
-/* A pass begins. While the store is entered, as with all that follows. */
-void ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store);
+/* A pass begins; true if files are to be left that were not before. While the store is entered, as with all that follows. */
+bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store);
 
 /* So many pages of the file were found in a slice. */
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,

@@ -194,6 +194,31 @@ static void count_alike(struct ksm_pass_round *pass, const struct ksm_pass_view 
 	}
 }
 
+/*
+ * True if the slice can map one file more. If not, what it would share of that is a reason to give up the file of which it maps the
+ * fewest pages, and nothing is published that it could not map.
+ */
+static bool has_room(struct ksm_pass_round *pass, const struct ksm_pass_view *view, uint32_t pages)
+{
+	const struct ksm_shared_slice *entry = ksm_shared_find(view->address, false);
+	uint32_t least = 0, fewest = UINT32_MAX;
+
+	for (uint32_t layer = 0; entry && layer < KSM_SHARED_LAYERS; layer++) {
+		struct ksm_share_set stays = view->mapped[layer];
+
+		ksm_share_drop(&stays, &view->going);
+		if (ksm_share_count(&stays) == 0)
+			return true;
+		if (ksm_share_count(&stays) < fewest) {
+			fewest = ksm_share_count(&stays);
+			least = layer;
+		}
+	}
+	if (entry)
+		ksm_pass_files_count_alike(&pass->files, entry->layers[least].inode, pages);
+	return !entry;
+}
+
 /* Publishes what another member has, too, and what is carried over with what was written between it. */
 static int offer(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 {
@@ -213,7 +238,8 @@ static int offer(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 	ksm_share_unite(&slice.wanted, &view->going);
 	ksm_share_keep_worthy(&pass->work, &slice, &pages);
 	ksm_share_drop(&pages, &moved);
-	if (error || (ksm_share_count(&pages) > 0 && !ksm_store_may_publish(&pass->store)))
+	if (error || (ksm_share_count(&pages) > 0 &&
+		      (!has_room(pass, view, ksm_share_count(&pages)) || !ksm_store_may_publish(&pass->store))))
 		memset(&pages, 0, sizeof(pages));
 	ksm_share_unite(&pages, &moved);
 	if (error || ksm_share_count(&pages) == 0)

@@ -15,12 +15,13 @@
 #define LONGEST_LOOK 8000  /* between two looks at whether the store has changed */
 #define LOOKS	     8u    /* that are made until a pass is due by itself: they cost nothing */
 #define LEAST_GROWTH (8 * KSM_MIB)
-#define RESTING_MS   16000 /* of an interval: passes have gained nothing for as long together */
+#define RESTING_MS   16000 /* since a pass was of use */
 #define LONGEST_REST 3600000 /* after files were given up because of it, until that may be so again */
 
 void ksm_pass_time_init(struct ksm_pass_time *time)
 {
 	time->interval_ms = SHORTEST_MS;
+	time->useful_ms = ksm_os_now_ms();
 	time->due_ms = ksm_os_now_ms() + (ksm_options.share_every_ms ? ksm_options.share_every_ms : FIRST_MS);
 	time->grown_ms = ksm_os_now_ms() + GROWING_MS;
 	ksm_offer_note_due(time->due_ms);
@@ -31,7 +32,7 @@ bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *sto
 	bool has_grown = size > time->size + time->size / 8;
 
 	/* What others were asked before this process came is none of its business. */
-	time->was_asked = time->has_begun && time->requests != ksm_store_requests(store);
+	time->was_asked |= time->has_begun && time->requests != ksm_store_requests(store);
 	time->has_begun = true;
 	time->requests = ksm_store_requests(store);
 	/* What is published from now on may belong to slices that the pass has left behind by then. */
@@ -50,15 +51,18 @@ uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time)
 
 bool ksm_pass_time_is_resting(const struct ksm_pass_time *time)
 {
-	return time->was_asked || (time->interval_ms >= RESTING_MS && ksm_os_now_ms() >= time->rest_ms);
+	uint64_t now = ksm_os_now_ms();
+
+	return time->was_asked || (now - time->useful_ms >= RESTING_MS && now >= time->rest_ms);
 }
 
-void ksm_pass_time_note_given_up(struct ksm_pass_time *time)
+void ksm_pass_time_put_in_order(struct ksm_pass_time *time, bool has_given_up)
 {
-	if (time->was_asked || time->interval_ms < RESTING_MS)
-		return;
-	time->pause_ms = ksm_min(ksm_max(2 * time->pause_ms, RESTING_MS), LONGEST_REST);
-	time->rest_ms = ksm_os_now_ms() + time->pause_ms;
+	if (has_given_up && ksm_pass_time_is_resting(time)) {
+		time->pause_ms = ksm_min(ksm_max(2 * time->pause_ms, RESTING_MS), LONGEST_REST);
+		time->rest_ms = ksm_os_now_ms() + time->pause_ms;
+	}
+	time->was_asked = false;
 }
 
 static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
@@ -75,6 +79,8 @@ static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
 void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful)
 {
 	was_useful = was_useful || gained > time->size / WORTH;
+	if (was_useful)
+		time->useful_ms = ksm_os_now_ms();
 	wait_for(time, was_useful ? ksm_max(SHORTEST_MS, time->slices * USEFUL_MS) :
 				    ksm_max(2 * time->interval_ms, time->slices * SLICE_MS));
 }

@@ -23,7 +23,8 @@ struct ksm_pass_time {
 	uint64_t generation; /* of the store when this pass began, or the last one */
 	uint64_t requests;   /* that were made when this pass began, or the last one */
 	bool has_begun;	     /* a pass */
-	bool was_asked;	     /* for this pass, or the last one: there were fewer when the one before began */
+	bool was_asked;	     /* for this pass: there were fewer when the one before began, or that has failed */
+	uint64_t useful_ms;  /* when a pass was of use last */
 	uint64_t rest_ms;    /* not before that the process counts as resting again, */
 	uint64_t pause_ms;   /* which was so long after files were given up */
 	uint64_t size;	     /* of the process when the last pass began */
@@ -43,10 +44,11 @@ void ksm_pass_time_wait_again(struct ksm_pass_time *time);
 
 /*
  * True if there was little to gain for long before this pass, or somebody has asked for it: then it pays to put the store in order.
- * Where that has given up files it is not so again for a while, which doubles up to an hour until the process has grown.
+ * At the pass's end: where that has given up files it is not so again for a while, unless asked for, which doubles up to an hour until the
+ * process has grown.
  */
 bool ksm_pass_time_is_resting(const struct ksm_pass_time *time);
-void ksm_pass_time_note_given_up(struct ksm_pass_time *time);
+void ksm_pass_time_put_in_order(struct ksm_pass_time *time, bool has_given_up);
 
 /* Milliseconds until the next look at whether the store has changed. */
 uint64_t ksm_pass_time_until_look(const struct ksm_pass_time *time);

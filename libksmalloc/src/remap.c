@@ -55,7 +55,7 @@ static bool can_be_moved(char *begin, size_t length)
 {
 	struct walk walk = { (uintptr_t)begin, (uintptr_t)begin + length, NULL };
 
-	return ksm_os_each_mapping_from(walk.begin, visit, &walk) == 0 && walk.begin == walk.end;
+	return ksm_os_each_mapping(visit, &walk) == 0 && walk.begin == walk.end;
 }
 
 static void *move(const struct ksm_remap *call, size_t before, size_t after)
@@ -73,7 +73,7 @@ static void *move(const struct ksm_remap *call, size_t before, size_t after)
 		return memory;
 	ksm_shared_introduce(memory, after);
 	walk.to = memory;
-	ksm_os_each_mapping_from(walk.begin, visit, &walk);
+	ksm_os_each_mapping(visit, &walk);
 	/* What could not be read of the maps this time. */
 	memcpy(walk.to, (void *)walk.begin, walk.end - walk.begin);
 	ksm_shared_munmap_raw(call->old, before);

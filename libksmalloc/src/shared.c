@@ -414,7 +414,7 @@ static int leave(struct range range)
 	ksm_shared_hold();
 	ksm_os_block_signals(&signals);
 	/* Without the maps, for which there may be no descriptor, they have the rights that they were shared with. */
-	if (ksm_os_each_mapping_from(range.begin, leave_mapping, &leaving) != 0 && !atomic_load_explicit(&rights_vary, memory_order_relaxed))
+	if (ksm_os_each_mapping(leave_mapping, &leaving) != 0 && !atomic_load_explicit(&rights_vary, memory_order_relaxed))
 		leave_part(&leaving, range.begin, range.end, PROT_READ | PROT_WRITE);
 	ksm_os_restore_signals(signals);
 	ksm_shared_let_go();
@@ -449,7 +449,7 @@ static struct rights rights_at(struct range range)
 	struct rights wanted = { range, PROT_READ | PROT_WRITE };
 
 	if (ksm_unlikely(atomic_load_explicit(&rights_vary, memory_order_relaxed)))
-		ksm_os_each_mapping_from(range.begin, look_for_rights, &wanted);
+		ksm_os_each_mapping(look_for_rights, &wanted);
 	return wanted;
 }
 

@@ -99,10 +99,14 @@ static bool is_too_much(uint32_t pages, uint32_t seen, uint32_t before, uint64_t
 	return unseen >= LEAST_PAGES && unseen * part > seen && seen * part <= before * (part - 1);
 }
 
-/* True if so much of a file would be seen again, in the next one, that it pays to copy the rest. */
-static bool is_regained(uint32_t alike, uint32_t seen)
+/*
+ * True if so much of a file would be seen again, in the next one, that it pays to copy the rest. Not as long as somebody sees nearly all
+ * of these pages, and would keep the file.
+ */
+static bool is_regained(uint32_t alike, uint32_t pages, uint32_t seen)
 {
-	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen;
+	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen &&
+	       (uint64_t)seen * PART_RESTING <= (uint64_t)pages * (PART_RESTING - 1);
 }
 
 /* True if something was changed. */
@@ -141,7 +145,8 @@ static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages,
 	taken = pages_of(&store->files[index]);
 	is_waste = is_too_much(taken, seen, sight->most, PART);
 	if (!is_waste && alike)
-		is_waste = may_go(head, seen) && (is_too_much(taken, seen, sight->most, PART_RESTING) || is_regained(*alike, seen));
+		is_waste = (is_too_much(taken, seen, sight->most, PART_RESTING) || is_regained(*alike, taken, seen)) &&
+			   may_go(head, seen);
 	if (!is_waste)
 		return false;
 	sight->given_up = ksm_max((uint32_t)head->first.generation, 1u);

@@ -39,7 +39,9 @@ static void begin_pass(struct ksm_pass_files *files)
 {
 	cr_assert_eq(say(PAGES / 2), 1);
 	memset(files, 0, sizeof(*files));
-	ksm_pass_files_begin(files, &store);
+	cr_assert(ksm_pass_files_begin(files, &store));
+	cr_assert_eq(files->going, 1);
+	cr_assert_not(ksm_pass_files_begin(files, &store), "that is known");
 	cr_assert_eq(files->going, 1);
 }
 

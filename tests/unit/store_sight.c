@@ -39,8 +39,24 @@ Test(store_sight, what_was_copied_alike_is_worth_the_next_file)
 	cr_assert_eq(ksm_store_enter(&store), 0);
 	cr_assert_eq(publish_more(), 0);
 	cr_assert_eq(say(all), 0);
-	cr_assert_eq(say_resting(all - 5, 63), 0, "too little for the work");
-	cr_assert_eq(say_resting(all - 5, 64), 1, "though all the rest is seen");
+	cr_assert_eq(say_resting(all - 20, 63), 0, "too little for the work");
+	cr_assert_eq(say_resting(all - 5, 64), 0, "who sees nearly all would not leave the file");
+	cr_assert_eq(say_resting(all - 20, 64), 1);
+	cr_assert(ksm_store_is_given_up(&store, 0, all - 20));
+}
+
+Test(store_sight, what_one_sees_all_of_is_kept_though_others_have_copied_some_alike)
+{
+	const uint32_t all = 2 * PAGES;
+	struct member member;
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(publish_more(), 0);
+	cr_assert_eq(say(all), 0);
+	member = begin_member(all, all);
+	cr_assert_eq(say_resting(all - 100, 100), 0);
+	end_member(member);
+	cr_assert_eq(say_resting(all - 100, 100), 1, "but not for one that has ended");
 }
 
 Test(store_sight, what_one_member_sees_is_not_given_up_for_another_one)
