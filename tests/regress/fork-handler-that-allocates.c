@@ -23,8 +23,10 @@ static TEST_NOINLINE void allocate(void)
 
 		CHECK(block != NULL);
 		block[0] = 1;
-		sink = realloc(block, 2 * sizes[i]);
-		free(sink);
+		block = realloc(block, 2 * sizes[i]);
+		CHECK(block != NULL);
+		sink = block;
+		free(block);
 	}
 }
 
