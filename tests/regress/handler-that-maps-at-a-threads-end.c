@@ -47,10 +47,13 @@ static sigset_t signals;
 /* Only these threads take the signal: the first one waits for them, and would have it most of the time. */
 static void *run(void *argument)
 {
+	void *block;
+
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-	sink = malloc(100000);
-	CHECK(sink != NULL);
-	free(sink);
+	block = malloc(100000);
+	CHECK(block != NULL);
+	sink = block;
+	free(block);
 	return argument;
 }
 
