@@ -285,10 +285,8 @@ static int free_record(const struct ksm_store *store, uint32_t spare)
 	const struct ksm_store_record *records = store->tables->head.files;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_held = false;
+		bool is_held = records[i].inode && ksm_store_table_is_held(&records[i]);
 
-		for (uint32_t h = 0; records[i].inode && h < KSM_STORE_HOLDERS; h++)
-			is_held |= ksm_store_table_is_alive(&records[i].holders[h]);
 		if (!is_held && !store->files[i].inode && spare-- == 0)
 			return (int)i;
 	}

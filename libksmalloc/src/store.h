@@ -84,7 +84,7 @@ struct ksm_share_file ksm_store_file(struct ksm_store *store, uint32_t index);
 
 /*
  * Closes a file of which this process maps no page, so that it goes when all have done so. It is not opened again before
- * ksm_store_want_all().
+ * ksm_store_want_all(), which opens all such files. Only while entered.
  */
 void ksm_store_let_go(struct ksm_store *store, uint32_t index);
 void ksm_store_want_all(struct ksm_store *store);

@@ -63,15 +63,6 @@ static uint32_t most_seen(const struct ksm_store_record *record, const struct ks
 	return most;
 }
 
-static bool is_held(const struct ksm_store_record *record)
-{
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
-		if (ksm_store_table_is_alive(&record->holders[i]))
-			return true;
-	}
-	return false;
-}
-
 /*
  * True if so many more pages may be on their way. Until all members have left a file that was given up it takes its memory besides that
  * of the next one.
@@ -83,7 +74,7 @@ static bool may_go(const struct ksm_store_head *head, uint32_t pages)
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		const struct ksm_store_sight *sight = &head->sights[i];
 
-		if (!head->files[i].inode || sight->inode != head->files[i].inode || !is_held(&head->files[i]))
+		if (!head->files[i].inode || sight->inode != head->files[i].inode || !ksm_store_table_is_held(&head->files[i]))
 			continue;
 		all += sight->most;
 		going += sight->given_up ? sight->most : 0;
@@ -99,14 +90,19 @@ static bool is_too_much(uint32_t pages, uint32_t seen, uint32_t before, uint64_t
 	return unseen >= LEAST_PAGES && unseen * part > seen && seen * part <= before * (part - 1);
 }
 
+/* True if who sees so many of a file's pages leaves it when it is given up: not where that is nearly all. */
+static bool leaves(uint32_t pages, uint32_t seen)
+{
+	return (uint64_t)seen * PART_RESTING <= (uint64_t)pages * (PART_RESTING - 1);
+}
+
 /*
  * True if so much of a file would be seen again, in the next one, that it pays to copy the rest. Not as long as somebody sees nearly all
  * of these pages, and would keep the file.
  */
 static bool is_regained(uint32_t alike, uint32_t pages, uint32_t seen)
 {
-	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen &&
-	       (uint64_t)seen * PART_RESTING <= (uint64_t)pages * (PART_RESTING - 1);
+	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen && leaves(pages, seen);
 }
 
 /* True if something was changed. */
@@ -182,8 +178,7 @@ bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32
 {
 	const struct ksm_store_sight *sight = sight_of(store, index);
 
-	return sight && sight->given_up &&
-	       (uint64_t)pages * PART_RESTING <= (uint64_t)pages_of(&store->files[index]) * (PART_RESTING - 1);
+	return sight && sight->given_up && leaves(pages_of(&store->files[index]), pages);
 }
 
 bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t than)

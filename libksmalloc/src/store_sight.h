@@ -26,9 +26,9 @@
 
 /*
  * At the end of a pass: notes how many pages of each file this process sees, or KSM_STORE_NOT_SEEN where that is not known,
- * and gives up what is not worth its memory any more. alike: NULL, or, of a member that rests, how many pages of each file it has copied
- * that another member has alike; then files are given up that are hardly worth the work. The number of files that were, or -errno. Only while entered, and as
- * what follows.
+ * and gives up what is not worth its memory any more. alike: NULL, or, of a member that rests, how many pages of each file it
+ * has copied that another member has alike; then files are given up that are hardly worth the work. The number of files that
+ * were, or -errno. Only while entered, and as what follows.
  */
 int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES], const uint32_t *alike);
 

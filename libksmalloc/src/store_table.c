@@ -98,3 +98,12 @@ bool ksm_store_table_is_alive(const struct ksm_store_holder *holder)
 {
 	return holder->pid && holder->pid <= INT32_MAX && ksm_os_process_exists((pid_t)holder->pid);
 }
+
+bool ksm_store_table_is_held(const struct ksm_store_record *record)
+{
+	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+		if (ksm_store_table_is_alive(&record->holders[i]))
+			return true;
+	}
+	return false;
+}

@@ -88,4 +88,7 @@ int ksm_store_table_check(struct ksm_store *store);
 /* True if there is such a process. */
 bool ksm_store_table_is_alive(const struct ksm_store_holder *holder);
 
+/* True if one of the file's holders lives. */
+bool ksm_store_table_is_held(const struct ksm_store_record *record);
+
 #endif
