@@ -64,7 +64,7 @@ static void close_file(struct ksm_store_file *file)
 }
 
 /* Opens what a holder is said to have, if it is that file and one of the store's. */
-static int open_held(const struct ksm_store *store, const struct ksm_store_holder *holder, uint64_t inode,
+static int open_held(const struct ksm_store *store, const struct ksmalloc_store_holder *holder, uint64_t inode,
 		     struct ksm_store_file *file)
 {
 	struct ksm_os_file facts;
@@ -98,15 +98,15 @@ static int open_held(const struct ksm_store *store, const struct ksm_store_holde
 }
 
 /* Adds this process to those who have the file. True if the record was changed. */
-static bool hold(const struct ksm_store *store, struct ksm_store_record *record, int descriptor)
+static bool hold(const struct ksm_store *store, struct ksmalloc_store_record *record, int descriptor)
 {
-	const struct ksm_store_holder me = { (uint32_t)store->pid, (uint32_t)descriptor };
+	const struct ksmalloc_store_holder me = { (uint32_t)store->pid, (uint32_t)descriptor };
 
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
 		if (memcmp(&record->holders[i], &me, sizeof(me)) == 0)
 			return false;
 	}
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
 		if (record->holders[i].pid == me.pid || !ksm_store_table_is_alive(&record->holders[i])) {
 			record->holders[i] = me;
 			return true;
@@ -116,14 +116,14 @@ static bool hold(const struct ksm_store *store, struct ksm_store_record *record,
 }
 
 /* Who looks for the file need not ask this process any more. True if the record was changed. */
-static bool leave_record(const struct ksm_store *store, struct ksm_store_record *record)
+static bool leave_record(const struct ksm_store *store, struct ksmalloc_store_record *record)
 {
 	bool changed = false;
 
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
 		if (record->holders[i].pid != (uint32_t)store->pid)
 			continue;
-		record->holders[i] = (struct ksm_store_holder){ 0, 0 };
+		record->holders[i] = (struct ksmalloc_store_holder){ 0, 0 };
 		changed = true;
 	}
 	return changed;
@@ -132,7 +132,7 @@ static bool leave_record(const struct ksm_store *store, struct ksm_store_record 
 /* What stays in the record for want of the lock is taken off when the store is entered next. */
 void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 {
-	struct ksm_store_record *record = &store->tables->head.files[index];
+	struct ksmalloc_store_record *record = &store->tables->head.files[index];
 
 	store->unwanted[index] = store->files[index].inode;
 	close_file(&store->files[index]);
@@ -147,10 +147,10 @@ void ksm_store_let_go(struct ksm_store *store, uint32_t index)
 /* Opens a file of the table that is not open here. */
 static void open_file(struct ksm_store *store, uint32_t index)
 {
-	struct ksm_store_record *record = &store->tables->head.files[index];
+	struct ksmalloc_store_record *record = &store->tables->head.files[index];
 	struct ksm_store_file *file = &store->files[index];
 
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS && !file->inode; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS && !file->inode; i++) {
 		if (record->holders[i].pid)
 			open_held(store, &record->holders[i], record->inode, file);
 	}
@@ -159,7 +159,7 @@ static void open_file(struct ksm_store *store, uint32_t index)
 /* Nobody begins with a file that was given up. */
 static bool is_going(const struct ksm_store *store, uint32_t index)
 {
-	const struct ksm_store_sight *sight = &store->tables->head.sights[index];
+	const struct ksmalloc_store_sight *sight = &store->tables->head.sights[index];
 
 	return sight->inode == store->tables->head.files[index].inode && sight->given_up;
 }
@@ -167,7 +167,7 @@ static bool is_going(const struct ksm_store *store, uint32_t index)
 /* Makes the list of open files that of the table, and lets others know of it. */
 static void follow_files(struct ksm_store *store)
 {
-	struct ksm_store_record *records = store->tables->head.files;
+	struct ksmalloc_store_record *records = store->tables->head.files;
 	bool changed = false;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
@@ -272,17 +272,17 @@ bool ksm_store_is_changed(const struct ksm_store *store, uint64_t generation, ui
 
 static bool is_leased(const struct ksm_store *store, uint64_t now)
 {
-	const struct ksm_store_head *head = &store->tables->head;
+	const struct ksmalloc_store_list *head = &store->tables->head;
 
 	return head->first.lease_pid != (uint32_t)store->pid && head->first.lease_until > now &&
 	       head->first.lease_until - now <= LEASE_MS &&
-	       ksm_store_table_is_alive(&(struct ksm_store_holder){ head->first.lease_pid, 0 });
+	       ksm_store_table_is_alive(&(struct ksmalloc_store_holder){ head->first.lease_pid, 0 });
 }
 
 /* A place in the table for a new file that leaves so many more, or -ENOSPC. One that nobody has any more is free, too. */
 static int free_record(const struct ksm_store *store, uint32_t spare)
 {
-	const struct ksm_store_record *records = store->tables->head.files;
+	const struct ksmalloc_store_record *records = store->tables->head.files;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		bool is_held = records[i].inode && ksm_store_table_is_held(&records[i]);
@@ -296,7 +296,7 @@ static int free_record(const struct ksm_store *store, uint32_t spare)
 static bool may_publish(struct ksm_store *store, uint32_t spare)
 {
 	uint64_t now = ksm_os_now_ms();
-	struct ksm_store_head *head = &store->tables->head;
+	struct ksmalloc_store_list *head = &store->tables->head;
 	bool mine = false;
 
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
@@ -383,18 +383,18 @@ void ksm_store_give_up(struct ksm_store *store)
 
 static int enter_file(struct ksm_store *store)
 {
-	struct ksm_store_head *head = &store->tables->head;
+	struct ksmalloc_store_list *head = &store->tables->head;
 	int index = -ESTALE;
 
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store))
 		index = free_record(store, 0);
 	if (index < 0)
 		return index;
-	head->files[index] = (struct ksm_store_record){ .inode = store->built.inode };
+	head->files[index] = (struct ksmalloc_store_record){ .inode = store->built.inode };
 	hold(store, &head->files[index], store->built.descriptor);
 	head->first.generation++;
 	head->first.lease_until = 0;
-	head->sights[index] = (struct ksm_store_sight){
+	head->sights[index] = (struct ksmalloc_store_sight){
 		.inode = store->built.inode,
 		/* All of it is this process's. */
 		.most = store->built_pages,

@@ -12,26 +12,22 @@
 #define GOING 4u /* of all pages one in so many may be on its way to another file then */
 
 /* What one holder sees: it has said so, which of them it is, and pages. */
-#define IS_SAID	   (UINT32_C(1) << 31)
-#define PAGES_BITS 20u
-#define PAGES_MASK ((UINT32_C(1) << PAGES_BITS) - 1)
-
 static uint32_t who(uint32_t pid)
 {
-	return IS_SAID | (pid << PAGES_BITS & ~IS_SAID);
+	return KSMALLOC_STORE_SAID | (pid << KSMALLOC_STORE_PAGES_BITS & ~KSMALLOC_STORE_SAID);
 }
 
 /* False if it is not known: another process had the holder's place when that was said. */
-static bool has_said(const struct ksm_store_holder *holder, uint32_t said, uint32_t *pages)
+static bool has_said(const struct ksmalloc_store_holder *holder, uint32_t said, uint32_t *pages)
 {
-	*pages = said & PAGES_MASK;
-	return (said & ~PAGES_MASK) == who(holder->pid);
+	*pages = said & KSMALLOC_STORE_PAGES_MASK;
+	return (said & ~KSMALLOC_STORE_PAGES_MASK) == who(holder->pid);
 }
 
 /* NULL if nothing is known of the file that is open here. */
-static const struct ksm_store_sight *sight_of(const struct ksm_store *store, uint32_t index)
+static const struct ksmalloc_store_sight *sight_of(const struct ksm_store *store, uint32_t index)
 {
-	const struct ksm_store_sight *sight = &store->tables->head.sights[index];
+	const struct ksmalloc_store_sight *sight = &store->tables->head.sights[index];
 
 	return store->files[index].inode && sight->inode == store->files[index].inode ? sight : NULL;
 }
@@ -43,15 +39,15 @@ static uint32_t pages_of(const struct ksm_store_file *file)
 
 	if (!file->inode || ksm_os_describe_file(file->descriptor, &facts) != 0 || facts.inode != file->inode)
 		return 0;
-	return (uint32_t)ksm_min(facts.memory >> KSM_PAGE_SHIFT, (uint64_t)PAGES_MASK);
+	return (uint32_t)ksm_min(facts.memory >> KSM_PAGE_SHIFT, (uint64_t)KSMALLOC_STORE_PAGES_MASK);
 }
 
 /* The most that a living holder sees, or KSM_STORE_NOT_SEEN as long as one of them has not said anything. */
-static uint32_t most_seen(const struct ksm_store_record *record, const struct ksm_store_sight *sight, uint32_t own)
+static uint32_t most_seen(const struct ksmalloc_store_record *record, const struct ksmalloc_store_sight *sight, uint32_t own)
 {
 	uint32_t most = own;
 
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
 		uint32_t pages;
 
 		if (!ksm_store_table_is_alive(&record->holders[i]))
@@ -67,12 +63,12 @@ static uint32_t most_seen(const struct ksm_store_record *record, const struct ks
  * True if so many more pages may be on their way. Until all members have left a file that was given up it takes its memory besides that
  * of the next one.
  */
-static bool may_go(const struct ksm_store_head *head, uint32_t pages)
+static bool may_go(const struct ksmalloc_store_list *head, uint32_t pages)
 {
 	uint64_t going = 0, all = 0;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		const struct ksm_store_sight *sight = &head->sights[i];
+		const struct ksmalloc_store_sight *sight = &head->sights[i];
 
 		if (!head->files[i].inode || sight->inode != head->files[i].inode || !ksm_store_table_is_held(&head->files[i]))
 			continue;
@@ -90,33 +86,27 @@ static bool is_too_much(uint32_t pages, uint32_t seen, uint32_t before, uint64_t
 	return unseen >= LEAST_PAGES && unseen * part > seen && seen * part <= before * (part - 1);
 }
 
-/* True if who sees so many of a file's pages leaves it when it is given up: not where that is nearly all. */
-static bool leaves(uint32_t pages, uint32_t seen)
-{
-	return (uint64_t)seen * PART_RESTING <= (uint64_t)pages * (PART_RESTING - 1);
-}
-
 /*
  * True if so much of a file would be seen again, in the next one, that it pays to copy the rest. Not as long as somebody sees nearly all
  * of these pages, and would keep the file.
  */
 static bool is_regained(uint32_t alike, uint32_t pages, uint32_t seen)
 {
-	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen && leaves(pages, seen);
+	return alike >= LEAST_PAGES && (uint64_t)alike * PART_RESTING > seen && ksmalloc_store_is_left(pages, seen);
 }
 
 /* True if something was changed. */
 static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 {
-	const struct ksm_store_record *record = &store->tables->head.files[index];
-	struct ksm_store_sight *sight = &store->tables->head.sights[index];
+	const struct ksmalloc_store_record *record = &store->tables->head.files[index];
+	struct ksmalloc_store_sight *sight = &store->tables->head.sights[index];
 	bool changed = sight->inode != record->inode;
 
 	if (changed)
-		*sight = (struct ksm_store_sight){ .inode = record->inode };
-	sight->most = ksm_max(sight->most, ksm_min(pages, PAGES_MASK));
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
-		uint32_t said = who(record->holders[i].pid) | ksm_min(pages, PAGES_MASK);
+		*sight = (struct ksmalloc_store_sight){ .inode = record->inode };
+	sight->most = ksm_max(sight->most, ksm_min(pages, KSMALLOC_STORE_PAGES_MASK));
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
+		uint32_t said = who(record->holders[i].pid) | ksm_min(pages, KSMALLOC_STORE_PAGES_MASK);
 
 		if (record->holders[i].pid != (uint32_t)store->pid || sight->seen[i] == said)
 			continue;
@@ -129,8 +119,8 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 /* Gives the file up if it is waste. */
 static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages, const uint32_t *alike)
 {
-	struct ksm_store_head *head = &store->tables->head;
-	struct ksm_store_sight *sight = &head->sights[index];
+	struct ksmalloc_store_list *head = &store->tables->head;
+	struct ksmalloc_store_sight *sight = &head->sights[index];
 	uint32_t seen = most_seen(&head->files[index], sight, pages);
 	uint32_t taken;
 	bool is_waste;
@@ -151,7 +141,7 @@ static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages,
 
 int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES], const uint32_t *alike)
 {
-	struct ksm_store_head *head = &store->tables->head;
+	struct ksmalloc_store_list *head = &store->tables->head;
 	bool changed = false;
 	int given_up = 0;
 	int error = ksm_store_table_lock(store);
@@ -176,15 +166,15 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 
 bool ksm_store_is_given_up(const struct ksm_store *store, uint32_t index, uint32_t pages)
 {
-	const struct ksm_store_sight *sight = sight_of(store, index);
+	const struct ksmalloc_store_sight *sight = sight_of(store, index);
 
-	return sight && sight->given_up && leaves(pages_of(&store->files[index]), pages);
+	return sight && sight->given_up && ksmalloc_store_is_left(pages_of(&store->files[index]), pages);
 }
 
 bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t than)
 {
-	const struct ksm_store_sight *sight = sight_of(store, index);
-	const struct ksm_store_sight *other = sight_of(store, than);
+	const struct ksmalloc_store_sight *sight = sight_of(store, index);
+	const struct ksmalloc_store_sight *other = sight_of(store, than);
 
 	return sight && other && !sight->given_up && other->given_up &&
 	       (int32_t)(sight->generation - other->given_up) > 0;
@@ -192,10 +182,10 @@ bool ksm_store_is_newer(const struct ksm_store *store, uint32_t index, uint32_t 
 
 bool ksm_store_is_seen_by_others(const struct ksm_store *store, uint32_t index)
 {
-	const struct ksm_store_record *record = &store->tables->head.files[index];
-	const struct ksm_store_sight *sight = sight_of(store, index);
+	const struct ksmalloc_store_record *record = &store->tables->head.files[index];
+	const struct ksmalloc_store_sight *sight = sight_of(store, index);
 
-	for (uint32_t i = 0; sight && i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; sight && i < KSMALLOC_STORE_HOLDERS; i++) {
 		uint32_t pages;
 
 		if (record->holders[i].pid != (uint32_t)store->pid && ksm_store_table_is_alive(&record->holders[i]) &&

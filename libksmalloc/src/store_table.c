@@ -46,7 +46,7 @@ int ksm_store_table_write_head(const struct ksm_store *store)
 /* Empties a table that is new, or of the layout that the group had before: who is in it stands aside from then on. */
 static int clear_table(struct ksm_store *store)
 {
-	struct ksm_store_head *head = &store->tables->head;
+	struct ksmalloc_store_list *head = &store->tables->head;
 	int error = ksm_os_set_length(store->table, 0);
 
 	if (!error)
@@ -94,14 +94,14 @@ int ksm_store_table_check(struct ksm_store *store)
 	return error;
 }
 
-bool ksm_store_table_is_alive(const struct ksm_store_holder *holder)
+bool ksm_store_table_is_alive(const struct ksmalloc_store_holder *holder)
 {
 	return holder->pid && holder->pid <= INT32_MAX && ksm_os_process_exists((pid_t)holder->pid);
 }
 
-bool ksm_store_table_is_held(const struct ksm_store_record *record)
+bool ksm_store_table_is_held(const struct ksmalloc_store_record *record)
 {
-	for (uint32_t i = 0; i < KSM_STORE_HOLDERS; i++) {
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
 		if (ksm_store_table_is_alive(&record->holders[i]))
 			return true;
 	}

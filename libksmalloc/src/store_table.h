@@ -17,42 +17,12 @@
 
 #include <ksmalloc/store.h>
 
-#define KSM_STORE_HOLDERS 7u
 #define KSM_STORE_SLICES  4096u /* that have marks */
 #define KSM_STORE_WAYS	  2u	/* contents of a page that are remembered */
 
 #define KSM_STORE_TAG_BITS 16u
 #define KSM_STORE_TAG_MASK ((UINT64_C(1) << KSM_STORE_TAG_BITS) - 1)
 #define KSM_STORE_SEVERAL  UINT64_C(0) /* nobody's tag: several members had it */
-
-struct ksm_store_holder {
-	uint32_t pid;
-	uint32_t descriptor;
-};
-
-struct ksm_store_record {
-	uint64_t inode; /* 0: none */
-	struct ksm_store_holder holders[KSM_STORE_HOLDERS];
-};
-
-/*
- * What is seen of a file (store_sight.h). It came later than the records, and lies behind them, where members of older
- * versions neither look nor write: of a file of theirs there is none, or one with another inode.
- */
-struct ksm_store_sight {
-	uint64_t inode;			  /* of the file that it is about */
-	uint32_t seen[KSM_STORE_HOLDERS]; /* by the record's holders, 0 for what is not known */
-	uint32_t most;			  /* pages that one of them has seen at a time */
-	uint32_t generation;		  /* of the table, when the file was published */
-	uint32_t given_up;		  /* the same, when it was given up; 0: it is not */
-};
-
-/* What lies at the beginning of the table. All of it may be anything. */
-struct ksm_store_head {
-	struct ksmalloc_store_head first;
-	struct ksm_store_record files[KSM_STORE_FILES];
-	struct ksm_store_sight sights[KSM_STORE_FILES];
-};
 
 /* The marks of a slice: bits of a hash above, the tag of a member below; 0 for none. */
 struct ksm_store_row {
@@ -62,10 +32,10 @@ struct ksm_store_row {
 #define KSM_STORE_KEYS_OFFSET 8192u /* a word for each row: the number of its slice, and 1 */
 #define KSM_STORE_ROWS_OFFSET (KSM_STORE_KEYS_OFFSET + KSM_STORE_SLICES * sizeof(uint64_t))
 
-static_assert(sizeof(struct ksm_store_head) <= KSM_STORE_KEYS_OFFSET, "the head fits");
+static_assert(sizeof(struct ksmalloc_store_list) <= KSM_STORE_KEYS_OFFSET, "the head fits");
 
 struct ksm_store_tables {
-	struct ksm_store_head head;
+	struct ksmalloc_store_list head;
 	struct ksm_store_row row;
 };
 
@@ -86,9 +56,9 @@ bool ksm_store_table_is_ours(const struct ksm_store *store);
 int ksm_store_table_check(struct ksm_store *store);
 
 /* True if there is such a process. */
-bool ksm_store_table_is_alive(const struct ksm_store_holder *holder);
+bool ksm_store_table_is_alive(const struct ksmalloc_store_holder *holder);
 
 /* True if one of the file's holders lives. */
-bool ksm_store_table_is_held(const struct ksm_store_record *record);
+bool ksm_store_table_is_held(const struct ksmalloc_store_record *record);
 
 #endif

@@ -114,7 +114,7 @@ Test(store_sight, who_has_published_a_file_had_all_of_it)
 
 static void forget_sight(void)
 {
-	const struct ksm_store_sight none = { 0 };
+	const struct ksmalloc_store_sight none = { 0 };
 	int table = open(store.path, O_RDWR);
 
 	cr_assert_eq(pwrite(table, &none, sizeof(none), 64 + 4096), (ssize_t)sizeof(none));
@@ -124,7 +124,7 @@ static void forget_sight(void)
 /* Two that see a half each may see different ones: the whole file is not copied for ever. */
 Test(store_sight, what_was_never_seen_by_one_is_no_waste)
 {
-	struct ksm_store_sight *sight;
+	struct ksmalloc_store_sight *sight;
 
 	cr_assert_eq(ksm_store_enter(&store), 0);
 	cr_assert_eq(publish(), 0);
@@ -191,7 +191,7 @@ Test(store_sight, of_a_file_without_a_sight_nothing_is_known)
 	cr_assert_eq(say(PAGES), 0);
 	cr_assert_eq(say(PAGES / 2), 1);
 	/* They know the length of the table, and what was there when they were made. */
-	cr_assert_eq(offsetof(struct ksm_store_head, sights), 64 + 64 * 64);
+	cr_assert_eq(offsetof(struct ksmalloc_store_list, sights), 64 + 64 * 64);
 	cr_assert_eq(lseek(table, 0, SEEK_END), 8192 + 4096 * 8 + 4096l * 8192);
 }
 
@@ -204,7 +204,7 @@ Test(store_sight, whatever_the_table_says_it_is_only_said)
 	table = open(store.path, O_RDWR);
 	for (uint32_t round = 0; round < 3000; round++) {
 		uint32_t seen[KSM_STORE_FILES];
-		struct ksm_store_sight lie;
+		struct ksmalloc_store_sight lie;
 
 		for (size_t i = 0; i < sizeof(lie); i++) {
 			state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <ksmalloc/keeper.h>
 #include <ksmalloc/seed.h>
-#include <ksmalloc/store.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
@@ -129,6 +128,18 @@ static int64_t add_request(int table)
 	if (pwrite(table, &head.requests, sizeof(head.requests), place) != (ssize_t)sizeof(head.requests))
 		return errno ? -errno : -EIO;
 	return (int64_t)head.requests;
+}
+
+/* It may be written meanwhile: then a file is told of as it was, or as it is. */
+int ksr_share_table_list(const struct ksr_share_table *table, struct ksmalloc_store_list *list)
+{
+	ssize_t got = pread(table->file, list, sizeof(*list), 0);
+
+	if (got == 0)
+		return -ENOENT;
+	if (got < 0)
+		return -errno;
+	return got == (ssize_t)sizeof(*list) && list->first.magic == KSMALLOC_STORE_MAGIC ? 0 : -EINVAL;
 }
 
 int64_t ksr_share_ask(const struct ksr_share_table *table)

@@ -12,6 +12,8 @@
 #ifndef KSR_SHARE_ASK_H
 #define KSR_SHARE_ASK_H
 
+#include <ksmalloc/store.h>
+
 #include "join/process.h"
 
 struct ksr_share_table {
@@ -25,6 +27,9 @@ int ksr_share_table_open(const struct ksr_fs *fs, const struct ksr_process *proc
 
 /* Has its group a keeper, which makes the passes of processes with threads? */
 bool ksr_share_has_keeper(const struct ksr_fs *fs, const struct ksr_process *process);
+
+/* What the table says of the store's files. 0 or -errno: -ENOENT if there is nothing yet, -EINVAL if it is none. All of it may be anything. */
+int ksr_share_table_list(const struct ksr_share_table *table, struct ksmalloc_store_list *list);
 
 /* The number of the request, or -errno. */
 int64_t ksr_share_ask(const struct ksr_share_table *table);

@@ -23,6 +23,8 @@
 #define PAUSE_NS 100000000
 /* What is written now and then and becomes equal again is no reason for another round. */
 #define LEAST_WORK (256 * 1024)
+/* So many rounds without work are made while files are being left: who leaves them may wait for another one to publish. */
+#define IDLE_ROUNDS 3
 
 struct share_options {
 	struct ksr_output output;
@@ -56,6 +58,7 @@ struct member {
 	struct ksmalloc_share_stats before;
 	struct ksmalloc_share_stats now;
 	uint64_t held; /* bytes of the store's files that it has open */
+	struct ksmalloc_segment_store_file files[KSMALLOC_MAX_STORE_FILES];
 };
 
 struct group {
@@ -64,6 +67,7 @@ struct group {
 	struct member *members;
 	size_t count;
 	int error; /* of the last process that could not be asked */
+	uint64_t leaving; /* bytes of files that are given up, and that somebody is still to leave */
 };
 
 static void look(struct group *group, struct member *member)
@@ -78,8 +82,9 @@ static void look(struct group *group, struct member *member)
 	member->answered = snapshot.header.share.answered;
 	member->now = snapshot.header.share.stats;
 	member->held = 0;
+	memcpy(member->files, snapshot.header.share.files, sizeof(member->files));
 	for (size_t i = 0; i < KSMALLOC_MAX_STORE_FILES; i++)
-		member->held += snapshot.header.share.files[i].inode ? snapshot.header.share.files[i].bytes : 0;
+		member->held += member->files[i].inode ? member->files[i].bytes : 0;
 	ksr_snapshot_destroy(&snapshot);
 }
 
@@ -252,6 +257,75 @@ static uint64_t sum_of_files(const struct group *group)
 	return sum;
 }
 
+/* --- files that are given up ------------------------------------------------------------------ */
+
+/* How much memory a file takes that one of these members has open; 0 if none of them has. */
+static uint64_t bytes_of_file(const struct group *group, uint64_t inode)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct member *member = &group->members[i];
+
+		for (size_t k = 0; k < KSMALLOC_MAX_STORE_FILES && !member->is_gone; k++) {
+			if (inode && member->files[k].inode == inode)
+				return ksm_min(member->files[k].bytes, KSMALLOC_STORE_PAGES_MASK * KSMALLOC_STORE_PAGE);
+		}
+	}
+	return 0;
+}
+
+/* Is one of its holders still to leave it? Who sees nearly all of it keeps it. */
+static bool is_being_left(const struct ksmalloc_store_record *record, const struct ksmalloc_store_sight *sight, uint64_t bytes)
+{
+	if (record->inode != sight->inode || !sight->given_up)
+		return false;
+	for (size_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
+		uint32_t seen = sight->seen[i];
+
+		if (record->holders[i].pid && (!(seen & KSMALLOC_STORE_SAID) ||
+		    ksmalloc_store_is_left(bytes / KSMALLOC_STORE_PAGE, seen & KSMALLOC_STORE_PAGES_MASK)))
+			return true;
+	}
+	return false;
+}
+
+static uint64_t leaving_of_table(const struct group *group, const struct member *member)
+{
+	struct ksr_share_table table;
+	struct ksmalloc_store_list list;
+	uint64_t sum = 0;
+
+	if (ksr_share_table_open(group->fs, member->process, &table) < 0)
+		return 0;
+	if (ksr_share_table_list(&table, &list) == 0) {
+		for (size_t i = 0; i < KSMALLOC_MAX_STORE_FILES; i++) {
+			uint64_t bytes = bytes_of_file(group, list.files[i].inode);
+
+			sum += is_being_left(&list.files[i], &list.sights[i], bytes) ? bytes : 0;
+		}
+	}
+	close(table.file);
+	return sum;
+}
+
+/* Each table counts once. */
+static uint64_t sum_of_leaving(const struct group *group)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < group->count; i++) {
+		const struct member *member = &group->members[i];
+		bool is_counted = member->is_gone || !member->was_asked;
+
+		for (size_t k = 0; k < i && !is_counted; k++)
+			is_counted = !group->members[k].is_gone && group->members[k].was_asked &&
+				     is_same(&group->members[k].table, &member->table);
+		sum += is_counted ? 0 : leaving_of_table(group, member);
+	}
+	return sum;
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
 /* Bytes of own memory that is not needed any more, and of files that the others may follow in the next round. */
 static uint64_t sum_of_work(const struct group *group)
 {
@@ -293,20 +367,33 @@ static void wait_until(struct group *group, bool (*is_over)(const struct group *
 	}
 }
 
-/* Asks until a round does next to nothing, and then waits for those that have not come by at all. */
+/* One round. True if it has done something. */
+static bool ask_once(struct group *group, uint64_t end)
+{
+	uint64_t before = sum_of_work(group), held = sum_of_files(group);
+
+	for (size_t i = 0; i < group->count; i++)
+		group->members[i].is_asked = false;
+	wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
+	group->leaving = sum_of_leaving(group);
+	return sum_of_work(group) >= before + LEAST_WORK || sum_of_files(group) + LEAST_WORK <= held;
+}
+
+/*
+ * Asks until a round does next to nothing, and then waits for those that have not come by at all. As long as files are being left
+ * there are more rounds, since their memory is taken besides that of those that come after them.
+ */
 static void ask_until_done(struct group *group, uint64_t wait)
 {
 	uint64_t end = seconds_now() + wait;
+	int idle = 0;
 
-	for (int round = 0; round < MOST_ROUNDS; round++) {
-		uint64_t before = sum_of_work(group), held = sum_of_files(group);
+	for (int round = 0; seconds_now() < end; round++) {
+		bool is_over = round + 1 >= MOST_ROUNDS && group->leaving == 0;
 
-		for (size_t i = 0; i < group->count; i++)
-			group->members[i].is_asked = false;
-		wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
+		idle = ask_once(group, end) ? 0 : idle + 1;
 		/* The first round may only have marked what is equal. */
-		if ((round && sum_of_work(group) < before + LEAST_WORK && sum_of_files(group) + LEAST_WORK > held) ||
-		    seconds_now() >= end)
+		if (is_over || (round && idle && group->leaving == 0) || idle > IDLE_ROUNDS)
 			break;
 	}
 	wait_until(group, have_passed, end);
@@ -372,6 +459,8 @@ static void render_totals(const struct group *group, const struct ksr_totals *no
 	ksr_emitter_value(emitter, "shared", "shared by the group's store now", ksr_cell_bytes(now->shared));
 	ksr_emitter_value(emitter, "store", "what the store takes", ksr_cell_bytes(now->store));
 	ksr_emitter_value(emitter, "saved_by_sharing", "saved by sharing", ksr_cell_bytes(ksr_less(now->shared, now->store)));
+	ksr_emitter_value(emitter, "leaving", "of the store, files that processes are leaving: they take memory until all have",
+			  ksr_cell_bytes(ksm_min(group->leaving, now->store)));
 	ksr_emitter_value(emitter, "milliseconds", "milliseconds that processes spent on it", ksr_cell_count(us / 1000));
 	ksr_emitter_section_end(emitter);
 }
