@@ -7,6 +7,7 @@
 #include "anchor.h"
 #include "base.h"
 #include "deepbind.h"
+#include "image.h"
 #include "language.h"
 #include "module.h"
 #include "site.h"
@@ -45,6 +46,14 @@ static void begin_unload(void)
 {
 	ksm_module_begin_unload();
 	ksm_language_forget();
+	ksm_image_begin_unload();
+}
+
+static void end_unload(void)
+{
+	ksm_image_end_unload();
+	forget_code();
+	ksm_module_end_unload();
 }
 
 /* What is to be done before a file is opened; returns the mode to open it with. */
@@ -82,8 +91,7 @@ KSM_EXPORT int dlclose(void *handle)
 		find_next();
 	begin_unload();
 	result = next_dlclose(handle);
-	forget_code();
-	ksm_module_end_unload();
+	end_unload();
 	return result;
 }
 
@@ -107,8 +115,7 @@ int ksm_deepbind_dlclose(void *handle)
 
 	begin_unload();
 	result = ksm_deepbind_libc.dlclose(handle);
-	forget_code();
-	ksm_module_end_unload();
+	end_unload();
 	return result;
 }
 

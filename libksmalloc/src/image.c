@@ -7,6 +7,7 @@
 #include "option.h"
 #include "os.h"
 #include "policy.h"
+#include "shared.h"
 
 #include <link.h>
 #include <stdatomic.h>
@@ -14,20 +15,26 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MOST_SEGMENTS 256u /* what a program is linked to beyond that is not shared */
+#define MOST_SEGMENTS 1024u /* what a program is linked to and has loaded beyond that is not shared */
 
 uint32_t ksm_image_generation = UINT32_MAX;
 bool ksm_image_matters;
 
 static struct ksm_policy policy; /* Synchronization: written at load. */
 
-/* Those that may be shared. Synchronization: atomic; an end is written last. */
+/*
+ * Those that may be shared. Synchronization: atomic; who has taken a free entry writes all of it, its end last. An entry without an
+ * end is free, or nobody's yet.
+ */
 static struct {
 	bool is_on;	   /* written at load */
-	atomic_uint count; /* also of those that found no room */
+	atomic_uint count; /* of entries that were ever taken, also of those that found no room */
 	struct segment {
+		atomic_bool is_taken;
+		bool is_loaded; /* dlopen(3) has loaded it, which may be unloaded again */
 		uintptr_t begin;
 		uintptr_t file_end; /* what follows up to the end reads as zeros at first */
+		uintptr_t protected_end; /* the loader makes what begins there read-only when it has relocated it; 0: nothing */
 		atomic_uintptr_t end;
 		atomic_bool is_kept_out;
 		atomic_bool is_replaced; /* some of it is the file's no more */
@@ -87,30 +94,99 @@ static bool is_of_passes(const struct dl_phdr_info *info)
 	return strncmp(name, "libc.", 5) == 0 || strncmp(name, "ld", 2) == 0 || strncmp(name, "libksmalloc", 11) == 0;
 }
 
-static void note(uintptr_t begin, uintptr_t file_end, uintptr_t end)
+/* An entry that nobody has; NULL if there is none. */
+static struct segment *take_entry(void)
 {
-	uint32_t i = atomic_fetch_add(&segments.count, 1);
+	uint32_t count = ksm_min(atomic_load(&segments.count), MOST_SEGMENTS);
+	uint32_t number;
 
-	if (i >= MOST_SEGMENTS)
-		return;
-	segments.all[i].begin = begin;
-	segments.all[i].file_end = file_end;
-	atomic_store_explicit(&segments.all[i].end, end, memory_order_release);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!atomic_exchange(&segments.all[i].is_taken, true))
+			return &segments.all[i];
+	}
+	number = atomic_fetch_add(&segments.count, 1);
+	if (number >= MOST_SEGMENTS || atomic_exchange(&segments.all[number].is_taken, true))
+		return NULL;
+	return &segments.all[number];
 }
 
-static int note_file(struct dl_phdr_info *info, size_t size, void *nothing)
+static void note(const struct segment *found, uintptr_t end)
 {
+	struct segment *entry = take_entry();
+
+	if (!entry)
+		return;
+	entry->is_loaded = found->is_loaded;
+	entry->begin = found->begin;
+	entry->file_end = found->file_end;
+	entry->protected_end = found->protected_end;
+	atomic_store_explicit(&entry->is_kept_out, false, memory_order_relaxed);
+	atomic_store_explicit(&entry->is_replaced, false, memory_order_relaxed);
+	atomic_store_explicit(&entry->end, end, memory_order_release);
+}
+
+/* The entry of the segment at these addresses, from the one on that was found last: the loader's list keeps its order. */
+static struct segment *find_entry(uintptr_t begin, uintptr_t end, uint32_t *last)
+{
+	uint32_t count = ksm_min(atomic_load_explicit(&segments.count, memory_order_relaxed), MOST_SEGMENTS);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct segment *entry = &segments.all[(*last + i) % count];
+
+		if (atomic_load_explicit(&entry->end, memory_order_acquire) == end && entry->begin == begin) {
+			*last = (uint32_t)(entry - segments.all) + 1;
+			return entry;
+		}
+	}
+	return NULL;
+}
+
+/* Where what the loader protects in a segment ends, 0 if it does not. */
+static uintptr_t find_protected_end(const struct dl_phdr_info *info, uintptr_t begin, uintptr_t end)
+{
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uintptr_t first = ksm_align_down(info->dlpi_addr + part->p_vaddr, KSM_PAGE);
+		uintptr_t last = ksm_align_down(info->dlpi_addr + part->p_vaddr + part->p_memsz, KSM_PAGE);
+
+		if (part->p_type == PT_GNU_RELRO && first >= begin && last <= end && first < last)
+			return last;
+	}
+	return 0;
+}
+
+/*
+ * libc opens and closes its converters of character sets by itself, so that nobody learns of it. What else it opens by itself
+ * it never closes.
+ */
+static bool is_closed_by_libc(const struct dl_phdr_info *info)
+{
+	return strstr(info->dlpi_name, "/gconv/") != NULL;
+}
+
+struct noting {
+	bool is_loaded;
+	uint32_t last;
+};
+
+static int note_file(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct noting *noting = context;
 	uintptr_t begin, end;
 
 	(void)size;
-	(void)nothing;
-	if (is_of_passes(info))
+	if (is_of_passes(info) || is_closed_by_libc(info))
 		return 0;
 	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
 
-		if (find_written(info, i, &begin, &end))
-			note(begin, ksm_align_up(info->dlpi_addr + segment->p_vaddr + segment->p_filesz, KSM_PAGE), end);
+		if (!find_written(info, i, &begin, &end) || find_entry(begin, end, &noting->last))
+			continue;
+		note(&(struct segment){ .is_loaded = noting->is_loaded,
+					.begin = begin,
+					.file_end = ksm_align_up(info->dlpi_addr + part->p_vaddr + part->p_filesz, KSM_PAGE),
+					.protected_end = find_protected_end(info, begin, end) },
+		     end);
 	}
 	return 0;
 }
@@ -134,7 +210,7 @@ void ksm_image_note_map(const void *addr, size_t length, int prot, int flags, in
 	    (flags & MAP_PRIVATE) && !(flags & MAP_ANONYMOUS) && is_archive(fd)) {
 		uintptr_t end = ksm_align_up((uintptr_t)addr + length, KSM_PAGE);
 
-		note((uintptr_t)addr, end, end);
+		note(&(struct segment){ .begin = (uintptr_t)addr, .file_end = end }, end);
 	}
 }
 
@@ -154,6 +230,17 @@ static struct segment *next_between(struct segment *at, uintptr_t begin, uintptr
 bool ksm_image_may_share(uintptr_t begin, uintptr_t end)
 {
 	return next_between(segments.all, begin, end) != NULL;
+}
+
+bool ksm_image_is_relocated(uintptr_t begin, uintptr_t end, bool is_writable)
+{
+	struct segment *found = next_between(segments.all, begin, end);
+
+	for (; found && is_writable; found = next_between(found + 1, begin, end)) {
+		if (found->is_loaded && begin < found->protected_end)
+			return false;
+	}
+	return true;
 }
 
 void ksm_image_allow(uintptr_t slice, struct ksm_share_set *allowed)
@@ -185,7 +272,8 @@ bool ksm_image_has_lost_file(const void *addr, size_t length)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct segment *segment = &segments.all[i];
 
-		if (begin < segment->file_end && begin + length > segment->begin &&
+		if (atomic_load_explicit(&segment->end, memory_order_acquire) && begin < segment->file_end &&
+		    begin + length > segment->begin &&
 		    atomic_load_explicit(&segment->is_replaced, memory_order_relaxed))
 			return true;
 	}
@@ -200,6 +288,56 @@ void ksm_image_keep_out(const void *addr, size_t length)
 		atomic_store_explicit(&found->is_kept_out, true, memory_order_relaxed);
 }
 
+/* --- what is unloaded ------------------------------------------------------------------------ */
+
+struct there {
+	uint32_t last;
+	bool is_there[MOST_SEGMENTS];
+};
+
+static int find_there(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct there *there = context;
+	uintptr_t begin, end;
+
+	(void)size;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		struct segment *entry = find_written(info, i, &begin, &end) ? find_entry(begin, end, &there->last) : NULL;
+
+		if (entry)
+			there->is_there[entry - segments.all] = true;
+	}
+	return 0;
+}
+
+void ksm_image_begin_unload(void)
+{
+	ksm_shared_hold();
+}
+
+void ksm_image_end_unload(void)
+{
+	uint32_t count = ksm_min(atomic_load(&segments.count), MOST_SEGMENTS);
+	struct there there = { 0 };
+	bool is_known = count == 0 || ksm_loader_iterate(find_there, &there) >= 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct segment *entry = &segments.all[i];
+		uintptr_t end = atomic_load(&entry->end);
+
+		if (!end || !entry->is_loaded || there.is_there[i])
+			continue;
+		/* Nobody knows whether it is there: as what it may be a pass would not be right about it. */
+		atomic_store(&entry->is_kept_out, true);
+		if (!is_known)
+			continue;
+		ksm_shared_forget((void *)entry->begin, end - entry->begin);
+		atomic_store(&entry->end, 0);
+		atomic_store(&entry->is_taken, false);
+	}
+	ksm_shared_let_go();
+}
+
 /* --- at load --------------------------------------------------------------------------------- */
 
 void ksm_image_init(void)
@@ -212,7 +350,7 @@ void ksm_image_init(void)
 	if (!ksm_options.share || !policy.advise || !ksm_layout_is_shared())
 		return;
 	segments.is_on = true;
-	ksm_loader_iterate(note_file, NULL);
+	ksm_loader_iterate(note_file, &(struct noting){ .is_loaded = false });
 }
 
 void ksm_image_introduce(void)
@@ -221,6 +359,7 @@ void ksm_image_introduce(void)
 	uint64_t word = hint_word();
 
 	/* Who may not ask the loader now does so with a later block. */
-	if (ksm_loader_iterate(introduce_file, &word) >= 0)
+	if (ksm_loader_iterate(introduce_file, &word) >= 0 &&
+	    (!segments.is_on || ksm_loader_iterate(note_file, &(struct noting){ .is_loaded = true }) >= 0))
 		__atomic_store_n(&ksm_image_generation, generation, __ATOMIC_RELAXED);
 }

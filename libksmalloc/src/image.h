@@ -6,9 +6,10 @@
  * fill them in the same way in every process of a group, since the files lie at
  * equal addresses. Where the filters deny them (label:data) and the process is mergeable as a
  * whole, they are kept out of it.
- * With --share they are also what a pass may share: pages that were written to since, by relocations or by the program, and
- * that lie in files which were there when the program was started. Those are never unloaded. Not of libc, of the loader, and
- * of this library: a pass runs in their code, and might write to their data while it compares it.
+ * With --share they are also what a pass may share: pages that were written to since, by relocations or by the program. Of a file
+ * that dlopen(3) has loaded not before it was relocated, and only until dlclose(3) unloads it: no pass is made meanwhile, and
+ * what is gone is forgotten then. Not of what libc may unload by itself; and not of libc, of the loader, and of this library: a
+ * pass runs in their code, and might write to their data while it compares it.
  * In programs whose mappings are shared (mapping.h) the same is so of a runtime's archive that it maps privately and then
  * relocates: the JVM's, a file *.jsa.
  * What it is not: advice for code and constants, which the page cache shares.
@@ -52,6 +53,12 @@ void ksm_image_note_map(const void *addr, size_t length, int prot, int flags, in
 /* True if memory between these addresses may be shared as that of data segments. */
 bool ksm_image_may_share(uintptr_t begin, uintptr_t end);
 
+/*
+ * False as long as the loader may still write to what lies between these addresses, one mapping that may be written to or not, and
+ * protect it then, which nobody is told.
+ */
+bool ksm_image_is_relocated(uintptr_t begin, uintptr_t end, bool is_writable);
+
 /* Adds pages of the slice at this address that may be. */
 void ksm_image_allow(uintptr_t slice, struct ksm_share_set *allowed);
 
@@ -63,6 +70,10 @@ bool ksm_image_advise(void *addr, size_t length);
  * have that again.
  */
 bool ksm_image_has_lost_file(const void *addr, size_t length);
+
+/* Around dlclose(3), in whose time there is no pass. What was unloaded is noted no more. */
+void ksm_image_begin_unload(void);
+void ksm_image_end_unload(void);
 
 /*
  * The program has said something of these pages that memory in their place would lose, or has unmapped them: the whole segment is
