@@ -12,6 +12,7 @@
 #include "doctor/process.h"
 #include "doctor/share.h"
 #include "doctor/stale.h"
+#include "owner.h"
 #include "read/kernel.h"
 #include "selected.h"
 #include "show/kernel.h"
@@ -64,14 +65,12 @@ static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
 {
 	struct ksr_kernel kernel;
 	bool huge_sleep;
-	bool advised;
 
 	ksr_kernel_read(fs, &kernel);
 	if (!kernel.present)
 		return;
 	huge_sleep = ksr_is_huge_sleep(&kernel);
-	advised = kernel.advisor_mode[0] && strcmp(kernel.advisor_mode, "none") != 0;
-	if (!advised && kernel.pages_to_scan < KSR_PAGES_TO_SCAN)
+	if (!ksr_owner_is_advisor(&kernel) && kernel.pages_to_scan < KSR_PAGES_TO_SCAN)
 		change_setting(fs, "pages_to_scan", kernel.pages_to_scan, KSR_PAGES_TO_SCAN,
 			       findings);
 	if (huge_sleep)
@@ -79,6 +78,26 @@ static void fix_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
 			       findings);
 	if (kernel.run != 1 && kernel.run != KSR_NONE)
 		change_setting(fs, "run", kernel.run, 1, findings);
+}
+
+/* Nothing is fought: of KSM that somebody owns no setting is changed, now or at the next start of the machine. */
+static void repair(const struct doctor_options *chosen, const struct ksr_fs *fs, const struct ksr_owner *owner,
+		   struct ksr_findings *findings)
+{
+	struct ksr_kernel before;
+
+	if (chosen->undo)
+		ksr_lasting_undo(fs, owner->name, findings);
+	if (chosen->fix && owner->name) {
+		ksr_find(findings, KSR_LEVEL_WARN, "fix", owner->advice,
+			 "KSM is left alone, %s owns its settings: nothing of it was changed%s", owner->name, chosen->keep ? " or kept" : "");
+		return;
+	}
+	ksr_kernel_read(fs, &before);
+	if (chosen->fix)
+		fix_kernel(fs, findings);
+	if (chosen->keep)
+		ksr_lasting_keep(fs, &before, findings);
 }
 
 /* --- the command -------------------------------------------------------------------- */
@@ -132,18 +151,12 @@ static int render(const struct ksr_command *command, const struct ksr_output *ou
 static int look(const struct ksr_command *command, const struct doctor_options *chosen,
 		const struct ksr_fs *fs, const pid_t *pids, size_t count)
 {
+	struct ksr_owner owner = ksr_owner_find(fs, true);
 	struct ksr_findings findings = {0};
-	struct ksr_kernel before;
 	int status;
 
-	if (chosen->undo)
-		ksr_lasting_undo(fs, &findings);
-	ksr_kernel_read(fs, &before);
-	if (chosen->fix)
-		fix_kernel(fs, &findings);
-	if (chosen->keep)
-		ksr_lasting_keep(fs, &before, &findings);
-	ksr_check_kernel(fs, &findings);
+	repair(chosen, fs, &owner, &findings);
+	ksr_check_kernel(fs, &owner, &findings);
 	ksr_check_share_machine(fs, &findings);
 	if (chosen->group || count) {
 		ksr_check_group(fs, chosen->group, pids, count, &findings);

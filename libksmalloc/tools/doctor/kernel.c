@@ -26,17 +26,27 @@
 #define DEFAULT_PAGES_TO_SCAN 100
 #define SLOW_MIB_PER_SECOND 64
 
-static void check_run(const struct ksr_kernel *kernel, struct ksr_findings *findings)
+/* What to do about a setting, of which the one that sets it is asked first. */
+static const char *advise(const struct ksr_owner *owner, const char *ours)
 {
+	return owner->name ? owner->advice : ours;
+}
+
+static void check_run(const struct ksr_kernel *kernel, const struct ksr_owner *owner, struct ksr_findings *findings)
+{
+	if (owner->name)
+		ksr_find(findings, KSR_LEVEL_OK, "ksm_owner", "",
+			 "%s owns KSM's settings: it starts and stops KSM, and sets its speed", owner->name);
 	if (kernel->run == 1)
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_run", "", "KSM runs");
 	else if (kernel->run == 2)
 		ksr_find(findings, KSR_LEVEL_BAD, "ksm_run",
-			 "as root: echo 1 > /sys/kernel/mm/ksm/run",
+			 advise(owner, "as root: echo 1 > /sys/kernel/mm/ksm/run"),
 			 "KSM is stopped and has unmerged all pages (run is 2)");
 	else
-		ksr_find(findings, KSR_LEVEL_BAD, "ksm_run",
-			 "as root: ksmalloc doctor --fix, or echo 1 > /sys/kernel/mm/ksm/run",
+		/* An owner has reasons: ksmtuned starts it when memory gets short. */
+		ksr_find(findings, owner->name ? KSR_LEVEL_WARN : KSR_LEVEL_BAD, "ksm_run",
+			 advise(owner, "as root: ksmalloc doctor --fix, or echo 1 > /sys/kernel/mm/ksm/run"),
 			 "KSM does not run (run is 0)");
 }
 
@@ -59,29 +69,24 @@ bool ksr_is_huge_sleep(const struct ksr_kernel *kernel)
 	return sleep >= 60000 || (sleep >= 1000 && scan_rate(kernel) < SLOW_MIB_PER_SECOND);
 }
 
-static bool has_advisor(const struct ksr_kernel *kernel)
-{
-	return kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0;
-}
-
 /* Settings under which a KSM that runs does nothing, or as good as nothing; false: there are none.
  */
-static bool check_standstill(const struct ksr_kernel *kernel, struct ksr_findings *findings)
+static bool check_standstill(const struct ksr_kernel *kernel, const struct ksr_owner *owner, struct ksr_findings *findings)
 {
 	bool huge_sleep = ksr_is_huge_sleep(kernel);
 
 	if (kernel->pages_to_scan == 0)
 		ksr_find(
 			findings, KSR_LEVEL_BAD, "ksm_pages_to_scan",
-			has_advisor(kernel)
+			ksr_owner_is_advisor(kernel)
 				? "as root: set /sys/kernel/mm/ksm/advisor_min_pages_to_scan to 500"
-				: "as root: ksmalloc doctor --fix, or echo 1000 > "
-				  "/sys/kernel/mm/ksm/pages_to_scan",
+				: advise(owner, "as root: ksmalloc doctor --fix, or echo 1000 > "
+						"/sys/kernel/mm/ksm/pages_to_scan"),
 			"KSM scans nothing: pages_to_scan is 0");
 	if (huge_sleep)
 		ksr_find(findings, KSR_LEVEL_BAD, "ksm_sleep_millisecs",
-			 "as root: ksmalloc doctor --fix, or echo 20 > "
-			 "/sys/kernel/mm/ksm/sleep_millisecs",
+			 advise(owner, "as root: ksmalloc doctor --fix, or echo 20 > "
+				       "/sys/kernel/mm/ksm/sleep_millisecs"),
 			 "KSM sleeps %.*f s after each %" PRIu64
 			 " pages: sleep_millisecs is %" PRIu64,
 			 kernel->sleep_millisecs % 1000 ? 1 : 0,
@@ -90,17 +95,20 @@ static bool check_standstill(const struct ksr_kernel *kernel, struct ksr_finding
 	return huge_sleep || kernel->pages_to_scan == 0;
 }
 
-static void check_speed(const struct ksr_kernel *kernel, struct ksr_findings *findings)
+static void check_speed(const struct ksr_kernel *kernel, const struct ksr_owner *owner, struct ksr_findings *findings)
 {
 	double rate = scan_rate(kernel);
 
 	if (kernel->pages_to_scan == KSR_NONE || kernel->sleep_millisecs == KSR_NONE ||
-	    check_standstill(kernel, findings))
+	    check_standstill(kernel, owner, findings))
 		return;
-	if (has_advisor(kernel))
+	if (ksr_owner_is_advisor(kernel))
 		ksr_find(findings, KSR_LEVEL_OK, "ksm_speed", "",
 			 "KSM's advisor '%s' sets the speed, now %" PRIu64 " pages a batch",
 			 kernel->advisor_mode, kernel->pages_to_scan);
+	else if (owner->name)
+		ksr_find(findings, KSR_LEVEL_OK, "ksm_speed", "", "%s sets the speed, now %" PRIu64 " pages every %" PRIu64 " ms",
+			 owner->name, kernel->pages_to_scan, kernel->sleep_millisecs);
 	else if (rate < SLOW_MIB_PER_SECOND)
 		ksr_find(findings, KSR_LEVEL_WARN, "ksm_speed",
 			 "as root: ksmalloc doctor --fix, or a larger number in "
@@ -145,7 +153,7 @@ static void check_details(const struct ksr_fs *fs, const struct ksr_kernel *kern
 						: "zero pages are merged like any other");
 }
 
-static void check_ksm(const struct ksr_fs *fs, struct ksr_findings *findings)
+static void check_ksm(const struct ksr_fs *fs, const struct ksr_owner *owner, struct ksr_findings *findings)
 {
 	struct ksr_kernel kernel;
 
@@ -156,8 +164,8 @@ static void check_ksm(const struct ksr_fs *fs, struct ksr_findings *findings)
 			 "there is no /sys/kernel/mm/ksm: this kernel has no KSM, or hides it");
 		return;
 	}
-	check_run(&kernel, findings);
-	check_speed(&kernel, findings);
+	check_run(&kernel, owner, findings);
+	check_speed(&kernel, owner, findings);
 	check_details(fs, &kernel, findings);
 	ksr_check_hints(fs, &kernel, findings);
 }
@@ -239,9 +247,9 @@ static void check_layout(struct ksr_findings *findings)
 			strerrorname_np(error));
 }
 
-void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings)
+void ksr_check_kernel(const struct ksr_fs *fs, const struct ksr_owner *owner, struct ksr_findings *findings)
 {
-	check_ksm(fs, findings);
+	check_ksm(fs, owner, findings);
 	check_memory_settings(fs, findings);
 	if (fs->live) {
 		check_calls(findings);

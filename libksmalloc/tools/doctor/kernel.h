@@ -11,6 +11,7 @@
 #define KSR_DOCTOR_KERNEL_H
 
 #include "judge/finding.h"
+#include "owner.h"
 #include "read/kernel.h"
 
 /* pages_to_scan below this is raised by --fix: about 195 MiB/s at the default sleep. */
@@ -18,8 +19,8 @@
 /* The kernel's own, which a sleep that is far too long becomes with --fix. */
 #define KSR_SLEEP_MILLISECS 20
 
-/* KSM and the settings of the machine, and what this process may call. */
-void ksr_check_kernel(const struct ksr_fs *fs, struct ksr_findings *findings);
+/* KSM, whose it is, the settings of the machine, and what this process may call. */
+void ksr_check_kernel(const struct ksr_fs *fs, const struct ksr_owner *owner, struct ksr_findings *findings);
 /* Is sleep_millisecs so large that KSM merges next to nothing? */
 bool ksr_is_huge_sleep(const struct ksr_kernel *kernel);
 

@@ -73,7 +73,7 @@ void ksr_lasting_keep(const struct ksr_fs *fs, const struct ksr_kernel *before, 
 		ksr_find(findings, KSR_LEVEL_OK, "keep", "", "KSM's settings hold after a reboot (" PATH "); undo: ksmalloc doctor --undo");
 }
 
-void ksr_lasting_undo(const struct ksr_fs *fs, struct ksr_findings *findings)
+void ksr_lasting_undo(const struct ksr_fs *fs, const char *owner, struct ksr_findings *findings)
 {
 	static const char *const names[] = {"run", "pages_to_scan", "sleep_millisecs"};
 	uint64_t values[3];
@@ -86,19 +86,21 @@ void ksr_lasting_undo(const struct ksr_fs *fs, struct ksr_findings *findings)
 		return;
 	}
 	/* run first: KSM stops before its speed changes. */
-	if (!former(&text, values)) {
+	if (!owner && !former(&text, values)) {
 		ksr_text_free(&text);
 		ksr_find(findings, KSR_LEVEL_BAD, "undo", "set them by hand, and remove the file",
 			 PATH " does not say any more what KSM's settings were before");
 		return;
 	}
-	for (size_t i = 0; i < KSM_COUNT_OF(names) && !error; i++)
+	for (size_t i = 0; i < KSM_COUNT_OF(names) && !owner && !error; i++)
 		error = ksr_kernel_set(fs, names[i], values[i]);
 	ksr_text_free(&text);
 	if (!error && unlink(PATH))
 		error = -errno;
 	if (error)
 		ksr_find(findings, KSR_LEVEL_BAD, "undo", "run it as root", "KSM's settings cannot be put back: %s", strerror(-error));
+	else if (owner)
+		ksr_find(findings, KSR_LEVEL_OK, "undo", "", PATH " is removed; KSM's settings are left as they are, %s owns them", owner);
 	else
 		ksr_find(findings, KSR_LEVEL_OK, "undo", "", "KSM's settings are what they were before --fix --keep");
 }

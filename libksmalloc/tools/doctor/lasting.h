@@ -17,7 +17,7 @@
 
 /* before: what the settings were before --fix. */
 void ksr_lasting_keep(const struct ksr_fs *fs, const struct ksr_kernel *before, struct ksr_findings *findings);
-/* Puts the former values back, and removes the file. */
-void ksr_lasting_undo(const struct ksr_fs *fs, struct ksr_findings *findings);
+/* Puts the former values back, unless owner (NULL: nobody) sets them now, and removes the file. */
+void ksr_lasting_undo(const struct ksr_fs *fs, const char *owner, struct ksr_findings *findings);
 
 #endif

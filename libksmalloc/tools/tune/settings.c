@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "owner.h"
 #include "read/kernel.h"
 
 #define LOCK "/run/ksmalloc-ksm.lock"
@@ -21,25 +22,11 @@ static const char *const names[] = {"pages_to_scan", "sleep_millisecs", "run"};
 const char *ksr_settings_other(const struct ksr_fs *fs)
 {
 	struct ksr_kernel kernel;
-	bool found = false;
-	size_t count = 0;
-	pid_t *pids;
 
 	ksr_kernel_read(fs, &kernel);
-	if (kernel.advisor_mode[0] && strcmp(kernel.advisor_mode, "none") != 0)
+	if (ksr_owner_is_advisor(&kernel))
 		return "the kernel's advisor sets KSM's speed; as root: echo none > /sys/kernel/mm/ksm/advisor_mode";
-	if (ksr_fs_list_processes(fs, &pids, &count))
-		return NULL;
-	for (size_t i = 0; i < count && !found; i++) {
-		struct ksr_text comm;
-
-		if (ksr_fs_read(fs, &comm, "proc/%d/comm", (int)pids[i]))
-			continue;
-		found = strcmp(comm.data, "ksmtuned\n") == 0;
-		ksr_text_free(&comm);
-	}
-	free(pids);
-	return found ? "ksmtuned sets them; as root: systemctl disable --now ksmtuned" : NULL;
+	return ksr_owner_find(fs, false).sentence;
 }
 
 bool ksr_settings_kept(void)

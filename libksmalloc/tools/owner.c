@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ksr_owner nobody;
+static const struct ksr_owner ksmtuned = {
+	.name = "ksmtuned",
+	.sentence = "ksmtuned sets them; as root: systemctl disable --now ksmtuned",
+	.advice = "ksmtuned decides that, by /etc/ksmtuned.conf; or as root: systemctl disable --now ksmtuned, then "
+		  "ksmalloc doctor --fix",
+};
+static const struct ksr_owner tune = {
+	.name = "'ksmalloc tune'",
+	.sentence = "'ksmalloc tune' sets them; as root: systemctl disable --now ksmalloc-ksm",
+	.advice = "'ksmalloc tune' decides that, by its options; or as root: systemctl disable --now ksmalloc-ksm, then "
+		  "ksmalloc doctor --fix",
+};
+
+bool ksr_owner_is_advisor(const struct ksr_kernel *kernel)
+{
+	return kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0;
+}
+
+static bool has_name(const struct ksr_fs *fs, pid_t pid, const char *name)
+{
+	struct ksr_text comm;
+	bool same;
+
+	if (ksr_fs_read(fs, &comm, "proc/%d/comm", (int)pid))
+		return false;
+	same = comm.size == strlen(name) + 1 && strncmp(comm.data, name, comm.size - 1) == 0;
+	ksr_text_free(&comm);
+	return same;
+}
+
+/* `ksmalloc tune`, but not one that puts settings back and ends. */
+static bool is_tune(const struct ksr_fs *fs, pid_t pid)
+{
+	struct ksr_text words;
+	size_t position = 0;
+	const char *word;
+	bool is = false;
+
+	if (!has_name(fs, pid, "ksmalloc") || ksr_fs_read(fs, &words, "proc/%d/cmdline", (int)pid))
+		return false;
+	if (ksr_text_entry(&words, &position)) {
+		word = ksr_text_entry(&words, &position);
+		is = word && strcmp(word, "tune") == 0;
+	}
+	while (is && (word = ksr_text_entry(&words, &position)))
+		is = strcmp(word, "--undo") != 0;
+	ksr_text_free(&words);
+	return is;
+}
+
+struct ksr_owner ksr_owner_find(const struct ksr_fs *fs, bool also_tune)
+{
+	struct ksr_owner found = nobody;
+	size_t count = 0;
+	pid_t *pids;
+
+	if (ksr_fs_list_processes(fs, &pids, &count))
+		return nobody;
+	for (size_t i = 0; i < count && !found.name; i++) {
+		if (has_name(fs, pids[i], "ksmtuned"))
+			found = ksmtuned;
+		else if (also_tune && is_tune(fs, pids[i]))
+			found = tune;
+	}
+	free(pids);
+	return found;
+}
