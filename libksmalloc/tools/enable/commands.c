@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enable/unit_text.h"
+
 #define MOST_COMMANDS 32
-#define LINE_BYTES    16384
 
 /* Where a command begins behind the letters by which systemd is told how to start it; NULL: not with '@'. */
 static const char *behind_letters(const char *command)
@@ -71,100 +72,35 @@ static int wrap_line(FILE *out, const struct ksr_enable_run *run, char *line, ch
 	return error;
 }
 
-/* A comment is no part of the setting that goes on around it, and nothing continues it. */
-static bool is_comment(const char *part, size_t length)
-{
-	while (length > 0 && (*part == ' ' || *part == '\t')) {
-		part++;
-		length--;
-	}
-	return length > 0 && (*part == '#' || *part == ';');
-}
-
-/* A line of the files with those that continue it, without the backslash at its end; -E2BIG if it has no room. */
-static int next_setting(const struct ksr_text *files, size_t *position, char *line, size_t bytes)
-{
-	const char *part;
-	size_t used = 0;
-	size_t length;
-
-	while (ksr_text_line(files, position, &part, &length)) {
-		bool comment = is_comment(part, length);
-		bool goes_on = !comment && length > 0 && part[length - 1] == '\\';
-
-		if (used > 0 && comment)
-			continue;
-		for (; used > 0 && length > 0 && (*part == ' ' || *part == '\t'); part++)
-			length--;
-		if (goes_on)
-			length--;
-		if (used + length + 2 > bytes)
-			return -E2BIG;
-		memcpy(line + used, part, length);
-		used += length;
-		if (!goes_on) {
-			line[used] = '\0';
-			return 1;
-		}
-		if (used > 0 && line[used - 1] != ' ')
-			line[used++] = ' ';
-	}
-	line[used] = '\0';
-	return used > 0;
-}
-
 struct commands {
 	char *lines[MOST_COMMANDS];
 	size_t count;
 	bool too_many;
-	bool in_service; /* the section */
-	bool in_ours;	 /* the file */
 };
 
-static bool is_ours(const char *path)
+static void take(struct commands *commands, const char *command)
 {
-	const char *name = strrchr(path, '/');
-
-	return name && (strcmp(name + 1, KSR_ENABLE_NAME) == 0 || strcmp(name + 1, KSR_ENABLE_RUN_NAME) == 0);
-}
-
-/* One setting, or what begins a file or a section. */
-static void take(struct commands *commands, const char *setting)
-{
-	const char *value = setting + strspn(setting, " \t");
-
-	if (strncmp(value, "# /", 3) == 0) {
-		commands->in_ours = is_ours(value);
-		commands->in_service = false;
-	} else if (value[0] == '[') {
-		commands->in_service = strncmp(value, "[Service]", strlen("[Service]")) == 0;
-	} else if (commands->in_service && !commands->in_ours && strncmp(value, "ExecStart", 9) == 0 &&
-		   value[9 + strspn(value + 9, " \t")] == '=') {
-		value = strchr(value, '=') + 1;
-		value += strspn(value, " \t");
-		/* A setting to nothing begins the list anew. */
-		if (!value[0])
-			while (commands->count > 0)
-				free(commands->lines[--commands->count]);
-		else if (commands->count < MOST_COMMANDS)
-			commands->lines[commands->count++] = strdup(value);
-		else
-			commands->too_many = true;
-	}
+	/* A setting to nothing begins the list anew. */
+	if (!command[0])
+		while (commands->count > 0)
+			free(commands->lines[--commands->count]);
+	else if (commands->count < MOST_COMMANDS)
+		commands->lines[commands->count++] = strdup(command);
+	else
+		commands->too_many = true;
 }
 
 static int read_commands(const struct ksr_text *files, struct commands *commands, char *why, size_t bytes)
 {
-	char *line = malloc(LINE_BYTES);
-	size_t position = 0;
-	int error = line ? 1 : -ENOMEM;
+	struct ksr_unit_text *reader = calloc(1, sizeof(*reader));
+	int error = reader ? 1 : -ENOMEM;
 
 	while (error > 0) {
-		error = next_setting(files, &position, line, LINE_BYTES);
-		if (error > 0)
-			take(commands, line);
+		error = ksr_unit_text_next(reader, files);
+		if (error > 0 && !reader->in_ours && strcmp(reader->section, "Service") == 0 && strcmp(reader->name, "ExecStart") == 0)
+			take(commands, reader->value);
 	}
-	free(line);
+	free(reader);
 	if (error == -E2BIG || commands->too_many) {
 		snprintf(why, bytes, "it has more commands, or longer ones, than fit; write the drop-in by hand");
 		return -E2BIG;

@@ -3,7 +3,7 @@
  * commands: the commands of a unit, each started by `ksmalloc run`.
  *
  * What it is: a reader of ExecStart= in the files of a unit, and a writer of the same commands as arguments of ours.
- * What it is not: a reader of other settings, or of the files themselves (unit_files.h, service.h).
+ * What it is not: a reader of other settings, or of lines (unit_text.h).
  * Invariants: what files of ours say is left out, so that it may be called again on what it has brought about.
  * Locking and owner: one thread; the text is the caller's to free.
  * Failure: NULL, with a sentence in why; no command of a unit is left away silently.
@@ -12,10 +12,6 @@
 #define KSR_ENABLE_COMMANDS_H
 
 #include "read/fs.h"
-
-/* Names of our files, both behind what "systemctl edit" writes, override.conf: of a setting the last file counts. */
-#define KSR_ENABLE_NAME	    "zz-ksmalloc.conf"
-#define KSR_ENABLE_RUN_NAME "zz-ksmalloc-run.conf"
 
 struct ksr_enable_run {
 	const char *command; /* path of ksmalloc */

@@ -10,13 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enable/commands.h"
+#include "enable/section.h"
+#include "enable/unit_text.h"
 
 #define FOLDER "/etc/systemd/system"
-/* systemd leaves sections alone that begin so. */
-#define SECTION "[X-Ksmalloc]"
-#define GROUP	"Group="
-#define PROFILE "Profile="
 #define FIRST_LINE "# Written by 'ksmalloc enable'; 'ksmalloc disable' removes it."
 
 int ksr_dropin_open(struct ksr_dropin *dropin, const char *unit)
@@ -55,32 +52,12 @@ char *ksr_dropin_text(const struct ksr_dropin_wish *wish)
 	if (wish->shares)
 		bytes = asprintf(&text, FIRST_LINE "\n"
 				 "# Whenever systemd reads its files, 'ksmalloc run' is put in front of the commands that stand there.\n"
-				 SECTION "\nShare=yes\n" GROUP "%s\n" PROFILE "%s\n", wish->group, wish->profile);
+				 "[" KSR_SECTION "]\nShare=yes\nGroup=%s\nProfile=%s\n", wish->group, wish->profile);
 	else
 		bytes = asprintf(&text, FIRST_LINE "\n"
 				 "[Service]\nEnvironment=\"LD_PRELOAD=%s%s%s\"\nEnvironment=KSMALLOC_GROUP=%s\n", wish->library,
 				 wish->preloaded[0] ? ":" : "", wish->preloaded, wish->group);
 	return bytes < 0 ? NULL : text;
-}
-
-static void copy_value(const char *text, const char *key, char value[64])
-{
-	const char *found = strstr(text, key);
-
-	value[0] = '\0';
-	if (found)
-		snprintf(value, 64, "%.*s", (int)strcspn(found + strlen(key), "\n"), found + strlen(key));
-}
-
-bool ksr_dropin_shares(const struct ksr_dropin *dropin, char group[64], char profile[64])
-{
-	const char *section = dropin->now ? strstr(dropin->now, "\n" SECTION "\n") : NULL;
-
-	if (!section)
-		return false;
-	copy_value(section, "\n" GROUP, group);
-	copy_value(section, "\n" PROFILE, profile);
-	return strstr(section, "\nShare=yes\n") && group[0] && profile[0];
 }
 
 /* --- the file ------------------------------------------------------------------------ */
@@ -126,34 +103,4 @@ int ksr_dropin_write(const struct ksr_dropin *dropin, const char *wanted)
 	/* It is left if it has something else in it. */
 	rmdir(dropin->folder);
 	return 0;
-}
-
-struct visit {
-	int (*visit)(const char *unit, void *user);
-	void *user;
-	int result;
-};
-
-static int visit_folder(const char *name, void *user)
-{
-	struct visit *visit = user;
-	size_t length = strlen(name);
-	char unit[KSR_UNIT_BYTES];
-	struct ksr_dropin dropin;
-
-	if (length < 2 || length - 2 >= sizeof(unit) || strcmp(name + length - 2, ".d") != 0)
-		return 0;
-	snprintf(unit, sizeof(unit), "%.*s", (int)(length - 2), name);
-	if (ksr_dropin_open(&dropin, unit) == 0 && dropin.now)
-		visit->result = visit->visit(unit, visit->user);
-	ksr_dropin_close(&dropin);
-	return visit->result;
-}
-
-int ksr_dropin_each(int (*visit)(const char *unit, void *user), void *user)
-{
-	struct visit all = {.visit = visit, .user = user};
-	int error = ksr_fs_list_folder(FOLDER, visit_folder, &all);
-
-	return all.result ? all.result : error == -ENOENT ? 0 : error < 0 ? error : 0;
 }

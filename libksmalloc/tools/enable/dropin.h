@@ -36,14 +36,9 @@ int ksr_dropin_open(struct ksr_dropin *dropin, const char *unit);
 void ksr_dropin_close(struct ksr_dropin *dropin);
 /* The text that the wish makes; NULL: no memory. */
 char *ksr_dropin_text(const struct ksr_dropin_wish *wish);
-/* The group and the profile of a file that has the service share; false if it has it do nothing of the kind. */
-bool ksr_dropin_shares(const struct ksr_dropin *dropin, char group[64], char profile[64]);
 /* Lines that go and lines that come in a file; NULL is none. */
 void ksr_dropin_show(const char *path, const char *now, const char *wanted);
 /* Replaces the file, or removes it, and its folder if that is empty then. */
 int ksr_dropin_write(const struct ksr_dropin *dropin, const char *wanted);
-
-/* The units of all files of ours. visit returns nonzero to stop, and that is returned. */
-int ksr_dropin_each(int (*visit)(const char *unit, void *user), void *user);
 
 #endif

@@ -15,6 +15,8 @@
 #include "enable/commands.h"
 #include "enable/dropin.h"
 #include "enable/generate.h"
+#include "enable/section.h"
+#include "enable/unit_text.h"
 #include "library.h"
 #include "obstacle.h"
 
@@ -103,16 +105,6 @@ static void find_preloaded(const struct ksr_text *shown, const char *library, ch
 	snprintf(preloaded, bytes, "%.*s", (int)strcspn(found, end), found);
 }
 
-/* "web@1.service" as a group: web-1. */
-static void name_group(const char *unit, char group[64])
-{
-	snprintf(group, 64, "%.*s", (int)(strlen(unit) - strlen(".service")), unit);
-	for (char *at = group; *at; at++) {
-		if (strchr("@:\\", *at))
-			*at = '-';
-	}
-}
-
 static int find_command(const struct ksr_command *command, char path[PATH_MAX])
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -179,8 +171,11 @@ static int reload(const struct ksr_command *command, const struct ksr_dropin *dr
 	if (ksr_service_reload())
 		return ksr_failure(command, "systemd was not told; run: systemctl daemon-reload");
 	now = generated(dropin, path);
-	taken = !end->commands || (now && strcmp(now, end->commands) == 0);
+	taken = end->commands ? now && strcmp(now, end->commands) == 0 : !now;
 	free(now);
+	if (!taken && !end->commands)
+		return ksr_failure(command, "%s shares all the same: another file of it has [" KSR_SECTION "]; 'systemctl cat %s' shows "
+				   "which, and Share=no in 'systemctl edit %s' ends it", dropin->unit, dropin->unit, dropin->unit);
 	if (!taken)
 		return ksr_failure(command, "%s is not what it should be after a reload: 'journalctl -t ksmalloc-generator -b' may say "
 				   "why; its file may be made by another generator", path);
@@ -256,7 +251,7 @@ static int enable(const struct ksr_command *command, const struct enable_options
 
 	if (!library)
 		return ksr_failure(command, "libksmalloc.so was not found beside the command");
-	name_group(dropin->unit, group);
+	ksr_section_name_group(dropin->unit, group);
 	find_preloaded(shown, library, preloaded, sizeof(preloaded));
 	wish.library = library;
 	wish.preloaded = preloaded;
@@ -350,6 +345,19 @@ static int enable_main(const struct ksr_command *command, int argc, char **argv)
 	return status < 0 ? 0 : status;
 }
 
+/* Without a file of ours; somebody may have written the section into one. */
+static int refuse_disable(const struct ksr_command *command, const struct ksr_dropin *dropin)
+{
+	char path[PATH_MAX];
+	char *now = generated(dropin, path);
+
+	free(now);
+	if (now)
+		return ksr_failure(command, "%s shares by [" KSR_SECTION "] in a file that 'ksmalloc enable' has not written; "
+				   "'systemctl cat %s' shows which: take it out there", dropin->unit, dropin->unit);
+	return ksr_failure(command, "%s is not enabled: there is no %s", dropin->unit, dropin->path);
+}
+
 static int disable_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct enable_options chosen = {0};
@@ -357,7 +365,7 @@ static int disable_main(const struct ksr_command *command, int argc, char **argv
 	int status = open_unit(command, argc, argv, &chosen, &dropin);
 
 	if (!status && !dropin.now)
-		status = ksr_failure(command, "%s is not enabled: there is no %s", dropin.unit, dropin.path);
+		status = refuse_disable(command, &dropin);
 	if (!status)
 		status = change(command, &chosen, &dropin, &(struct enable_end){0});
 	ksr_dropin_close(&dropin);

@@ -2,10 +2,10 @@
 /*
  * generate: what systemd asks for whenever it reads unit files: the commands of services that share, as they are then.
  *
- * What it is: a generator of systemd's (systemd.generator(7)): for each drop-in of ours that has a service share, one
- * with the service's commands is written into a folder in /run. So the commands are those of the unit's files at any time,
+ * What it is: a generator of systemd's (systemd.generator(7)): for each service that has a section [X-Ksmalloc], in a drop-in of
+ * ours or in any other file, a drop-in with the service's commands is written into a folder in /run. So the commands are those of the unit's files at any time,
  * also after its package was upgraded or somebody has edited it; and where ksmalloc is gone they are started without.
- * What it is not: a change of the unit, or of the drop-in.
+ * What it is not: a change of the unit, or of its files.
  * Locking and owner: systemd runs one at a time. It answers nobody meanwhile, and is not asked.
  * Failure: a sentence for each unit whose commands cannot be started so; it is started without us then.
  */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/grow.h"
 #include "service.h"
 
 #define SUFFIX	   ".service"
@@ -136,9 +137,11 @@ int ksr_unit_files(const char *unit, struct ksr_text *text)
 	struct drop_ins all = {.count = 0};
 	char name[KSR_UNIT_BYTES];
 	bool is_instance = name_template(unit, name);
-	FILE *out = open_memstream(&text->data, &text->size);
+	FILE *out;
 	int error;
 
+	*text = (struct ksr_text){0};
+	out = open_memstream(&text->data, &text->size);
 	if (!out)
 		return -ENOMEM;
 	error = append_fragment(out, unit);
@@ -159,7 +162,78 @@ int ksr_unit_files(const char *unit, struct ksr_text *text)
 	}
 	if (fclose(out) && !error)
 		error = -ENOMEM;
-	if (error)
-		ksr_text_free(text);
 	return error;
+}
+
+/* --- which there are ------------------------------------------------------------------ */
+
+struct units {
+	char (*names)[KSR_UNIT_BYTES];
+	size_t count;
+	size_t room;
+	const char *folder; /* that is being read */
+};
+
+/* A link to a file of another name is an alias, an instance, or a unit that may not be started. */
+static bool is_other_name(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	char target[PATH_MAX];
+	const char *last;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	length = readlink(path, target, sizeof(target) - 1);
+	if (length <= 0)
+		return false;
+	target[length] = '\0';
+	last = strrchr(target, '/');
+	return strcmp(last ? last + 1 : target, name) != 0;
+}
+
+/* By its file, or by a folder of drop-ins. */
+static int add_unit(const char *name, void *user)
+{
+	struct units *units = user;
+	size_t length = strlen(name);
+	bool is_folder = length > 2 && strcmp(name + length - 2, ".d") == 0;
+	void *larger;
+
+	length -= is_folder ? 2 : 0;
+	if (length <= strlen(SUFFIX) || length >= KSR_UNIT_BYTES || strncmp(name + length - strlen(SUFFIX), SUFFIX, strlen(SUFFIX)) != 0 ||
+	    (!is_folder && is_other_name(units->folder, name)))
+		return 0;
+	larger = ksr_grow(units->names, units->count, &units->room, sizeof(units->names[0]));
+	if (!larger)
+		return -ENOMEM;
+	units->names = larger;
+	snprintf(units->names[units->count++], KSR_UNIT_BYTES, "%.*s", (int)length, name);
+	return 0;
+}
+
+/* A template is in front of its instances. */
+static int by_unit(const void *a, const void *b)
+{
+	bool is_template = strstr(a, "@" SUFFIX);
+
+	return is_template == !!strstr(b, "@" SUFFIX) ? strcmp(a, b) : is_template ? -1 : 1;
+}
+
+int ksr_unit_files_each(void (*visit)(const char *unit, void *user), void *user)
+{
+	struct units units = {.count = 0};
+	int error = 0;
+
+	for (size_t i = 0; error != -ENOMEM && i < KSM_COUNT_OF(folders); i++) {
+		units.folder = folders[i];
+		error = ksr_fs_list_folder(folders[i], add_unit, &units);
+	}
+	if (units.count)
+		qsort(units.names, units.count, sizeof(units.names[0]), by_unit);
+	for (size_t i = 0; error != -ENOMEM && i < units.count; i++) {
+		if (i == 0 || strcmp(units.names[i - 1], units.names[i]) != 0)
+			visit(units.names[i], user);
+	}
+	free(units.names);
+	return error == -ENOMEM ? error : 0;
 }

@@ -13,7 +13,12 @@
 
 #include "read/fs.h"
 
-/* Each file behind a line "# PATH", as `systemctl cat` has it. */
+/* Each file behind a line "# PATH", as `systemctl cat` has it. On failure the text has what could be read, or is empty. */
 int ksr_unit_files(const char *unit, struct ksr_text *text);
+/*
+ * All services that a file or a folder of drop-ins is there for, by their names. Of a template, "web@.service", what it has
+ * is for all instances; an instance has a turn of its own, later, if it has files of its own. Aliases have none.
+ */
+int ksr_unit_files_each(void (*visit)(const char *unit, void *user), void *user);
 
 #endif
