@@ -96,7 +96,8 @@ static void repair(const struct doctor_options *chosen, const struct ksr_fs *fs,
 	ksr_kernel_read(fs, &before);
 	if (chosen->fix)
 		fix_kernel(fs, findings);
-	if (chosen->keep)
+	/* A kernel without KSM has nothing to be kept; the checks say so. */
+	if (chosen->keep && before.present)
 		ksr_lasting_keep(fs, &before, findings);
 }
 
