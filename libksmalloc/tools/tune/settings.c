@@ -52,15 +52,27 @@ static int keep(const struct ksr_fs *fs)
 	return ksr_fs_replace(KEPT, text, strlen(text));
 }
 
-int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char *why, size_t bytes)
+static bool is_there(const struct ksr_fs *fs)
 {
+	uint64_t value;
+
+	return ksr_fs_read_u64(fs, &value, "sys/kernel/mm/ksm/run") != -ENOENT;
+}
+
+int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char why[KSR_SETTINGS_WHY])
+{
+	const size_t bytes = KSR_SETTINGS_WHY;
 	const char *other = ksr_settings_other(fs);
 	int error;
 
 	settings->fs = fs;
 	settings->lock = -1;
+	if (!is_there(fs)) {
+		snprintf(why, bytes, "this kernel has no KSM, or it is not seen here: there is no /sys/kernel/mm/ksm");
+		return -ENODEV;
+	}
 	if (!ksr_fs_writable(fs, "sys/kernel/mm/ksm/run")) {
-		snprintf(why, bytes, "KSM's settings cannot be written; run it as root, on a kernel with KSM");
+		snprintf(why, bytes, "KSM's settings cannot be written; run it as root");
 		return -EACCES;
 	}
 	if (other) {

@@ -14,6 +14,9 @@
 
 #include "read/fs.h"
 
+/* Room for one sentence that says why they are not ours. */
+#define KSR_SETTINGS_WHY 256
+
 struct ksr_settings {
 	const struct ksr_fs *fs;
 	int lock;
@@ -23,8 +26,11 @@ struct ksr_settings {
 const char *ksr_settings_other(const struct ksr_fs *fs);
 /* Has an owner that was killed left values? */
 bool ksr_settings_kept(void);
-/* -EBUSY where somebody else owns them. Keeps the values, unless an owner that was killed has left some. */
-int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char *why, size_t bytes);
+/*
+ * -EBUSY where somebody else owns them, -EWOULDBLOCK where another one of ours does, -ENODEV where there is no KSM. Keeps
+ * the values, unless an owner that was killed has left some.
+ */
+int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char why[KSR_SETTINGS_WHY]);
 /* Puts back what was kept, and forgets it. *restored is the number of settings. */
 int ksr_settings_restore(struct ksr_settings *settings, size_t *restored);
 /* They are somebody else's from now on: what was kept is forgotten, and nothing put back. */

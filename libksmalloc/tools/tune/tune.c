@@ -26,6 +26,7 @@ struct tune_options {
 	uint64_t cpu;
 	uint64_t every;
 	bool undo;
+	bool wait;
 	bool quiet;
 };
 
@@ -37,6 +38,8 @@ static const struct ksr_option options[] = {
 	{"cpu", "PERCENT", "Let ksmd take so much of one processor (20).", KSR_OPTION_NUMBER, AT(cpu), 100},
 	{"every", "SECONDS", "Look so often (10).", KSR_OPTION_NUMBER, AT(every), 3600},
 	{"undo", NULL, "Put back the settings that one left which was killed, and end.", KSR_OPTION_SWITCH, AT(undo), 0},
+	{"wait", NULL, "Where there is no KSM, or its settings are somebody else's, say so and wait instead of ending.", KSR_OPTION_SWITCH,
+	 AT(wait), 0},
 	{"quiet", NULL, "Say nothing of each change.", KSR_OPTION_SWITCH, AT(quiet), 0},
 };
 
@@ -189,33 +192,68 @@ static void name_ends(sigset_t *signals)
 		sigdelset(signals, others[i]);
 }
 
+/* With settings that are ours, until the end; the exit status. *other: they are somebody else's from now on, and nothing is put back. */
+static int hold(const struct ksr_command *command, const struct tune_options *chosen, struct ksr_settings *settings,
+		const sigset_t *signals, const char **other)
+{
+	size_t restored;
+	int error = chosen->undo ? 0 : go_on(chosen, settings, signals, other);
+	int back;
+
+	if (*other) {
+		ksr_settings_leave(settings);
+		return ksr_failure(command, "KSM's settings are somebody else's from now on: %s", *other);
+	}
+	back = ksr_settings_restore(settings, &restored);
+	ksr_settings_release(settings);
+	if (error || back)
+		return ksr_failure(command, "cannot change KSM's settings: %s", strerror(-(error ? error : back)));
+	return ksr_output_end(command, 0);
+}
+
+/* Others end, and a kernel's KSM may come to be seen here; what is not allowed stays so. */
+static bool may_change(int error)
+{
+	return error == -ENODEV || error == -EBUSY || error == -EWOULDBLOCK;
+}
+
 static int own(const struct ksr_command *command, const struct tune_options *chosen, const struct ksr_fs *fs)
 {
+	const struct timespec pause = {.tv_sec = (time_t)chosen->every};
 	struct ksr_settings settings;
-	const char *other = NULL;
+	char said[KSR_SETTINGS_WHY] = "";
+	char why[KSR_SETTINGS_WHY];
 	sigset_t signals;
-	char why[256];
-	size_t restored;
-	int back;
-	int error = 0;
 
 	if (chosen->undo && !ksr_settings_kept())
 		return 0;
 	name_ends(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (ksr_settings_own(&settings, fs, why, sizeof(why)))
-		return ksr_failure(command, "%s", why);
-	if (!chosen->undo)
-		error = go_on(chosen, &settings, &signals, &other);
-	if (other) {
-		ksr_settings_leave(&settings);
-		return ksr_failure(command, "KSM's settings are somebody else's from now on: %s", other);
-	}
-	back = ksr_settings_restore(&settings, &restored);
-	ksr_settings_release(&settings);
-	if (error || back)
-		return ksr_failure(command, "cannot change KSM's settings: %s", strerror(-(error ? error : back)));
-	return ksr_output_end(command, 0);
+	do {
+		int error = ksr_settings_own(&settings, fs, why);
+
+		if (error && !(chosen->wait && may_change(error)))
+			return ksr_failure(command, "%s", why);
+		if (!error) {
+			const char *other = NULL;
+			int status;
+
+			/* It takes back what was said, so that --quiet does not hide it. */
+			if (said[0]) {
+				puts("KSM's settings are owned by this one from now on");
+				fflush(stdout);
+			}
+			status = hold(command, chosen, &settings, &signals, &other);
+			if (!other || !chosen->wait)
+				return status;
+			said[0] = '\0';
+		} else if (strcmp(said, why) != 0) {
+			/* Once, and not each time that it is looked at. */
+			ksr_failure(command, "%s; until that has changed it waits, and sets nothing", why);
+			strcpy(said, why);
+		}
+	} while (sigtimedwait(&signals, NULL, &pause) < 0);
+	return 0;
 }
 
 static int tune_main(const struct ksr_command *command, int argc, char **argv)
@@ -230,6 +268,8 @@ static int tune_main(const struct ksr_command *command, int argc, char **argv)
 		return status;
 	if (first < argc)
 		return ksr_usage_error(command, "'%s' is one argument too many; it takes none", argv[first]);
+	if (chosen.undo && chosen.wait)
+		return ksr_usage_error(command, "--undo ends at once; leave --wait out");
 	if (chosen.least > chosen.most)
 		return ksr_usage_error(command, "--least is more than --most");
 	error = ksr_fs_init(&fs, NULL);
