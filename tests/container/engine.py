@@ -141,8 +141,8 @@ class Engine:
     def pod(self):
         self.do("pod", "create", "--name", self.name, "--share", "pid,ipc")
 
-    def app(self, *command, name="app", options=(), share=True, library="--volume=ksmalloc:/ksmalloc:ro"):
-        start = f"--share --group={self.group} --profile=auto --quiet" if share else f"--group={self.group}"
+    def app(self, *command, name="app", options=(), share=True, library="--volume=ksmalloc:/ksmalloc:ro", more=""):
+        start = f"--share --group={self.group} --profile=auto --quiet{more}" if share else f"--group={self.group}"
         return self.do("run", "--detach", "--pod", self.name, "--name", f"{self.name}-{name}", *self.mounts(), library,
                        "--env=LD_PRELOAD=/ksmalloc/libksmalloc-start.so", f"--env=KSMALLOC_START={start}", *options, "--rootfs",
                        self.folder + "/app", *(command or ("/usr/bin/python3", "/load/worker.py")))
@@ -155,9 +155,21 @@ class Engine:
         for _ in range(count):
             self.do("exec", "--detach", self.name + "-app", "/usr/bin/python3", "/load/worker.py")
 
-    def report(self):
+    def processes(self, name):
+        """Of a container, by its mounts, since a pod's containers have their processes in common: the machine's numbers, and the words."""
+        mounts, found = os.readlink(f"/proc/{self.pid(name)}/ns/mnt"), {}
+        for path in glob.glob("/proc/[0-9]*"):
+            try:
+                if os.readlink(path + "/ns/mnt") == mounts:
+                    with open(path + "/cmdline", encoding="utf-8", errors="replace") as file:
+                        found[int(path[6:])] = file.read().split("\0")
+            except OSError:
+                continue
+        return found
+
+    def report(self, name="sidecar"):
         """What the sidecar says of the group; {} before there is one."""
-        done = self.try_to("exec", self.name + "-sidecar", "/ksmalloc", "report", self.group, "--json", "--no-symbols")
+        done = self.try_to("exec", f"{self.name}-{name}", "/ksmalloc", "report", self.group, "--json", "--no-symbols")
         return json.loads(done.stdout) if done.returncode == 0 else {}
 
     def logs(self, name):
