@@ -268,6 +268,8 @@ static int add_to_service(const struct work *work, json_t *services, json_t *not
 		return -1;
 	if (ksr_inject_wish_way(work->wish) == KSR_INJECT_BY_VOLUME && add_dependency(work, service, name, note))
 		return -1;
+	if (work->wish->token_secret)
+		return refuse(work, "a secret with the token (--token-secret) is Kubernetes'; give services.%s's sidecar --token-file yourself", name);
 	if (work->wish->seccomp)
 		return refuse(work, "a seccomp profile of a node (--seccomp) is Kubernetes'; name it in services.%s.security_opt", name);
 	if (work->wish->no_sidecar)

@@ -240,6 +240,8 @@ static int add_sidecar(const struct work *work, json_t *spec)
 		return refuse(work, ".spec: runAsNonRoot without runAsUser does not say which user the sidecar has to be; name it (--user), or "
 			      "leave the sidecar out (--no-sidecar)");
 	error = append(work, spec, "containers", ksr_kube_sidecar(&work->parts, spec));
+	if (!error && work->wish->token_secret)
+		error = append(work, spec, "volumes", ksr_kube_token(&work->parts));
 	if (!error && !json_object_get(spec, "shareProcessNamespace"))
 		error = json_object_set_new(spec, "shareProcessNamespace", json_true()) ? out_of_memory(work) : 0;
 	return error;
@@ -248,8 +250,8 @@ static int add_sidecar(const struct work *work, json_t *spec)
 static int check_names(const struct work *work, const json_t *spec)
 {
 	static const char *const switches[] = {"hostPID", "shareProcessNamespace"};
-	static const char *const lists[] = {"containers", "initContainers", "volumes"};
-	static const char *const names[] = {KSR_INJECT_SIDECAR, KSR_INJECT_INIT, KSR_INJECT_VOLUME};
+	static const char *const lists[] = {"containers", "initContainers", "volumes", "volumes"};
+	static const char *const names[] = {KSR_INJECT_SIDECAR, KSR_INJECT_INIT, KSR_INJECT_VOLUME, KSR_INJECT_TOKEN_VOLUME};
 
 	for (size_t i = 0; i < KSM_COUNT_OF(lists); i++) {
 		const json_t *list = json_object_get(spec, lists[i]);
@@ -354,6 +356,7 @@ static void take_out(json_t *template)
 	remove_named(json_object_get(spec, "initContainers"), KSR_INJECT_INIT);
 	ksr_tree_drop_empty(spec, "initContainers");
 	remove_named(json_object_get(spec, "volumes"), KSR_INJECT_VOLUME);
+	remove_named(json_object_get(spec, "volumes"), KSR_INJECT_TOKEN_VOLUME);
 	ksr_tree_drop_empty(spec, "volumes");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		remove_from_container(json_array_get(list, i), seccomp ? seccomp + strlen(" " SECCOMP) : "");

@@ -115,6 +115,13 @@ json_t *ksr_kube_volume(const struct ksr_kube_parts *parts)
 	}
 }
 
+/* A namespace without the secret still has its pods made: the workers run, and the exporter waits for the token. */
+json_t *ksr_kube_token(const struct ksr_kube_parts *parts)
+{
+	return json_pack("{s:s, s:{s:s, s:b}}", "name", KSR_INJECT_TOKEN_VOLUME, "secret", "secretName", parts->wish->token_secret,
+			 "optional", 1);
+}
+
 /* It needs no right. */
 json_t *ksr_kube_init(const struct ksr_kube_parts *parts, const json_t *spec)
 {
@@ -141,5 +148,11 @@ json_t *ksr_kube_sidecar(const struct ksr_kube_parts *parts, const json_t *spec)
 			 "cpu", "10m", "memory", "16Mi", "limits", "memory", "128Mi");
 	if (made && parts->ends)
 		json_array_append_new(json_object_get(made, "args"), json_string("--end-with-group"));
+	if (made && parts->wish->token_secret) {
+		json_array_append_new(json_object_get(made, "args"),
+				      json_string("--token-file=" KSR_INJECT_TOKEN_FOLDER "/" KSR_INJECT_TOKEN_KEY));
+		json_object_set_new(made, "volumeMounts", json_pack("[{s:s, s:s, s:b}]", "name", KSR_INJECT_TOKEN_VOLUME, "mountPath",
+								    KSR_INJECT_TOKEN_FOLDER, "readOnly", 1));
+	}
 	return made;
 }

@@ -31,6 +31,8 @@ bool ksr_kube_has_user(const struct ksr_kube_parts *parts, const json_t *spec);
 /* What the pod has in common, and where each container that is meant has it. */
 json_t *ksr_kube_volume(const struct ksr_kube_parts *parts);
 json_t *ksr_kube_mount(void);
+/* What the sidecar alone has, of a wish with a token. */
+json_t *ksr_kube_token(const struct ksr_kube_parts *parts);
 json_t *ksr_kube_init(const struct ksr_kube_parts *parts, const json_t *spec);
 json_t *ksr_kube_sidecar(const struct ksr_kube_parts *parts, const json_t *spec);
 

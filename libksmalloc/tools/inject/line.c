@@ -207,6 +207,8 @@ static const char *problem_of(const char *const *rest, const struct ksr_inject_w
 		return "the command sets LD_PRELOAD itself, which would hide ours; take it out";
 	if (sets_variable(rest, KSR_INJECT_OPTIONS))
 		return "the command sets " KSR_INJECT_OPTIONS " itself, which would hide ours; take it out";
+	if (wish->token_secret)
+		return "a secret with the token (--token-secret) is Kubernetes'; give the sidecar's line --token-file yourself";
 	if (wish->seccomp)
 		return "a seccomp profile of a node (--seccomp) is Kubernetes'; give the engine --security-opt seccomp=FILE";
 	if (wish->no_sidecar)

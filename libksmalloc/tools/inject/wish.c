@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define SECRET_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789.-"
 #define IMAGE_LETTERS NAME_LETTERS "/:@"
 
 static bool is_of(const char *text, const char *letters, size_t most)
@@ -37,6 +38,8 @@ const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish)
 		return "the library comes from a " KSR_INJECT_WAYS;
 	if (wish->seccomp && !is_of(wish->seccomp, NAME_LETTERS "/", 255))
 		return "the seccomp profile is a path below the node's folder of profiles";
+	if (wish->token_secret && !is_of(wish->token_secret, SECRET_LETTERS, 253))
+		return "the token's secret has a name of small letters, digits, dots and dashes";
 	return NULL;
 }
 

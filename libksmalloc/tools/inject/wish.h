@@ -29,6 +29,10 @@
 #define KSR_INJECT_PRELOAD KSR_INJECT_FOLDER "/" KSR_INJECT_START
 #define KSR_INJECT_OPTIONS "KSMALLOC_START"
 #define KSR_INJECT_PORT	   9838
+/* The secret of a cluster whose token the sidecar's exporter asks for, where the sidecar has it, and the key of it. */
+#define KSR_INJECT_TOKEN_VOLUME "ksmalloc-token"
+#define KSR_INJECT_TOKEN_FOLDER "/token"
+#define KSR_INJECT_TOKEN_KEY	"token"
 
 /* How the library comes into a container. */
 enum ksr_inject_way {
@@ -48,6 +52,7 @@ struct ksr_inject_wish {
 	const char *const *containers; /* names of those that are meant, container_count of them; NULL: all */
 	size_t container_count;
 	const char *seccomp; /* a profile on the node that lets addresses be equal (localhostProfile); NULL: none is named */
+	const char *token_secret; /* kube: the name of a secret with the token of who asks the sidecar; NULL: everybody may ask */
 	uint64_t user;	     /* 0: that of the containers; else the sidecar's user */
 	bool no_sidecar;
 	bool no_share; /* for KSM: nothing but the library and the group's name */

@@ -22,6 +22,7 @@
 #include "seed_file.h"
 #include "sidecar/fill.h"
 #include "sidecar/member.h"
+#include "sidecar/secret.h"
 
 #define DEFAULT_LISTEN	"0.0.0.0:9838"
 #define EXPORTER	"ksmalloc-exporter"
@@ -78,6 +79,8 @@ struct crew {
 	bool had_others;
 	bool said_rights;
 	uid_t foreign; /* said already */
+	struct stat token; /* of the file whose token the exporter has */
+	bool said_token;
 	sigset_t before;
 	pid_t self;
 };
@@ -116,8 +119,13 @@ _Noreturn static void run_exporter(const struct crew *crew)
 	const struct sidecar_options *chosen = crew->chosen;
 	const char *listen = chosen->listen ? chosen->listen : DEFAULT_LISTEN;
 	const char *line[8] = {EXPORTER, "--listen", listen};
+	int token = 0;
+	char path[KSR_SECRET_PATH];
+	char why[KSR_SECRET_WHY];
 	size_t used = 3;
 
+	if (chosen->token_file)
+		token = ksr_secret_open(chosen->token_file, why);
 	if (!become(crew))
 		ksr_failure(crew->command, "cannot become user %u, whose the workers are: %s; start the sidecar as that user",
 			    (unsigned int)crew->user.user, strerror(errno));
@@ -127,8 +135,11 @@ _Noreturn static void run_exporter(const struct crew *crew)
 		line[used++] = chosen->interval;
 	}
 	if (chosen->token_file) {
+		/* Without its token it answers nobody. */
+		if (token < 0 || ksr_secret_hand_on(token, path, why))
+			_exit(ksr_failure(crew->command, "--token-file '%s': %s", chosen->token_file, why));
 		line[used++] = "--token-file";
-		line[used++] = chosen->token_file;
+		line[used++] = path;
 	}
 	_exit(ksr_beside_execute(crew->command, EXPORTER, (char **)(uintptr_t)line));
 }
@@ -233,6 +244,22 @@ static void find_user(struct crew *crew)
 	}
 }
 
+/* Whether the exporter may run: its token is there. One that has changed takes the place of the former. */
+static bool has_token(struct crew *crew)
+{
+	const char *path = crew->chosen->token_file;
+	int changed = path ? ksr_secret_changed(path, &crew->token) : 0;
+
+	if (changed) {
+		end(&crew->exporter);
+		crew->exporter.next = 0;
+	}
+	if (changed < 0 && !crew->said_token)
+		ksr_failure(crew->command, "there is no exporter before its token is there: %s: %s", path, strerror(-changed));
+	crew->said_token = changed < 0;
+	return changed >= 0;
+}
+
 /* Whether there is nobody left to wait for. */
 static bool is_over(struct crew *crew)
 {
@@ -259,7 +286,7 @@ static int watch(struct crew *crew)
 		find_user(crew);
 		if (crew->exporter.failures > FAILURES_MOST)
 			break;
-		if (!crew->chosen->no_exporter)
+		if (!crew->chosen->no_exporter && has_token(crew))
 			start(crew, &crew->exporter, run_exporter);
 		if (crew->has_user && !crew->chosen->no_keeper)
 			start(crew, &crew->keeper, run_keeper);

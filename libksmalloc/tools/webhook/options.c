@@ -14,4 +14,6 @@ const struct ksr_option ksr_webhook_options[KSR_WEBHOOK_OPTIONS] = {
 	{"from", "WAY", "Where the library comes from: " KSR_INJECT_WAYS ".", KSR_OPTION_TEXT, AT(from), 0},
 	{"seccomp", "PROFILE", "Name this profile, which is on all nodes, for containers that have none.", KSR_OPTION_TEXT,
 	 AT(seccomp), 0},
+	{"token-secret", "NAME", "Sidecars answer only who sends the token in this secret of their namespace.", KSR_OPTION_TEXT,
+	 AT(token_secret), 0},
 };

@@ -23,9 +23,10 @@ struct ksr_webhook_choice {
 	const char *sidecar_image;
 	const char *seccomp;
 	const char *from;
+	const char *token_secret;
 };
 
-#define KSR_WEBHOOK_OPTIONS 7
+#define KSR_WEBHOOK_OPTIONS 8
 extern const struct ksr_option ksr_webhook_options[KSR_WEBHOOK_OPTIONS];
 
 #endif

@@ -113,6 +113,8 @@ static bool read_wish(const json_t *metadata, const struct ksr_inject_wish *defa
 	name_group(metadata, asked);
 	if (text_at(annotations, KSR_REVIEW_GROUP))
 		asked->wish.group = text_at(annotations, KSR_REVIEW_GROUP);
+	if (text_at(annotations, KSR_REVIEW_TOKEN))
+		asked->wish.token_secret = text_at(annotations, KSR_REVIEW_TOKEN);
 	asked->wish.profile = text_at(annotations, KSR_REVIEW_PROFILE);
 	if (!read_switch(annotations, KSR_REVIEW_SIDECAR, &sidecar, why) ||
 	    !read_switch(annotations, KSR_REVIEW_SHARE, &share, why) || !read_containers(annotations, asked, why) ||

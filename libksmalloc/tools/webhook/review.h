@@ -23,6 +23,7 @@
 #define KSR_REVIEW_SIDECAR "ksmalloc/sidecar"	    /* "false": none */
 #define KSR_REVIEW_SHARE "ksmalloc/share"	    /* "false": for KSM only */
 #define KSR_REVIEW_USER "ksmalloc/user"		    /* the sidecar's number */
+#define KSR_REVIEW_TOKEN "ksmalloc/token-secret"    /* of who asks the sidecar; the webhook's own by default */
 
 enum ksr_review_outcome { KSR_REVIEW_LEFT, KSR_REVIEW_INJECTED, KSR_REVIEW_WARNED };
 

@@ -46,7 +46,8 @@ static int webhook_main(const struct ksr_command *command, int argc, char **argv
 	if (!chosen.certificate || !chosen.key)
 		return ksr_usage_error(command, "clusters ask by TLS only; give --cert FILE and --key FILE");
 	defaults = (struct ksr_inject_wish){
-		.init_image = chosen.init_image, .sidecar_image = chosen.sidecar_image, .seccomp = chosen.seccomp, .from = chosen.from};
+		.init_image = chosen.init_image, .sidecar_image = chosen.sidecar_image, .seccomp = chosen.seccomp, .from = chosen.from,
+		.token_secret = chosen.token_secret};
 	problem = ksr_inject_wish_problem(&defaults);
 	if (problem)
 		return ksr_usage_error(command, "%s", problem);
