@@ -102,6 +102,14 @@ class Engine:
         if done.returncode:
             skip("podman starts no container here: " + done.stderr.strip().rpartition("\n")[2])
 
+    def app_image(self):
+        """The application as an image, beside those that are loaded."""
+        self.load()
+        with open(self.folder + "/app.containerfile", "w", encoding="utf-8") as file:
+            file.write("FROM scratch\nCOPY . /\n")
+        self.do("build", "--quiet", "--isolation", "chroot", "--tag", "localhost/app:1", "--file", self.folder + "/app.containerfile",
+                self.folder + "/app")
+
     def play(self, path):
         """`podman kube play` of a pod's definition, its init containers first, as a cluster starts it. podman 4.3 does not see the end of
         one that it starts itself: it waits for 20 seconds, and sometimes on and on. So they are run with what the definition says of

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# What makes an image of a folder. packaging/image/build and packaging/kubernetes/build-image source it, and have `die`.
+
+# choose_program [NAME]: sets $program to what builds images here.
+choose_program() {
+	program=${1:-$(type -P buildah >/dev/null && echo buildah || echo podman)}
+	[[ $program == buildah || $program == podman ]] || die "--with is neither buildah nor podman, but '$program' (see --help)"
+	type -P "$program" >/dev/null || die "no $program here: install buildah or podman"
+}
+
+# A storage of its own: nothing of it stays, and no image of the user's is touched. podman takes no long path.
+make_storage() {
+	work=$(mktemp -d /tmp/ksmalloc-image.XXXXXX)
+	trap 'rm -rf "$work"' EXIT
+	engine=("$program" --root "$work/storage" --runroot "$work/state" --storage-driver vfs)
+	[[ $program != podman ]] || engine+=(--events-backend none)
+}
+
+# pack NAME TAG FOLDER CONTAINERFILE ARCHIVE: writes the archive, and prints its line. $epoch is the time in it. The digest is the same
+# with either program: no version of its own goes in, nor another history for one that keeps layers.
+pack() {
+	local image=localhost/$1:$2 digest size
+	"${engine[@]}" build --quiet --isolation chroot --layers=false --identity-label=false --timestamp "$epoch" --format oci --tag "$image" \
+		--label "org.opencontainers.image.version=$2" --label org.opencontainers.image.licenses=BSD-2-Clause \
+		--file "$4" "$3" >/dev/null || die "the image $1 was not built"
+	rm -f "$5"
+	"${engine[@]}" push --quiet "$image" "oci-archive:$5:$image" || die "the image $1 was not written"
+	digest=$(tar -xOf "$5" index.json | grep -o 'sha256:[0-9a-f]\{64\}')
+	size=$(find "$3" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+	echo "$1:$2 $digest $size bytes"
+}
