@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLES 2u
+#define WHOLES 3u
 
 const char *ksr_place_key_name(enum ksr_place_key key)
 {
@@ -188,6 +188,27 @@ static bool add_whole(struct ksr_places *places, uint64_t bytes, const char *kin
 	return place->name != NULL;
 }
 
+/*
+ * Nobody has asked for the stack that the kernel gives to a program. Stacks of other threads are those of who made them.
+ */
+static bool add_first_stack(const struct ksr_report *report, struct ksr_places *places)
+{
+	const struct ksr_memory *memory = &report->parts[KSR_PART_STACKS].unmarked;
+	uint64_t held = ksr_less(memory->held, memory->fork_shared);
+	struct ksr_place *place = &places->rows[places->count];
+	char name[64];
+
+	snprintf(name, sizeof(name), "(%s)", ksr_part_name(KSR_PART_STACKS));
+	if (!add_whole(places, held, "stack", name, (uint32_t)report->process_count))
+		return false;
+	if (held == 0)
+		return true;
+	place->memory = *memory;
+	place->merged = ksm_min(memory->saved, held);
+	place->shared = ksr_less(memory->shared, memory->stored);
+	return true;
+}
+
 static bool add_origin(const struct ksr_report *report, const struct ksr_origin *origin, struct ksr_symbols *symbols,
 		       enum ksr_place_key by, struct ksr_places *places)
 {
@@ -220,6 +241,7 @@ int ksr_places_create(const struct ksr_report *report, const struct ksr_balance 
 		done = add_file(&report->files[i], places);
 	done = done && add_whole(places, total->files, "files", "(programs and libraries, as their files are)",
 				 (uint32_t)report->process_count) &&
+	       add_first_stack(report, places) &&
 	       add_whole(places, total->mapped, "shared memory", "(shared mappings)", (uint32_t)report->process_count);
 	if (!done) {
 		ksr_places_destroy(places);
@@ -238,12 +260,22 @@ void ksr_places_destroy(struct ksr_places *places)
 	memset(places, 0, sizeof(*places));
 }
 
+/* Of what was joined by other things than its stack, only if there is nothing else in it. */
+static bool is_thread_stacks(const struct ksr_place *place)
+{
+	const uint32_t stack = 1u << KSMALLOC_MARK_STACK;
+
+	return place->kinds == stack || (place->stack && place->largest && (place->largest->kinds & stack));
+}
+
 const char *ksr_place_what(const struct ksr_place *place)
 {
 	if (place->kind)
 		return place->kind;
 	if (!place->largest)
 		return "rest";
+	if (is_thread_stacks(place))
+		return "thread stacks";
 	if (place->stack && place->stack->what)
 		return place->stack->what;
 	if (place->kinds & 1u << KSMALLOC_MARK_MAPPING)

@@ -3,8 +3,8 @@
  * places: who holds the memory, one row for each name.
  *
  * What it is: the origins of a report, named, with those of equal names joined; the data of programs and libraries, file by
- * file; what the files themselves have in memory, and shared mappings, a row each; and what is left, so that the rows add up
- * to the balance.
+ * file; what the files themselves have in memory, the stacks of first threads, and shared mappings, a row each; and what is
+ * left, so that the rows add up to the balance.
  *
  * What it is not: computing of what is saved (join).
  *
