@@ -88,6 +88,22 @@ struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve)
 	return symbols;
 }
 
+struct ksr_symbols *ksr_symbols_create_for(const struct ksr_fs *fs, const struct ksr_naming *naming)
+{
+	struct ksr_symbols *symbols = ksr_symbols_create(fs, naming->resolve);
+	int error = symbols ? 0 : -ENOMEM;
+	char why[512];
+
+	if (!error && naming->sysroot)
+		error = ksr_symbols_sysroot(symbols, naming->sysroot);
+	if (!error && naming->machinery)
+		error = ksr_machinery_add(symbols->machinery, naming->machinery, naming->machinery_bytes, why, sizeof(why));
+	if (!error)
+		return symbols;
+	ksr_symbols_destroy(symbols);
+	return NULL;
+}
+
 struct ksr_machinery *ksr_symbols_machinery(struct ksr_symbols *symbols)
 {
 	return symbols->machinery;

@@ -31,8 +31,17 @@
 
 struct ksr_symbols;
 
-/* resolve: false gives module+0xoffset only and opens no file. */
+/* How stacks are to be named; all texts are the caller's. */
+struct ksr_naming {
+	bool resolve;	       /* false gives module+0xoffset only and opens no file */
+	const char *machinery; /* lines that are asked before those of the table; may be NULL */
+	size_t machinery_bytes;
+	const char *sysroot; /* as for ksr_symbols_sysroot(); may be NULL */
+};
+
 struct ksr_symbols *ksr_symbols_create(const struct ksr_fs *fs, bool resolve);
+/* The same with all of it. NULL without memory, and where the lines or the folder are no good. */
+struct ksr_symbols *ksr_symbols_create_for(const struct ksr_fs *fs, const struct ksr_naming *naming);
 /* The table that decides on names; what is added to it counts for stacks that are asked for later. */
 struct ksr_machinery *ksr_symbols_machinery(struct ksr_symbols *symbols);
 /*

@@ -89,21 +89,7 @@ static char *row_name(const struct ksr_diff *diff, const struct ksr_diff_row *ro
 	}
 }
 
-int ksr_diff_names_begin(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
-			 struct ksr_diff_names *names)
-{
-	memset(names, 0, sizeof(*names));
-	names->rows = calloc(diff->row_count + 1, sizeof(*names->rows));
-	names->count = diff->row_count;
-	names->symbols = ksr_symbols_create(fs, resolve);
-	names->data = ksr_data_symbols_create(fs, diff->spaces[0], resolve);
-	if (names->rows && names->symbols && names->data)
-		return 0;
-	ksr_diff_names_destroy(names);
-	return -ENOMEM;
-}
-
-int ksr_diff_names_fill(const struct ksr_diff *diff, struct ksr_diff_names *names)
+static int fill(const struct ksr_diff *diff, struct ksr_diff_names *names)
 {
 	uint32_t *const marks[2] = {regions_of_marks(diff->spaces[0]), regions_of_marks(diff->spaces[1])};
 	int error = 0;
@@ -118,14 +104,18 @@ int ksr_diff_names_fill(const struct ksr_diff *diff, struct ksr_diff_names *name
 	return error;
 }
 
-int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
+int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, const struct ksr_naming *naming,
 			  struct ksr_diff_names *names)
 {
-	int error = ksr_diff_names_begin(fs, diff, resolve, names);
+	int error = -ENOMEM;
 
-	if (error)
-		return error;
-	error = ksr_diff_names_fill(diff, names);
+	memset(names, 0, sizeof(*names));
+	names->rows = calloc(diff->row_count + 1, sizeof(*names->rows));
+	names->count = diff->row_count;
+	names->symbols = ksr_symbols_create_for(fs, naming);
+	names->data = ksr_data_symbols_create(fs, diff->spaces[0], naming->resolve);
+	if (names->rows && names->symbols && names->data)
+		error = fill(diff, names);
 	if (error)
 		ksr_diff_names_destroy(names);
 	return error;

@@ -22,12 +22,9 @@ struct ksr_diff_names {
 	struct ksr_data_symbols *data;
 };
 
-int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
+/* Names of variables are those of the files that the processes have mapped, whatever the naming says of others. */
+int ksr_diff_names_create(const struct ksr_fs *fs, const struct ksr_diff *diff, const struct ksr_naming *naming,
 			  struct ksr_diff_names *names);
-/* The same in two steps, for those that tell the symbolizer something before it names anything. */
-int ksr_diff_names_begin(const struct ksr_fs *fs, const struct ksr_diff *diff, bool resolve,
-			 struct ksr_diff_names *names);
-int ksr_diff_names_fill(const struct ksr_diff *diff, struct ksr_diff_names *names);
 void ksr_diff_names_destroy(struct ksr_diff_names *names);
 
 /*

@@ -10,6 +10,7 @@
 
 #include "compare/render.h"
 #include "join/aggregate.h"
+#include "prepare.h"
 #include "selected.h"
 #include "show/draw.h"
 #include "show/saved.h"
@@ -22,7 +23,7 @@ struct compare_options {
 	uint64_t top;
 	const char *sort;
 	const char *root;
-	bool no_symbols;
+	struct ksr_name_options names;
 	bool stacks;
 	struct ksr_selected selected;
 };
@@ -37,7 +38,7 @@ static const struct ksr_option options[] = {
 	{"sort", "VALUE", "Sort by the change of this value (default private).", KSR_OPTION_TEXT, AT(sort), 0},
 	{"top", "N", "Show the first N origins only (text: 20).", KSR_OPTION_NUMBER, AT(top), 0},
 	{"stacks", NULL, "Compare each stack by itself, also where several have one name.", KSR_OPTION_SWITCH, AT(stacks), 0},
-	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH, AT(no_symbols), 0},
+	KSR_NAME_OPTIONS(AT(names)),
 	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root), 0},
 };
 
@@ -60,9 +61,9 @@ static int read_saved(const struct ksr_command *command, const char *path, struc
 }
 
 static int draw_processes(const struct ksr_command *command, const struct compare_options *chosen,
-			  const struct ksr_fs *fs, struct ksr_picture *picture)
+			  const struct ksr_naming *naming, const struct ksr_fs *fs, struct ksr_picture *picture)
 {
-	struct ksr_symbols *symbols = ksr_symbols_create(fs, !chosen->no_symbols);
+	struct ksr_symbols *symbols = ksr_symbols_create_for(fs, naming);
 	struct ksr_report report;
 	int error = symbols ? ksr_report_create(fs, &chosen->selected.selection, &report) : -ENOMEM;
 
@@ -83,15 +84,22 @@ static int draw_processes(const struct ksr_command *command, const struct compar
 static int read_processes(const struct ksr_command *command, const struct compare_options *chosen,
 			  struct ksr_picture *picture)
 {
+	struct ksr_naming naming;
+	struct ksr_text text;
 	struct ksr_fs fs;
-	int error = ksr_fs_init(&fs, chosen->root);
-	int status;
+	int status = ksr_naming_prepare(command, &chosen->names, &text, &naming);
+	int error = status ? 0 : ksr_fs_init(&fs, chosen->root);
 
-	if (error)
-		return ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
-				       chosen->root ? chosen->root : "/", strerror(-error));
-	status = draw_processes(command, chosen, &fs, picture);
-	ksr_fs_fini(&fs);
+	if (status)
+		return status;
+	if (error) {
+		status = ksr_usage_error(command, "--root '%s': %s; give a folder with proc and sys",
+					 chosen->root ? chosen->root : "/", strerror(-error));
+	} else {
+		status = draw_processes(command, chosen, &naming, &fs, picture);
+		ksr_fs_fini(&fs);
+	}
+	ksr_text_free(&text);
 	return status;
 }
 

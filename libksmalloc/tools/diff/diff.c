@@ -16,6 +16,7 @@
 #include "pages/events.h"
 #include "pages/folders.h"
 #include "pages/scan.h"
+#include "prepare.h"
 #include "read/kernel.h"
 #include "show/causes.h"
 #include "show/kernel.h"
@@ -28,7 +29,8 @@ struct diff_options {
 	uint64_t top;
 	uint64_t few;
 	bool stop;
-	bool no_symbols;
+	struct ksr_name_options names;
+	struct ksr_naming naming; /* what these come to */
 };
 
 #define AT(member) offsetof(struct diff_options, member)
@@ -41,9 +43,8 @@ static const struct ksr_option options[] = {
 	 AT(site), 0},
 	{"few", "N", "Call it few words up to N words of 8 bytes (16).", KSR_OPTION_NUMBER, AT(few),
 	 256},
+	KSR_NAME_OPTIONS(AT(names)),
 	{"stop", NULL, "Stop both processes while they are read.", KSR_OPTION_SWITCH, AT(stop), 0},
-	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
-	 AT(no_symbols), 0},
 };
 
 static const char *const tables[] = {"rows",	  "first",  "events", "reasons",
@@ -101,7 +102,7 @@ static int show_scanned(const struct ksr_command *command, const struct diff_opt
 	struct ksr_diff_names names;
 	int status;
 
-	if (ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names))
+	if (ksr_diff_names_create(fs, diff, &chosen->naming, &names))
 		return ksr_failure(command, "out of memory");
 	status = show(command, chosen, fs, diff, &names);
 	ksr_diff_names_destroy(&names);
@@ -117,7 +118,7 @@ static int choose(const struct ksr_command *command, const struct diff_options *
 
 	if (!chosen->site)
 		return 0;
-	if (ksr_diff_names_create(fs, diff, !chosen->no_symbols, &names))
+	if (ksr_diff_names_create(fs, diff, &chosen->naming, &names))
 		return ksr_failure(command, "out of memory");
 	any = choose_rows(diff, &names, chosen->site);
 	ksr_diff_names_destroy(&names);
@@ -210,6 +211,18 @@ static int stop_and_compare(const struct ksr_command *command, const struct diff
 	return status;
 }
 
+static int name_and_compare(const struct ksr_command *command, struct diff_options *chosen, const pid_t pids[2])
+{
+	struct ksr_text text;
+	int status = ksr_naming_prepare(command, &chosen->names, &text, &chosen->naming);
+
+	if (status)
+		return status;
+	status = stop_and_compare(command, chosen, pids);
+	ksr_text_free(&text);
+	return status;
+}
+
 static int diff_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct diff_options chosen = {.top = DEFAULT_TOP, .few = KSR_FEW_WORDS};
@@ -235,7 +248,7 @@ static int diff_main(const struct ksr_command *command, int argc, char **argv)
 	if (pids[0] == pids[1])
 		return ksr_usage_error(command, "both are process %d; give two different PIDs",
 				       (int)pids[0]);
-	return stop_and_compare(command, &chosen, pids);
+	return name_and_compare(command, &chosen, pids);
 }
 
 const struct ksr_command ksr_command_diff = {

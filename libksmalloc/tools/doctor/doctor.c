@@ -13,6 +13,7 @@
 #include "doctor/share.h"
 #include "doctor/stale.h"
 #include "owner.h"
+#include "prepare.h"
 #include "read/kernel.h"
 #include "selected.h"
 #include "show/kernel.h"
@@ -21,6 +22,8 @@ struct doctor_options {
 	struct ksr_output output;
 	const char *root;
 	const char *group;
+	struct ksr_name_options names;
+	struct ksr_naming naming; /* what these come to */
 	bool fix;
 	bool keep;
 	bool undo;
@@ -39,6 +42,7 @@ static const struct ksr_option options[] = {
 	 AT(group), 0},
 	{"json", NULL, "Write JSON.", KSR_OPTION_FORM, AT(output), KSR_FORMAT_JSON},
 	KSR_WIDTH_OPTION(AT(output)),
+	KSR_NAME_OPTIONS(AT(names)),
 	{"root", "DIR", "Read proc and sys below DIR: a recorded tree.", KSR_OPTION_TEXT, AT(root),
 	 0},
 };
@@ -160,10 +164,10 @@ static int look(const struct ksr_command *command, const struct doctor_options *
 	ksr_check_kernel(fs, &owner, &findings);
 	ksr_check_share_machine(fs, &findings);
 	if (chosen->group || count) {
-		ksr_check_group(fs, chosen->group, pids, count, &findings);
+		ksr_check_group(fs, chosen->group, pids, count, &chosen->naming, &findings);
 		ksr_check_share_of(fs, chosen->group, pids, count, &findings);
 	} else {
-		ksr_check_processes(fs, chosen->everyone, &findings);
+		ksr_check_processes(fs, chosen->everyone, &chosen->naming, &findings);
 		ksr_check_stale(fs, chosen->fix, &findings);
 	}
 	status = render(command, &chosen->output, fs, &findings);
@@ -205,6 +209,19 @@ static int look_below_root(const struct ksr_command *command, const struct docto
 	return status;
 }
 
+static int name_and_look(const struct ksr_command *command, struct doctor_options *chosen,
+			 const struct ksr_selection *selection)
+{
+	struct ksr_text text;
+	int status = ksr_naming_prepare(command, &chosen->names, &text, &chosen->naming);
+
+	if (status)
+		return status;
+	status = look_below_root(command, chosen, selection->pids, selection->pid_count);
+	ksr_text_free(&text);
+	return status;
+}
+
 static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct doctor_options chosen = {0};
@@ -225,7 +242,7 @@ static int doctor_main(const struct ksr_command *command, int argc, char **argv)
 	else
 		status = take_pids(command, argv + first, argc - first, &selected);
 	if (!status)
-		status = look_below_root(command, &chosen, selected.selection.pids, selected.selection.pid_count);
+		status = name_and_look(command, &chosen, &selected.selection);
 	ksr_selected_destroy(&selected);
 	return status;
 }

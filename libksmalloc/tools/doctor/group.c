@@ -204,7 +204,7 @@ static void check_files(const struct ksr_workers *members, struct ksr_findings *
 /* --- the group ------------------------------------------------------------------------------ */
 
 static void check_members(const struct ksr_fs *fs, const char *group, struct ksr_workers *members,
-			  struct ksr_findings *findings)
+			  const struct ksr_naming *naming, struct ksr_findings *findings)
 {
 	ksr_check_huge_pages(fs, members, findings);
 	if (members->count < 2) {
@@ -222,7 +222,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 	ksr_check_languages(members, findings);
 	ksr_check_environments(members, findings);
 	ksr_check_folders(fs, members, findings);
-	ksr_check_sample(fs, members, findings);
+	ksr_check_sample(fs, members, naming, findings);
 }
 
 /* The processes of a group, by their segments. The caller frees; NULL without memory or any. */
@@ -249,7 +249,7 @@ static pid_t *group_pids(const struct ksr_fs *fs, const char *group, size_t *cou
 }
 
 void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
-		     struct ksr_findings *findings)
+		     const struct ksr_naming *naming, struct ksr_findings *findings)
 {
 	struct ksr_workers members;
 	pid_t *found = NULL;
@@ -259,7 +259,7 @@ void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pi
 		pids = found;
 	}
 	ksr_workers_read(fs, pids, pids ? count : 0, &members, findings);
-	check_members(fs, group, &members, findings);
+	check_members(fs, group, &members, naming, findings);
 	ksr_workers_free(&members);
 	free(found);
 }

@@ -16,10 +16,11 @@
 #define KSR_DOCTOR_GROUP_H
 
 #include "judge/finding.h"
+#include "names/symbols.h"
 #include "read/fs.h"
 
 /* Findings about the group, or where there is no name about the processes. */
 void ksr_check_group(const struct ksr_fs *fs, const char *group, const pid_t *pids, size_t count,
-		     struct ksr_findings *findings);
+		     const struct ksr_naming *naming, struct ksr_findings *findings);
 
 #endif

@@ -159,7 +159,8 @@ static void check_ptrace(const struct ksr_fs *fs, struct ksr_findings *findings)
 		 scope);
 }
 
-void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings)
+void ksr_check_processes(const struct ksr_fs *fs, bool everyone, const struct ksr_naming *naming,
+			 struct ksr_findings *findings)
 {
 	struct ksr_selection selection = {.everyone = everyone};
 	struct ksr_report report;
@@ -187,7 +188,7 @@ void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_find
 	ksr_find(findings, KSR_LEVEL_OK, "processes", "",
 		 "%zu processes publish statistics; vm.max_map_count is %" PRIu64,
 		 report.process_count, most);
-	ksr_check_symbols(fs, &report, findings);
+	ksr_check_symbols(fs, &report, naming, findings);
 	ksr_report_destroy(&report);
 	check_without_segment(fs, everyone, findings);
 }

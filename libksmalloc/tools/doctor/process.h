@@ -11,9 +11,11 @@
 #define KSR_DOCTOR_PROCESS_H
 
 #include "judge/finding.h"
+#include "names/symbols.h"
 #include "read/fs.h"
 
 /* The processes that run under ksmalloc. */
-void ksr_check_processes(const struct ksr_fs *fs, bool everyone, struct ksr_findings *findings);
+void ksr_check_processes(const struct ksr_fs *fs, bool everyone, const struct ksr_naming *naming,
+			 struct ksr_findings *findings);
 
 #endif

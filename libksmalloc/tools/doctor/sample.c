@@ -139,7 +139,7 @@ static void find_reasons(const struct ksr_diff *diff, const struct ksr_diff_name
 	find_race(diff, members, findings);
 }
 
-void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *members,
+void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *members, const struct ksr_naming *naming,
 		      struct ksr_findings *findings)
 {
 	struct ksr_diff_names names;
@@ -154,7 +154,7 @@ void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *members
 	if (!error)
 		error = ksr_diff_scan_places(fs, &diff);
 	if (!error)
-		error = ksr_diff_names_create(fs, &diff, true, &names);
+		error = ksr_diff_names_create(fs, &diff, naming, &names);
 	if (error) {
 		ksr_find(findings, KSR_LEVEL_WARN, "sample",
 			 "run the command as the user of these processes, or as root",

@@ -11,9 +11,10 @@
 #define KSR_DOCTOR_SAMPLE_H
 
 #include "judge/worker.h"
+#include "names/symbols.h"
 
 /* What the pages of two members differ in. */
-void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *workers,
+void ksr_check_sample(const struct ksr_fs *fs, const struct ksr_workers *workers, const struct ksr_naming *naming,
 		      struct ksr_findings *findings);
 
 #endif

@@ -86,12 +86,12 @@ static void tell_package(const struct ksr_unnamed *file, const struct ksr_debug_
 			 file->frames, frames, file->path);
 }
 
-void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report,
+void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_naming *naming,
 		       struct ksr_findings *findings)
 {
 	struct ksr_debug_package packages[MOST_FILES] = {0};
 	struct ksr_unnamed files[MOST_FILES];
-	struct ksr_symbols *symbols = fs->live ? ksr_symbols_create(fs, true) : NULL;
+	struct ksr_symbols *symbols = fs->live ? ksr_symbols_create_for(fs, naming) : NULL;
 	size_t count;
 
 	if (!symbols)

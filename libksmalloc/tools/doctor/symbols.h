@@ -12,9 +12,10 @@
 
 #include "join/report.h"
 #include "judge/finding.h"
+#include "names/symbols.h"
 
 /* Code without names in reports, and the packages that have them. */
-void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report,
+void ksr_check_symbols(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_naming *naming,
 		       struct ksr_findings *findings);
 
 #endif

@@ -22,9 +22,7 @@ struct report_options {
 	struct ksr_form_choice form;
 	const char *root;
 	const char *by;
-	const char *machinery;
-	const char *sysroot;
-	bool no_symbols;
+	struct ksr_name_options names;
 	bool shifting;
 	struct ksr_selected selected;
 };
@@ -47,17 +45,13 @@ static const struct ksr_option options[] = {
 	{"sort", "COLUMN", "Sort by this column, highest first (default saved).", KSR_OPTION_TEXT,
 	 AT(render.sort), 0},
 	{"top", "N", "Show the first N sites only.", KSR_OPTION_NUMBER, AT(render.top), 0},
-	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH,
-	 AT(no_symbols), 0},
 	{"why", NULL, "Say why memory is not saved, of each place and, as 'ksmalloc why' does, page by page.", KSR_OPTION_SWITCH, AT(render.why), 0},
 	{"counters", NULL, "Show what a patched kernel counts for each site.", KSR_OPTION_SWITCH,
 	 AT(render.counters), 0},
 	{"by", "function|stack|file|module|language", "One row for each of these (default function).", KSR_OPTION_TEXT, AT(by), 0},
 	{"details", NULL, "Show the tables of sites, regions, groups and totals instead.", KSR_OPTION_SWITCH,
 	 AT(render.details), 0},
-	{"machinery", "FILE", "Read more names of functions and folders that name nothing.", KSR_OPTION_TEXT,
-	 AT(machinery), 0},
-	{"sysroot", "DIR", "Look for programs and their debug information below DIR.", KSR_OPTION_TEXT, AT(sysroot), 0},
+	KSR_NAME_OPTIONS(AT(names)),
 	{"empty", NULL, "Show sites that hold no memory now, too.", KSR_OPTION_SWITCH,
 	 AT(render.empty), 0},
 	{"shifting", NULL,
@@ -113,30 +107,23 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 }
 
 static int show(const struct ksr_command *command, const struct ksr_fs *fs,
-		const struct report_options *chosen, struct ksr_report *report)
+		const struct report_options *chosen, const struct ksr_naming *naming, struct ksr_report *report)
 {
-	struct ksr_symbols *symbols = ksr_symbols_create(fs, !chosen->no_symbols);
+	struct ksr_symbols *symbols = ksr_symbols_create_for(fs, naming);
 	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
 	int forms;
 	int error;
-	int status;
 
 	if (!symbols || !emitter) {
 		ksr_symbols_destroy(symbols);
 		return ksr_failure(command, "out of memory");
-	}
-	status = ksr_symbols_prepare(command, symbols, chosen->machinery, chosen->sysroot);
-	if (status) {
-		(void)ksr_emitter_finish(emitter);
-		ksr_symbols_destroy(symbols);
-		return status;
 	}
 	ksr_render_kernel(fs, &report->kernel, emitter);
 	ksr_render_report(report, symbols, &chosen->render, emitter);
 	if (chosen->shifting)
 		ksr_render_shift(fs, report, emitter);
 	if (chosen->render.why)
-		ksr_report_why(fs, report, !chosen->no_symbols, emitter);
+		ksr_report_why(fs, report, naming, emitter);
 	forms = ksr_forms_write(command, fs, report, symbols, &chosen->form, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
@@ -170,7 +157,8 @@ static void say_none(const struct ksr_selection *selection, const struct ksr_rep
 	      stderr);
 }
 
-static int report_processes(const struct ksr_command *command, struct report_options *chosen)
+static int report_processes(const struct ksr_command *command, struct report_options *chosen,
+			    const struct ksr_naming *naming)
 {
 	const struct ksr_selection *selection = &chosen->selected.selection;
 	struct ksr_report report;
@@ -188,10 +176,23 @@ static int report_processes(const struct ksr_command *command, struct report_opt
 	} else {
 		if (report.process_count == 0)
 			say_none(selection, &report);
-		status = show(command, &fs, chosen, &report);
+		status = show(command, &fs, chosen, naming, &report);
 		ksr_report_destroy(&report);
 	}
 	ksr_fs_fini(&fs);
+	return status;
+}
+
+static int name_and_report(const struct ksr_command *command, struct report_options *chosen)
+{
+	struct ksr_naming naming;
+	struct ksr_text text;
+	int status = ksr_naming_prepare(command, &chosen->names, &text, &naming);
+
+	if (status)
+		return status;
+	status = report_processes(command, chosen, &naming);
+	ksr_text_free(&text);
 	return status;
 }
 
@@ -211,7 +212,7 @@ static int parse_and_report(const struct ksr_command *command, int argc, char **
 		status = check_by(command, chosen);
 	if (!status)
 		status = ksr_selected_add_all(command, &chosen->selected, argv + first, (size_t)(argc - first));
-	return status ? status : report_processes(command, chosen);
+	return status ? status : name_and_report(command, chosen);
 }
 
 static int report_main(const struct ksr_command *command, int argc, char **argv)

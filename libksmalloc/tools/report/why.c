@@ -23,8 +23,8 @@ struct answer {
 	bool is_there;
 };
 
-static int ask(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_group *group, bool resolve,
-	       struct answer *answer)
+static int ask(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_group *group,
+	       const struct ksr_naming *naming, struct answer *answer)
 {
 	pid_t *pids = calloc(report->process_count + 1, sizeof(*pids));
 	size_t count = 0;
@@ -41,21 +41,22 @@ static int ask(const struct ksr_fs *fs, const struct ksr_report *report, const s
 	free(pids);
 	if (error)
 		return error;
-	error = ksr_diff_names_create(fs, &answer->why.diff, resolve, &answer->names);
+	error = ksr_diff_names_create(fs, &answer->why.diff, naming, &answer->names);
 	if (error)
 		ksr_why_destroy(&answer->why);
 	answer->is_there = error == 0;
 	return error;
 }
 
-void ksr_report_why(const struct ksr_fs *fs, const struct ksr_report *report, bool resolve, struct ksr_emitter *emitter)
+void ksr_report_why(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_naming *naming,
+		    struct ksr_emitter *emitter)
 {
 	size_t count = fs->live ? (size_t)ksm_min(report->group_count, GROUPS_MOST) : 0;
 	struct answer *answers = calloc(count + 1, sizeof(*answers));
 	size_t left = 0;
 
 	for (size_t i = 0; answers && i < count; i++) {
-		int error = ask(fs, report, &report->groups[i], resolve, &answers[i]);
+		int error = ask(fs, report, &report->groups[i], naming, &answers[i]);
 
 		answers[i].group = report->groups[i].name;
 		if (!error)

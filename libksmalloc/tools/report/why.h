@@ -11,8 +11,10 @@
 #define KSR_REPORT_WHY_H
 
 #include "join/report.h"
+#include "names/symbols.h"
 #include "show/emitter.h"
 
-void ksr_report_why(const struct ksr_fs *fs, const struct ksr_report *report, bool resolve, struct ksr_emitter *emitter);
+void ksr_report_why(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_naming *naming,
+		    struct ksr_emitter *emitter);
 
 #endif

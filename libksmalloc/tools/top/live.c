@@ -143,7 +143,7 @@ static int run_on_screen(const struct ksr_top_live *live, struct loop *loop)
 
 	if (error)
 		return error;
-	error = ksr_top_watch_begin(live->fs, live->selection, live->resolve, &loop->state->wishes, &loop->watch);
+	error = ksr_top_watch_begin(live->fs, live->selection, live->naming, &loop->state->wishes, &loop->watch);
 	if (!error) {
 		error = run(loop);
 		/* The terminal first: a reader may take a moment to end. */

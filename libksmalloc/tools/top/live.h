@@ -16,7 +16,7 @@
 struct ksr_top_live {
 	const struct ksr_fs *fs;
 	const struct ksr_selection *selection;
-	bool resolve;
+	const struct ksr_naming *naming;
 	bool utf8;
 	bool colour;
 };

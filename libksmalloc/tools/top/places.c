@@ -30,7 +30,7 @@ struct name {
 struct ksr_top_places {
 	const struct ksr_fs *fs;
 	const struct ksr_selection *selection;
-	bool resolve;
+	const struct ksr_naming *naming;
 	struct ksr_symbols *symbols;
 	struct name *names; /* by ascending id */
 	size_t name_count;
@@ -42,7 +42,7 @@ struct ksr_top_places {
 };
 
 struct ksr_top_places *ksr_top_places_create(const struct ksr_fs *fs, const struct ksr_selection *selection,
-					     bool resolve)
+					     const struct ksr_naming *naming)
 {
 	struct ksr_top_places *places = calloc(1, sizeof(*places));
 
@@ -50,7 +50,7 @@ struct ksr_top_places *ksr_top_places_create(const struct ksr_fs *fs, const stru
 		return NULL;
 	places->fs = fs;
 	places->selection = selection;
-	places->resolve = resolve;
+	places->naming = naming;
 	return places;
 }
 
@@ -259,7 +259,7 @@ static int take_report(struct ksr_top_places *places, const struct ksr_report *r
 	if (places->name_count > MOST_NAMES)
 		forget_names(places);
 	if (!places->symbols)
-		places->symbols = ksr_symbols_create(places->fs, places->resolve);
+		places->symbols = ksr_symbols_create_for(places->fs, places->naming);
 	if (report->origin_count)
 		add_origins(places, report);
 	else

@@ -13,13 +13,14 @@
 #define KSR_TOP_PLACES_H
 
 #include "join/collect.h"
+#include "names/symbols.h"
 #include "top/sample.h"
 
 struct ksr_top_places;
 
-/* resolve: as for ksr_symbols_create(). NULL without memory. */
+/* The naming must live as long as the places. NULL without memory. */
 struct ksr_top_places *ksr_top_places_create(const struct ksr_fs *fs, const struct ksr_selection *selection,
-					     bool resolve);
+					     const struct ksr_naming *naming);
 void ksr_top_places_destroy(struct ksr_top_places *places);
 /* Puts places into a sample: new ones where it is time, else those of before. */
 int ksr_top_places_add(struct ksr_top_places *places, struct ksr_top_sample *sample);

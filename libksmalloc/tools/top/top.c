@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "prepare.h"
 #include "selected.h"
 #include "show/text.h"
 #include "top/frame.h"
@@ -33,7 +34,8 @@ struct top_options {
 	const char *root;
 	uint64_t interval_ms; /* 0: not given */
 	uint64_t width;
-	bool no_symbols;
+	struct ksr_name_options names;
+	struct ksr_naming naming; /* what these come to */
 	bool once;
 	bool list_keys;
 };
@@ -54,7 +56,7 @@ static const struct ksr_option options[] = {
 	{"filter", "TEXT", "Begin with rows that have this text.", KSR_OPTION_TEXT, AT(filter), 0},
 	{"once", NULL, "Print one frame as text and end.", KSR_OPTION_SWITCH, AT(once), 0},
 	{"width", "N", "Fit that text into N columns, not those of the terminal.", KSR_OPTION_NUMBER, AT(width), 10000},
-	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH, AT(no_symbols), 0},
+	KSR_NAME_OPTIONS(AT(names)),
 	{"list-keys", NULL, "Print keys and columns as parts of a manual page, and end.", KSR_OPTION_SWITCH,
 	 AT(list_keys), 0},
 	{"root", "DIR", "Read proc and sys below DIR, a recorded tree, once.", KSR_OPTION_TEXT, AT(root), 0},
@@ -137,7 +139,7 @@ static int apply(const struct ksr_command *command, const struct top_options *ch
 static int read_once(const struct ksr_fs *fs, const struct top_options *chosen, struct ksr_top_state *state)
 {
 	struct ksr_top_reader *reader = ksr_top_reader_create(fs, &chosen->selected.selection, true);
-	struct ksr_top_places *places = ksr_top_places_create(fs, &chosen->selected.selection, !chosen->no_symbols);
+	struct ksr_top_places *places = ksr_top_places_create(fs, &chosen->selected.selection, &chosen->naming);
 	uint64_t begin_ms = ksr_top_now();
 	struct ksr_top_sample *sample = NULL;
 	int error = -ENOMEM;
@@ -208,7 +210,7 @@ static bool wants_colour(void)
 static int watch(const struct ksr_command *command, const struct ksr_fs *fs, const struct top_options *chosen,
 		 struct ksr_top_state *state, bool utf8)
 {
-	struct ksr_top_live live = {fs, &chosen->selected.selection, !chosen->no_symbols, utf8, wants_colour()};
+	struct ksr_top_live live = {fs, &chosen->selected.selection, &chosen->naming, utf8, wants_colour()};
 	int error = ksr_top_live_run(&live, state);
 	const char *terminal = getenv("TERM");
 
@@ -241,6 +243,7 @@ static int show(const struct ksr_command *command, const struct top_options *cho
 static int parse_and_show(const struct ksr_command *command, int argc, char **argv, struct top_options *chosen)
 {
 	struct ksr_top_state state;
+	struct ksr_text text;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, set, chosen, &status);
 
@@ -250,6 +253,9 @@ static int parse_and_show(const struct ksr_command *command, int argc, char **ar
 		ksr_top_help_manual(stdout);
 		return ksr_output_end(command, 0);
 	}
+	status = ksr_naming_prepare(command, &chosen->names, &text, &chosen->naming);
+	if (status)
+		return status;
 	ksr_top_state_init(&state, chosen->interval_ms ? chosen->interval_ms : DEFAULT_INTERVAL);
 	status = ksr_selected_add_all(command, &chosen->selected, argv + first, (size_t)(argc - first));
 	if (!status)
@@ -257,6 +263,7 @@ static int parse_and_show(const struct ksr_command *command, int argc, char **ar
 	if (!status)
 		status = show(command, chosen, &state);
 	ksr_top_state_fini(&state);
+	ksr_text_free(&text);
 	return status;
 }
 

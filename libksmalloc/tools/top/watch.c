@@ -118,8 +118,8 @@ static int start(struct ksr_top_watch *watch)
 	return -error;
 }
 
-int ksr_top_watch_begin(const struct ksr_fs *fs, const struct ksr_selection *selection, bool resolve,
-			const struct ksr_top_wishes *wishes, struct ksr_top_watch **result)
+int ksr_top_watch_begin(const struct ksr_fs *fs, const struct ksr_selection *selection,
+			const struct ksr_naming *naming, const struct ksr_top_wishes *wishes, struct ksr_top_watch **result)
 {
 	struct ksr_top_watch *watch = calloc(1, sizeof(*watch));
 	int error = -ENOMEM;
@@ -130,7 +130,7 @@ int ksr_top_watch_begin(const struct ksr_fs *fs, const struct ksr_selection *sel
 	watch->hurry = true;
 	watch->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	watch->reader = ksr_top_reader_create(fs, selection, false);
-	watch->places = ksr_top_places_create(fs, selection, resolve);
+	watch->places = ksr_top_places_create(fs, selection, naming);
 	if (watch->fd < 0)
 		error = -errno;
 	else if (watch->reader && watch->places)

@@ -14,6 +14,7 @@
 #define KSR_TOP_WATCH_H
 
 #include "join/collect.h"
+#include "names/symbols.h"
 #include "top/sample.h"
 
 struct ksr_top_watch;
@@ -24,9 +25,9 @@ struct ksr_top_wishes {
 	bool places;
 };
 
-/* fs and selection must live until the process ends. */
-int ksr_top_watch_begin(const struct ksr_fs *fs, const struct ksr_selection *selection, bool resolve,
-			const struct ksr_top_wishes *wishes, struct ksr_top_watch **result);
+/* fs, selection and naming must live until the process ends. */
+int ksr_top_watch_begin(const struct ksr_fs *fs, const struct ksr_selection *selection,
+			const struct ksr_naming *naming, const struct ksr_top_wishes *wishes, struct ksr_top_watch **result);
 void ksr_top_watch_end(struct ksr_top_watch *watch);
 /* Of a descriptor that can be read when there is a sample. */
 int ksr_top_watch_fd(const struct ksr_top_watch *watch);

@@ -20,9 +20,7 @@ struct why_options {
 	struct ksr_output output;
 	uint64_t seconds;
 	uint64_t top;
-	const char *machinery;
-	const char *sysroot;
-	bool no_symbols;
+	struct ksr_name_options names;
 };
 
 #define AT(member) offsetof(struct why_options, member)
@@ -32,10 +30,7 @@ static const struct ksr_option options[] = {
 	{"seconds", "N", "Look again after N seconds at what is written and freed (2).", KSR_OPTION_NUMBER, AT(seconds),
 	 3600},
 	{"top", "N", "Show the first N reasons (20).", KSR_OPTION_NUMBER, AT(top), 1000000},
-	{"machinery", "FILE", "Read more names of functions and folders that name nothing.", KSR_OPTION_TEXT,
-	 AT(machinery), 0},
-	{"sysroot", "DIR", "Look for programs and their debug information below DIR.", KSR_OPTION_TEXT, AT(sysroot), 0},
-	{"no-symbols", NULL, "Open no program files; show module+0xoffset.", KSR_OPTION_SWITCH, AT(no_symbols), 0},
+	KSR_NAME_OPTIONS(AT(names)),
 };
 
 static const char *const tables[] = {"findings", "kernel"};
@@ -45,6 +40,7 @@ struct question {
 	const struct ksr_command *command;
 	const struct why_options *chosen;
 	const struct ksr_fs *fs;
+	const struct ksr_naming *naming;
 	const char *group; /* empty: processes were named by number */
 	const char *place; /* NULL: all */
 };
@@ -53,36 +49,28 @@ static int show(const struct question *question, const struct ksr_report *report
 {
 	struct ksr_emitter *emitter = ksr_emitter_create(&question->chosen->output, stdout);
 	struct ksr_diff_names names;
-	int status;
 	size_t shown = 0;
 	size_t left = 0;
 
-	if (!emitter || ksr_diff_names_begin(question->fs, &why->diff, !question->chosen->no_symbols, &names)) {
+	if (!emitter || ksr_diff_names_create(question->fs, &why->diff, question->naming, &names)) {
 		if (emitter)
 			(void)ksr_emitter_finish(emitter);
 		return ksr_failure(question->command, "out of memory");
 	}
-	status = ksr_symbols_prepare(question->command, names.symbols, question->chosen->machinery,
-				     question->chosen->sysroot);
-	if (!status)
-		status = ksr_diff_names_fill(&why->diff, &names) ? ksr_failure(question->command, "out of memory") : 0;
-	if (!status) {
-		ksr_render_kernel(question->fs, &report->kernel, emitter);
-		ksr_why_say(why, question->group, emitter);
-		ksr_why_begin(emitter);
-		shown = ksr_why_rows(why, &names, question->group, question->place, (size_t)question->chosen->top, emitter,
-				     &left);
-		ksr_emitter_table_end(emitter);
-		if (left)
-			ksr_emitter_note(emitter, "%zu reasons of less are not shown (--top).", left);
-		if (!shown)
-			ksr_emitter_note(emitter, question->place ? "No reason was found for such a place." :
-								    "No reason was found: all that is equal is saved.");
-	}
+	ksr_render_kernel(question->fs, &report->kernel, emitter);
+	ksr_why_say(why, question->group, emitter);
+	ksr_why_begin(emitter);
+	shown = ksr_why_rows(why, &names, question->group, question->place, (size_t)question->chosen->top, emitter, &left);
+	ksr_emitter_table_end(emitter);
+	if (left)
+		ksr_emitter_note(emitter, "%zu reasons of less are not shown (--top).", left);
+	if (!shown)
+		ksr_emitter_note(emitter, question->place ? "No reason was found for such a place." :
+							    "No reason was found: all that is equal is saved.");
 	ksr_diff_names_destroy(&names);
 	if (ksr_output_end(question->command, ksr_emitter_finish(emitter)))
 		return KSR_EXIT_FAILED;
-	return status ? status : shown ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
+	return shown ? KSR_EXIT_OK : KSR_EXIT_FINDINGS;
 }
 
 static int fail(const struct question *question, const struct ksr_report *report, int error)
@@ -159,6 +147,8 @@ static int why_main(const struct ksr_command *command, int argc, char **argv)
 {
 	struct why_options chosen = {.seconds = DEFAULT_SECONDS, .top = DEFAULT_TOP};
 	struct question question = {.command = command, .chosen = &chosen, .group = ""};
+	struct ksr_naming naming;
+	struct ksr_text text;
 	int status = 0;
 	int first = ksr_options_parse(command, argc, argv, NULL, &chosen, &status);
 
@@ -166,7 +156,13 @@ static int why_main(const struct ksr_command *command, int argc, char **argv)
 		return status;
 	if (first == argc)
 		return ksr_usage_error(command, "a group is missing; give its name, or two PIDs");
-	return ask(&question, argv + first, (size_t)(argc - first));
+	status = ksr_naming_prepare(command, &chosen.names, &text, &naming);
+	if (status)
+		return status;
+	question.naming = &naming;
+	status = ask(&question, argv + first, (size_t)(argc - first));
+	ksr_text_free(&text);
+	return status;
 }
 
 const struct ksr_command ksr_command_why = {
