@@ -68,8 +68,8 @@ if(TARGET ksmalloc_command)
   # It finds the command by its own place.
   install(PROGRAMS ${PROJECT_SOURCE_DIR}/packaging/systemd/ksmalloc-generator DESTINATION lib/systemd/system-generators)
 endif()
-install(FILES ${PROJECT_SOURCE_DIR}/libksmalloc/valgrind.supp
-  ${PROJECT_SOURCE_DIR}/libksmalloc/report/report.schema.json
+file(GLOB ksmalloc_schemas ${PROJECT_SOURCE_DIR}/libksmalloc/report/*.schema.json)
+install(FILES ${PROJECT_SOURCE_DIR}/libksmalloc/valgrind.supp ${ksmalloc_schemas}
   ${PROJECT_SOURCE_DIR}/examples/container/seccomp.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/ksmalloc)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples/prometheus DESTINATION ${CMAKE_INSTALL_DATADIR}/ksmalloc
