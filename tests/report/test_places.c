@@ -129,3 +129,57 @@ Test(places, test_hostile_text_on_the_screen, .init = make, .fini = unmake)
 	free(output);
 	ksr_symbols_destroy(symbols);
 }
+
+static char *screen_of(void)
+{
+	const struct ksr_screen_options options = {.frames = 0};
+	const struct ksr_output text = {.format = KSR_FORMAT_TEXT};
+	struct ksr_symbols *symbols = ksr_symbols_create(&fs, false);
+	char *output = NULL;
+	size_t bytes = 0;
+	FILE *stream = open_memstream(&output, &bytes);
+	struct ksr_emitter *emitter = ksr_emitter_create(&text, stream);
+
+	ksr_render_screen(&report, symbols, &options, emitter);
+	cr_assert_eq(ksr_emitter_finish(emitter), 0);
+	fclose(stream);
+	ksr_symbols_destroy(symbols);
+	return output;
+}
+
+/* 8 MiB of each are live, 15 and 14 held, of which two stacks are one place: errors that are independent add as squares do. */
+Test(places, test_how_far_off_what_is_held_may_be, .init = make, .fini = unmake)
+{
+	struct ksr_symbols *symbols = ksr_symbols_create(&fs, false);
+	struct ksr_places places;
+	char *output;
+
+	rows[0].held_error = 3 * MIB;
+	rows[1].held_error = 4 * MIB;
+	cr_assert_eq(ksr_places_create(&report, &total, symbols, KSR_PLACE_FUNCTION, &places), 0);
+	cr_expect_eq(places.rows[0].live_error, 5 * MIB);
+	cr_expect_eq(places.rows[0].held_error, 29 * MIB * 5 / 16);
+	cr_expect_eq(places.rows[1].held_error, 0);
+	cr_expect_eq(places.rest.held_error, 0);
+	ksr_places_destroy(&places);
+	ksr_symbols_destroy(symbols);
+	output = screen_of();
+	cr_expect(strstr(output, "29.0 MiB  31.2 %  13.8 %"), "%s", output);
+	cr_expect(strstr(output, " OF     +/-       %"), "%s", output);
+	free(output);
+}
+
+Test(places, test_what_is_known_well_has_no_column_for_that, .init = make, .fini = unmake)
+{
+	char *output;
+
+	rows[0].held_error = MIB / 8;
+	output = screen_of();
+	cr_expect_null(strstr(output, "+/-"), "%s", output);
+	free(output);
+	/* More than can be is no more than all of it. */
+	rows[0].held_error = UINT64_MAX / 4;
+	output = screen_of();
+	cr_expect(strstr(output, "100.0 %"), "%s", output);
+	free(output);
+}

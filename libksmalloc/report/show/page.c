@@ -69,7 +69,7 @@ static void put_origin(const struct ksr_picture *picture, const struct ksr_pictu
 	fputs(",[", output);
 	for (uint32_t k = 0; k < origin->shown; k++)
 		fprintf(output, "%s%" PRIu32, k ? "," : "", picture->stacks[origin->first + k]);
-	fputs("]]", output);
+	fprintf(output, "],%" PRIu64 "]", origin->error);
 }
 
 /* Those that are not told apart are one of each group, without a name and a stack. */
@@ -91,7 +91,7 @@ static int put_rest(const struct ksr_picture *picture, uint32_t from, FILE *outp
 			continue;
 		fprintf(output, ",\n[\"\",-1,%" PRIu32 ",0,0,", i);
 		put_numbers(output, sums[i].values, KSR_VALUE_COUNT);
-		fputs(",[]]", output);
+		fputs(",[],0]", output);
 	}
 	free(sums);
 	return 0;

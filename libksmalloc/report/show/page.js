@@ -15,6 +15,7 @@ const SHOWN = ["held", "private", "merged", "saved", "shared"].map((key) => VALU
 const ROWS_AT_ONCE = 100;
 const FEWEST_PIXELS = 2;
 const FEWEST_FOR_TEXT = 24;
+const WORTH_TELLING = 0.03;
 const HUES = {native: 212, python: 42, php: 266, ruby: 350, perl: 188, lua: 232, script: 150};
 
 const text = (number) => data.texts[number] ?? "";
@@ -71,6 +72,8 @@ const origins = data.origins.map((origin, index) => {
   return {
     index, id: origin[0], name, group: origin[2], program, processes: origin[4], values: origin[5],
     stack, // innermost first
+    // Small blocks are samples: what is live is right to so much of it, and so is what is held.
+    error: origin[5][VALUE.live] ? Math.min(1, origin[7] / origin[5][VALUE.live]) : 0,
     words: (name + " " + program + " " + origin[0] + " ").toLowerCase(),
   };
 });
@@ -397,6 +400,10 @@ function originRow(origin) {
       cell.dataset.title = column.title;
       if (column.size && value === 0) cell.classList.add("zero");
       cell.textContent = column.size ? bytes(value) : column.number ? value.toLocaleString("en") : shortened(value || "\u2013");
+      if (column.key === "held" && origin.error > WORTH_TELLING) {
+        cell.append(make("small", "error", " \u00b1" + percent(origin.error, 1)));
+        cell.title = "Small blocks are samples: right to " + bytes(value * origin.error) + " more or less, in 19 of 20 cases";
+      }
       if (!column.number) {
         cell.classList.add("name");
         cell.title = value;

@@ -136,6 +136,16 @@ static void join_places(struct ksr_places *places)
 	qsort(places->rows, places->count, sizeof(*places->rows), compare_held);
 }
 
+/* What a place has of memory that samples divide is its share of them: as far off, in proportion, as what it has live. */
+static void find_errors(struct ksr_places *places)
+{
+	for (size_t i = 0; i < places->count; i++) {
+		struct ksr_place *place = &places->rows[i];
+
+		place->held_error = ksm_min(place->held, ksr_scale(place->held, place->live_error, place->live));
+	}
+}
+
 static void find_rest(const struct ksr_report *report, const struct ksr_balance *total, struct ksr_places *places)
 {
 	struct ksr_place *rest = &places->rest;
@@ -248,6 +258,7 @@ int ksr_places_create(const struct ksr_report *report, const struct ksr_balance 
 		return -ENOMEM;
 	}
 	join_places(places);
+	find_errors(places);
 	find_rest(report, total, places);
 	return 0;
 }

@@ -50,6 +50,7 @@ struct ksr_place {
 	uint64_t shared; /* saved by stores */
 	uint64_t live;	 /* bytes that the program holds there */
 	uint64_t live_error;
+	uint64_t held_error; /* held is right to so many bytes more or less, in 19 of 20 cases */
 	const char *kind; /* what it is, where no stack says so: "data", "files"; NULL: it is an origin's */
 	uint32_t kinds;
 	uint32_t processes;

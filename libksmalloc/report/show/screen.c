@@ -16,6 +16,8 @@
 #define ROWS_MOST 20
 /* A row of less than one part in so many is not worth a line. */
 #define WORTH 200
+/* How far off samples are is worth a column if it is more of some row. */
+#define ERROR_PERCENT 3
 
 /* --- what is needed -------------------------------------------------------------------------- */
 
@@ -170,14 +172,14 @@ static void render_outlook(const struct ksr_outlook *outlook, struct ksr_emitter
 /* --- places ------------------------------------------------------------------------------------ */
 
 static const struct ksr_column place_columns[] = {
-	{"saved", "SAVED"}, {"held", "OF"}, {"saved_percent", "%"}, {"saved_by_merging", NULL}, {"saved_by_sharing", NULL},
+	{"saved", "SAVED"}, {"held", "OF"}, {"held_error", NULL}, {"held_error_percent", "+/-"}, {"saved_percent", "%"}, {"saved_by_merging", NULL}, {"saved_by_sharing", NULL},
 	{"saved_by_fork", "FORK"}, {"live", NULL}, {"live_error", NULL}, {"resident", NULL}, {"processes", NULL},
 	{"stacks", "STACKS"}, {"what", "WHAT"}, {"language", NULL}, {"file", NULL}, {"module", NULL}, {"id", NULL},
 	{"name", "WHERE"}, {"frames", "FRAMES"}, {"why", "WHY"},
 };
 
 /* What text leaves out where a line has no room for names. */
-static const char *const spare_columns[] = {"stacks", "saved_by_fork", "what"};
+static const char *const spare_columns[] = {"held_error_percent", "stacks", "saved_by_fork", "what"};
 
 /* What a row points to while it is given away. */
 struct row {
@@ -292,6 +294,9 @@ static void emit_place(const struct shown *shown, const struct ksr_place *place,
 	fill_why(&row, shown, why);
 	row.cells[i++] = ksr_cell_bytes(saved);
 	row.cells[i++] = ksr_cell_bytes(place->held);
+	row.cells[i++] = ksr_cell_bytes(place->held_error);
+	row.cells[i++] = place->largest ? ksr_cell_percent(place->held_error, place->held) :
+					  (struct ksr_cell){.kind = KSR_CELL_NONE};
 	row.cells[i++] = ksr_cell_percent(saved, place->held);
 	row.cells[i++] = ksr_cell_bytes(place->merged);
 	row.cells[i++] = ksr_cell_bytes(place->shared);
@@ -350,12 +355,18 @@ static void choose_columns(const struct shown *shown, const struct ksr_balance *
 			   struct ksr_column columns[KSM_COUNT_OF(place_columns)])
 {
 	bool joined = false;
+	bool inexact = false;
 
-	for (size_t i = 0; i < shown->count; i++)
-		joined = joined || shown->places.rows[i].stacks > 1;
+	for (size_t i = 0; i < shown->count; i++) {
+		const struct ksr_place *place = &shown->places.rows[i];
+
+		joined = joined || place->stacks > 1;
+		inexact = inexact || place->held_error * 100 > place->held * ERROR_PERCENT;
+	}
 	memcpy(columns, place_columns, sizeof(place_columns));
 	for (size_t i = 0; i < KSM_COUNT_OF(place_columns); i++) {
 		if ((strcmp(columns[i].key, "stacks") == 0 && !joined) ||
+		    (strcmp(columns[i].key, "held_error_percent") == 0 && !inexact) ||
 		    (strcmp(columns[i].key, "saved_by_fork") == 0 && total->forked < ksr_balance_without(total) / WORTH))
 			columns[i].title = NULL;
 	}
