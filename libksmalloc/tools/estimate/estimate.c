@@ -18,10 +18,13 @@
 #include "show/kernel.h"
 
 #define DEFAULT_MEMORY_MIB 256
+/* Rows of a table on a terminal, unless --top says another number. */
+#define ROWS_OF_TEXT 20
 
 struct estimate_options {
 	struct ksr_output output;
 	uint64_t memory_mib;
+	uint64_t top;
 	const char *machinery;
 	const char *sysroot;
 	bool no_symbols;
@@ -33,6 +36,7 @@ static const struct ksr_option options[] = {
 	KSR_OUTPUT_OPTIONS("sizes are bytes", AT(output)),
 	{"memory", "MIB", "Use this much for hashes, then sample (256).", KSR_OPTION_NUMBER,
 	 AT(memory_mib), KSM_MIB},
+	{"top", "N", "Show the first N places, and the others as one row (text: 20).", KSR_OPTION_NUMBER, AT(top), 0},
 	{"machinery", "FILE", "Read more names of functions and folders that name nothing.", KSR_OPTION_TEXT,
 	 AT(machinery), 0},
 	{"sysroot", "DIR", "Look for programs and their debug information below DIR.", KSR_OPTION_TEXT, AT(sysroot), 0},
@@ -50,91 +54,147 @@ static const struct ksr_column columns[] = {
 	{"zero", "ZERO"},	  {"fork_shared", "FORK"},	  {"site", "WHERE"},
 };
 
-/* A line of the table. */
+/* A line of the table: all rows of one name. */
 struct line {
-	const struct ksr_estimate_group *figures;
-	const char *name; /* NULL: part */
-	char part[96];
+	struct ksr_estimate_group figures;
+	char *name;
 };
 
-static void render_line(struct ksr_emitter *emitter, const struct ksr_estimate *estimate,
-			const struct ksr_estimate_group *figures, const char *name)
+static void render_line(struct ksr_emitter *emitter, const struct line *line)
 {
-	uint64_t merge = figures->sum.mergeable * estimate->page_bytes;
+	const struct ksr_estimate_group *figures = &line->figures;
 	struct ksr_cell cells[] = {
-		ksr_cell_bytes(figures->resident),	    ksr_cell_bytes(merge),
-		ksr_cell_percent(merge, figures->resident),
-		ksr_cell_bytes(figures->placed.mergeable * estimate->page_bytes),
-		ksr_cell_bytes(figures->zero),
-		ksr_cell_bytes(figures->fork_shared),	    ksr_cell_text(name),
+		ksr_cell_bytes(figures->resident),    ksr_cell_bytes(figures->would_merge),
+		ksr_cell_percent(figures->would_merge, figures->resident),
+		ksr_cell_bytes(figures->would_share), ksr_cell_bytes(figures->zero),
+		ksr_cell_bytes(figures->fork_shared), ksr_cell_text(line->name),
 	};
 
 	ksr_emitter_row(emitter, cells);
 }
 
+static void add_figures(struct ksr_estimate_group *sum, const struct ksr_estimate_group *part)
+{
+	sum->resident += part->resident;
+	sum->zero += part->zero;
+	sum->fork_shared += part->fork_shared;
+	sum->would_merge += part->would_merge;
+	sum->would_share += part->would_share;
+}
+
 static void sum_lines(const struct ksr_estimate *estimate, struct ksr_estimate_group *sum)
 {
 	memset(sum, 0, sizeof(*sum));
-	for (size_t i = 0; i < estimate->group_count; i++) {
-		const struct ksr_estimate_group *group = &estimate->groups[i];
+	for (size_t i = 0; i < estimate->group_count; i++)
+		add_figures(sum, &estimate->groups[i]);
+}
 
-		sum->resident += group->resident;
-		sum->zero += group->zero;
-		sum->fork_shared += group->fork_shared;
-		sum->sum.mergeable += group->sum.mergeable;
-		sum->placed.mergeable += group->placed.mergeable;
-	}
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(((const struct line *)left)->name, ((const struct line *)right)->name);
 }
 
 static int compare_lines(const void *left, const void *right)
 {
-	const struct ksr_estimate_group *a = ((const struct line *)left)->figures;
-	const struct ksr_estimate_group *b = ((const struct line *)right)->figures;
+	const struct line *a = left;
+	const struct line *b = right;
 
-	if (a->sum.mergeable != b->sum.mergeable)
-		return a->sum.mergeable > b->sum.mergeable ? -1 : 1;
-	if (a->resident != b->resident)
-		return a->resident > b->resident ? -1 : 1;
-	return a < b ? -1 : a > b;
+	if (a->figures.would_merge != b->figures.would_merge)
+		return a->figures.would_merge > b->figures.would_merge ? -1 : 1;
+	if (a->figures.resident != b->figures.resident)
+		return a->figures.resident > b->figures.resident ? -1 : 1;
+	return strcmp(a->name, b->name);
 }
 
-/* Of groups that have memory; what has most to merge first. Returns how many there are. */
-static size_t fill_lines(const struct ksr_report *report, const struct ksr_estimate *estimate,
-			 struct ksr_symbols *symbols, struct line *lines)
+/* As a report calls it. NULL without memory. */
+static char *name_of(const struct ksr_report *report, const struct ksr_whose_row *row, struct ksr_symbols *symbols)
 {
-	size_t count = 0;
+	const struct ksr_snapshot *snapshot = row->kind == KSR_WHOSE_SITE || row->kind == KSR_WHOSE_ORIGIN ?
+						      &report->processes[row->process].snapshot : NULL;
+	const struct ksr_stack *stack = NULL;
+	char text[128] = "(small blocks)";
 
-	for (size_t i = 0; i < estimate->group_count; i++) {
-		struct line *line = &lines[count];
-		const struct ksr_site *site = &report->sites[i];
+	if (row->kind == KSR_WHOSE_SITE)
+		stack = ksr_symbols_stack(symbols, snapshot, row->index);
+	else if (row->kind == KSR_WHOSE_ORIGIN)
+		stack = ksr_symbols_origin(symbols, snapshot, row->index);
+	if (snapshot)
+		return strdup(stack ? stack->where : "unknown");
+	if (row->kind == KSR_WHOSE_PART)
+		snprintf(text, sizeof(text), "(%s)", ksr_part_name((enum ksr_part_id)row->index));
+	else if (row->kind == KSR_WHOSE_FILE)
+		ksr_file_words(&report->files[row->index], text, sizeof(text));
+	else if (row->kind == KSR_WHOSE_REST)
+		snprintf(text, sizeof(text), "(%s)", report->process_count ? "other private memory" : "private memory");
+	return strdup(text);
+}
+
+/* Joins lines of one name; what has most to merge comes first. Returns how many are left. */
+static size_t join_lines(struct line *lines, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(lines, count, sizeof(*lines), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && strcmp(lines[kept - 1].name, lines[i].name) == 0) {
+			add_figures(&lines[kept - 1].figures, &lines[i].figures);
+			free(lines[i].name);
+		} else {
+			lines[kept++] = lines[i];
+		}
+	}
+	qsort(lines, kept, sizeof(*lines), compare_lines);
+	return kept;
+}
+
+/* So many are left, and what comes after them is one. */
+static size_t join_small(struct line *lines, size_t count, uint64_t top)
+{
+	char text[64];
+	char *name;
+
+	/* One place by itself keeps its name. */
+	if (top == 0 || count <= top + 1)
+		return count;
+	snprintf(text, sizeof(text), "(%zu smaller places)", count - (size_t)top);
+	name = strdup(text);
+	if (!name)
+		return count;
+	free(lines[top].name);
+	lines[top].name = name;
+	for (size_t i = (size_t)top + 1; i < count; i++) {
+		add_figures(&lines[top].figures, &lines[i].figures);
+		free(lines[i].name);
+	}
+	return (size_t)top + 1;
+}
+
+/* Of rows that have memory. NULL without memory. */
+static struct line *create_lines(const struct ksr_report *report, const struct ksr_estimate *estimate,
+				 struct ksr_symbols *symbols, uint64_t top, size_t *count)
+{
+	struct line *lines = calloc(estimate->group_count + 1, sizeof(*lines));
+	bool done = lines != NULL;
+	size_t filled = 0;
+
+	for (size_t i = 0; i < estimate->group_count && done; i++) {
+		struct ksr_whose_row row = ksr_whose_row(estimate->whose, (uint32_t)i);
 
 		if (estimate->groups[i].resident == 0)
 			continue;
-		line->figures = &estimate->groups[i];
-		line->name = NULL;
-		if (i < report->site_count) {
-			const struct ksr_stack *stack = ksr_symbols_stack(
-				symbols, &report->processes[site->sample_process].snapshot, site->sample_index);
-
-			line->name = stack ? stack->name : "unknown";
-		} else if (i + 1 < estimate->group_count) {
-			snprintf(line->part, sizeof(line->part), "(%s)",
-				 ksr_part_name((enum ksr_part_id)(i - report->site_count)));
-		} else {
-			snprintf(line->part, sizeof(line->part), "(%s)", report->site_count ?
-				 "other private memory" : "private memory");
-		}
-		count++;
+		lines[filled] = (struct line){estimate->groups[i], name_of(report, &row, symbols)};
+		done = lines[filled].name != NULL;
+		filled += done;
 	}
-	qsort(lines, count, sizeof(*lines), compare_lines);
-	return count;
+	*count = done ? join_small(lines, join_lines(lines, filled), top) : filled;
+	return lines;
 }
 
 static void render_lines(const struct ksr_report *report, const struct ksr_estimate *estimate,
-			 struct ksr_symbols *symbols, struct ksr_emitter *emitter)
+			 struct ksr_symbols *symbols, uint64_t top, struct ksr_emitter *emitter)
 {
-	struct line *lines = calloc(estimate->group_count + 1, sizeof(*lines));
-	size_t count = lines ? fill_lines(report, estimate, symbols, lines) : 0;
+	size_t count = 0;
+	struct line *lines = create_lines(report, estimate, symbols, top, &count);
 	struct ksr_column shown[KSM_COUNT_OF(columns)];
 	static const char *const spare[] = {"zero", "fork_shared"};
 
@@ -143,8 +203,10 @@ static void render_lines(const struct ksr_report *report, const struct ksr_estim
 		shown[WOULD_SHARE].title = NULL;
 	ksr_emitter_table_begin(emitter, "sites", shown, KSM_COUNT_OF(shown));
 	ksr_emitter_spare(emitter, spare, KSM_COUNT_OF(spare));
-	for (size_t i = 0; i < count; i++)
-		render_line(emitter, estimate, lines[i].figures, lines[i].name ? lines[i].name : lines[i].part);
+	for (size_t i = 0; i < count; i++) {
+		render_line(emitter, &lines[i]);
+		free(lines[i].name);
+	}
 	ksr_emitter_table_end(emitter);
 	if (!lines)
 		ksr_emitter_note(emitter, "There was no memory for the rows.");
@@ -184,7 +246,7 @@ static void render_totals(const struct ksr_estimate *estimate, const struct ksr_
 			  ksr_cell_count(estimate->processes));
 	ksr_emitter_value(emitter, "resident", "private memory in all", ksr_cell_bytes(sum->resident));
 	ksr_emitter_value(emitter, "would_merge", "of that, would merge",
-			  ksr_cell_bytes(sum->sum.mergeable * estimate->page_bytes));
+			  ksr_cell_bytes(sum->would_merge));
 	ksr_emitter_value(emitter, "zero", "of that, all zero", ksr_cell_bytes(sum->zero));
 	ksr_emitter_value(emitter, "fork_shared", "shared by fork already", ksr_cell_bytes(sum->fork_shared));
 	ksr_emitter_value(emitter, "swapped", "swapped out, not read",
@@ -192,17 +254,17 @@ static void render_totals(const struct ksr_estimate *estimate, const struct ksr_
 	ksr_emitter_value(emitter, "unreadable", "could not be read",
 			  ksr_cell_bytes(estimate->unreadable));
 	ksr_emitter_value(emitter, "would_share", estimate->has_shared ? "would be saved by a group's store" : NULL,
-			  ksr_cell_bytes(sum->placed.mergeable * estimate->page_bytes));
+			  ksr_cell_bytes(sum->would_share));
 	ksr_emitter_section_end(emitter);
 }
 
 static void render(const struct ksr_report *report, const struct ksr_estimate *estimate,
-		   struct ksr_symbols *symbols, struct ksr_emitter *emitter)
+		   struct ksr_symbols *symbols, uint64_t top, struct ksr_emitter *emitter)
 {
 	struct ksr_estimate_group sum;
 
 	sum_lines(estimate, &sum);
-	render_lines(report, estimate, symbols, emitter);
+	render_lines(report, estimate, symbols, top, emitter);
 	render_ways(estimate, sum.resident, emitter);
 	render_totals(estimate, &sum, emitter);
 	if (estimate->factor > 1)
@@ -237,7 +299,8 @@ static int show(const struct ksr_command *command, const struct estimate_options
 		return status;
 	}
 	ksr_render_kernel(fs, &report->kernel, emitter);
-	render(report, estimate, symbols, emitter);
+	render(report, estimate, symbols,
+	       chosen->top || chosen->output.format != KSR_FORMAT_TEXT ? chosen->top : ROWS_OF_TEXT, emitter);
 	error = ksr_emitter_finish(emitter);
 	ksr_symbols_destroy(symbols);
 	if (ksr_output_end(command, error))

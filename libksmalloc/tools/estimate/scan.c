@@ -16,7 +16,6 @@
 
 #include "join/part.h"
 #include "read/sharing.h"
-#include "read/search.h"
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
@@ -34,24 +33,17 @@ struct key_set {
 	size_t used;
 };
 
-/* A site of the report by its id: each page asks for one. */
-struct known_site {
-	uint64_t id;
-	uint32_t group;
-};
-
 struct scan {
 	const struct ksr_fs *fs;
-	struct known_site *sites; /* by id */
 	const struct ksr_report *report;
 	const struct ksr_process *process;   /* NULL: has no segment */
-	struct ksmalloc_segment_slot *slots; /* of the process, by address */
-	uint32_t slot_count;
+	struct ksr_whose_ranges *ranges;     /* of the process */
+	const struct ksr_vma *vma;	     /* that is read */
 	struct ksr_estimate *estimate;
 	struct ksr_pages *pages;
 	struct ksr_pages *placed; /* by content, address and group */
 	uint64_t group_seed;	  /* of the process's group, 0 if it can share nothing */
-	bool is_placed;		  /* the mapping that is read is memory that may be shared, outside of slots */
+	bool is_placed;		  /* the page that is read is memory that may be shared */
 	struct ksr_forecast *forecast;
 	struct ksr_mask mask; /* of the process */
 	uint32_t number;	/* of the process */
@@ -61,7 +53,6 @@ struct scan {
 	int mem_fd;
 	int map_fd;
 	int flags_fd;
-	uint32_t outside; /* the group of what lies in no slot of the mapping that is read */
 	pid_t pid;
 };
 
@@ -133,7 +124,7 @@ static int is_repeated(struct scan *scan, uint64_t entry, uint64_t address, XXH1
 /* Would a store have this page, too, if another process of the group has an equal one there? */
 static void count_placed(struct scan *scan, uint64_t address, uint32_t group, const unsigned char *content)
 {
-	if (scan->group_seed && (scan->is_placed || group < scan->report->site_count))
+	if (scan->group_seed && scan->is_placed)
 		ksr_pages_add(scan->placed,
 			      XXH3_128bits_withSeed(content, scan->estimate->page_bytes, address ^ scan->group_seed),
 			      group);
@@ -170,69 +161,6 @@ static int count_page(struct scan *scan, uint64_t entry, uint64_t address, uint3
 	return repeated < 0 ? repeated : 0;
 }
 
-static uint64_t end_of_slot(const void *element)
-{
-	const struct ksmalloc_segment_slot *slot = element;
-
-	return slot->base + slot->mapped_bytes;
-}
-
-static uint64_t id_of(const void *element)
-{
-	return ((const struct known_site *)element)->id;
-}
-
-static int compare_sites(const void *left, const void *right)
-{
-	const struct known_site *a = left;
-	const struct known_site *b = right;
-
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-static int take_sites(struct scan *scan)
-{
-	const struct ksr_report *report = scan->report;
-
-	scan->sites = calloc(report->site_count + 1, sizeof(*scan->sites));
-	if (!scan->sites)
-		return -ENOMEM;
-	for (size_t i = 0; i < report->site_count; i++)
-		scan->sites[i] = (struct known_site){report->sites[i].id, (uint32_t)i};
-	qsort(scan->sites, report->site_count, sizeof(*scan->sites), compare_sites);
-	return 0;
-}
-
-/* The group of an address: the site whose slot it is in, else the last group. */
-static uint32_t group_of(const struct scan *scan, uint64_t address)
-{
-	size_t at = ksr_search_above(scan->slots, scan->slot_count, sizeof(*scan->slots), end_of_slot, address);
-	struct ksmalloc_segment_site site;
-	size_t found;
-
-	if (at == scan->slot_count || scan->slots[at].base > address)
-		return scan->outside;
-	if (scan->slots[at].flags & KSMALLOC_SLOT_NURSERY)
-		return (uint32_t)scan->estimate->group_count - 1;
-	ksr_snapshot_site(&scan->process->snapshot, scan->slots[at].site, &site);
-	found = ksr_search_from(scan->sites, scan->report->site_count, sizeof(*scan->sites), id_of, site.id);
-	if (found < scan->report->site_count && scan->sites[found].id == site.id)
-		return scan->sites[found].group;
-	return (uint32_t)scan->estimate->group_count - 1;
-}
-
-/* In the private layout nothing outside of sites is offered to KSM: it is one group. */
-static uint32_t outside_group(const struct scan *scan, const struct ksr_vma *vma)
-{
-	const struct ksr_process *process = scan->process;
-	uint32_t rest = (uint32_t)scan->estimate->group_count - 1;
-
-	if (!process || process->snapshot.header.layout != KSMALLOC_LAYOUT_SHARED)
-		return rest;
-	return (uint32_t)ksm_min(scan->report->site_count + ksr_part_of(&process->snapshot, vma),
-				 rest);
-}
-
 /* Groups are told apart by their names, and processes of the private layout have no part in it. */
 static uint64_t group_seed(const struct ksr_process *process)
 {
@@ -262,22 +190,29 @@ static bool may_merge(const struct ksr_vma *vma)
 	       (marked_stack || !(vma->flags & KSR_VMA_SPECIAL));
 }
 
+/* The row of a page, and whether a store would take it. */
+static uint32_t row_of(struct scan *scan, uint64_t address)
+{
+	bool in_slot;
+	uint32_t row = ksr_whose_find(scan->ranges, scan->vma, address, &in_slot);
+
+	scan->is_placed = in_slot || is_placed(scan, scan->vma);
+	return row;
+}
+
 /* A run of resident pages, at most BATCH_PAGES. */
 static int read_run(struct scan *scan, uint64_t address, const uint64_t *entries, size_t count)
 {
 	uint64_t page_bytes = scan->estimate->page_bytes;
 	ssize_t got = pread(scan->mem_fd, scan->buffer, count * page_bytes, (off_t)address);
 	size_t pages = got > 0 ? (size_t)got / page_bytes : 0;
-	uint32_t group = group_of(scan, address);
 	int error = 0;
 
 	for (size_t i = 0; i < pages && !error; i++) {
 		uint64_t at = address + i * page_bytes;
 
 		/* A hostile segment may end a slot anywhere: each page is looked up. */
-		if (i && scan->slot_count)
-			group = group_of(scan, at);
-		error = count_page(scan, entries[i], at, group, scan->buffer + i * page_bytes);
+		error = count_page(scan, entries[i], at, row_of(scan, at), scan->buffer + i * page_bytes);
 	}
 	scan->estimate->unreadable += (count - pages) * page_bytes;
 	return error;
@@ -331,33 +266,13 @@ static int scan_vma(struct scan *scan, const struct ksr_vma *vma)
 	return 0;
 }
 
-static int compare_slots(const void *left, const void *right)
+static void find_process(struct scan *scan)
 {
-	const struct ksmalloc_segment_slot *a = left;
-	const struct ksmalloc_segment_slot *b = right;
-
-	return a->base < b->base ? -1 : a->base > b->base;
-}
-
-static int take_slots(struct scan *scan)
-{
-	scan->slots = NULL;
-	scan->slot_count = 0;
 	scan->process = NULL;
 	for (size_t i = 0; i < scan->report->process_count; i++) {
 		if (scan->report->processes[i].snapshot.pid == scan->pid)
 			scan->process = &scan->report->processes[i];
 	}
-	if (!scan->process || scan->process->snapshot.header.slots.count == 0)
-		return 0;
-	scan->slot_count = scan->process->snapshot.header.slots.count;
-	scan->slots = calloc(scan->slot_count, sizeof(*scan->slots));
-	if (!scan->slots)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < scan->slot_count; i++)
-		ksr_snapshot_slot(&scan->process->snapshot, i, &scan->slots[i]);
-	qsort(scan->slots, scan->slot_count, sizeof(*scan->slots), compare_slots);
-	return 0;
 }
 
 static int scan_process(struct scan *scan)
@@ -369,15 +284,16 @@ static int scan_process(struct scan *scan)
 	scan->map_fd = ksr_fs_open(scan->fs, O_RDONLY, "proc/%d/pagemap", (int)scan->pid);
 	if (!error && (scan->mem_fd < 0 || scan->map_fd < 0))
 		error = scan->mem_fd < 0 ? scan->mem_fd : scan->map_fd;
+	find_process(scan);
+	scan->ranges = NULL;
 	if (!error)
-		error = take_slots(scan);
+		error = ksr_whose_ranges_create(scan->estimate->whose, scan->process, &scan->ranges);
 	if (!error)
 		error = ksr_mask_create(&smaps, &scan->mask);
 	scan->group_seed = group_seed(scan->process);
 	scan->estimate->has_shared |= scan->group_seed != 0;
 	for (size_t i = 0; i < smaps.count && !error; i++) {
-		scan->outside = outside_group(scan, &smaps.vmas[i]);
-		scan->is_placed = is_placed(scan, &smaps.vmas[i]);
+		scan->vma = &smaps.vmas[i];
 		if (may_merge(&smaps.vmas[i]))
 			error = scan_vma(scan, &smaps.vmas[i]);
 	}
@@ -386,10 +302,7 @@ static int scan_process(struct scan *scan)
 	if (scan->map_fd >= 0)
 		close(scan->map_fd);
 	ksr_mask_destroy(&scan->mask);
-	/* The next process may end before it has any. */
-	free(scan->slots);
-	scan->slots = NULL;
-	scan->slot_count = 0;
+	ksr_whose_ranges_destroy(scan->ranges);
 	ksr_smaps_free(&smaps);
 	return error;
 }
@@ -439,30 +352,35 @@ static void take_sums(struct ksr_estimate *estimate, struct ksr_pages *pages, st
 		return;
 	ksr_pages_sum(pages, sums, (uint32_t)estimate->group_count);
 	for (size_t i = 0; i < estimate->group_count; i++)
-		estimate->groups[i].sum = sums[i];
+		estimate->groups[i].would_merge = sums[i].mergeable * estimate->page_bytes;
 	memset(sums, 0, estimate->group_count * sizeof(*sums));
 	ksr_pages_sum(placed, sums, (uint32_t)estimate->group_count);
 	for (size_t i = 0; i < estimate->group_count; i++)
-		estimate->groups[i].placed = sums[i];
+		estimate->groups[i].would_share = sums[i].mergeable * estimate->page_bytes;
 	free(sums);
+	ksr_whose_divide(estimate->whose, estimate->groups);
 }
 
 int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report, const pid_t *pids,
 			size_t count, uint64_t most_bytes, struct ksr_estimate *estimate)
 {
 	struct scan scan = {.fs = fs, .report = report, .estimate = estimate};
-	int error = -ENOMEM;
+	int error;
 
 	memset(estimate, 0, sizeof(*estimate));
+	error = ksr_whose_create(fs, report, &estimate->whose);
+	if (error)
+		return error;
+	error = -ENOMEM;
 	estimate->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	estimate->group_count = report->site_count + KSR_PART_COUNT + 1;
+	estimate->group_count = ksr_whose_count(estimate->whose);
 	estimate->groups = calloc(estimate->group_count, sizeof(*estimate->groups));
 	scan.buffer = malloc(BATCH_PAGES * estimate->page_bytes);
 	scan.pages = ksr_pages_create(most_bytes);
 	scan.placed = ksr_pages_create(most_bytes / 2);
 	scan.forecast = ksr_forecast_create(most_bytes, (size_t)estimate->page_bytes);
 	scan.flags_fd = ksr_page_flags_open(fs);
-	if (take_sites(&scan) == 0 && estimate->groups && scan.buffer && scan.pages && scan.placed && scan.forecast)
+	if (estimate->groups && scan.buffer && scan.pages && scan.placed && scan.forecast)
 		error = scan_all(&scan, pids, count);
 	if (!error) {
 		take_sums(estimate, scan.pages, scan.placed);
@@ -476,7 +394,6 @@ int ksr_estimate_create(const struct ksr_fs *fs, const struct ksr_report *report
 	ksr_pages_destroy(scan.pages);
 	ksr_pages_destroy(scan.placed);
 	free(scan.shared.cells);
-	free(scan.sites);
 	free(scan.buffer);
 	return error;
 }
@@ -485,5 +402,6 @@ void ksr_estimate_destroy(struct ksr_estimate *estimate)
 {
 	free(estimate->groups);
 	free(estimate->failed);
+	ksr_whose_destroy(estimate->whose);
 	memset(estimate, 0, sizeof(*estimate));
 }

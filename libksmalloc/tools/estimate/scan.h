@@ -27,21 +27,11 @@
 #include "join/report.h"
 #include "estimate/contents.h"
 #include "estimate/forecast.h"
-
-struct ksr_estimate_group {
-	uint64_t resident;
-	uint64_t zero;	      /* bytes of pages that are all zero; they are not in the sum */
-	uint64_t fork_shared; /* bytes of further mappings of pages that fork shares */
-	struct ksr_pages_sum sum;
-	struct ksr_pages_sum placed; /* the same where the address is equal, too, in processes of one group */
-};
+#include "estimate/whose.h"
 
 struct ksr_estimate {
-	/*
-	 * One for each site of the report; one for each part outside of sites, where processes have
-	 * the shared layout; one for all the rest.
-	 */
-	struct ksr_estimate_group *groups;
+	struct ksr_whose *whose;	   /* which rows there are */
+	struct ksr_estimate_group *groups; /* one for each */
 	size_t group_count;
 	size_t processes;
 	uint64_t page_bytes;
