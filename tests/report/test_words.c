@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages/masked.h"
 #include "pages/words.h"
 
 #define PAGE 4096
@@ -438,4 +439,47 @@ Test(words, test_shift_stays_in_the_window)
 	memcpy(fixture.first, fixture.around + MARGIN + 2048, PAGE);
 	ksr_words_compare(&fixture.pair, fixture.first, &window, KSR_SEARCH_ALL, &fixture.result);
 	cr_assert_eq(fixture.result.class, KSR_PAGE_OTHER, "half of it is not in the window");
+}
+
+static uint64_t masked(const struct fixture *fixture, int which, const unsigned char *page)
+{
+	struct ksr_masker masker = {.space = &fixture->spaces[which]};
+
+	return ksr_masked_hash(&masker, page);
+}
+
+Test(words, test_masked_pages_are_equal_wherever_they_point)
+{
+	static struct fixture fixture;
+	unsigned char *second = fixture.around + MARGIN;
+	uint64_t address = 0x10000100;
+
+	setup(&fixture, 0x1000000);
+	cr_assert_eq(masked(&fixture, 0, fixture.first), 0, "a page without addresses is what it is");
+	memcpy(fixture.first + 64, &address, 8);
+	address += 0x1234560;
+	memcpy(second + 64, &address, 8);
+	cr_assert_neq(masked(&fixture, 0, fixture.first), 0);
+	cr_assert_eq(masked(&fixture, 0, fixture.first), masked(&fixture, 1, second));
+	second[128] ^= 1;
+	cr_assert_neq(masked(&fixture, 0, fixture.first), masked(&fixture, 1, second));
+	second[128] ^= 1;
+	/* A pointer to the program is none to data. */
+	address = 0x400100;
+	memcpy(second + 64, &address, 8);
+	cr_assert_neq(masked(&fixture, 0, fixture.first), masked(&fixture, 1, second));
+}
+
+Test(words, test_masked_pages_of_addresses_alone_say_nothing)
+{
+	static struct fixture fixture;
+
+	setup(&fixture, 0);
+	memset(fixture.first, 0, PAGE);
+	for (size_t i = 0; i < WORDS; i += 2) {
+		uint64_t address = 0x10000000 + 16 * i;
+
+		memcpy(fixture.first + 8 * i, &address, 8);
+	}
+	cr_assert_eq(masked(&fixture, 0, fixture.first), 0);
 }

@@ -266,9 +266,11 @@ static void judge_content(struct judge *judge, uint32_t index, uint64_t bytes)
 	uint64_t pages = counts->both + counts->only_first;
 	const struct ksr_diff_cause *shifted = cause_of(row, KSR_CAUSE_SHIFTED);
 	struct ksr_why_finding *finding;
-	uint64_t other = counts->other + ksr_less(counts->only_first, counts->elsewhere_single);
+	/* What lies elsewhere but for addresses: large and small blocks of the private layout lie where the process has room. */
+	uint64_t masked = counts->masked + counts->masked_single;
+	uint64_t other = ksr_less(counts->other + ksr_less(counts->only_first, counts->elsewhere_single), masked);
 
-	add(judge, index, KSR_WHY_POINTERS, ksr_scale(bytes, counts->pointers, pages));
+	add(judge, index, KSR_WHY_POINTERS, ksr_scale(bytes, counts->pointers + masked, pages));
 	finding = add(judge, index, KSR_WHY_SHIFTED, ksr_scale(bytes, counts->shifted, pages));
 	if (finding && shifted && shifted->delta_count)
 		finding->shift = shifted->deltas[0];

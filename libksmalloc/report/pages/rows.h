@@ -36,9 +36,11 @@
 	X(shifted)                                                                                 \
 	X(other)                                                                                   \
 	X(moved) /* of other: all content that can be told apart is in the other process, too */   \
+	X(masked) /* of other: in the other process, wherever, but for addresses; only where pages are noted */ \
 	X(only_first) /* there in the first process only */                                        \
 	X(only_second)                                                                             \
 	X(elsewhere_single) /* of these, content that is found elsewhere in the other */           \
+	X(masked_single)    /* of only_first, content that is elsewhere but for addresses */        \
 	X(swapped)	    /* in either; not compared */
 
 struct ksr_diff_counts {

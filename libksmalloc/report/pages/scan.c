@@ -19,6 +19,7 @@
 
 #include "pages/events.h"
 #include "pages/first.h"
+#include "pages/masked.h"
 #include "pages/notes.h"
 #include "pages/sum.h"
 #include "read/grow.h"
@@ -42,12 +43,21 @@
 struct record {
 	uint64_t address[2]; /* 0: the page is not there in this process */
 	uint64_t hash[2];
+	uint64_t masked[2]; /* without addresses, where pages are noted */
 	uint32_t row;
+};
+
+/* Sorted hashes. */
+struct hashes {
+	uint64_t *list;
+	size_t count;
 };
 
 struct scan {
 	struct ksr_diff *diff;
 	struct ksr_reader readers[2];
+	struct ksr_masker maskers[2];
+	struct hashes masked[2]; /* contents without addresses */
 	int flags_fd;
 	struct record *records;
 	size_t record_count;
@@ -96,6 +106,11 @@ static void count_shared_frame(const struct scan *scan, uint64_t frame, const un
 		counts->forked++;
 }
 
+static uint64_t masked_of(struct scan *scan, int which, const unsigned char *page)
+{
+	return scan->diff->notes ? ksr_masked_hash(&scan->maskers[which], page) : 0;
+}
+
 static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uint64_t first,
 		      uint64_t second)
 {
@@ -103,7 +118,7 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 	const unsigned char *a = scan->bytes[0] + i * page_bytes;
 	const unsigned char *b = scan->bytes[1] + i * page_bytes;
 	uint64_t frame = scan->entries[0][i] & KSR_PAGEMAP_FRAME;
-	struct record record = {{first, second}, {0}, (uint32_t)(row - scan->diff->rows)};
+	struct record record = {.address = {first, second}, .row = (uint32_t)(row - scan->diff->rows)};
 
 	row->counts.both++;
 	if (frame)
@@ -123,6 +138,8 @@ static int count_pair(struct scan *scan, struct ksr_diff_row *row, size_t i, uin
 	}
 	record.hash[0] = XXH3_64bits(a, page_bytes);
 	record.hash[1] = XXH3_64bits(b, page_bytes);
+	record.masked[0] = masked_of(scan, 0, a);
+	record.masked[1] = masked_of(scan, 1, b);
 	ksr_first_note(scan->diff->first, 0, a);
 	ksr_first_note(scan->diff->first, 1, b);
 	return add_record(scan, &record);
@@ -136,6 +153,7 @@ static int count_single(struct scan *scan, struct ksr_diff_row *row, size_t i, i
 
 	record.address[which] = address;
 	record.hash[which] = XXH3_64bits(scan->bytes[which] + i * page_bytes, page_bytes);
+	record.masked[which] = masked_of(scan, which, scan->bytes[which] + i * page_bytes);
 	ksr_first_note(scan->diff->first, which, scan->bytes[which] + i * page_bytes);
 	if (which == 0)
 		row->counts.only_first++;
@@ -275,65 +293,89 @@ static int compare_hashes(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-/* The hashes of the pages of one process that have no equal counterpart, sorted. */
-static uint64_t *sort_hashes(const struct scan *scan, int which, size_t *count)
+/* The hashes of the pages of one process that have no equal counterpart, sorted: of the whole, or without addresses. */
+static int sort_hashes(const struct scan *scan, int which, bool masked, struct hashes *hashes)
 {
-	uint64_t *hashes = calloc(scan->record_count + 1, sizeof(*hashes));
+	hashes->list = calloc(scan->record_count + 1, sizeof(*hashes->list));
+	hashes->count = 0;
+	if (!hashes->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < scan->record_count; i++) {
+		const struct record *record = &scan->records[i];
 
-	*count = 0;
-	for (size_t i = 0; hashes && i < scan->record_count; i++) {
-		if (scan->records[i].address[which])
-			hashes[(*count)++] = scan->records[i].hash[which];
+		if (record->address[which] && (!masked || record->masked[which]))
+			hashes->list[hashes->count++] = masked ? record->masked[which] : record->hash[which];
 	}
-	if (hashes)
-		qsort(hashes, *count, sizeof(*hashes), compare_hashes);
-	return hashes;
+	qsort(hashes->list, hashes->count, sizeof(*hashes->list), compare_hashes);
+	return 0;
 }
 
-static bool has_hash(const uint64_t *hashes, size_t count, uint64_t hash)
+static bool has_hash(const struct hashes *hashes, uint64_t hash)
 {
-	return bsearch(&hash, hashes, count, sizeof(*hashes), compare_hashes) != NULL;
+	return bsearch(&hash, hashes->list, hashes->count, sizeof(*hashes->list), compare_hashes) != NULL;
+}
+
+/* Is the page of the first process somewhere in the other one, but for its addresses? */
+static bool is_masked(const struct scan *scan, const struct record *record)
+{
+	return record->address[0] && record->masked[0] && has_hash(&scan->masked[1], record->masked[0]);
+}
+
+/* A page that is there in one process only. */
+static void drop_single(struct scan *scan, const struct record *record, bool elsewhere)
+{
+	struct ksr_diff_counts *row = &scan->diff->rows[record->row].counts;
+	bool masked = !elsewhere && is_masked(scan, record);
+
+	row->elsewhere_single += elsewhere;
+	row->masked_single += masked;
+	if (record->address[0])
+		ksr_notes_add(scan->diff->notes, record->row, record->address[0],
+			      elsewhere ? KSR_PAGE_EQUAL : masked ? KSR_PAGE_POINTERS : KSR_PAGE_OTHER);
+}
+
+/* A page that is there in both. True if it is to be looked into. */
+static bool drop_pair(struct scan *scan, const struct record *record, bool elsewhere)
+{
+	struct ksr_diff_row *row = &scan->diff->rows[record->row];
+
+	row->counts.elsewhere_pairs += elsewhere;
+	row->differing += !elsewhere;
+	ksr_events_add_pair(scan->diff->events, record->address[0], elsewhere);
+	if (elsewhere)
+		ksr_notes_add(scan->diff->notes, record->row, record->address[0], KSR_PAGE_EQUAL);
+	return !elsewhere;
 }
 
 /* Drops the records whose contents merge where they are; those of single pages go in any case. */
 static int drop_elsewhere(struct scan *scan)
 {
-	uint64_t *hashes[2];
-	size_t counts[2];
+	struct hashes hashes[2] = {{0}};
 	size_t kept = 0;
+	int error = 0;
 
-	hashes[0] = sort_hashes(scan, 0, &counts[0]);
-	hashes[1] = sort_hashes(scan, 1, &counts[1]);
-	for (size_t i = 0; hashes[0] && hashes[1] && i < scan->record_count; i++) {
+	for (int which = 0; which < 2 && !error; which++) {
+		error = sort_hashes(scan, which, false, &hashes[which]);
+		if (!error)
+			error = sort_hashes(scan, which, true, &scan->masked[which]);
+	}
+	for (size_t i = 0; !error && i < scan->record_count; i++) {
 		const struct record *record = &scan->records[i];
-		struct ksr_diff_counts *row = &scan->diff->rows[record->row].counts;
 		bool elsewhere = true;
 
 		for (int which = 0; which < 2; which++) {
 			if (record->address[which])
-				elsewhere = elsewhere && has_hash(hashes[!which], counts[!which],
-								  record->hash[which]);
+				elsewhere = elsewhere && has_hash(&hashes[!which], record->hash[which]);
 		}
-		if (record->address[0] && record->address[1]) {
-			row->elsewhere_pairs += elsewhere;
-			ksr_events_add_pair(scan->diff->events, record->address[0], elsewhere);
-			if (elsewhere) {
-				ksr_notes_add(scan->diff->notes, record->row, record->address[0], KSR_PAGE_EQUAL);
-			} else {
-				scan->diff->rows[record->row].differing++;
-				scan->records[kept++] = *record;
-			}
-		} else {
-			row->elsewhere_single += elsewhere;
-			if (record->address[0])
-				ksr_notes_add(scan->diff->notes, record->row, record->address[0],
-					      elsewhere ? KSR_PAGE_EQUAL : KSR_PAGE_OTHER);
-		}
+		if (!record->address[0] || !record->address[1])
+			drop_single(scan, record, elsewhere);
+		else if (drop_pair(scan, record, elsewhere))
+			scan->records[kept++] = *record;
 	}
 	scan->record_count = kept;
-	free(hashes[0]);
-	free(hashes[1]);
-	return hashes[0] && hashes[1] ? 0 : -ENOMEM;
+	free(hashes[0].list);
+	free(hashes[1].list);
+	return error;
 }
 
 /* --- the second walk ------------------------------------------------------------------- */
@@ -353,6 +395,7 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 		     struct ksr_page_diff *result)
 {
 	struct ksr_diff_row *row = &scan->diff->rows[record->row];
+	bool masked;
 	int error = 0;
 
 	row->looked++;
@@ -366,7 +409,9 @@ static int look_into(struct scan *scan, struct ksr_pair *pair, const struct reco
 		error = ksr_first_look(scan->diff->first, row, pair, record->address[0], page,
 				       window->begin, result->class);
 	ksr_events_look(scan->diff->events, record->address[0], page, result);
-	ksr_notes_add(scan->diff->notes, record->row, record->address[0], result->class);
+	masked = result->class == KSR_PAGE_OTHER && is_masked(scan, record);
+	row->counts.masked += masked;
+	ksr_notes_add(scan->diff->notes, record->row, record->address[0], masked ? KSR_PAGE_POINTERS : result->class);
 	return error ? error : ksr_diff_add(scan->diff, row, record->address[0], page, result);
 }
 
@@ -450,6 +495,7 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 	int error = 0;
 
 	for (int i = 0; i < 2; i++) {
+		scan.maskers[i].space = diff->spaces[i];
 		scan.bytes[i] = malloc(BATCH * page_bytes);
 		if (!scan.bytes[i])
 			error = -ENOMEM;
@@ -471,6 +517,7 @@ int ksr_diff_scan(const struct ksr_fs *fs, struct ksr_diff *diff)
 	for (int i = 0; i < 2; i++) {
 		ksr_reader_close(&scan.readers[i]);
 		free(scan.bytes[i]);
+		free(scan.masked[i].list);
 	}
 	if (scan.flags_fd >= 0)
 		close(scan.flags_fd);

@@ -204,6 +204,7 @@ static void scale_row(struct ksr_diff_row *row)
 			largest = i;
 	}
 	row->counts.moved = ksr_diff_scaled(row->counts.moved, row);
+	row->counts.masked = ksr_diff_scaled(row->counts.masked, row);
 	/* Pages that had become equal were counted as such, and stay few; the rest is rounding. */
 	*parts[largest] += row->differing - (row->looked - known) - sum;
 	for (size_t i = 0; i < row->cause_count; i++) {

@@ -312,6 +312,7 @@ struct row {
 	struct ksr_why_finding finding;
 	const char *name;
 	uint32_t places; /* that were joined because they are small; 0: it is one */
+	bool is_small;
 };
 
 static int compare_rows(const void *left, const void *right)
@@ -339,7 +340,7 @@ static size_t join_names(const struct ksr_why *why, const struct ksr_diff_names 
 		while (k < count && (rows[k].finding.reason != finding->reason || strcmp(rows[k].name, name) != 0))
 			k++;
 		if (k == count) {
-			rows[count++] = (struct row){*finding, name, 0};
+			rows[count++] = (struct row){.finding = *finding, .name = name};
 			continue;
 		}
 		rows[k].finding.worth += finding->worth;
@@ -395,12 +396,11 @@ static void join_into(struct row *sum, const struct row *row)
 		sum->finding.seconds = ksm_max(sum->finding.seconds, row->finding.seconds);
 }
 
-/* Small places that have one reason, and of which the same is to be done, are one row. */
+/* Small places that have one reason, and of which the same is to be done, are one row. Large ones keep their names. */
 static size_t join_small(const struct context *context, struct row *rows, size_t count)
 {
 	uint64_t worth = 0;
 	uint64_t holds = 0;
-	size_t first = count; /* the first of the small ones that are kept */
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -408,17 +408,15 @@ static size_t join_small(const struct context *context, struct row *rows, size_t
 		holds += rows[i].finding.holds;
 	}
 	for (size_t i = 0; i < count; i++) {
-		bool is_small = rows[i].finding.worth < worth / SMALL + 1 && rows[i].finding.holds < holds / SMALL;
-		size_t k = is_small && first < kept ? first : kept;
+		size_t k = 0;
 
-		while (is_small && k < kept && !is_same_advice(context, &rows[k], &rows[i]))
+		rows[i].is_small = rows[i].finding.worth < worth / SMALL + 1 && rows[i].finding.holds < holds / SMALL;
+		while (k < kept && !(rows[i].is_small && rows[k].is_small && is_same_advice(context, &rows[k], &rows[i])))
 			k++;
-		if (is_small && k < kept) {
+		if (k < kept)
 			join_into(&rows[k], &rows[i]);
-			continue;
-		}
-		first = is_small ? ksm_min(first, kept) : first;
-		rows[kept++] = rows[i];
+		else
+			rows[kept++] = rows[i];
 	}
 	qsort(rows, kept, sizeof(*rows), compare_rows);
 	return kept;
