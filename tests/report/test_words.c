@@ -149,11 +149,11 @@ Test(words, test_classify_random_bytes)
 	cr_assert_eq(cause(random_of(0, 0) & ~UINT64_C(255), random_of(1, 0) & ~UINT64_C(255)),
 		     KSR_CAUSE_RANDOM);
 	cr_assert_eq(cause(random_of(0, 8), random_of(1, 8)), KSR_CAUSE_RANDOM);
-	cr_assert_eq(cause(random_of(0, 0), random_of(1, 8)), KSR_CAUSE_VALUE);
+	cr_assert_eq(cause(random_of(0, 0), random_of(1, 8)), KSR_CAUSE_NOISE);
 	cr_assert_eq(cause(mangle(0x7ffef000, 0), mangle(0x7ffef020, 1)), KSR_CAUSE_MANGLED);
 	cr_assert_eq(cause(mangle(0x400100, 0), mangle(0x400100, 1)), KSR_CAUSE_MANGLED);
 	cr_assert_eq(cause(mangle(0, 0), mangle(0, 1)), KSR_CAUSE_MANGLED);
-	cr_assert_eq(cause(mangle(5, 0), mangle(5, 1)), KSR_CAUSE_VALUE);
+	cr_assert_eq(cause(mangle(5, 0), mangle(5, 1)), KSR_CAUSE_NOISE);
 }
 
 Test(words, test_classify_ids)
@@ -482,4 +482,79 @@ Test(words, test_masked_pages_of_addresses_alone_say_nothing)
 		memcpy(fixture.first + 8 * i, &address, 8);
 	}
 	cr_assert_eq(masked(&fixture, 0, fixture.first), 0);
+}
+
+Test(words, test_classify_random_words)
+{
+	cr_assert_eq(cause(0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f), KSR_CAUSE_NOISE);
+	/* One byte is equal; few bits are set; text; half of a word. */
+	cr_assert_eq(cause(0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb15), KSR_CAUSE_VALUE);
+	cr_assert_eq(cause(0x0100020004001080, 0xc2b2ae3d27d4eb4f), KSR_CAUSE_VALUE);
+	cr_assert_eq(cause(0x6c6c6f7720656874, 0x2164726f776f6c65), KSR_CAUSE_VALUE);
+	cr_assert_eq(cause(0x9e3779b9, 0xc2b2ae3d), KSR_CAUSE_VALUE);
+}
+
+Test(words, test_most_random_words_are_told)
+{
+	static struct fixture fixture;
+	size_t told = 0;
+
+	setup(&fixture, 0);
+	for (size_t i = 0; i + 1 < WORDS; i += 2) {
+		uint64_t pair[2];
+
+		memcpy(pair, fixture.first + 8 * i, sizeof(pair));
+		told += cause(pair[0], pair[1]) == KSR_CAUSE_NOISE;
+	}
+	cr_assert_gt(told, WORDS / 2 * 9 / 10, "%zu of %d", told, WORDS / 2);
+}
+
+Test(words, test_compare_reference_counts)
+{
+	static struct fixture fixture;
+
+	setup(&fixture, 0x1000000);
+	for (size_t i = 0; i < 64; i++) {
+		put_both(&fixture, 8 * i, 1 + i, 2 + i);
+		put_both(&fixture, 8 * i + 1, 0x400100, 0x400100);
+	}
+	cr_assert_eq(compare(&fixture, KSR_SEARCH_ALL), KSR_PAGE_WORDS);
+	cr_assert_eq(fixture.result.count, 64);
+	for (size_t i = 0; i < 64; i++)
+		cr_assert_eq(fixture.result.words[i].cause, KSR_CAUSE_REFERENCES);
+	/* Freed; before another type; before an address of the heap, as in a list. */
+	put_both(&fixture, 0, 0, 1);
+	put_both(&fixture, 9, 0x400100, 0x400200);
+	put_both(&fixture, 17, 0x10000100, 0x11000100);
+	put_both(&fixture, WORDS - 1, 3, 4);
+	cr_assert_eq(compare(&fixture, KSR_SEARCH_ALL), KSR_PAGE_WORDS);
+	for (size_t i = 0; i < fixture.result.count; i++) {
+		const struct ksr_word *word = &fixture.result.words[i];
+		size_t at = word->offset / 8;
+
+		if (at == 0 || at == 8 || at == 16 || at == WORDS - 1)
+			cr_assert_eq(word->cause, KSR_CAUSE_COUNTER, "word %zu", at);
+	}
+}
+
+Test(words, test_compare_locks)
+{
+	static struct fixture fixture;
+
+	setup(&fixture, 0);
+	/* A thread of the first process holds one, a thread of the second the other one; the third is no lock. */
+	put_both(&fixture, 10, 1, 0);
+	put_both(&fixture, 11, UINT64_C(1) << 32 | 4001, 0);
+	put_both(&fixture, 20, 0, 2);
+	put_both(&fixture, 21, 0, UINT64_C(1) << 32 | 4078);
+	put_both(&fixture, 30, 1, 0);
+	put_both(&fixture, 31, UINT64_C(1) << 32 | 4002, 0);
+	put_both(&fixture, 40, 1, 2);
+	cr_assert_eq(compare(&fixture, KSR_SEARCH_ALL), KSR_PAGE_WORDS);
+	cr_assert_eq(fixture.result.count, 7);
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(fixture.result.words[i].cause, KSR_CAUSE_LOCK, "word %zu", i);
+	cr_assert_eq(fixture.result.words[4].cause, KSR_CAUSE_COUNTER);
+	cr_assert_eq(fixture.result.words[5].cause, KSR_CAUSE_COUNTER);
+	cr_assert_eq(fixture.result.words[6].cause, KSR_CAUSE_COUNTER);
 }

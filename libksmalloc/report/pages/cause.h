@@ -23,9 +23,12 @@
 	X(ID, "id", "process or thread id")                                                        \
 	X(ID_TEXT, "id_text", "process or thread id as text")                                      \
 	X(TIME, "time", "time")                                                                    \
-	X(COUNTER, "counter", "small difference: counter, lock, reference count")                  \
+	X(REFERENCES, "reference_count", "reference counts of objects")                            \
+	X(LOCK, "lock", "locks, and the threads that hold them")                                   \
+	X(COUNTER, "counter", "small difference, such as a counter")                               \
 	X(SET, "set_in_one", "set in one process, zero in the other")                              \
-	X(VALUE, "value", "other values (hashes, random numbers, data)")                           \
+	X(NOISE, "random", "random words: hashes, keys, seeds")                                    \
+	X(VALUE, "value", "other values")                                                          \
 	X(ZERO_PAGE, "zero_page", "page that is all zero in one process")                          \
 	X(SHIFTED, "shifted", "content that lies at another place")                                \
 	X(OTHER, "different", "simply different content")

@@ -133,7 +133,7 @@ static bool is_known_number(const struct ksr_first *first, const struct pages *p
 	if (are_times(first, pages, offset))
 		return false;
 	cause = cause_of(pages, offset);
-	return cause != KSR_CAUSE_VALUE && cause != KSR_CAUSE_COUNTER && cause != KSR_CAUSE_SET;
+	return cause < KSR_CAUSE_COUNTER || cause > KSR_CAUSE_VALUE;
 }
 
 /* The same of a text, from where it differs on; numbers may look like a part of one. */

@@ -77,7 +77,7 @@ struct ksr_diff_cause {
 				scaled */
 	struct ksr_diff_type types[KSR_DIFF_TYPES];
 	uint64_t typed; /* words with a pointer beside them */
-	/* Of other values: hashes of the pairs that occur most, for keys that are kept in many
+	/* Of random words and other values: hashes of the pairs that occur most, for keys that are kept in many
 	 * places. */
 	struct ksr_diff_type values[KSR_DIFF_TYPES];
 	uint64_t page; /* the last page that was counted, to count it once */

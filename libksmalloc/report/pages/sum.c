@@ -171,7 +171,7 @@ static int add_words(struct ksr_diff *diff, struct ksr_diff_row *row, uint64_t a
 		}
 		entry->words++;
 		entry->positions[word->offset / 8]++;
-		if (word->cause == KSR_CAUSE_VALUE)
+		if (word->cause == KSR_CAUSE_VALUE || word->cause == KSR_CAUSE_NOISE)
 			add_frequent(entry->values, word->mark);
 		if (word->target != KSR_REGION_NONE)
 			add_delta(entry, word->delta);

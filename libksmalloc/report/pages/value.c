@@ -3,7 +3,7 @@
  * The questions about a word are asked from the one that is hardest to answer
  * yes by chance to the one that is easiest: known random bytes, addresses in
  * mapped memory, ids of these very processes, times within their lives, and
- * last a small difference.
+ * last a small difference. What is left is told from random words, of which the bits say that nobody has chosen them.
  */
 #define _GNU_SOURCE
 #include "pages/value.h"
@@ -37,6 +37,13 @@ static const struct ksr_range *range_of(struct ksr_pair *pair, int which, uint64
 	if (range)
 		pair->recent[which] = range;
 	return range;
+}
+
+bool ksr_is_data_of_file(struct ksr_pair *pair, int which, uint64_t value)
+{
+	const struct ksr_range *range = range_of(pair, which, value);
+
+	return range && pair->spaces[which]->regions[range->region].kind == KSR_REGION_FILE;
 }
 
 static bool is_address(struct ksr_pair *pair, uint64_t a, uint64_t b, struct ksr_word *word)
@@ -128,6 +135,17 @@ static bool is_id(const struct ksr_pair *pair, uint64_t a, uint64_t b)
 	return false;
 }
 
+bool ksr_is_own_id(const struct ksr_pair *pair, int which, uint64_t value)
+{
+	const struct ksr_identity *identity = &pair->spaces[which]->identity;
+
+	for (size_t i = 0; i < identity->id_count; i++) {
+		if (value && value == (uint64_t)identity->ids[i])
+			return true;
+	}
+	return false;
+}
+
 static bool is_between(uint64_t value, uint64_t begin, uint64_t end, uint64_t unit)
 {
 	return value >= (begin > SLACK ? begin - SLACK : 0) / unit && value <= (end + SLACK) / unit;
@@ -194,6 +212,25 @@ bool ksr_are_seconds(const struct ksr_pair *pair, uint64_t a, uint64_t b)
 	       is_real_time(&pair->spaces[1]->identity, b, SECOND);
 }
 
+/* Of random words about half of the bits are set: one of a thousand has fewer or more than these. */
+static bool is_even(uint64_t bits)
+{
+	int set = __builtin_popcountll(bits);
+
+	return set >= 19 && set <= 45;
+}
+
+/* Such a word is not text, and no byte of it is what it is in the other process: numbers and text have equal ones. */
+static bool is_noise(uint64_t a, uint64_t b)
+{
+	for (int shift = 0; shift < 64; shift += 8) {
+		if (((a ^ b) >> shift & 0xff) == 0)
+			return false;
+	}
+	return is_even(a) && is_even(b) && is_even(a ^ b) && a & UINT64_C(0x8080808080808080) &&
+	       b & UINT64_C(0x8080808080808080);
+}
+
 /* One number of 8 bytes, or of 4 where half says so. */
 static enum ksr_cause number_cause(const struct ksr_pair *pair, uint64_t a, uint64_t b, bool half)
 {
@@ -238,7 +275,9 @@ struct ksr_word ksr_word_classify(struct ksr_pair *pair, uint64_t a, uint64_t b)
 	}
 	if (word.cause >= KSR_CAUSE_SET)
 		(void)is_mangled(pair, a, b, &word);
-	if (word.cause == KSR_CAUSE_VALUE)
+	if (word.cause == KSR_CAUSE_VALUE && is_noise(a, b))
+		word.cause = KSR_CAUSE_NOISE;
+	if (word.cause == KSR_CAUSE_VALUE || word.cause == KSR_CAUSE_NOISE)
 		word.mark = (a * UINT64_C(0x9e3779b97f4a7c15)) ^ (b * UINT64_C(0xc2b2ae3d27d4eb4f));
 	return word;
 }

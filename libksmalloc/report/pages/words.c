@@ -91,6 +91,57 @@ static void find_texts(const struct ksr_pair *pair, const unsigned char *a, cons
 	}
 }
 
+/* --- small numbers, by their neighbours ------------------------------------------------- */
+
+/*
+ * An object of an interpreter begins with how many references there are, and the address of its type. Only types of programs
+ * and libraries are known to be such; those that a script has made are memory like any other.
+ */
+static bool is_reference_count(struct ksr_pair *pair, const unsigned char *a, const unsigned char *b, size_t page_bytes,
+			       uint32_t offset)
+{
+	uint64_t x = word_at(a, offset);
+	uint64_t y = word_at(b, offset);
+	uint64_t first;
+	uint64_t second;
+
+	if (offset + 16 > page_bytes || x == 0 || y == 0 || x > UINT32_MAX || y > UINT32_MAX)
+		return false;
+	first = word_at(a, offset + 8);
+	second = word_at(b, offset + 8);
+	return ksr_is_data_of_file(pair, 0, first) && ksr_is_data_of_file(pair, 1, second) &&
+	       (first == second || ksr_word_classify(pair, first, second).cause == KSR_CAUSE_POINTER_LAYOUT);
+}
+
+/* A mutex of the C library that this process holds, and the other one does not: its state, then the thread. */
+static bool is_held(const struct ksr_pair *pair, int which, const unsigned char *mine, const unsigned char *other,
+		    uint32_t offset)
+{
+	uint64_t state = word_at(mine, offset);
+	uint64_t holder = word_at(mine, offset + 8);
+
+	return ((uint32_t)state == 1 || (uint32_t)state == 2) && state >> 32 <= UINT16_MAX && holder >> 32 <= 1 &&
+	       ksr_is_own_id(pair, which, (uint32_t)holder) && word_at(other, offset) == 0 && word_at(other, offset + 8) == 0;
+}
+
+static void tell_small_numbers(struct ksr_pair *pair, const unsigned char *a, const unsigned char *b, size_t page_bytes,
+			       struct ksr_page_diff *diff)
+{
+	for (size_t i = 0; i < diff->count; i++) {
+		struct ksr_word *word = &diff->words[i];
+
+		if (word->cause != KSR_CAUSE_COUNTER)
+			continue;
+		if (is_reference_count(pair, a, b, page_bytes, word->offset)) {
+			word->cause = KSR_CAUSE_REFERENCES;
+		} else if (i + 1 < diff->count && word[1].offset == word->offset + 8 &&
+			   (is_held(pair, 0, a, b, word->offset) || is_held(pair, 1, b, a, word->offset))) {
+			word->cause = KSR_CAUSE_LOCK;
+			word[1].cause = KSR_CAUSE_LOCK;
+		}
+	}
+}
+
 /* Where pointers of one page into one region have many distances, none is constant. */
 static bool settle_pointers(struct ksr_page_diff *diff)
 {
@@ -179,6 +230,7 @@ void ksr_words_compare(struct ksr_pair *pair, const unsigned char *page,
 	}
 	join_times(pair, page, other, diff);
 	find_texts(pair, page, other, page_bytes, diff);
+	tell_small_numbers(pair, page, other, page_bytes, diff);
 	constant = settle_pointers(diff);
 	count_words(diff, &unexplained);
 	diff->class = class_of(diff, pair->few, constant, unexplained);

@@ -18,8 +18,9 @@
  *             process;
  *   other     none of these.
  *
- * Invariants: a word's cause depends on that word alone, but for the second half
- * of a time (a number of nano- or microseconds) and for ids as text.
+ * Invariants: a word's cause depends on that word alone, but for the second half of a time (a number of nano- or
+ * microseconds), for ids as text, and for small numbers whose neighbours tell what they count: a reference count stands
+ * before the type of its object, and a lock before the thread that holds it.
  *
  * Locking and owner: pure but for the pairs' cache of ranges; one thread.
  *

@@ -203,7 +203,7 @@ static uint64_t repeated_words(const struct ksr_diff *diff, const struct ksr_dif
 {
 	uint64_t most = 0;
 
-	if (cause->cause != KSR_CAUSE_VALUE)
+	if (cause->cause != KSR_CAUSE_VALUE && cause->cause != KSR_CAUSE_NOISE)
 		return 0;
 	for (size_t i = 0; i < KSR_DIFF_TYPES; i++)
 		most = ksm_max(most, cause->values[i].count);

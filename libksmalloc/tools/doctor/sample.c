@@ -43,10 +43,13 @@ static const struct remedy remedies[] = {
 	{KSR_CAUSE_ID_TEXT, "keep names with process ids out of long-lived data"},
 	{KSR_CAUSE_TIME, "keep times of starts out of long-lived data, or in a block of their "
 			 "own"},
+	{KSR_CAUSE_REFERENCES, "one worker has used more of what was loaded: make the start-up equal, or fork the "
+			       "workers after loading (gc.freeze() in Python)"},
+	{KSR_CAUSE_LOCK, "threads were at work meanwhile; keep locks in a block of their own"},
 	{KSR_CAUSE_COUNTER, "counters run with all that was done before: make the start-up equal; "
-			    "reference counts: fork the workers after loading (gc.freeze() in "
-			    "Python); counters of your own: in a block of their own"},
+			    "counters of your own: in a block of their own"},
 	{KSR_CAUSE_SET, "the workers have not done the same work yet"},
+	{KSR_CAUSE_NOISE, "hashes and seeds: see the finding about hash seeds; 'ksmalloc diff' names the data"},
 	{KSR_CAUSE_VALUE, "hashes and seeds: see the finding about hash seeds; 'ksmalloc diff' "
 			  "names the data"},
 	{KSR_CAUSE_ZERO_PAGE, "the workers have not done the same work yet"},
