@@ -10,6 +10,7 @@
 #include "nursery.h"
 #include "option.h"
 #include "span.h"
+#include "stat.h"
 #include "stream.h"
 #include "thread.h"
 
@@ -29,9 +30,10 @@ static uint64_t last_anchor;
 
 /* Names that were passed: a set of fingerprints. Synchronization: atomic; 0: free. */
 #define NAMES 8192u
-#define MOST_NAMES (NAMES / 2)
+#define MOST_NAMES KSMALLOC_ANCHORS_APART
 static uint32_t names[NAMES] KSM_SPARSE;
 static uint32_t name_count;
+static_assert(MOST_NAMES <= NAMES / 2, "a name is found soon");
 
 /* Synchronization: written once, by ksm_anchor_follow(). */
 static void (*follower)(void);
@@ -57,6 +59,12 @@ static void open_gate(void)
 			 __atomic_load_n(&ksm_gate.threshold, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
+static void count_dropped(void)
+{
+	if (ksm_stat)
+		ksm_stat_add(&ksm_stat->header.bounds.anchors_dropped_total, 1);
+}
+
 /* True for a name that was not passed before. Two that have one fingerprint count as one. */
 static bool is_new(uint64_t hash)
 {
@@ -67,8 +75,10 @@ static bool is_new(uint64_t hash)
 
 		if (found == fingerprint)
 			return false;
-		if (found == 0 && __atomic_load_n(&name_count, __ATOMIC_RELAXED) >= MOST_NAMES)
+		if (found == 0 && __atomic_load_n(&name_count, __ATOMIC_RELAXED) >= MOST_NAMES) {
+			count_dropped();
 			return false;
+		}
 		if (found == 0 && __atomic_compare_exchange_n(&names[i], &found, fingerprint, false, __ATOMIC_RELAXED,
 							      __ATOMIC_RELAXED)) {
 			__atomic_add_fetch(&name_count, 1, __ATOMIC_RELAXED);

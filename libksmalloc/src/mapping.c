@@ -254,8 +254,10 @@ static bool map_in(struct ksm_region_range range, size_t length, int prot, int f
 		int error;
 
 		at = ksm_ranges_place(&mappings.ranges, at, range.end, length, alignment);
-		if (!at)
+		if (!at) {
+			ksm_region_count_full();
 			return false;
+		}
 		error = ksm_region_map_place(at, length, prot, flags);
 		if (!error) {
 			*result = (void *)at;

@@ -6,6 +6,7 @@
 #include "os.h"
 #include "policy.h"
 #include "span.h"
+#include "stat.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -182,6 +183,12 @@ static struct ksm_region_range shelves(uint32_t arena)
 	return range;
 }
 
+void ksm_region_count_full(void)
+{
+	if (ksm_stat)
+		ksm_stat_add(&ksm_stat->header.bounds.stretch_full_total, 1);
+}
+
 static uintptr_t next_heap(uint32_t arena, size_t length, struct source *source)
 {
 	uintptr_t at;
@@ -189,8 +196,11 @@ static uintptr_t next_heap(uint32_t arena, size_t length, struct source *source)
 
 	length = ksm_align_up(length, ALIGNMENT);
 	at = take(lower_half(arena), &regions.next[arena], length, source);
-	if (at || arena == KSM_REGION_NO_PART)
+	if (at)
 		return at;
+	ksm_region_count_full();
+	if (arena == KSM_REGION_NO_PART)
+		return 0;
 	part = ksm_stream_part_behind(arena, KSM_ARENAS_ANCHORED);
 	return part == arena ? 0 : take(lower_half(part), &regions.next[part], length, source);
 }
@@ -213,10 +223,11 @@ static uintptr_t next_objects(uint32_t stream, size_t length, struct source *sou
 
 	if (!at)
 		at = take(piece(later, share, stream), &regions.next_objects[stream], length, source);
-	if (!at)
-		at = take(stretch((struct ksm_region_range){ last, all.end }, heap_share(part)),
-			  &regions.next_large_objects[part], length, source);
-	return at;
+	if (at)
+		return at;
+	ksm_region_count_full();
+	return take(stretch((struct ksm_region_range){ last, all.end }, heap_share(part)),
+		    &regions.next_large_objects[part], length, source);
 }
 
 int ksm_region_map_place(uintptr_t at, size_t length, int prot, int flags)
@@ -275,8 +286,10 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 	uintptr_t begin = range.begin + place->map_begin;
 	bool is_common = place->map_begin == 0;
 
-	if (range.end < range.begin || place->map_end > range.end - range.begin)
+	if (range.end < range.begin || place->map_end > range.end - range.begin) {
+		ksm_region_count_full();
 		return 0;
+	}
 	if (!place->is_first_of_step ||
 	    (is_common && atomic_load_explicit(&regions.has_shelves[arena], memory_order_relaxed)))
 		return range.begin;

@@ -67,6 +67,9 @@ void *ksm_region_map_objects(uint32_t stream, size_t length, int prot, int flags
 int ksm_region_map_place(uintptr_t at, size_t length, int prot, int flags);
 uint64_t ksm_region_taken(void);
 
+/* Counts that a stretch had no room left, and others, or the kernel, are asked; what this file takes it counts itself. */
+void ksm_region_count_full(void);
+
 /* True if memory of the region is mergeable, because it is advised or the whole process is. */
 bool ksm_region_merges(enum ksm_region region);
 

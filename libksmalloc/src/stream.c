@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stream.h"
 
+#include "stat.h"
+
 __thread struct ksm_stream_state ksm_stream_self __attribute__((tls_model("initial-exec")));
 uint32_t ksm_stream_depth_now;
 
@@ -9,7 +11,11 @@ static uint32_t last_ordinal;
 
 uint32_t ksm_stream_next_ordinal(void)
 {
-	return __atomic_add_fetch(&last_ordinal, 1, __ATOMIC_RELAXED);
+	uint32_t ordinal = __atomic_add_fetch(&last_ordinal, 1, __ATOMIC_RELAXED);
+
+	if (ordinal >= KSM_LANES && ksm_layout_is_shared() && ksm_stat)
+		ksm_stat_add(&ksm_stat->header.bounds.threads_beyond_total, 1);
+	return ordinal;
 }
 
 void ksm_stream_start_thread(uint32_t ordinal)

@@ -18,8 +18,10 @@
 #include "base.h"
 #include "layout.h"
 
-#define KSM_LANES 32u  /* threads of one depth that are told apart */
-#define KSM_DEPTHS 3u  /* forks that are told apart: deeper children share the last */
+#include <ksmalloc/segment.h>
+
+#define KSM_LANES KSMALLOC_THREADS_APART
+#define KSM_DEPTHS (KSMALLOC_FORKS_APART + 1) /* deeper children share the last */
 #define KSM_PARTS (KSM_LANES * KSM_DEPTHS)
 #define KSM_ANCHORED 256u /* streams of a depth's first thread, besides its part's */
 #define KSM_STREAMS (KSM_PARTS + KSM_ANCHORED * KSM_DEPTHS)

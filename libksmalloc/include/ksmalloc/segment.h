@@ -150,6 +150,24 @@ struct ksmalloc_process_stats {
 	X(published_huge_bytes_total, COUNTER, "Bytes that this process has put on huge pages of the store")
 
 /*
+ * Of how much the shared layout tells apart, and what was more than that, of the same form. A child of a fork goes on from
+ * what its parent has counted, since it has its memory.
+ */
+#define KSMALLOC_FORKS_APART	2u	/* a child of more forks goes on in its parent's memory; stats.forks_total has them */
+#define KSMALLOC_THREADS_APART	32u	/* threads that were created, and the first one; numbers are not used again */
+#define KSMALLOC_ANCHORS_APART	4096u	/* names of events */
+
+#define KSMALLOC_BOUNDS_STATS(X)								\
+	X(stretch_full_total, COUNTER, "Times that addresses set aside for one kind of memory were used up, and others taken") \
+	X(anchors_dropped_total, COUNTER, "Events that were not followed since there were too many names") \
+	X(threads_beyond_total, COUNTER, "Threads that have their memory in common with others")
+
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_bounds_stats {
+	KSMALLOC_BOUNDS_STATS(KSMALLOC_STAT_FIELD)
+};
+
+/*
  * Why a process does not share with its group, or does not all that it could: X(name, key, what is so, what would
  * change it). Sentences about the process, without a subject. Append only.
  */
@@ -341,6 +359,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table script_frames;	/* struct ksmalloc_segment_script_frame */
 	struct ksmalloc_segment_table frames;		/* uint64_t, as those of a site */
 	struct ksmalloc_segment_bins bins;		/* since version 8; in the private layout */
+	struct ksmalloc_bounds_stats bounds;		/* since version 8, in headers that are long enough */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */

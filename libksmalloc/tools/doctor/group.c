@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/bounds.h"
 #include "doctor/environment.h"
 #include "doctor/folders.h"
 #include "doctor/huge.h"
@@ -43,14 +44,12 @@ static void check_layout(const struct ksr_workers *members, struct ksr_findings 
 {
 	size_t shared = 0;
 	size_t with_segment = 0;
-	uint64_t taken = 0;
 
 	for (size_t i = 0; i < members->count; i++) {
 		const struct ksmalloc_segment_header *header = header_of(&members->list[i]);
 
 		shared += is_shared(&members->list[i]);
 		with_segment += header != NULL;
-		taken += header ? header->stats.place_taken_total : 0;
 		if (header && header->stats.layout_errno)
 			ksr_find(findings, KSR_LEVEL_BAD, "layout_errno",
 				 "EPERM: let the seccomp profile of the container allow "
@@ -74,12 +73,6 @@ static void check_layout(const struct ksr_workers *members, struct ksr_findings 
 	else if (with_segment)
 		ksr_find(findings, KSR_LEVEL_OK, "layout", "",
 			 "all %zu processes with statistics have the shared layout", shared);
-	if (taken)
-		ksr_find(findings, KSR_LEVEL_WARN, "place_taken",
-			 "addresses after such a place are equal only where the same was in the "
-			 "way in all of them",
-			 "%" PRIu64 " place(s) of the shared layout were taken by something else",
-			 taken);
 }
 
 /* Regions of the member that lie elsewhere than in the first, and one of their names. */
@@ -218,6 +211,7 @@ static void check_members(const struct ksr_fs *fs, const char *group, struct ksr
 	}
 	ksr_keep_siblings(members, findings);
 	check_layout(members, findings);
+	ksr_check_bounds(members, findings);
 	check_files(members, findings);
 	ksr_check_languages(members, findings);
 	ksr_check_environments(members, findings);
