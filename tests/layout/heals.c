@@ -9,6 +9,7 @@
  *   handler   the same, in a signal handler
  *   anchor    FILE is told as a name
  *   open, openat, fopen: FILE is opened for reading; write: for writing, which is no event
+ *   dlopen    FILE, a library, is loaded
  *   nothing   no event: what shows that the others do something
  */
 #include <dlfcn.h>
@@ -144,6 +145,8 @@ static void pass(const char *event, const char *file)
 		close(openat(AT_FDCWD, file, O_RDONLY));
 	else if (strcmp(event, "fopen") == 0)
 		fclose(fopen(file, "r"));
+	else if (strcmp(event, "dlopen") == 0 && !dlopen(file, RTLD_NOW | RTLD_LOCAL))
+		exit(6);
 	else if (strcmp(event, "write") == 0)
 		close(open(file, O_WRONLY));
 	report("after", 5);
