@@ -4,7 +4,6 @@
  * for was bounded.
  *
  *   deep      children of children, twelve deep, each with memory of its own
- *   storm     hundreds of short-lived children, which leave nothing behind in their parent
  *   threads   forks by a thread while others allocate and free
  *   idle-threads  two hundred threads that have freed what they had, and wait
  *   created   a signal handler that forks while a thread is created: the child goes on
@@ -137,46 +136,6 @@ static long resident_kib(void)
 	if (resident < 0)
 		fail("resident memory is not known");
 	return resident;
-}
-
-static long mapping_count(void)
-{
-	FILE *file = fopen("/proc/self/maps", "r");
-	long count = 0;
-
-	if (!file)
-		fail("mappings are not known");
-	for (int letter; (letter = fgetc(file)) != EOF;)
-		count += letter == '\n';
-	fclose(file);
-	return count;
-}
-
-static void storm(void)
-{
-	struct held held;
-	long resident = 0, count = 0;
-
-	for (int i = 0; i < 600; i++) {
-		pid_t child;
-
-		if (i == 100) {
-			resident = resident_kib();
-			count = mapping_count();
-		}
-		child = fork();
-		if (child == 0) {
-			if (i % 2) {
-				take(&held, (unsigned char)i);
-				give_back(&held);
-			}
-			_exit(0);
-		}
-		wait_for(child);
-		free(malloc(100));
-	}
-	if (resident_kib() > resident + 1024 || mapping_count() > count + 4)
-		fail("children leave something behind in their parent");
 }
 
 static atomic_bool ended;
@@ -563,8 +522,6 @@ int main(int argc, char **argv)
 
 	if (strcmp(what, "deep") == 0)
 		deep(1);
-	else if (strcmp(what, "storm") == 0)
-		storm();
 	else if (strcmp(what, "threads") == 0)
 		threads();
 	else if (strcmp(what, "idle-threads") == 0)
