@@ -10,12 +10,17 @@
  *   anchor    FILE is told as a name
  *   open, openat, fopen: FILE is opened for reading; write: for writing, which is no event
  *   dlopen    FILE, a library, is loaded
+ *   worker    FILE is opened, and before and after it other threads have allocated, mapped and opened files, one that ends
+ *             with DIFFERENCE, and one that goes on meanwhile, as fast as it can
  *   nothing   no event: what shows that the others do something
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +157,71 @@ static void pass(const char *event, const char *file)
 	report("after", 5);
 }
 
+static atomic_bool has_ended;
+static atomic_ulong rounds;
+
+/* What another thread does: some of each size is kept, and of what is mapped, too. */
+static void do_a_round(unsigned long number)
+{
+	for (size_t size = 0; size < SIZES; size++) {
+		char *block = malloc(sizes[size]);
+		char *other = malloc(sizes[size] / 2);
+
+		if (!block || !other)
+			_exit(3);
+		block[0] = other[0] = 1;
+		free(number % 4 ? block : other);
+	}
+	if (number % 4 == 0)
+		close(open("/proc/self/stat", O_RDONLY));
+	if (number % 64 == 0)
+		mmap(NULL, 100000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void *work(void *difference)
+{
+	for (unsigned long i = 0; i < 50 * (unsigned long)(uintptr_t)difference; i++)
+		do_a_round(i);
+	return NULL;
+}
+
+/* Not for ever, since some of it is kept. */
+static void *go_on(void *ignored)
+{
+	for (unsigned long i = 0; i < 2000 && !atomic_load(&has_ended); i++) {
+		do_a_round(i);
+		atomic_fetch_add(&rounds, 1);
+	}
+	return ignored;
+}
+
+static void run(void *(*routine)(void *), int difference)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, routine, (void *)(uintptr_t)difference) || pthread_join(thread, NULL))
+		exit(7);
+}
+
+static void pass_beside_workers(int difference, char **files, int count)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, go_on, NULL))
+		exit(7);
+	while (atomic_load(&rounds) == 0)
+		sched_yield();
+	for (int i = 0; i < count; i++) {
+		run(work, difference);
+		report("before", SIZES);
+		pass("open", files[i]);
+		run(work, difference);
+		report("after workers", SIZES);
+	}
+	atomic_store(&has_ended, true);
+	pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t thread;
@@ -159,7 +229,7 @@ int main(int argc, char **argv)
 	if (argc < 3)
 		return 2;
 	setvbuf(stdout, malloc(4096), _IOFBF, 4096);
-	differ(atoi(argv[2]));
+	differ(strcmp(argv[1], "worker") ? atoi(argv[2]) : 0);
 	if (strcmp(argv[1], "fork") == 0) {
 		in_child(1);
 	} else if (strcmp(argv[1], "child") == 0) {
@@ -170,6 +240,8 @@ int main(int argc, char **argv)
 	} else if (strcmp(argv[1], "handler") == 0) {
 		signal(SIGUSR1, fork_in_handler);
 		raise(SIGUSR1);
+	} else if (strcmp(argv[1], "worker") == 0) {
+		pass_beside_workers(atoi(argv[2]), argv + 3, argc - 3);
 	} else {
 		for (int i = 3; i < argc; i++)
 			pass(argv[1], argv[i]);
