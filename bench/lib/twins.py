@@ -130,7 +130,10 @@ class Differing(Twin):
         "folder": ({"cwd": "a"}, {"cwd": "a-longer-folder"}),
         "environment": ({"extra": {"PORT": "8001"}}, {"extra": {"PORT": "18002", "NAME": "second"}}),
         "argument": ({"arguments": ["--id=1"]}, {"arguments": ["--id=10"]}),
+        "arguments": ({"arguments": ["--id=1"]}, {"arguments": ["--id=1", "--second"]}),
+        # Of one size class, and far apart.
         "length": ({"extra": {"PORT": "8001"}}, {"extra": {"PORT": "18002"}}),
+        "longer": ({"extra": {"PORT": "8001"}}, {"extra": {"PORT": "unix:" + 20 * "/a-folder"}}),
         "log": ({"log": "w.log"}, {"log": "worker-two.log"}),
         # A file appears in a folder that both import from.
         "entry": ({"imports": True}, {"imports": True, "entry": "worker-two.pid"}),
@@ -141,9 +144,22 @@ class Differing(Twin):
         "compiled": ({"compiles": True},) * 2,
     }
 
-    def __init__(self, kind):
-        super().__init__(f"differing-{kind}")
+    # Of these interpreters only what they get from outside is varied.
+    OTHERS = {
+        "php": (["/usr/bin/php", "differing.php"], "php-cli", {}),
+        "perl": (["/usr/bin/perl", "differing.pl"], "perl", {"PERL_HASH_SEED": "1", "PERL_PERTURB_KEYS": "0"}),
+    }
+    FROM_OUTSIDE = ("environment", "argument", "arguments", "length", "longer")
+
+    def __init__(self, kind, language="python"):
+        super().__init__(f"differing-{kind}" + (f"-{language}" if language != "python" else ""))
         self.kind = kind
+        self.profile = language
+        self.words, self.package, self.fixed_environment = self.OTHERS.get(
+            language, ([PYTHON, "differing.py"], "python3", {"PYTHONHASHSEED": "1"}))
+
+    def prepare(self):
+        need(self.words[0], self.package)
 
     def measure(self, bench, way, folder):
         with Pair(bench, way, self.name, self.profile, folder) as pair:
@@ -154,7 +170,7 @@ class Differing(Twin):
                 place.mkdir(exist_ok=True)
                 extra = dict(variant.get("extra", {}))
                 if way.fixed:
-                    extra["PYTHONHASHSEED"] = "1"
+                    extra |= self.fixed_environment
                 if "imports" in variant:
                     extra["PYTHONPATH"] = str(new)
                     (new / variant.get("entry", "one")).touch()
@@ -162,7 +178,7 @@ class Differing(Twin):
                     extra["PYTHONPYCACHEPREFIX"] = str(new)
                 if "log" in variant:
                     extra["SERVICE_LOG"] = str(place / variant["log"])
-                command = [PYTHON, str(FOLDER / "differing.py"), *variant.get("arguments", [])]
+                command = [self.words[0], str(FOLDER / self.words[1]), *variant.get("arguments", [])]
                 pids.append(pair.start(command, extra, place).pid)
             bench.add(f"{self.name}: {EQUAL}", way.column, equal.share(bench, pids), "%")
 
@@ -226,6 +242,7 @@ TWINS = {twin.name: twin for twin in (
     *(Forked(f"fork-ruby-{argument}", argument, "ruby", ["/usr/bin/ruby", "fork-diverges.rb"], "ruby")
       for argument in ("plain", "perturb")),
     *(Differing(kind) for kind in Differing.KINDS),
+    *(Differing(kind, language) for language in Differing.OTHERS for kind in Differing.FROM_OUTSIDE),
     Perturbed("python", [PYTHON, "perturbed.py"], "python3", {"PYTHONHASHSEED": "1"}),
     Perturbed("lua", ["/usr/bin/lua5.4", "perturbed.lua"], "lua5.4", {"LD_PRELOAD": "fixed-time.so"}),
     Perturbed("perl", ["/usr/bin/perl", "perturbed.pl"], "perl",
