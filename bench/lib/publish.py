@@ -157,8 +157,33 @@ def sharing_table(document):
     return markdown_table(["MiB", *header, "--share / KSM"], table)
 
 
+# What pairs of nearly equal processes differ in.
+TWIN_WORDS = {"fork-plain": "nothing: two children of one python", "fork-perturb": "a string that the master keeps between the two forks",
+              "differing-folder": "the working folder's name", "differing-argument": "an argument's length",
+              "differing-length": "the length of a variable", "differing-environment": "one variable more, and the length of another",
+              "differing-log": "the log's name",
+              **{f"perturbed-{name}": f"one block at a random moment: {name}" for name in ("python", "lua", "perl", "ruby")},
+              "perturbed-c": "one block at a random moment: C"}
+
+
+def twins_table(document):
+    """How equal two processes are that differ in one thing; of perturbed ones in most moments, too, and without one."""
+    named = {"equal pages": "equal pages", "equal pages, 10th percentile": "10th percentile",
+             "equal pages, not perturbed": "where nothing differs"}
+    rows = {}
+    for cell in document["results"]:
+        twin, _, name = cell["case"].partition(": ")
+        if cell["column"] == "ksmalloc, shared" and name in named:
+            rows.setdefault(twin, {})[named[name]] = format_spread(cell)
+    header = list(named.values())
+    return markdown_table(["two processes that differ in, %", *header],
+                          [[TWIN_WORDS.get(twin, twin), *(cells.get(name, "-") for name in header)]
+                           for twin, cells in rows.items()])
+
+
 # Tables in docs/, between two marks: of which results, and how they are made.
-TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table)}
+TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table),
+          "services-twins": ("shared-layout.md", twins_table)}
 
 
 def write_tables():
@@ -192,7 +217,10 @@ def write_results(order):
     machine = newest["machine"]
     goals = [[f"[{document['benchmark']}](#{document['benchmark']})"] + row
              for document in documents for row in goal_rows(document)[1]]
-    packages = ", ".join(f"{name} {version}" for name, version in newest["packages"].items())
+    versions = {}  # Not each benchmark has all of them; the newest one that has a package knows its version.
+    for document in sorted(documents, key=lambda document: document["date"]):
+        versions.update(document["packages"])
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     parts = ["# Results", "",
              "Written by `bench/all` from the files in [results](results); do not edit. What each",
              "benchmark does and how to read it is in [README.md](README.md).", "",

@@ -5,13 +5,14 @@ Forks of one process, workers that differ in what workers differ in, and a proce
 allocate once more than it does, at a random moment: the seed of these moments is fixed.
 """
 
+import contextlib
 import pathlib
 import random
 import statistics
 import subprocess
 import tempfile
 
-from lib import equal, processes, services
+from lib import equal, processes, services, shared
 from lib.harness import BENCH, PYTHON, BenchError, need
 from lib.services import ALONE, FIXED, SERVICE, SHARED
 
@@ -252,15 +253,18 @@ TWINS = {twin.name: twin for twin in (
 )}
 
 
-def run(bench, chosen, ways, folder):
-    """Each round of the pairs; perturbations are repeatable, so that one round has them all."""
+def run(bench, chosen, ways):
+    """Each round has a folder of its own, and with it seeds of its own: they decide how far a difference spreads."""
     for twin in chosen:
         twin.prepare()
     turns = {f"{twin.name}, {way.column}": (twin, way) for twin in chosen for way in twin.ways(ways)}
-    for turn, name in bench.turns(turns) if turns else ():
-        twin, way = turns[name]
-        if turn == 0 or not isinstance(twin, Perturbed):
-            twin.measure(bench, way, folder)
+    folders = {}
+    with contextlib.ExitStack() as stack:
+        for turn, name in bench.turns(turns) if turns else ():
+            if turn not in folders:
+                folders[turn] = stack.enter_context(shared.scratch())
+            twin, way = turns[name]
+            twin.measure(bench, way, folders[turn])
 
 
 def add_goals(bench, chosen):
