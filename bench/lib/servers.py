@@ -135,6 +135,32 @@ class Puma(Server):
         make_records(folder, scale)
 
 
+UNICORN_CONFIGURATION = """
+working_directory '{apps}'
+listen '127.0.0.1:{port}'
+worker_processes {workers}
+preload_app {preload}
+timeout 120
+"""
+
+
+class Unicorn(Server):
+    """puma's application in workers of one thread."""
+
+    profile = "ruby"
+    needs = (("/usr/bin/unicorn", "unicorn"),)
+
+    def command(self, folder, port, workers, preload):
+        configuration = folder / f"unicorn-{port}.rb"
+        configuration.write_text(UNICORN_CONFIGURATION.format(apps=folder / "apps", port=port, workers=workers,
+                                                              preload=str(preload).lower()))
+        return ["/usr/bin/unicorn", "--env", "production", "--config-file", str(configuration),
+                str(folder / "apps" / "config.ru")]
+
+    def prepare(self, folder, scale):
+        make_records(folder, scale)
+
+
 class NodeCluster(Server):
     """node's cluster module executes node once more for each worker."""
 
@@ -208,6 +234,7 @@ SERVERS = {server.name: server for server in (
     CeleryPool("celery"),
     PhpFpm("php-fpm"),
     Puma("puma"),
+    Unicorn("unicorn"),
     NodeCluster("node"),
     Postgres("postgres"),
 )}
