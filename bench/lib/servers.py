@@ -175,6 +175,33 @@ class NodeCluster(Server):
         make_records(folder, scale)
 
 
+class JavaCluster(Server):
+    """Java has no master that forks: a shell starts the workers, each with a port of its own."""
+
+    profile = "java"
+    needs = (("/usr/bin/java", "openjdk-17-jre-headless"), ("/usr/bin/javac", "openjdk-17-jdk-headless"))
+    has_preload = False
+    own_ports = True
+
+    def command(self, folder, port, workers, preload):
+        java = ["/usr/bin/java", "-Xmx256m", "-cp", str(folder / "data" / "java"), "Records"]
+        return (["/bin/sh", str(folder / "apps" / "cluster.sh"), str(port), str(workers), *java] if workers > 1
+                else [*java, str(port)])
+
+    def prepare(self, folder, scale):
+        make_records(folder, scale)
+        with open(folder / "data" / "records.json", encoding="ascii") as file, \
+                open(folder / "data" / "records.tsv", "w", encoding="ascii") as lines:
+            for row in json.load(file):
+                words = [row["id"], row["name"], row["email"], *row["tags"], row["score"], *row["address"].values()]
+                print(*words, sep="\t", file=lines)
+        subprocess.run(["/usr/bin/javac", "-d", str(folder / "data" / "java"), str(FOLDER / "Records.java")], check=True)
+
+    def speed(self, running, seconds):
+        """wrk knows one port only."""
+        return services.count_requests(running, seconds)
+
+
 class CeleryPool(Server):
     """celery forks its pool when it has imported the tasks; what a task loads is the child's.
 
@@ -236,6 +263,7 @@ SERVERS = {server.name: server for server in (
     Puma("puma"),
     Unicorn("unicorn"),
     NodeCluster("node"),
+    JavaCluster("java"),
     Postgres("postgres"),
 )}
 

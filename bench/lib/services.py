@@ -7,6 +7,7 @@ Everything that is not so ends the benchmark: a worker that did not come up woul
 
 import collections
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import pathlib
@@ -82,10 +83,19 @@ def environment(folder, extra=None):
     return result
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """So many ports in a row that nobody has."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            ports = [0]
+            try:
+                for _ in range(count):
+                    probe = stack.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", ports[-1]))
+                    ports.append(probe.getsockname()[1] + 1)
+            except (OSError, OverflowError):
+                continue
+            return range(ports[1] - 1, ports[-1])
 
 
 def get(port, number):
@@ -109,6 +119,7 @@ class Server:
     needs = ()
     has_preload = True
     has_single = True
+    own_ports = False  # Whether each worker listens for itself, on the port that it is given or one behind it.
     user = "root"
     end_signal = signal.SIGTERM
 
@@ -200,15 +211,15 @@ class Running:
     # ---- up --------------------------------------------------------------------------------
 
     def start(self, workers):
-        port = free_port()
+        ports = free_ports(workers if self.server.own_ports else 1)
         words = self.server.become()
         words += self.way.prefix(self.bench, self.group, self.server.profile)
-        words += self.server.command(self.folder, port, workers, self.way.form == PRELOAD)
+        words += self.server.command(self.folder, ports[0], workers, self.way.form == PRELOAD)
         extra = self.server.environment(self.folder)
         self.masters.append(subprocess.Popen(words, env=environment(self.folder, extra), cwd="/",
                                              stdin=subprocess.DEVNULL, stdout=self.log,
                                              stderr=self.log, start_new_session=True))
-        self.ports.append(port)
+        self.ports += ports
 
     def wait_listening(self):
         end = time.monotonic() + START_SECONDS
