@@ -19,6 +19,7 @@
 #include "enable/unit_text.h"
 #include "library.h"
 #include "obstacle.h"
+#include "profile_name.h"
 
 #define VALUE_BYTES 16384
 
@@ -337,6 +338,8 @@ static int enable_main(const struct ksr_command *command, int argc, char **argv)
 		return generate(command, chosen.generate);
 	if (!status && chosen.profile && !chosen.share)
 		status = ksr_usage_error(command, "--profile is for --share; add it");
+	if (!status && chosen.profile && !ksr_profile_name_is_known(chosen.profile))
+		status = ksr_usage_error(command, "--profile '%s' is not known; give %s", chosen.profile, ksr_profile_names());
 	if (!status && !chosen.dry_run && geteuid() != 0)
 		status = ksr_failure(command, "only root may change services; --dry-run shows what would be done");
 	if (!status)

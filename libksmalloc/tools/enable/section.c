@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "enable/unit_text.h"
+#include "profile_name.h"
 #include "seed_file.h"
 
 void ksr_section_name_group(const char *unit, char group[64])
@@ -50,6 +51,10 @@ static int take(struct ksr_section *section, int *share, const struct ksr_unit_t
 	section->shares = true;
 	if (strcmp(reader->name, "Group") == 0)
 		return take_name(section->group, reader, why, bytes);
+	if (strcmp(reader->name, "Profile") == 0 && reader->value[0] && !ksr_profile_name_is_known(reader->value)) {
+		snprintf(why, bytes, "[" KSR_SECTION "] has Profile=%.40s; give %s", reader->value, ksr_profile_names());
+		return -EINVAL;
+	}
 	if (strcmp(reader->name, "Profile") == 0)
 		return take_name(section->profile, reader, why, bytes);
 	if (strcmp(reader->name, "Share") != 0) {

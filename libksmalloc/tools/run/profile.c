@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "run/profile.h"
 
+#include "profile_name.h"
 #include "run/preload.h"
 
 #include <ctype.h>
@@ -120,6 +121,8 @@ static const struct ksr_profile profiles[] = {
 	 "in one has them for all, and an order that is shown tells more of the seed; values go on in new arenas now and then, which takes a percent or two of memory"},
 };
 
+_Static_assert(KSM_COUNT_OF(profiles) == KSR_PROFILES, "profile_name.c has other names");
+
 static const struct ksr_profile automatic = {.name = "auto"};
 
 const struct ksr_profile *ksr_profile_lookup(const char *name)
@@ -129,19 +132,6 @@ const struct ksr_profile *ksr_profile_lookup(const char *name)
 			return &profiles[i];
 	}
 	return strcmp(name, automatic.name) == 0 ? &automatic : NULL;
-}
-
-const char *ksr_profile_names(void)
-{
-	static char names[128];
-	size_t used = 0;
-
-	for (size_t i = 0; i < KSM_COUNT_OF(profiles) && used < sizeof(names); i++)
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
-					 profiles[i].name);
-	if (used < sizeof(names))
-		snprintf(names + used, sizeof(names) - used, " or %s", automatic.name);
-	return names;
 }
 
 /* python3.11 and php-fpm8.2 are of their kind; luajit and javac are not. */

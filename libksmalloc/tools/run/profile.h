@@ -25,8 +25,6 @@ struct ksr_profile;
 /* "auto" is the profile of the program itself, if there is one. NULL: no such name. */
 const struct ksr_profile *ksr_profile_lookup(const char *name);
 
-/* The names, for a message: "python, lua, ... or auto". */
-const char *ksr_profile_names(void);
 
 /*
  * Sets what the profile has. library is the path of libksmalloc.so, beside which helpers lie.

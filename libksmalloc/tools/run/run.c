@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "library.h"
+#include "profile_name.h"
 #include "run/layout.h"
 #include "run/list.h"
 #include "run/preload.h"
