@@ -10,6 +10,15 @@ choose_program() {
 	type -P "$program" >/dev/null || die "no $program here: install buildah or podman"
 }
 
+# configure: sets $build to a build folder of $source for images, which is made if need be. Nothing in what is built there names a
+# folder of this machine: the build-id would be another one, even where debug information is taken away.
+configure() {
+	local map
+	build=$source/build/images
+	map="-ffile-prefix-map=$source=. -ffile-prefix-map=$build=build"
+	(cd "$source" && CFLAGS="${CFLAGS-} $map" CXXFLAGS="${CXXFLAGS-} $map" cmake --preset release -B "$build" >/dev/null)
+}
+
 # A storage of its own: nothing of it stays, and no image of the user's is touched. podman takes no long path.
 make_storage() {
 	work=$(mktemp -d /tmp/ksmalloc-image.XXXXXX)
