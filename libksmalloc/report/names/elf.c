@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "names/functions.h"
@@ -45,9 +46,48 @@ struct ksr_elf {
 /* Colon-separated folders, as libdwfl wants them; NULL are those of this machine. */
 static char *debuginfo_path;
 
+/*
+ * Servers of debug information are asked by libdwfl where DEBUGINFOD_URLS has some. A report is not to wait for one that
+ * is dead: unless whoever runs it has said otherwise, a server has so many seconds to begin an answer and to end it, and
+ * after a question that took as long as the first in vain none of them is asked again.
+ */
+#define SERVER_SECONDS "3"
+#define DOWNLOAD_SECONDS "8"
+#define IN_VAIN_MS 2500
+
+static bool asks_servers(void)
+{
+	const char *servers = getenv("DEBUGINFOD_URLS");
+
+	if (!servers || !servers[0])
+		return false;
+	return setenv("DEBUGINFOD_TIMEOUT", SERVER_SECONDS, 0) == 0 && setenv("DEBUGINFOD_MAXTIME", DOWNLOAD_SECONDS, 0) == 0 &&
+	       setenv("DEBUGINFOD_RETRY_LIMIT", "0", 0) == 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
+			  const char *link, GElf_Word link_crc, char **found)
+{
+	bool asks = asks_servers();
+	int64_t begin = now_ms();
+	int fd = dwfl_standard_find_debuginfo(module, user, name, base, file, link, link_crc, found);
+
+	if (asks && fd < 0 && now_ms() - begin >= IN_VAIN_MS)
+		unsetenv("DEBUGINFOD_URLS");
+	return fd;
+}
+
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = find_debuginfo,
 	.debuginfo_path = &debuginfo_path,
 };
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define DEBUG_FOLDER "/usr/lib/debug"
 
@@ -72,8 +73,13 @@ uint64_t ksr_debug_places(const char *path, const char *build_id)
 		mix_place(&hash, DEBUG_FOLDER "/.build-id/%.2s/%s.debug", build_id, build_id + 2);
 	/* What several packages' debug files share. */
 	mix_place(&hash, DEBUG_FOLDER "/.dwz");
-	if (servers)
+	/* A server that had nothing, or was dead, may have it in an hour. */
+	if (servers && servers[0]) {
+		uint64_t hour = (uint64_t)time(NULL) / 3600;
+
 		mix(&hash, servers, strlen(servers));
+		mix(&hash, &hour, sizeof(hour));
+	}
 	if (!slash || slash - path >= (ptrdiff_t)sizeof(folder))
 		return hash;
 	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
