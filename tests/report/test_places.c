@@ -183,3 +183,16 @@ Test(places, test_what_is_known_well_has_no_column_for_that, .init = make, .fini
 	cr_expect(strstr(output, "100.0 %"), "%s", output);
 	free(output);
 }
+
+Test(places, test_interpreters_that_are_not_known_are_one_line, .init = make, .fini = unmake)
+{
+	char *output = screen_of();
+
+	cr_expect_null(strstr(output, "not known here"), "%s", output);
+	free(output);
+	process.snapshot.header.languages_unknown = 1u << KSMALLOC_LANGUAGE_PYTHON | 1u << KSMALLOC_LANGUAGE_RUBY;
+	output = screen_of();
+	cr_expect(strstr(output, "\n1 process runs Python, Ruby of a version or build whose functions are not known here: that memory is "
+				 "named by C functions only. 'ksmalloc doctor' tells which.\n"), "%s", output);
+	free(output);
+}

@@ -429,6 +429,32 @@ static void render_places(const struct ksr_report *report, const struct ksr_bala
 		say_total(total, emitter);
 }
 
+/* Of languages whose interpreters the library does not know: one line, whatever there are. */
+static void say_unknown_languages(const struct ksr_report *report, struct ksr_emitter *emitter)
+{
+	uint64_t all = 0;
+	size_t count = 0;
+	char names[256] = "";
+
+	for (size_t i = 0; i < report->process_count; i++) {
+		uint64_t unknown = report->processes[i].snapshot.header.languages_unknown;
+
+		count += unknown != 0;
+		all |= unknown;
+	}
+	for (int i = 0; i < KSMALLOC_LANGUAGE_COUNT; i++) {
+		size_t used = strlen(names);
+
+		if (all >> i & 1)
+			snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				 ksr_language_words((uint32_t)i));
+	}
+	if (names[0])
+		ksr_emitter_note(emitter, "%zu process%s run%s %s of a version or build whose functions are not known here: that "
+				 "memory is named by C functions only. 'ksmalloc doctor' tells which.", count,
+				 count == 1 ? "" : "es", count == 1 ? "s" : "", names);
+}
+
 void ksr_render_screen(const struct ksr_report *report, struct ksr_symbols *symbols,
 		       const struct ksr_screen_options *options, struct ksr_emitter *emitter)
 {
@@ -446,5 +472,6 @@ void ksr_render_screen(const struct ksr_report *report, struct ksr_symbols *symb
 	if (report->process_count)
 		render_outlook(&outlook, emitter);
 	render_places(report, &balances.total, symbols, options, emitter);
+	say_unknown_languages(report, emitter);
 	ksr_balances_destroy(&balances);
 }
