@@ -116,6 +116,41 @@ Test(outlook, test_sharing, .init = make)
 	cr_assert_eq(outlook.sharing.state, KSR_ENGINE_UNUSED);
 }
 
+Test(outlook, test_how_long_sharing_takes, .init = make)
+{
+	struct ksmalloc_segment_header *header = &process.snapshot.header;
+
+	header->share.aside = KSMALLOC_ASIDE_NOT;
+	header->layout = KSMALLOC_LAYOUT_SHARED;
+	header->keeper.due_ms = now_ms() + 100;
+	look();
+	cr_assert_eq(outlook.sharing.seconds, KSR_NONE, "nobody knows how long a pass takes");
+	cr_assert_eq(ksr_sharing_seconds(&report), KSR_NONE);
+	/* A pass takes 3 s, and looks at 1000 slices, after which it waits for 2 s; two are to come. */
+	header->share.stats.passes_total = 4;
+	header->share.stats.work_us_total = 12000000;
+	header->share.stats.slices_total = 4000;
+	look();
+	cr_assert_eq(outlook.sharing.state, KSR_ENGINE_WORKING);
+	cr_assert(outlook.sharing.seconds >= 10 && outlook.sharing.seconds <= 11, "%lu",
+		  (unsigned long)outlook.sharing.seconds);
+	cr_assert(strstr(outlook.sharing.text, "done in about 1"), "%s", outlook.sharing.text);
+	/* One look more, which is far. */
+	header->keeper.due_ms = now_ms() + 40000;
+	cr_assert(ksr_sharing_seconds(&report) >= 45 && ksr_sharing_seconds(&report) <= 46);
+	look();
+	cr_assert_eq(outlook.sharing.seconds, 0);
+	/* It should have looked long ago: it does not rest, and nobody knows when it will. */
+	header->keeper.due_ms = now_ms() - 60000;
+	look();
+	cr_assert_eq(outlook.sharing.state, KSR_ENGINE_WORKING);
+	cr_assert_eq(outlook.sharing.seconds, KSR_NONE);
+	cr_assert_eq(ksr_sharing_seconds(&report), KSR_NONE);
+	header->keeper.due_ms = now_ms() + 40000;
+	header->share.aside = KSMALLOC_ASIDE_THREADS;
+	cr_assert_eq(ksr_sharing_seconds(&report), KSR_NONE, "nobody shares");
+}
+
 Test(outlook, test_proposals, .init = make)
 {
 	report.kernel.run = 0;

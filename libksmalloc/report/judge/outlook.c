@@ -22,6 +22,11 @@
 #define PART 50
 /* A store's pass that is due later than this is one after passes that gained nothing. */
 #define SOON_MS 2000
+/* One that is late by more waits for something else than the time: a process that never rests, or a keeper. */
+#define LATE_MS 10000
+/* After a pass that was of use the next one is made so soon, and later for each slice that it looked at (the library's pass_time). */
+#define PAUSE_MS 100
+#define PAUSE_MS_OF_SLICE 2
 
 const char *ksr_engine_key(enum ksr_engine_state state)
 {
@@ -123,14 +128,45 @@ struct passes {
 	uint64_t due;	/* a pass, soon */
 	uint64_t first; /* of these, the first one */
 	uint64_t next_ms; /* until the next one that is due, of those that are not */
+	uint64_t work_ms; /* until all that are due have made it */
+	uint64_t look_ms; /* until all have looked once more; both without how long that takes */
+	uint64_t late_ms; /* that the one that is due for longest waits */
+	uint64_t pass_ms; /* that a pass takes, and the pause behind it: the longest; 0: not known */
+	bool is_timed;	  /* of all of them it is known when they look next */
 };
+
+/* How long passes of this process take in the mean, with the pause behind one that was of use. */
+static uint64_t pass_ms_of(const struct ksmalloc_share_stats *stats)
+{
+	uint64_t passes = stats->passes_total;
+
+	if (passes == 0)
+		return 0;
+	return stats->work_us_total / passes / 1000 + ksm_max(PAUSE_MS, stats->slices_total / passes * PAUSE_MS_OF_SLICE);
+}
+
+static void count_times(const struct ksmalloc_segment_header *header, uint64_t now_ms, bool is_due, struct passes *passes)
+{
+	uint64_t due_ms = header->keeper.due_ms;
+
+	if (due_ms == 0 || now_ms == 0) {
+		passes->is_timed = false;
+		return;
+	}
+	passes->look_ms = ksm_max(passes->look_ms, ksr_less(due_ms, now_ms));
+	if (is_due)
+		passes->work_ms = ksm_max(passes->work_ms, ksr_less(due_ms, now_ms));
+	passes->late_ms = ksm_max(passes->late_ms, ksr_less(now_ms, due_ms));
+	passes->pass_ms = ksm_max(passes->pass_ms, pass_ms_of(&header->share.stats));
+}
 
 static void count_passes(const struct ksr_report *report, uint64_t now_ms, struct passes *passes)
 {
-	*passes = (struct passes){.next_ms = KSR_NONE};
+	*passes = (struct passes){.next_ms = KSR_NONE, .is_timed = true};
 	for (size_t i = 0; i < report->process_count; i++) {
 		const struct ksmalloc_segment_header *header = &report->processes[i].snapshot.header;
 		uint64_t due_ms = header->keeper.due_ms;
+		uint64_t due = passes->due;
 
 		if (!ksr_store_is_asked(header))
 			continue;
@@ -146,6 +182,7 @@ static void count_passes(const struct ksr_report *report, uint64_t now_ms, struc
 		} else if (now_ms && due_ms) {
 			passes->next_ms = ksm_min(passes->next_ms, due_ms - now_ms);
 		}
+		count_times(header, now_ms, passes->due > due, passes);
 	}
 }
 
@@ -155,6 +192,36 @@ static uint64_t clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* After so many milliseconds come so many passes; KSR_NONE where nothing tells when, or how long they take. */
+static uint64_t seconds_of(const struct passes *passes, uint64_t wait_ms, uint64_t count)
+{
+	if (!passes->is_timed || passes->pass_ms == 0 || passes->late_ms > LATE_MS)
+		return KSR_NONE;
+	return (wait_ms + count * passes->pass_ms) / 1000 + 1;
+}
+
+uint64_t ksr_sharing_seconds(const struct ksr_report *report)
+{
+	struct passes passes;
+
+	count_passes(report, clock_ms(), &passes);
+	return passes.sharing ? seconds_of(&passes, passes.look_ms, 1) : KSR_NONE;
+}
+
+/* A pass that gains something is followed by one that finds nothing more, and what one process finds another one takes. */
+static void say_at_work(const struct passes *passes, struct ksr_engine *engine)
+{
+	char time[KSR_TIME_BYTES] = "";
+
+	engine->state = KSR_ENGINE_WORKING;
+	engine->seconds = seconds_of(passes, passes->work_ms, 2);
+	if (engine->seconds != KSR_NONE)
+		ksr_human_seconds(engine->seconds, time);
+	snprintf(engine->text, sizeof(engine->text), "Sharing is at work: %" PRIu64 " of %" PRIu64 " processes look for equal "
+		 "memory when they rest next%s%s%s.", passes->due, passes->sharing,
+		 passes->first == passes->due ? ", for the first time" : "", time[0] ? "; done in about " : "", time);
 }
 
 static void outlook_of_sharing(const struct ksr_report *report, bool is_live, struct ksr_engine *engine)
@@ -175,11 +242,7 @@ static void outlook_of_sharing(const struct ksr_report *report, bool is_live, st
 			snprintf(engine->text, sizeof(engine->text), "Of the %" PRIu64 " processes that are to share none does.",
 				 passes.aside);
 	} else if (passes.due) {
-		engine->state = KSR_ENGINE_WORKING;
-		snprintf(engine->text, sizeof(engine->text),
-			 "Sharing is at work: %" PRIu64 " of %" PRIu64 " processes look for equal memory when they rest "
-			 "next%s.", passes.due, passes.sharing,
-			 passes.first == passes.due ? ", for the first time" : "");
+		say_at_work(&passes, engine);
 	} else {
 		engine->state = KSR_ENGINE_DONE;
 		engine->seconds = 0;

@@ -56,6 +56,11 @@ const char *ksr_engine_key(enum ksr_engine_state state);
 /* is_live: the report is of this moment, so that times can be told. */
 void ksr_outlook_make(const struct ksr_report *report, const struct ksr_balances *balances, bool is_live,
 		      struct ksr_outlook *outlook);
+/*
+ * Seconds until all processes of the report that share by a store have looked once more for what is equal, if they rest by
+ * then; KSR_NONE: not known. The report is of this moment.
+ */
+uint64_t ksr_sharing_seconds(const struct ksr_report *report);
 /* Seconds of one round of ksmd over all that it knows and those more bytes; KSR_NONE: not known. */
 uint64_t ksr_round_seconds(const struct ksr_kernel *kernel, uint64_t page_bytes, uint64_t more);
 

@@ -332,8 +332,10 @@ static void judge_equal(struct judge *judge, uint32_t row, uint64_t bytes)
 
 	if (shares(judge) && (facts->shared || is_shareable(judge, judge->why->diff.rows[row].kind))) {
 		finding = add(judge, row, KSR_WHY_NOT_REACHED, bytes);
-		if (finding)
+		if (finding) {
 			finding->by_store = true;
+			finding->seconds = ksr_sharing_seconds(judge->report);
+		}
 		return;
 	}
 	if (shares(judge) && judge->why->diff.rows[row].kind == KSR_REGION_MAPPINGS) {

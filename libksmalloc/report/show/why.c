@@ -85,6 +85,10 @@ static void say_not_reached(const struct context *context, const struct ksr_why_
 
 	if (finding->by_store) {
 		append(words->why, "equal, and not shared yet: a process looks for it when it rests");
+		if (finding->seconds != KSR_NONE) {
+			ksr_human_seconds(finding->seconds, time);
+			append(words->why, ", the next time in %s at most if it does", time);
+		}
 		append(words->command, "ksmalloc share %s (they look at once)", context->group);
 		return;
 	}
