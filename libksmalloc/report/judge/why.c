@@ -107,7 +107,10 @@ static void add_mapping(struct judge *judge, const struct ksr_vma *vma)
 	facts->asked_huge += vma->flags & KSR_VMA_ASKED_HUGE ? vma->huge : 0;
 }
 
-/* How long blocks of the site live: as long as it takes to free what it holds. */
+/*
+ * How long blocks of the site live: as long as it takes to free what it holds. Of small blocks nothing tells it: the place and
+ * the mark of a sample that is freed go to the next one, so that two looks find the same where many came and went.
+ */
 static uint64_t lifetime_of(const struct ksmalloc_site_stats *first, const struct ksmalloc_site_stats *second,
 			    uint64_t interval_ms)
 {
