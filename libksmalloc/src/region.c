@@ -286,10 +286,8 @@ uintptr_t ksm_region_map_shelf(uint32_t arena, const struct ksm_shelf_place *pla
 	uintptr_t begin = range.begin + place->map_begin;
 	bool is_common = place->map_begin == 0;
 
-	if (range.end < range.begin || place->map_end > range.end - range.begin) {
-		ksm_region_count_full();
+	if (range.end < range.begin || place->map_end > range.end - range.begin)
 		return 0;
-	}
 	if (!place->is_first_of_step ||
 	    (is_common && atomic_load_explicit(&regions.has_shelves[arena], memory_order_relaxed)))
 		return range.begin;
