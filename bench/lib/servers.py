@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import platform
 import shutil
 import signal
 import subprocess
@@ -27,8 +28,14 @@ def make_records(folder, scale):
                            check=True)
 
 
+LIBRARIES = f"/usr/lib/{platform.machine()}-linux-gnu"
+OPENBLAS = f"{LIBRARIES}/openblas-pthread"
+
+
 class Gunicorn(Server):
     needs = (("/usr/bin/gunicorn", "gunicorn"),)
+    # numpy takes this BLAS, whichever one Debian's alternatives name: the reference one, which has no threads.
+    blas = f"{LIBRARIES}/blas:{LIBRARIES}/lapack"
 
     def __init__(self, name, application, arguments=(), imports=()):
         super().__init__(name)
@@ -41,6 +48,9 @@ class Gunicorn(Server):
                 "--bind", f"127.0.0.1:{port}", "--timeout", "120", "--graceful-timeout", "5",
                 *self.arguments, *(["--preload"] if preload else []), self.application]
 
+    def environment(self, folder):
+        return super().environment(folder) | {"LD_LIBRARY_PATH": self.blas}
+
     def prepare(self, folder, scale):
         for module, package in self.imports:
             if subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True,
@@ -52,6 +62,20 @@ class Gunicorn(Server):
                            check=True)
         else:
             make_records(folder, scale)
+
+
+class Threaded(Gunicorn):
+    """The application has a library with threads of its own, two in each worker."""
+
+    needs = Gunicorn.needs + ((f"{OPENBLAS}/libblas.so.3", "libopenblas0-pthread"),)
+    blas = OPENBLAS
+
+    def __init__(self, name, application, imports, has_preload):
+        super().__init__(name, application, imports=imports)
+        self.has_preload = has_preload
+
+    def environment(self, folder):
+        return super().environment(folder) | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
 
 
 class Uvicorn(Server):
@@ -255,6 +279,9 @@ SERVERS = {server.name: server for server in (
              imports=(("pandas", "python3-pandas"), ("sklearn", "python3-sklearn"))),
     Gunicorn("flask", "flask_numpy:application",
              imports=(("flask", "python3-flask"), ("numpy", "python3-numpy"))),
+    Threaded("blas", "blas_numpy:application", (("flask", "python3-flask"), ("numpy", "python3-numpy")), True),
+    # GNU's OpenMP waits for ever in a child whose parent has used it before the fork.
+    Threaded("openmp", "openmp_sklearn:application", (("flask", "python3-flask"), ("sklearn", "python3-sklearn")), False),
     Gunicorn("gthread", "small:application", ["--worker-class", "gthread", "--threads", "4"]),
     Uvicorn("uvicorn"),
     Uwsgi("uwsgi"),
