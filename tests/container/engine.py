@@ -199,7 +199,9 @@ class Engine:
 
     def end(self):
         self.try_to("pod", "rm", "--force", "--all", "--time", "0")
-        self.try_to("rm", "--force", "--all", "--time", "0")
+        # One whose namespaces another has is not removed before that one.
+        for _ in range(2):
+            self.try_to("rm", "--force", "--all", "--time", "0")
         # Of a user's containers a process stays that has their namespace.
         for pause in glob.glob(self.folder + "/run/libpod/tmp/pause.pid"):
             with open(pause, encoding="utf-8") as file:
