@@ -47,9 +47,9 @@ struct ksr_elf {
 static char *debuginfo_path;
 
 /*
- * Servers of debug information are asked by libdwfl where DEBUGINFOD_URLS has some. A report is not to wait for one that
- * is dead: unless whoever runs it has said otherwise, a server has so many seconds to begin an answer and to end it, and
- * after a question that took as long as the first in vain none of them is asked again.
+ * Servers of debug information are asked by libdwfl where DEBUGINFOD_URLS has some. A report is not to wait for one
+ * that is dead: unless whoever runs it has said otherwise, a server has so many seconds to begin an answer and to end
+ * it, and after a question that took as long as the first in vain none of them is asked again.
  */
 #define SERVER_SECONDS "3"
 #define DOWNLOAD_SECONDS "8"
@@ -61,7 +61,8 @@ static bool asks_servers(void)
 
 	if (!servers || !servers[0])
 		return false;
-	return setenv("DEBUGINFOD_TIMEOUT", SERVER_SECONDS, 0) == 0 && setenv("DEBUGINFOD_MAXTIME", DOWNLOAD_SECONDS, 0) == 0 &&
+	return setenv("DEBUGINFOD_TIMEOUT", SERVER_SECONDS, 0) == 0 &&
+	       setenv("DEBUGINFOD_MAXTIME", DOWNLOAD_SECONDS, 0) == 0 &&
 	       setenv("DEBUGINFOD_RETRY_LIMIT", "0", 0) == 0;
 }
 

@@ -136,7 +136,7 @@ static void join_places(struct ksr_places *places)
 	qsort(places->rows, places->count, sizeof(*places->rows), compare_held);
 }
 
-/* What a place has of memory that samples divide is its share of them: as far off, in proportion, as what it has live. */
+/* What a place has of memory that samples divide is its share of them: as far off, in proportion, as what is live. */
 static void find_errors(struct ksr_places *places)
 {
 	for (size_t i = 0; i < places->count; i++) {
