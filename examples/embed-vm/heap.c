@@ -152,13 +152,14 @@ static bool collect(size_t more)
 
 /* --- objects -------------------------------------------------------------------------------- */
 
-/* Under a label: the collector knows the block, and the report the function of the script. */
+/* Under a label, if there is a name for it: the collector knows the block, and the report the function of the script. */
 static struct object *new_large(size_t count, const char *name)
 {
-	int begun = ksmalloc_embed_begin_name(name);
+	int begun = name ? ksmalloc_embed_begin_name(name) : 0;
 	struct large *large = calloc(1, sizeof(*large) + count * sizeof(value));
 
-	ksmalloc_embed_end(begun);
+	if (name)
+		ksmalloc_embed_end(begun);
 	if (!large)
 		return NULL;
 	large->next = heap.all;

@@ -36,7 +36,7 @@ void heap_init(void (*roots)(void (*visit)(value *place)));
 
 /*
  * An object whose fields are nothing, or NULL without memory. Whatever is not in a root may be gone or elsewhere afterwards.
- * name tells for whom a large one is, in the language of the program.
+ * name tells for whom a large one is, in the language of the program; it may return NULL.
  */
 struct object *heap_new(size_t count, const char *(*name)(void));
 
