@@ -3,12 +3,12 @@
  * Whatever programs do to mergeable memory, they read back what they wrote, and when they are
  * gone and everything is unmerged, KSM counts nothing any more.
  *
- *   stress SECONDS [WORKERS [SEED]]
+ *   stress SECONDS [WORKERS [SEED [NAME=VALUE...]]]
  *
- * Runs as root in a guest; it changes KSM's settings at random. Each worker owns some mappings
- * and knows what each page of them holds. It maps, fills, moves, grows, cuts, protects, forks,
- * exits, gives advice and hints, and checks. What the kernel has not (hints on an unpatched
- * kernel) is refused with EINVAL and counts for nothing.
+ * Runs as root in a guest; it changes KSM's settings at random, but for those with a VALUE, which
+ * it sets once. Each worker owns some mappings and knows what each page of them holds. It maps,
+ * fills, moves, grows, cuts, protects, forks, exits, gives advice and hints, and checks. What the
+ * kernel has not (hints on an unpatched kernel) is refused with EINVAL and counts for nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -361,19 +361,77 @@ static void work(time_t end)
 
 /* ----------------------------------------------------------------- the machine */
 
-static void set(const char *name, unsigned int value)
+static bool set_text(const char *name, const char *text)
 {
-	char path[128], text[16];
-	int fd, length = snprintf(text, sizeof(text), "%u", value);
+	char path[128];
+	bool done;
+	int fd;
 
 	snprintf(path, sizeof(path), KSM_FOLDER "%s", name);
 	fd = open(path, O_WRONLY);
 	/* A file that is not there, or a value that is refused at this moment, is no mistake. */
 	if (fd < 0)
-		return;
-	if (write(fd, text, length) < 0 && errno != EBUSY && errno != EINVAL)
-		fprintf(stderr, "stress: %s = %u: %s\n", name, value, strerror(errno));
+		return false;
+	done = write(fd, text, strlen(text)) >= 0;
+	if (!done && errno != EBUSY && errno != EINVAL)
+		fprintf(stderr, "stress: %s = %s: %s\n", name, text, strerror(errno));
 	close(fd);
+	return done;
+}
+
+static void set(const char *name, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	set_text(name, text);
+}
+
+/* What is to stay as it is: NAME=VALUE, up to a NULL. */
+static char **fixed;
+
+/* NAME=VALUE, nothing of which is refused before the first page is merged. */
+static bool fix_settings(char **settings)
+{
+	char name[64], *equals;
+
+	for (fixed = settings; *settings; settings++) {
+		equals = strchr(*settings, '=');
+		if (!equals || (size_t)(equals - *settings) >= sizeof(name))
+			return false;
+		snprintf(name, sizeof(name), "%.*s", (int)(equals - *settings), *settings);
+		if (!set_text(name, equals + 1)) {
+			fprintf(stderr, "stress: %s is refused\n", *settings);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_fixed(const char *name)
+{
+	size_t length = strlen(name);
+	char **setting;
+
+	for (setting = fixed; *setting; setting++)
+		if (!strncmp(*setting, name, length) && (*setting)[length] == '=')
+			return true;
+	return false;
+}
+
+static void change(const char *name, unsigned int value)
+{
+	if (!is_fixed(name))
+		set(name, value);
+}
+
+/* These cannot be changed while anything is merged. */
+static void change_index(void)
+{
+	set("run", 2);
+	if (!is_fixed("stable_index"))
+		set_text("stable_index", chance(2) ? "hash" : "rbtree");
+	change("hash_words", chance(2) ? 512 : 1 + chance(64));
 }
 
 static long get(const char *name)
@@ -392,7 +450,7 @@ static long get(const char *name)
 
 static void change_settings(void)
 {
-	switch (chance(12)) {
+	switch (chance(16)) {
 	case 0:
 		set("run", 2);
 		break;
@@ -400,26 +458,38 @@ static void change_settings(void)
 		set("run", 0);
 		break;
 	case 2:
-		set("use_zero_pages", chance(2));
+		change("use_zero_pages", chance(2));
 		break;
 	case 3:
-		set("smart_scan", chance(2));
+		change("smart_scan", chance(2));
 		break;
 	case 4:
-		set("max_page_sharing", 2 + chance(8));
+		change("max_page_sharing", 2 + chance(8));
 		break;
 	case 5:
-		set("merge_across_nodes", chance(2));
+		change("merge_across_nodes", chance(2));
 		break;
 	case 6:
-		set("hints", chance(4) != 0);
+		change("hints", chance(4) != 0);
 		break;
 	case 7:
-		set("hint_share", chance(101));
+		change("hint_share", chance(101));
+		break;
+	case 8:
+		change("zero_first", chance(2));
+		break;
+	case 9:
+		change("peers", chance(4) != 0);
+		break;
+	case 10:
+		change("probation_scans", chance(4) ? chance(4) : chance(16));
+		break;
+	case 11:
+		change_index();
 		break;
 	default:
-		set("pages_to_scan", 100 + chance(20000));
-		set("sleep_millisecs", chance(10));
+		change("pages_to_scan", 100 + chance(20000));
+		change("sleep_millisecs", chance(10));
 		break;
 	}
 	if (chance(3))
@@ -478,13 +548,15 @@ int main(int argc, char **argv)
 	unsigned long most = 0;
 
 	if (seconds < 1 || workers < 1) {
-		fprintf(stderr, "usage: stress SECONDS [WORKERS [SEED]]\n");
+		fprintf(stderr, "usage: stress SECONDS [WORKERS [SEED [NAME=VALUE...]]]\n");
 		return 2;
 	}
 	if (access(KSM_FOLDER "run", W_OK)) {
 		fprintf(stderr, "stress: %s: %s\n", KSM_FOLDER "run", strerror(errno));
 		return 77;
 	}
+	if (!fix_settings(argv + (argc > 4 ? 4 : argc)))
+		return 2;
 	printf("stress: %d workers, %d seconds, seed %llu\n", workers, seconds, (unsigned long long)seed);
 	fflush(stdout);
 	for (i = 0; i < workers; i++) {
