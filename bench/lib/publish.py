@@ -4,7 +4,7 @@
 import json
 import re
 
-from lib import heapmap, merging, pages, plot
+from lib import enginecharts, heapmap, merging, pages, plot
 from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, format_spread, goal_rows,
                          table_of)
 
@@ -231,6 +231,7 @@ def write_results(order):
              markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]
     parts += [section(document) for document in documents]
     write_tables()
+    enginecharts.write()
     path = BENCH / "RESULTS.md"
     path.write_text("\n".join(parts).rstrip() + "\n")
     return path
