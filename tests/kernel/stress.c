@@ -425,6 +425,8 @@ static void change(const char *name, unsigned int value)
 		set(name, value);
 }
 
+static const char *const domains[] = {"system", "system", "user", "cgroup", "process"};
+
 /* These cannot be changed while anything is merged. */
 static void change_index(void)
 {
@@ -432,6 +434,8 @@ static void change_index(void)
 	if (!is_fixed("stable_index"))
 		set_text("stable_index", chance(2) ? "hash" : "rbtree");
 	change("hash_words", chance(2) ? 512 : 1 + chance(64));
+	if (!is_fixed("merge_domain"))
+		set_text("merge_domain", domains[chance(sizeof(domains) / sizeof(*domains))]);
 }
 
 static long get(const char *name)
