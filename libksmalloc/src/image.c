@@ -172,6 +172,7 @@ struct noting {
 static int note_file(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct noting *noting = context;
+	struct segment found;
 	uintptr_t begin, end;
 
 	(void)size;
@@ -182,11 +183,13 @@ static int note_file(struct dl_phdr_info *info, size_t size, void *context)
 
 		if (!find_written(info, i, &begin, &end) || find_entry(begin, end, &noting->last))
 			continue;
-		note(&(struct segment){ .is_loaded = noting->is_loaded,
-					.begin = begin,
-					.file_end = ksm_align_up(info->dlpi_addr + part->p_vaddr + part->p_filesz, KSM_PAGE),
-					.protected_end = find_protected_end(info, begin, end) },
-		     end);
+		found = (struct segment){ .is_loaded = noting->is_loaded,
+					  .begin = begin,
+					  .file_end = ksm_align_up(info->dlpi_addr + part->p_vaddr + part->p_filesz, KSM_PAGE),
+					  .protected_end = find_protected_end(info, begin, end) };
+		/* Where nothing is protected nobody can tell when it was relocated. */
+		if (found.protected_end || !found.is_loaded)
+			note(&found, end);
 	}
 	return 0;
 }
@@ -291,10 +294,11 @@ void ksm_image_keep_out(const void *addr, size_t length)
 /* --- what is unloaded ------------------------------------------------------------------------ */
 
 struct there {
-	uint32_t last;
+	uint32_t count;
 	bool is_there[MOST_SEGMENTS];
 };
 
+/* All entries of the segment: a signal handler may have noted one that its thread was about to note. */
 static int find_there(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct there *there = context;
@@ -302,12 +306,25 @@ static int find_there(struct dl_phdr_info *info, size_t size, void *context)
 
 	(void)size;
 	for (size_t i = 0; i < info->dlpi_phnum; i++) {
-		struct segment *entry = find_written(info, i, &begin, &end) ? find_entry(begin, end, &there->last) : NULL;
+		for (uint32_t k = 0; find_written(info, i, &begin, &end) && k < there->count; k++) {
+			const struct segment *entry = &segments.all[k];
 
-		if (entry)
-			there->is_there[entry - segments.all] = true;
+			there->is_there[k] |= atomic_load_explicit(&entry->end, memory_order_acquire) == end &&
+					      entry->begin == begin;
+		}
 	}
 	return 0;
+}
+
+/* Of several that unload at a moment one forgets what is gone, and frees the entry. */
+static void withdraw(struct segment *entry, uintptr_t end)
+{
+	uintptr_t begin = entry->begin;
+
+	if (!atomic_compare_exchange_strong(&entry->end, &end, 0))
+		return;
+	ksm_shared_forget((void *)begin, end - begin);
+	atomic_store(&entry->is_taken, false);
 }
 
 void ksm_image_begin_unload(void)
@@ -317,23 +334,19 @@ void ksm_image_begin_unload(void)
 
 void ksm_image_end_unload(void)
 {
-	uint32_t count = ksm_min(atomic_load(&segments.count), MOST_SEGMENTS);
-	struct there there = { 0 };
-	bool is_known = count == 0 || ksm_loader_iterate(find_there, &there) >= 0;
+	struct there there = { .count = ksm_min(atomic_load(&segments.count), MOST_SEGMENTS) };
+	bool is_known = there.count == 0 || ksm_loader_iterate(find_there, &there) >= 0;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < there.count; i++) {
 		struct segment *entry = &segments.all[i];
 		uintptr_t end = atomic_load(&entry->end);
 
 		if (!end || !entry->is_loaded || there.is_there[i])
 			continue;
-		/* Nobody knows whether it is there: as what it may be a pass would not be right about it. */
-		atomic_store(&entry->is_kept_out, true);
-		if (!is_known)
-			continue;
-		ksm_shared_forget((void *)entry->begin, end - entry->begin);
-		atomic_store(&entry->end, 0);
-		atomic_store(&entry->is_taken, false);
+		if (is_known)
+			withdraw(entry, end);
+		else /* Whether it is there cannot be told, and a pass might take it for what it was. */
+			atomic_store(&entry->is_kept_out, true);
 	}
 	ksm_shared_let_go();
 }

@@ -66,8 +66,9 @@ bool ksm_pass_memory_find_part(const struct ksm_os_mapping *mapping, struct ksm_
 	*part = (struct ksm_region_range){ mapping->begin, mapping->end };
 	if (!mapping->is_private)
 		return false;
-	if (is_of_image && (mapping->rights & ~PROT_WRITE) == PROT_READ &&
-	    ksm_image_is_relocated(mapping->begin, mapping->end, mapping->rights & PROT_WRITE))
+	if (is_of_image && !ksm_image_is_relocated(mapping->begin, mapping->end, mapping->rights & PROT_WRITE))
+		return false;
+	if (is_of_image && (mapping->rights & ~PROT_WRITE) == PROT_READ)
 		return true;
 	part->begin = ksm_max(part->begin, all.begin);
 	part->end = ksm_min(part->end, all.end);

@@ -70,9 +70,13 @@ KSM_INLINE void ksm_shared_hold(void)
 	__atomic_fetch_add(&ksm_shared_held, 1, __ATOMIC_ACQUIRE);
 }
 
+/* A child of a fork in between, whose parent held it, holds nothing. */
 KSM_INLINE void ksm_shared_let_go(void)
 {
-	__atomic_fetch_sub(&ksm_shared_held, 1, __ATOMIC_RELEASE);
+	uint32_t held = __atomic_load_n(&ksm_shared_held, __ATOMIC_RELAXED);
+
+	while (held && !__atomic_compare_exchange_n(&ksm_shared_held, &held, held - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 KSM_INLINE bool ksm_shared_is_held(void)

@@ -11,17 +11,11 @@
 #define PART_RESTING 64u /* the same in members that have come to rest */
 #define GOING 4u /* of all pages one in so many may be on its way to another file then */
 
-/* What one holder sees: it has said so, which of them it is, and pages. */
-static uint32_t who(uint32_t pid)
-{
-	return KSMALLOC_STORE_SAID | (pid << KSMALLOC_STORE_PAGES_BITS & ~KSMALLOC_STORE_SAID);
-}
-
 /* False if it is not known: another process had the holder's place when that was said. */
 static bool has_said(const struct ksmalloc_store_holder *holder, uint32_t said, uint32_t *pages)
 {
 	*pages = said & KSMALLOC_STORE_PAGES_MASK;
-	return (said & ~KSMALLOC_STORE_PAGES_MASK) == who(holder->pid);
+	return (said & ~KSMALLOC_STORE_PAGES_MASK) == ksmalloc_store_said_by(holder->pid);
 }
 
 /* NULL if nothing is known of the file that is open here. */
@@ -106,7 +100,7 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 		*sight = (struct ksmalloc_store_sight){ .inode = record->inode };
 	sight->most = ksm_max(sight->most, ksm_min(pages, KSMALLOC_STORE_PAGES_MASK));
 	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
-		uint32_t said = who(record->holders[i].pid) | ksm_min(pages, KSMALLOC_STORE_PAGES_MASK);
+		uint32_t said = ksmalloc_store_said_by(record->holders[i].pid) | ksm_min(pages, KSMALLOC_STORE_PAGES_MASK);
 
 		if (record->holders[i].pid != (uint32_t)store->pid || sight->seen[i] == said)
 			continue;

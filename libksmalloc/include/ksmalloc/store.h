@@ -62,6 +62,12 @@ struct ksmalloc_store_sight {
 #define KSMALLOC_STORE_PAGES_BITS 20u
 #define KSMALLOC_STORE_PAGES_MASK ((UINT32_C(1) << KSMALLOC_STORE_PAGES_BITS) - 1)
 
+/* What a holder with this number says in seen, but for the pages. */
+static inline uint32_t ksmalloc_store_said_by(uint32_t pid)
+{
+	return KSMALLOC_STORE_SAID | (pid << KSMALLOC_STORE_PAGES_BITS & ~KSMALLOC_STORE_SAID);
+}
+
 /* What lies at the beginning of the table. */
 struct ksmalloc_store_list {
 	struct ksmalloc_store_head first;

@@ -44,6 +44,7 @@ static const char *const tables[] = {"processes", "totals"};
 struct member {
 	const struct ksr_process *process;
 	pid_t pid;
+	uint32_t own_pid; /* in its own namespace */
 	char command[64];
 	uint32_t aside;
 	bool is_gone;
@@ -100,6 +101,28 @@ static bool is_awaited(const struct member *member)
 	       (!member->is_gone && member->aside == KSMALLOC_ASIDE_THREADS && member->has_keeper);
 }
 
+/* The last of the numbers that a process has in the namespaces from ours down to its own. */
+static uint32_t find_own_pid(const struct ksr_fs *fs, pid_t pid)
+{
+	static const char title[] = "\nNSpid:";
+	struct ksr_text status;
+	char *number, *end;
+	unsigned long own = (unsigned long)pid;
+
+	if (ksr_fs_read(fs, &status, "proc/%d/status", (int)pid))
+		return (uint32_t)pid;
+	number = strstr(status.data, title);
+	for (number = number ? number + strlen(title) : NULL; number; number = end) {
+		unsigned long found = strtoul(number, &end, 10);
+
+		if (end == number || memchr(number, '\n', (size_t)(end - number)))
+			break;
+		own = found;
+	}
+	ksr_text_free(&status);
+	return (uint32_t)own;
+}
+
 static int make_members(struct group *group)
 {
 	group->members = calloc(group->report.process_count + 1, sizeof(*group->members));
@@ -113,6 +136,7 @@ static int make_members(struct group *group)
 			continue;
 		member->process = process;
 		member->pid = process->snapshot.pid;
+		member->own_pid = find_own_pid(group->fs, member->pid);
 		memcpy(member->command, process->status.command, sizeof(member->command));
 		member->has_keeper = ksr_share_has_keeper(group->fs, process);
 		look(group, member);
@@ -273,16 +297,27 @@ static uint64_t bytes_of_file(const struct group *group, uint64_t inode)
 	return 0;
 }
 
+/* Processes of a group that nobody can read are none of these: they are no reason to go on. */
+static bool is_alive(const struct group *group, uint32_t own_pid)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->members[i].own_pid == own_pid && !group->members[i].is_gone)
+			return true;
+	}
+	return false;
+}
+
 /* Is one of its holders still to leave it? Who sees nearly all of it keeps it. */
-static bool is_being_left(const struct ksmalloc_store_record *record, const struct ksmalloc_store_sight *sight, uint64_t bytes)
+static bool is_being_left(const struct group *group, const struct ksmalloc_store_record *record,
+			  const struct ksmalloc_store_sight *sight, uint64_t bytes)
 {
 	if (record->inode != sight->inode || !sight->given_up)
 		return false;
 	for (size_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
-		uint32_t seen = sight->seen[i];
+		uint32_t pid = record->holders[i].pid, pages = sight->seen[i] & KSMALLOC_STORE_PAGES_MASK;
+		bool has_said = (sight->seen[i] & ~KSMALLOC_STORE_PAGES_MASK) == ksmalloc_store_said_by(pid);
 
-		if (record->holders[i].pid && (!(seen & KSMALLOC_STORE_SAID) ||
-		    ksmalloc_store_is_left(bytes / KSMALLOC_STORE_PAGE, seen & KSMALLOC_STORE_PAGES_MASK)))
+		if (pid && is_alive(group, pid) && (!has_said || ksmalloc_store_is_left(bytes / KSMALLOC_STORE_PAGE, pages)))
 			return true;
 	}
 	return false;
@@ -300,7 +335,7 @@ static uint64_t leaving_of_table(const struct group *group, const struct member 
 		for (size_t i = 0; i < KSMALLOC_MAX_STORE_FILES; i++) {
 			uint64_t bytes = bytes_of_file(group, list.files[i].inode);
 
-			sum += is_being_left(&list.files[i], &list.sights[i], bytes) ? bytes : 0;
+			sum += is_being_left(group, &list.files[i], &list.sights[i], bytes) ? bytes : 0;
 		}
 	}
 	close(table.file);
