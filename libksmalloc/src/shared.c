@@ -290,7 +290,6 @@ void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd
 
 	ksm_shared_hold();
 	memory = ksm_os_mmap_raw(addr, length, prot, flags, fd, offset);
-	/* Also what the kernel has found a place for: the loader may have unmapped shared pages there by itself. */
 	if (memory != MAP_FAILED && ksm_shared_is_any())
 		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
 	ksm_shared_let_go();

@@ -108,7 +108,8 @@ bool ksm_shared_is_giving_back(int advice);
 void ksm_shared_forget(const void *addr, size_t length);
 
 /*
- * mmap(2), munmap(2) and mremap(2), errno too, after which what they have replaced or unmapped is forgotten. What is to
+ * mmap(2), munmap(2) and mremap(2), errno too, after which what they have replaced or unmapped is forgotten, also where the kernel has
+ * chosen the place: the loader may have unmapped shared pages there by itself. What is to
  * be moved or to become longer is left before: behind it would be more of the file. Among several threads that is so only
  * if it may be moved, since others may write to it else; then what it becomes longer by is anonymous memory. What becomes
  * shorter is where it was, and others may write to it, whatever the flags.

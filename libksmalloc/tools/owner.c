@@ -35,7 +35,33 @@ static bool has_name(const struct ksr_fs *fs, pid_t pid, const char *name)
 	return same;
 }
 
-/* `ksmalloc tune`, but not one that puts settings back and ends. */
+/* Nobody else can set them, and a name is easily had. */
+static bool is_root(const struct ksr_fs *fs, pid_t pid)
+{
+	struct ksr_text status;
+	const char *line;
+	bool is;
+
+	if (ksr_fs_read(fs, &status, "proc/%d/status", (int)pid))
+		return false;
+	line = strstr(status.data, "\nUid:");
+	is = line && strtoul(line + strlen("\nUid:"), NULL, 10) == 0;
+	ksr_text_free(&status);
+	return is;
+}
+
+/* One that waits for its turn has kept nothing. */
+static bool has_kept(const struct ksr_fs *fs)
+{
+	struct ksr_text kept;
+
+	if (ksr_fs_read(fs, &kept, "run/ksmalloc-ksm.kept"))
+		return false;
+	ksr_text_free(&kept);
+	return true;
+}
+
+/* `ksmalloc tune`, but not one that puts settings back and ends, or waits. */
 static bool is_tune(const struct ksr_fs *fs, pid_t pid)
 {
 	struct ksr_text words;
@@ -50,7 +76,7 @@ static bool is_tune(const struct ksr_fs *fs, pid_t pid)
 		is = word && strcmp(word, "tune") == 0;
 	}
 	while (is && (word = ksr_text_entry(&words, &position)))
-		is = strcmp(word, "--undo") != 0;
+		is = strcmp(word, "--undo") != 0 && (strcmp(word, "--wait") != 0 || has_kept(fs));
 	ksr_text_free(&words);
 	return is;
 }
@@ -64,10 +90,10 @@ struct ksr_owner ksr_owner_find(const struct ksr_fs *fs, bool also_tune)
 	if (ksr_fs_list_processes(fs, &pids, &count))
 		return nobody;
 	for (size_t i = 0; i < count && !found.name; i++) {
-		if (has_name(fs, pids[i], "ksmtuned"))
-			found = ksmtuned;
-		else if (also_tune && is_tune(fs, pids[i]))
-			found = tune;
+		bool is_one = has_name(fs, pids[i], "ksmtuned");
+
+		if ((is_one || (also_tune && is_tune(fs, pids[i]))) && is_root(fs, pids[i]))
+			found = is_one ? ksmtuned : tune;
 	}
 	free(pids);
 	return found;

@@ -151,6 +151,9 @@ static int compare(const struct ksr_command *command, struct compare_options *ch
 	if (!view.top && chosen->output.format == KSR_FORMAT_TEXT)
 		view.top = ROWS_OF_TEXT;
 	status = sort_arguments(command, chosen, arguments + 1, count - 1, &file);
+	if (!status && file && (chosen->names.machinery || chosen->names.sysroot || chosen->names.no_symbols))
+		status = ksr_usage_error(command, "--machinery, --sysroot and --no-symbols are of no use for two saved reports: their names "
+					 "were found when they were saved");
 	if (!status)
 		status = read_saved(command, arguments[0], &pictures[0]);
 	if (!status)

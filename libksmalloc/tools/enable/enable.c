@@ -129,20 +129,40 @@ static bool ask(void)
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* What the generator has written for the unit; NULL: nothing, or it cannot be read. */
-static char *generated(const struct ksr_dropin *dropin, char path[PATH_MAX])
+/* NULL if there is nothing, or it cannot be read. */
+static char *read_generated(const char *unit, char path[PATH_MAX])
 {
 	struct ksr_text text;
 	int error;
 	int fd;
 
-	snprintf(path, PATH_MAX, KSR_GENERATED "/%s.d/" KSR_ENABLE_RUN_NAME, dropin->unit);
+	snprintf(path, PATH_MAX, KSR_GENERATED "/%s.d/" KSR_ENABLE_RUN_NAME, unit);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	error = ksr_fs_read_fd(fd, KSM_MIB, &text);
 	close(fd);
 	return error ? NULL : text.data;
+}
+
+/* What the generator has written for the unit, or for the template that it is an instance of; NULL: nothing, or it cannot be read. */
+static char *generated(const struct ksr_dropin *dropin, char path[PATH_MAX])
+{
+	const char *at = strchr(dropin->unit, '@');
+	char *text = read_generated(dropin->unit, path);
+	char template[PATH_MAX];
+
+	if (!text && at && strcmp(at, "@.service") != 0) {
+		snprintf(template, sizeof(template), "%.*s@.service", (int)(at - dropin->unit), dropin->unit);
+		text = read_generated(template, path);
+		if (!text)
+			snprintf(path, PATH_MAX, KSR_GENERATED "/%s.d/" KSR_ENABLE_RUN_NAME, dropin->unit);
+	}
+	if (text && strcmp(text, KSR_GENERATE_HIDING) == 0) {
+		free(text);
+		text = NULL;
+	}
+	return text;
 }
 
 /* Both files; the second one is shown where there is something to it, or was. */

@@ -96,7 +96,7 @@ static int hide_template(const struct generation *all, const char *unit)
 	if (!at || strcmp(at, "@.service") == 0)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%.*s@.service.d/" KSR_ENABLE_RUN_NAME, all->folder, (int)(at - unit), unit);
-	return access(path, F_OK) ? 0 : write_run(all->folder, unit, "# Nothing of the template's is for this instance.\n");
+	return access(path, F_OK) ? 0 : write_run(all->folder, unit, KSR_GENERATE_HIDING);
 }
 
 /* "a-.service" is no unit: its drop-ins are for all whose names begin so. */

@@ -14,6 +14,9 @@
 
 #include "command.h"
 
+/* All that is in the file of an instance for which nothing of its template's is. */
+#define KSR_GENERATE_HIDING "# Nothing of the template's is for this instance.\n"
+
 /* Where systemd has its generators write, and the path of what there is for a unit. */
 #define KSR_GENERATED "/run/systemd/generator"
 

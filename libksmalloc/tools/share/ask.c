@@ -67,6 +67,11 @@ static int open_beside_seed(const struct ksr_fs *fs, const struct ksr_process *p
 	return -EPERM;
 }
 
+bool ksr_share_is_same(const struct ksr_share_table *a, const struct ksr_share_table *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
 /* What was found is opened once more, for writing: a plain file, of which nothing happens when it is opened. */
 int ksr_share_table_open(const struct ksr_fs *fs, const struct ksr_process *process, struct ksr_share_table *table)
 {

@@ -22,6 +22,8 @@ struct ksr_share_table {
 	ino_t inode;
 };
 
+bool ksr_share_is_same(const struct ksr_share_table *a, const struct ksr_share_table *b);
+
 /* 0 or -errno: -ENOENT if the process tells of no table, or its group has none yet. */
 int ksr_share_table_open(const struct ksr_fs *fs, const struct ksr_process *process, struct ksr_share_table *table);
 

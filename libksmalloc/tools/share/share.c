@@ -14,7 +14,8 @@
 
 #include "join/aggregate.h"
 #include "join/aside.h"
-#include "share/ask.h"
+#include "share/group.h"
+#include "share/leaving.h"
 
 #define WAIT_SECONDS 20
 #define MOST_ROUNDS 20
@@ -40,38 +41,7 @@ static const struct ksr_option options[] = {
 
 static const char *const tables[] = {"processes", "totals"};
 
-/* A process that was there at the beginning. */
-struct member {
-	const struct ksr_process *process;
-	pid_t pid;
-	uint32_t own_pid; /* in its own namespace */
-	char command[64];
-	uint32_t aside;
-	bool is_gone;
-	bool has_keeper;
-	bool is_asked;	/* in this round */
-	bool was_asked; /* in any */
-	bool has_passed; /* since it was asked for the first time */
-	uint64_t first;	  /* request that it was asked by */
-	uint64_t request; /* the last one */
-	struct ksr_share_table table; /* by which it was asked; the file is closed */
-	uint64_t answered;
-	struct ksmalloc_share_stats before;
-	struct ksmalloc_share_stats now;
-	uint64_t held; /* bytes of the store's files that it has open */
-	struct ksmalloc_segment_store_file files[KSMALLOC_MAX_STORE_FILES];
-};
-
-struct group {
-	const struct ksr_fs *fs;
-	struct ksr_report report; /* as of the beginning */
-	struct member *members;
-	size_t count;
-	int error; /* of the last process that could not be asked */
-	uint64_t leaving; /* bytes of files that are given up, and that somebody is still to leave */
-};
-
-static void look(struct group *group, struct member *member)
+static void look(struct ksr_share_group *group, struct ksr_share_member *member)
 {
 	struct ksr_snapshot snapshot;
 	char why[KSR_WHY_BYTES];
@@ -89,13 +59,13 @@ static void look(struct group *group, struct member *member)
 	ksr_snapshot_destroy(&snapshot);
 }
 
-static bool takes_part(const struct member *member)
+static bool takes_part(const struct ksr_share_member *member)
 {
 	return !member->is_gone && (member->aside == KSMALLOC_ASIDE_NOT || member->aside == KSMALLOC_ASIDE_FILE_SIZE);
 }
 
 /* Is its answer waited for? Of one with threads the keeper makes the pass, which may never have come so far. */
-static bool is_awaited(const struct member *member)
+static bool is_awaited(const struct ksr_share_member *member)
 {
 	return takes_part(member) ||
 	       (!member->is_gone && member->aside == KSMALLOC_ASIDE_THREADS && member->has_keeper);
@@ -123,14 +93,14 @@ static uint32_t find_own_pid(const struct ksr_fs *fs, pid_t pid)
 	return (uint32_t)own;
 }
 
-static int make_members(struct group *group)
+static int make_members(struct ksr_share_group *group)
 {
 	group->members = calloc(group->report.process_count + 1, sizeof(*group->members));
 	if (!group->members)
 		return -ENOMEM;
 	for (size_t i = 0; i < group->report.process_count; i++) {
 		const struct ksr_process *process = &group->report.processes[i];
-		struct member *member = &group->members[group->count];
+		struct ksr_share_member *member = &group->members[group->count];
 
 		if (!ksr_store_is_asked(&process->snapshot.header))
 			continue;
@@ -148,7 +118,7 @@ static int make_members(struct group *group)
 
 /* --- asking ------------------------------------------------------------------------------------ */
 
-static void note_request(struct member *member, const struct ksr_share_table *table, uint64_t request)
+static void note_request(struct ksr_share_member *member, const struct ksr_share_table *table, uint64_t request)
 {
 	if (!member->was_asked)
 		member->first = request;
@@ -157,16 +127,11 @@ static void note_request(struct member *member, const struct ksr_share_table *ta
 	member->is_asked = member->was_asked = true;
 }
 
-static bool is_same(const struct ksr_share_table *a, const struct ksr_share_table *b)
-{
-	return a->device == b->device && a->inode == b->inode;
-}
-
 /*
  * As a rule all have one table, which is asked once in a round. Not where users or containers have groups of one name,
  * or seeds were given by their paths.
  */
-static int ask_by_table(const struct group *group, struct member *member)
+static int ask_by_table(const struct ksr_share_group *group, struct ksr_share_member *member)
 {
 	struct ksr_share_table table;
 	bool is_done = false;
@@ -175,7 +140,7 @@ static int ask_by_table(const struct group *group, struct member *member)
 	if (request < 0)
 		return (int)request;
 	for (size_t i = 0; i < group->count && !is_done; i++) {
-		is_done = group->members[i].is_asked && is_same(&group->members[i].table, &table);
+		is_done = group->members[i].is_asked && ksr_share_is_same(&group->members[i].table, &table);
 		if (is_done)
 			request = (int64_t)group->members[i].request;
 	}
@@ -189,12 +154,12 @@ static int ask_by_table(const struct group *group, struct member *member)
 }
 
 /* One that has overwritten its environment, as for a title, was asked by those that have its store. */
-static void ask_by_sibling(const struct group *group, struct member *member)
+static void ask_by_sibling(const struct ksr_share_group *group, struct ksr_share_member *member)
 {
 	uint64_t store = member->process->snapshot.header.keeper.store;
 
 	for (size_t i = 0; i < group->count && !member->is_asked; i++) {
-		const struct member *other = &group->members[i];
+		const struct ksr_share_member *other = &group->members[i];
 
 		if (other->is_asked && other->process->snapshot.header.keeper.store == store)
 			note_request(member, &other->table, other->request);
@@ -202,10 +167,10 @@ static void ask_by_sibling(const struct group *group, struct member *member)
 }
 
 /* Those that were not asked in this round; also such as stand aside: their keeper may come. */
-static void ask(struct group *group)
+static void ask(struct ksr_share_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		struct member *member = &group->members[i];
+		struct ksr_share_member *member = &group->members[i];
 		int error = member->is_asked || member->is_gone ? 0 : ask_by_table(group, member);
 
 		group->error = error ? error : group->error;
@@ -215,40 +180,40 @@ static void ask(struct group *group)
 }
 
 /* Others may have asked meanwhile. A process that answers what nobody has asked deceives about itself alone. */
-static bool has_followed(const struct member *member, uint64_t request)
+static bool has_followed(const struct ksr_share_member *member, uint64_t request)
 {
 	return member->answered - request < UINT64_C(1) << 32;
 }
 
-static void look_at_all(struct group *group)
+static void look_at_all(struct ksr_share_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		struct member *member = &group->members[i];
+		struct ksr_share_member *member = &group->members[i];
 
 		look(group, member);
 		member->has_passed |= member->was_asked && has_followed(member, member->first);
 	}
 }
 
-static bool is_late(const struct member *member)
+static bool is_late(const struct ksr_share_member *member)
 {
 	return is_awaited(member) && !member->has_passed;
 }
 
 /* Nobody is waited for: in this round; or at all. */
-static bool have_answered(const struct group *group)
+static bool have_answered(const struct ksr_share_group *group)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < group->count; i++) {
-		const struct member *member = &group->members[i];
+		const struct ksr_share_member *member = &group->members[i];
 
 		all = all && (!is_awaited(member) || (member->is_asked && has_followed(member, member->request)));
 	}
 	return all;
 }
 
-static bool have_passed(const struct group *group)
+static bool have_passed(const struct ksr_share_group *group)
 {
 	bool all = true;
 
@@ -257,12 +222,12 @@ static bool have_passed(const struct group *group)
 	return all;
 }
 
-static uint64_t gained_by(const struct member *member)
+static uint64_t gained_by(const struct ksr_share_member *member)
 {
 	return ksr_less(member->now.gained_bytes_total, member->before.gained_bytes_total);
 }
 
-static uint64_t sum_of_gains(const struct group *group)
+static uint64_t sum_of_gains(const struct ksr_share_group *group)
 {
 	uint64_t sum = 0;
 
@@ -272,7 +237,7 @@ static uint64_t sum_of_gains(const struct group *group)
 }
 
 /* Of files that are given up a member lets go when it has left all of them. */
-static uint64_t sum_of_files(const struct group *group)
+static uint64_t sum_of_files(const struct ksr_share_group *group)
 {
 	uint64_t sum = 0;
 
@@ -281,88 +246,10 @@ static uint64_t sum_of_files(const struct group *group)
 	return sum;
 }
 
-/* --- files that are given up ------------------------------------------------------------------ */
-
-/* How much memory a file takes that one of these members has open; 0 if none of them has. */
-static uint64_t bytes_of_file(const struct group *group, uint64_t inode)
-{
-	for (size_t i = 0; i < group->count; i++) {
-		const struct member *member = &group->members[i];
-
-		for (size_t k = 0; k < KSMALLOC_MAX_STORE_FILES && !member->is_gone; k++) {
-			if (inode && member->files[k].inode == inode)
-				return ksm_min(member->files[k].bytes, KSMALLOC_STORE_PAGES_MASK * KSMALLOC_STORE_PAGE);
-		}
-	}
-	return 0;
-}
-
-/* Processes of a group that nobody can read are none of these: they are no reason to go on. */
-static bool is_alive(const struct group *group, uint32_t own_pid)
-{
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->members[i].own_pid == own_pid && !group->members[i].is_gone)
-			return true;
-	}
-	return false;
-}
-
-/* Is one of its holders still to leave it? Who sees nearly all of it keeps it. */
-static bool is_being_left(const struct group *group, const struct ksmalloc_store_record *record,
-			  const struct ksmalloc_store_sight *sight, uint64_t bytes)
-{
-	if (record->inode != sight->inode || !sight->given_up)
-		return false;
-	for (size_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
-		uint32_t pid = record->holders[i].pid, pages = sight->seen[i] & KSMALLOC_STORE_PAGES_MASK;
-		bool has_said = (sight->seen[i] & ~KSMALLOC_STORE_PAGES_MASK) == ksmalloc_store_said_by(pid);
-
-		if (pid && is_alive(group, pid) && (!has_said || ksmalloc_store_is_left(bytes / KSMALLOC_STORE_PAGE, pages)))
-			return true;
-	}
-	return false;
-}
-
-static uint64_t leaving_of_table(const struct group *group, const struct member *member)
-{
-	struct ksr_share_table table;
-	struct ksmalloc_store_list list;
-	uint64_t sum = 0;
-
-	if (ksr_share_table_open(group->fs, member->process, &table) < 0)
-		return 0;
-	if (ksr_share_table_list(&table, &list) == 0) {
-		for (size_t i = 0; i < KSMALLOC_MAX_STORE_FILES; i++) {
-			uint64_t bytes = bytes_of_file(group, list.files[i].inode);
-
-			sum += is_being_left(group, &list.files[i], &list.sights[i], bytes) ? bytes : 0;
-		}
-	}
-	close(table.file);
-	return sum;
-}
-
-/* Each table counts once. */
-static uint64_t sum_of_leaving(const struct group *group)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < group->count; i++) {
-		const struct member *member = &group->members[i];
-		bool is_counted = member->is_gone || !member->was_asked;
-
-		for (size_t k = 0; k < i && !is_counted; k++)
-			is_counted = !group->members[k].is_gone && group->members[k].was_asked &&
-				     is_same(&group->members[k].table, &member->table);
-		sum += is_counted ? 0 : leaving_of_table(group, member);
-	}
-	return sum;
-}
-
 /* --- rounds ----------------------------------------------------------------------------------- */
 
 /* Bytes of own memory that is not needed any more, and of files that the others may follow in the next round. */
-static uint64_t sum_of_work(const struct group *group)
+static uint64_t sum_of_work(const struct ksr_share_group *group)
 {
 	uint64_t sum = sum_of_gains(group);
 
@@ -380,7 +267,7 @@ static uint64_t seconds_now(void)
 }
 
 /* Nobody could be asked, and time does not help. Where there is no table yet, or somebody has it, it does. */
-static bool is_forbidden(const struct group *group)
+static bool is_forbidden(const struct ksr_share_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		if (group->members[i].was_asked)
@@ -389,7 +276,7 @@ static bool is_forbidden(const struct group *group)
 	return group->error && group->error != -ENOENT && group->error != -EWOULDBLOCK;
 }
 
-static void wait_until(struct group *group, bool (*is_over)(const struct group *group), uint64_t end)
+static void wait_until(struct ksr_share_group *group, bool (*is_over)(const struct ksr_share_group *group), uint64_t end)
 {
 	const struct timespec pause = {0, PAUSE_NS};
 
@@ -403,14 +290,14 @@ static void wait_until(struct group *group, bool (*is_over)(const struct group *
 }
 
 /* One round. True if it has done something. */
-static bool ask_once(struct group *group, uint64_t end)
+static bool ask_once(struct ksr_share_group *group, uint64_t end)
 {
 	uint64_t before = sum_of_work(group), held = sum_of_files(group);
 
 	for (size_t i = 0; i < group->count; i++)
 		group->members[i].is_asked = false;
 	wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
-	group->leaving = sum_of_leaving(group);
+	group->leaving = ksr_share_leaving(group);
 	return sum_of_work(group) >= before + LEAST_WORK || sum_of_files(group) + LEAST_WORK <= held;
 }
 
@@ -418,7 +305,7 @@ static bool ask_once(struct group *group, uint64_t end)
  * Asks until a round does next to nothing, and then waits for those that have not come by at all. As long as files are being left
  * there are more rounds, since their memory is taken besides that of those that come after them.
  */
-static void ask_until_done(struct group *group, uint64_t wait)
+static void ask_until_done(struct ksr_share_group *group, uint64_t wait)
 {
 	uint64_t end = seconds_now() + wait;
 	int idle = 0;
@@ -441,7 +328,7 @@ struct answer {
 	const char *words;
 };
 
-static struct answer answer(const struct member *member)
+static struct answer answer(const struct ksr_share_member *member)
 {
 	if (member->is_gone)
 		return (struct answer){"ended", "has ended"};
@@ -455,7 +342,7 @@ static struct answer answer(const struct member *member)
 	return (struct answer){"late", "has not come by: it computes, or waits in a call in which nobody can ask it"};
 }
 
-static void render_members(const struct group *group, struct ksr_emitter *emitter)
+static void render_members(const struct ksr_share_group *group, struct ksr_emitter *emitter)
 {
 	static const struct ksr_column columns[] = {
 		{"pid", "PID"}, {"command", "COMMAND"}, {"gained", "GAINED"}, {"shared", "SHARED"},
@@ -464,7 +351,7 @@ static void render_members(const struct group *group, struct ksr_emitter *emitte
 
 	ksr_emitter_table_begin(emitter, "processes", columns, KSM_COUNT_OF(columns));
 	for (size_t i = 0; i < group->count; i++) {
-		const struct member *member = &group->members[i];
+		const struct ksr_share_member *member = &group->members[i];
 		const struct answer said = answer(member);
 		struct ksr_cell cells[] = {
 			ksr_cell_count((uint64_t)member->pid),
@@ -480,12 +367,12 @@ static void render_members(const struct group *group, struct ksr_emitter *emitte
 	ksr_emitter_table_end(emitter);
 }
 
-static void render_totals(const struct group *group, const struct ksr_totals *now, struct ksr_emitter *emitter)
+static void render_totals(const struct ksr_share_group *group, const struct ksr_totals *now, struct ksr_emitter *emitter)
 {
 	uint64_t us = 0;
 
 	for (size_t i = 0; i < group->count; i++) {
-		const struct member *member = &group->members[i];
+		const struct ksr_share_member *member = &group->members[i];
 
 		us += ksr_less(member->now.work_us_total, member->before.work_us_total);
 	}
@@ -500,7 +387,7 @@ static void render_totals(const struct group *group, const struct ksr_totals *no
 	ksr_emitter_section_end(emitter);
 }
 
-static int show(const struct ksr_command *command, const struct share_options *chosen, const struct group *group,
+static int show(const struct ksr_command *command, const struct share_options *chosen, const struct ksr_share_group *group,
 		const struct ksr_selection *selection)
 {
 	struct ksr_emitter *emitter = ksr_emitter_create(&chosen->output, stdout);
@@ -531,7 +418,7 @@ static int share_group(const struct ksr_command *command, const struct share_opt
 		       const char *name)
 {
 	struct ksr_selection selection = {.groups = &name, .group_count = 1};
-	struct group group = {.fs = fs};
+	struct ksr_share_group group = {.fs = fs};
 	int error = ksr_report_create(fs, &selection, &group.report);
 	int status;
 

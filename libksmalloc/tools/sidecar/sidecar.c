@@ -135,9 +135,11 @@ _Noreturn static void run_exporter(const struct crew *crew)
 		line[used++] = chosen->interval;
 	}
 	if (chosen->token_file) {
-		/* Without its token it answers nobody. */
-		if (token < 0 || ksr_secret_hand_on(token, path, why))
-			_exit(ksr_failure(crew->command, "--token-file '%s': %s", chosen->token_file, why));
+		/* Without its token it answers nobody. Somebody may still mend the file: that is no reason to end. */
+		if (token < 0 || ksr_secret_hand_on(token, path, why)) {
+			ksr_failure(crew->command, "--token-file '%s': %s", chosen->token_file, why);
+			_exit(MAY_NOT);
+		}
 		line[used++] = "--token-file";
 		line[used++] = path;
 	}
