@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ksmalloc/ksmalloc.h"
+#include "of_store.h"
 
 #define PAGE	4096u
 #define BYTES	(64 * PAGE)
@@ -80,26 +81,11 @@ static unsigned int count_wrong(void)
 	return wrong;
 }
 
-/* How many pages of the range the store's mappings have, and their rights. */
 static void show_kind(const volatile void *begin, size_t bytes)
 {
-	FILE *maps = fopen("/proc/self/maps", "re");
-	uintptr_t from = (uintptr_t)begin, to = from + bytes;
-	char line[512], rights[8] = "none";
-	unsigned long pages = 0;
+	char rights[8];
+	unsigned long pages = count_of_store(begin, bytes, rights);
 
-	while (maps && fgets(line, sizeof(line), maps)) {
-		unsigned long first, end;
-		char said[8];
-
-		if (sscanf(line, "%lx-%lx %7s", &first, &end, said) != 3 || end <= from || first >= to ||
-		    !strstr(line, "memfd:ksmalloc-store"))
-			continue;
-		pages += ((end < to ? end : to) - (first > from ? first : from)) / PAGE;
-		memcpy(rights, said, sizeof(rights));
-	}
-	if (maps)
-		fclose(maps);
 	printf("%lu %s ", pages, rights);
 }
 

@@ -14,9 +14,9 @@
 #include <sys/mman.h>
 
 #include "ksmalloc/ksmalloc.h"
+#include "of_store.h"
 #include "plugin.h"
 
-#define PAGE 4096u
 #define TURNS 200
 
 static struct {
@@ -55,37 +55,13 @@ static int load(const char *path)
 	return 0;
 }
 
-/* How many pages of the range the store's mappings have, and their rights. */
-static unsigned long count_of_store(struct plugin_range range, char rights[8])
-{
-	uintptr_t from = (uintptr_t)range.begin, to = from + range.bytes;
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long pages = 0;
-	char line[512];
-
-	strcpy(rights, "none");
-	while (maps && fgets(line, sizeof(line), maps)) {
-		unsigned long first, end;
-		char said[8];
-
-		if (sscanf(line, "%lx-%lx %7s", &first, &end, said) != 3 || end <= from || first >= to ||
-		    !strstr(line, "memfd:ksmalloc-store"))
-			continue;
-		pages += ((end < to ? end : to) - (first > from ? first : from)) / PAGE;
-		memcpy(rights, said, sizeof(said));
-	}
-	if (maps)
-		fclose(maps);
-	return pages;
-}
-
 static void show_kinds(void)
 {
 	char rights[8];
-	unsigned long pages = count_of_store(plugin.variables, rights);
+	unsigned long pages = count_of_store(plugin.variables.begin, plugin.variables.bytes, rights);
 
 	printf("%lu %s ", pages, rights);
-	pages = count_of_store(plugin.pointers, rights);
+	pages = count_of_store(plugin.pointers.begin, plugin.pointers.bytes, rights);
 	printf("%lu %s", pages, rights);
 }
 
@@ -95,7 +71,8 @@ static unsigned long unload(void)
 
 	if (dlclose(plugin.handle))
 		return UINT32_MAX;
-	return count_of_store(plugin.variables, rights) + count_of_store(plugin.pointers, rights);
+	return count_of_store(plugin.variables.begin, plugin.variables.bytes, rights) +
+	       count_of_store(plugin.pointers.begin, plugin.pointers.bytes, rights);
 }
 
 /* Memory in the place of the variables is the program's own, as if none had been shared there. */
