@@ -54,6 +54,7 @@ static char *debuginfo_path;
 #define SERVER_SECONDS "3"
 #define DOWNLOAD_SECONDS "8"
 #define IN_VAIN_MS 2500
+#define ALL_MS	   10000 /* all questions together: then no server is asked any more */
 
 static bool asks_servers(void)
 {
@@ -77,11 +78,13 @@ static int64_t now_ms(void)
 static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
 			  const char *link, GElf_Word link_crc, char **found)
 {
+	static int64_t asked_ms; /* by one thread: libdw is no more than that */
 	bool asks = asks_servers();
 	int64_t begin = now_ms();
 	int fd = dwfl_standard_find_debuginfo(module, user, name, base, file, link, link_crc, found);
 
-	if (asks && fd < 0 && now_ms() - begin >= IN_VAIN_MS)
+	asked_ms += asks ? now_ms() - begin : 0;
+	if (asks && (asked_ms >= ALL_MS || (fd < 0 && now_ms() - begin >= IN_VAIN_MS)))
 		unsetenv("DEBUGINFOD_URLS");
 	return fd;
 }

@@ -53,6 +53,14 @@ static bool is_ours(const char *path)
 	return name && (strcmp(name + 1, KSR_ENABLE_NAME) == 0 || strcmp(name + 1, KSR_ENABLE_RUN_NAME) == 0);
 }
 
+/* "# /etc/systemd/system/shop.service", as a file begins; not any comment that begins with a path. */
+static bool is_file(const char *text)
+{
+	const char *ending = strrchr(text, '.');
+
+	return strncmp(text, "# /", 3) == 0 && ending && (strcmp(ending, ".service") == 0 || strcmp(ending, ".conf") == 0);
+}
+
 static void trim_end(char *text)
 {
 	size_t length = strlen(text);
@@ -67,7 +75,7 @@ static bool take(struct ksr_unit_text *reader)
 	char *text = reader->line + strspn(reader->line, " \t");
 	char *end = strchr(text, '=');
 
-	if (strncmp(text, "# /", 3) == 0) {
+	if (is_file(text)) {
 		reader->in_ours = is_ours(text);
 		reader->section[0] = '\0';
 	} else if (text[0] == '[') {

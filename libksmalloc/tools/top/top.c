@@ -263,7 +263,7 @@ static int parse_and_show(const struct ksr_command *command, int argc, char **ar
 	if (!status)
 		status = show(command, chosen, &state);
 	ksr_top_state_fini(&state);
-	ksr_text_free(&text);
+	/* The text stays until the process ends: a reader that was not waited for may still look for names in it. */
 	return status;
 }
 
