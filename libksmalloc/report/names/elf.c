@@ -79,12 +79,18 @@ static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dw
 			  const char *link, GElf_Word link_crc, char **found)
 {
 	static int64_t asked_ms; /* by one thread: libdw is no more than that */
-	bool asks = asks_servers();
+	static bool is_limited;
+	bool asks;
 	int64_t begin = now_ms();
-	int fd = dwfl_standard_find_debuginfo(module, user, name, base, file, link, link_crc, found);
+	int fd;
+
+	/* Who gives one download more time gives it to all. */
+	is_limited |= !getenv("DEBUGINFOD_MAXTIME");
+	asks = asks_servers();
+	fd = dwfl_standard_find_debuginfo(module, user, name, base, file, link, link_crc, found);
 
 	asked_ms += asks ? now_ms() - begin : 0;
-	if (asks && (asked_ms >= ALL_MS || (fd < 0 && now_ms() - begin >= IN_VAIN_MS)))
+	if (asks && ((is_limited && asked_ms >= ALL_MS) || (fd < 0 && now_ms() - begin >= IN_VAIN_MS)))
 		unsetenv("DEBUGINFOD_URLS");
 	return fd;
 }
