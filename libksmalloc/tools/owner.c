@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read/status.h"
+
 static const struct ksr_owner nobody;
 static const struct ksr_owner ksmtuned = {
 	.name = "ksmtuned",
@@ -23,33 +25,6 @@ bool ksr_owner_is_advisor(const struct ksr_kernel *kernel)
 	return kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0;
 }
 
-static bool has_name(const struct ksr_fs *fs, pid_t pid, const char *name)
-{
-	struct ksr_text comm;
-	bool same;
-
-	if (ksr_fs_read(fs, &comm, "proc/%d/comm", (int)pid))
-		return false;
-	same = comm.size == strlen(name) + 1 && strncmp(comm.data, name, comm.size - 1) == 0;
-	ksr_text_free(&comm);
-	return same;
-}
-
-/* Nobody else can set them, and a name is easily had. */
-static bool is_root(const struct ksr_fs *fs, pid_t pid)
-{
-	struct ksr_text status;
-	const char *line;
-	bool is;
-
-	if (ksr_fs_read(fs, &status, "proc/%d/status", (int)pid))
-		return false;
-	line = strstr(status.data, "\nUid:");
-	is = line && strtoul(line + strlen("\nUid:"), NULL, 10) == 0;
-	ksr_text_free(&status);
-	return is;
-}
-
 /* One that waits for its turn has kept nothing. */
 static bool has_kept(const struct ksr_fs *fs)
 {
@@ -61,7 +36,7 @@ static bool has_kept(const struct ksr_fs *fs)
 	return true;
 }
 
-/* `ksmalloc tune`, but not one that puts settings back and ends, or waits. */
+/* Is this ksmalloc `ksmalloc tune`, but not one that puts settings back and ends, or waits. */
 static bool is_tune(const struct ksr_fs *fs, pid_t pid)
 {
 	struct ksr_text words;
@@ -69,7 +44,7 @@ static bool is_tune(const struct ksr_fs *fs, pid_t pid)
 	const char *word;
 	bool is = false;
 
-	if (!has_name(fs, pid, "ksmalloc") || ksr_fs_read(fs, &words, "proc/%d/cmdline", (int)pid))
+	if (ksr_fs_read(fs, &words, "proc/%d/cmdline", (int)pid))
 		return false;
 	if (ksr_text_entry(&words, &position)) {
 		word = ksr_text_entry(&words, &position);
@@ -90,10 +65,15 @@ struct ksr_owner ksr_owner_find(const struct ksr_fs *fs, bool also_tune)
 	if (ksr_fs_list_processes(fs, &pids, &count))
 		return nobody;
 	for (size_t i = 0; i < count && !found.name; i++) {
-		bool is_one = has_name(fs, pids[i], "ksmtuned");
+		struct ksr_status status;
 
-		if ((is_one || (also_tune && is_tune(fs, pids[i]))) && is_root(fs, pids[i]))
-			found = is_one ? ksmtuned : tune;
+		/* Nobody but root can set them, and a name is easily had. */
+		if (ksr_status_read(fs, pids[i], &status) || status.uid != 0)
+			continue;
+		if (strcmp(status.command, "ksmtuned") == 0)
+			found = ksmtuned;
+		else if (also_tune && strcmp(status.command, "ksmalloc") == 0 && is_tune(fs, pids[i]))
+			found = tune;
 	}
 	free(pids);
 	return found;

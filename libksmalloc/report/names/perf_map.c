@@ -10,6 +10,7 @@
 
 #include "read/grow.h"
 #include "read/search.h"
+#include "read/status.h"
 
 #define MOST_BYTES   (128 * KSM_MIB)
 #define MOST_ENTRIES 4000000u
@@ -198,19 +199,9 @@ struct ksr_perf_map *ksr_perf_map_parse(char *text, size_t bytes)
 /* What the process calls itself: the last of its ids, in the innermost namespace. */
 static pid_t find_own_pid(const struct ksr_fs *fs, pid_t pid)
 {
-	struct ksr_text status;
-	const char *line, *end, *last;
+	struct ksr_status status;
 
-	if (ksr_fs_read(fs, &status, "proc/%d/status", (int)pid) != 0)
-		return pid;
-	line = strstr(status.data, "\nNSpid:");
-	end = line ? strchr(line + 1, '\n') : NULL;
-	for (last = end; last && last > line && last[-1] != '\t' && last[-1] != ' ';)
-		last--;
-	if (last && atoi(last) > 0)
-		pid = atoi(last);
-	ksr_text_free(&status);
-	return pid;
+	return ksr_status_read(fs, pid, &status) == 0 && status.inner_pid ? status.inner_pid : pid;
 }
 
 struct ksr_perf_map *ksr_perf_map_create(const struct ksr_fs *fs, pid_t pid)

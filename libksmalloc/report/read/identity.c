@@ -65,18 +65,6 @@ static struct thread_list list_threads(const struct ksr_fs *fs, pid_t pid)
 	return list;
 }
 
-/* The number of a line "Label:\t1\t2" of status that the process itself sees, the last one. */
-static pid_t last_number(const struct ksr_text *text, const char *label)
-{
-	const char *line = strstr(text->data, label);
-	const char *end = line ? strchr(line + 1, '\n') : NULL;
-	const char *last = end;
-
-	while (last && last > line && isdigit((unsigned char)last[-1]))
-		last--;
-	return last ? (pid_t)strtol(last, NULL, 10) : 0;
-}
-
 static void read_threads(const struct ksr_fs *fs, pid_t pid, struct ksr_identity *identity)
 {
 	struct thread_list list = list_threads(fs, pid);
@@ -89,7 +77,7 @@ static void read_threads(const struct ksr_fs *fs, pid_t pid, struct ksr_identity
 		add_id(identity, list.ids[i]);
 		if (ksr_fs_read(fs, &text, "proc/%d/task/%d/status", (int)pid, (int)list.ids[i]))
 			continue;
-		add_id(identity, last_number(&text, "\nNSpid:"));
+		add_id(identity, ksr_status_last_number(&text, "\nNSpid:"));
 		ksr_text_free(&text);
 	}
 	free(list.ids);
@@ -105,8 +93,8 @@ static void read_ids(const struct ksr_fs *fs, pid_t pid, const struct ksr_status
 	add_id(identity, status->inner_pid);
 	add_id(identity, status->parent);
 	if (ksr_fs_read(fs, &text, "proc/%d/status", (int)pid) == 0) {
-		add_id(identity, last_number(&text, "\nNSpgid:"));
-		add_id(identity, last_number(&text, "\nNSsid:"));
+		add_id(identity, ksr_status_last_number(&text, "\nNSpgid:"));
+		add_id(identity, ksr_status_last_number(&text, "\nNSsid:"));
 		ksr_text_free(&text);
 	}
 	read_threads(fs, pid, identity);

@@ -82,10 +82,9 @@ bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *statu
 	return true;
 }
 
-/* The last number of the line NSpid: the one that the process itself sees. */
-static pid_t inner_pid(const struct ksr_text *text)
+pid_t ksr_status_last_number(const struct ksr_text *text, const char *label)
 {
-	const char *line = strstr(text->data, "\nNSpid:");
+	const char *line = strstr(text->data, label);
 	const char *end = line ? strchr(line + 1, '\n') : NULL;
 	const char *last = end;
 
@@ -119,7 +118,7 @@ int ksr_status_read(const struct ksr_fs *fs, pid_t pid, struct ksr_status *statu
 	if (kib != KSR_NONE)
 		status->page_tables = kib * 1024;
 	status->uid = ksr_number_labelled(&text, "Uid");
-	status->inner_pid = inner_pid(&text);
+	status->inner_pid = ksr_status_last_number(&text, "\nNSpid:");
 	ksr_text_free(&text);
 	return 0;
 }

@@ -41,4 +41,7 @@ int ksr_ksm_stat_read(const struct ksr_fs *fs, pid_t pid, struct ksr_ksm_stat *s
 bool ksr_status_parse_stat(const struct ksr_text *text, struct ksr_status *status);
 int ksr_status_read(const struct ksr_fs *fs, pid_t pid, struct ksr_status *status);
 
+/* The last number of a line "\nLabel:\t1\t2" of /proc/PID/status, which is the one that the process itself sees; 0 if there is none. */
+pid_t ksr_status_last_number(const struct ksr_text *text, const char *label);
+
 #endif

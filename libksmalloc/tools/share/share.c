@@ -71,28 +71,6 @@ static bool is_awaited(const struct ksr_share_member *member)
 	       (!member->is_gone && member->aside == KSMALLOC_ASIDE_THREADS && member->has_keeper);
 }
 
-/* The last of the numbers that a process has in the namespaces from ours down to its own. */
-static uint32_t find_own_pid(const struct ksr_fs *fs, pid_t pid)
-{
-	static const char title[] = "\nNSpid:";
-	struct ksr_text status;
-	char *number, *end;
-	unsigned long own = (unsigned long)pid;
-
-	if (ksr_fs_read(fs, &status, "proc/%d/status", (int)pid))
-		return (uint32_t)pid;
-	number = strstr(status.data, title);
-	for (number = number ? number + strlen(title) : NULL; number; number = end) {
-		unsigned long found = strtoul(number, &end, 10);
-
-		if (end == number || memchr(number, '\n', (size_t)(end - number)))
-			break;
-		own = found;
-	}
-	ksr_text_free(&status);
-	return (uint32_t)own;
-}
-
 static int make_members(struct ksr_share_group *group)
 {
 	group->members = calloc(group->report.process_count + 1, sizeof(*group->members));
@@ -106,7 +84,7 @@ static int make_members(struct ksr_share_group *group)
 			continue;
 		member->process = process;
 		member->pid = process->snapshot.pid;
-		member->own_pid = find_own_pid(group->fs, member->pid);
+		member->own_pid = (uint32_t)(process->status.inner_pid ? process->status.inner_pid : member->pid);
 		memcpy(member->command, process->status.command, sizeof(member->command));
 		member->has_keeper = ksr_share_has_keeper(group->fs, process);
 		look(group, member);
