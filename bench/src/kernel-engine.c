@@ -27,10 +27,9 @@
  *   stages walk,hash,lookup,compare,merge (in microseconds)
  *   series 0.050,0.0 0.100,12.5
  */
-#include <dirent.h>
-#include <fcntl.h>
+#include "guest.h"
+
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,12 +37,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
 #define MIB (1024 * 1024UL)
-#define KSM "/sys/kernel/mm/ksm/"
 #define PROCESSES 4
 /* The same in all processes. */
 #define PLACE ((char *)0x1000000000UL)
@@ -87,50 +84,13 @@ static struct point points[POINTS_MAX];
 static int point_count;
 static uint64_t hint = SITE | PRIORITY | PEERS;
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static bool read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[got > 0 ? got : 0] = 0;
-	return got > 0;
-}
-
 /* 0 if there is no such file, as on a kernel that does not know it. */
 static double read_ksm(const char *name)
 {
 	char path[128], text[32];
 
-	snprintf(path, sizeof(path), KSM "%s", name);
+	snprintf(path, sizeof(path), GUEST_KSM "%s", name);
 	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) : 0;
-}
-
-static void write_ksm(const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die(path);
-	close(fd);
 }
 
 /* What follows the key in a file of lines, or 0. */
@@ -147,28 +107,6 @@ static double read_line(const char *path, const char *key)
 	line += strlen(key);
 	line += strspn(line, " :\t");
 	return strtod(line, NULL);
-}
-
-/* ksmd is the only thread of that name. */
-static int find_ksmd(void)
-{
-	DIR *folder = opendir("/proc");
-	struct dirent *entry;
-	char path[64], text[64];
-	int pid = 0;
-
-	while (folder && !pid && (entry = readdir(folder))) {
-		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
-		if (atoi(entry->d_name) > 0 && read_text(path, text, sizeof(text)) && !strcmp(text, "ksmd\n"))
-			pid = atoi(entry->d_name);
-	}
-	if (folder)
-		closedir(folder);
-	if (!pid) {
-		fprintf(stderr, "no ksmd\n");
-		exit(1);
-	}
-	return pid;
 }
 
 static double ksmd_seconds(int pid)

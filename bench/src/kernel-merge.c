@@ -19,8 +19,8 @@
  * A kernel that does not know hints or merging on request ignores them here; what is measured
  * then is what such a program gets there.
  */
-#include <dirent.h>
-#include <fcntl.h>
+#include "guest.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -89,71 +89,12 @@ struct point {
 static struct point points[POINTS_MAX];
 static int point_count;
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static void write_setting(const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/mm/ksm/%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die(path);
-	close(fd);
-}
-
 static double cpu_seconds(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
-static bool read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[got > 0 ? got : 0] = 0;
-	return got > 0;
-}
-
-/* ksmd is the only thread of that name. */
-static int find_ksmd(void)
-{
-	DIR *folder = opendir("/proc");
-	struct dirent *entry;
-	char path[64], text[64];
-
-	while (folder && (entry = readdir(folder))) {
-		if (atoi(entry->d_name) <= 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
-		if (read_text(path, text, sizeof(text)) && !strcmp(text, "ksmd\n")) {
-			int pid = atoi(entry->d_name);
-
-			closedir(folder);
-			return pid;
-		}
-	}
-	fprintf(stderr, "no ksmd\n");
-	exit(1);
 }
 
 static double ksmd_seconds(int pid)
@@ -364,7 +305,7 @@ int main(int argc, char **argv)
 	}
 	s = find(argv[1]);
 	ksmd = find_ksmd();
-	write_setting("pages_to_scan", argv[2]);
+	write_ksm("pages_to_scan", argv[2]);
 	touch_memory(s);
 	for (i = 0; i < PROCESSES; i++) {
 		pids[i] = fork();
@@ -375,7 +316,7 @@ int main(int argc, char **argv)
 		usleep(1000);
 	cpu = ksmd_seconds(ksmd);
 	pages = pages_scanned();
-	write_setting("run", "1");
+	write_ksm("run", "1");
 	shared->start = true;
 	seconds = wait_for_merge(s, shared, pids);
 	while (s->request && shared->filled < PROCESSES)

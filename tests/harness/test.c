@@ -83,6 +83,21 @@ static bool count_one(const struct test_vma *vma, void *data)
 	return false;
 }
 
+long test_field(const char *path, const char *format)
+{
+	char line[256];
+	long value = -1;
+	FILE *file = fopen(path, "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, format, &value) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
 size_t test_vma_count(void)
 {
 	size_t count = 0;

@@ -55,6 +55,9 @@ TEST_NORETURN void test_skip(const char *format, ...) TEST_PRINTF(1, 2);
 			test_fail(__FILE__, __LINE__, __VA_ARGS__);			\
 	} while (0)
 
+/* The number that a line of the file has in this format of scanf(3), the first such line; -1 if there is none. */
+long test_field(const char *path, const char *format);
+
 /* One mapping as /proc/self/smaps shows it. */
 struct test_vma {
 	uintptr_t begin;

@@ -113,25 +113,10 @@ static void deep(int depth)
 	give_back(&before);
 }
 
-static long field(const char *path, const char *format)
-{
-	char line[256];
-	long value = -1;
-	FILE *file = fopen(path, "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, format, &value) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
-	return value;
-}
-
 /* Exact, which the counters of /proc/self/status are not on machines with many processors. */
 static long resident_kib(void)
 {
-	long resident = field("/proc/self/smaps_rollup", "Rss: %ld");
+	long resident = test_field("/proc/self/smaps_rollup", "Rss: %ld");
 
 	if (resident < 0)
 		fail("resident memory is not known");
@@ -435,7 +420,7 @@ static void full(void)
 static void limited(void)
 {
 	const size_t more = (size_t)16 << 20;
-	const rlim_t used = (rlim_t)field("/proc/self/statm", "%ld") * 4096;
+	const rlim_t used = (rlim_t)test_field("/proc/self/statm", "%ld") * 4096;
 	/* A block with a slot of its own, so that there is a segment to look into. */
 	unsigned char *large = malloc((size_t)2 << 20);
 	const struct ksmalloc_segment_header *segment = test_segment();

@@ -108,31 +108,9 @@ Test(places, test_rows_by_other_things, .init = make, .fini = unmake)
 	ksr_symbols_destroy(symbols);
 }
 
-Test(places, test_hostile_text_on_the_screen, .init = make, .fini = unmake)
+static char *screen_of(unsigned int frames)
 {
-	const struct ksr_screen_options options = {.frames = 8};
-	const struct ksr_output text = {.format = KSR_FORMAT_TEXT};
-	struct ksr_symbols *symbols = ksr_symbols_create(&fs, false);
-	char *output = NULL;
-	size_t bytes = 0;
-	FILE *stream = open_memstream(&output, &bytes);
-	struct ksr_emitter *emitter = ksr_emitter_create(&text, stream);
-
-	ksr_render_screen(&report, symbols, &options, emitter);
-	cr_assert_eq(ksr_emitter_finish(emitter), 0);
-	fclose(stream);
-	cr_assert(strstr(output, "load_table (app.py:12) > json.decoder.raw_decode"), "%s", output);
-	cr_assert(strstr(output, "l?o?ad? (e?[2J??"), "%s", output);
-	for (const char *at = output; *at; at++)
-		cr_assert(*at == '\n' || (unsigned char)*at >= 0x20, "%s", output);
-	cr_assert_null(strstr(output, "\xe2\x80\xae"));
-	free(output);
-	ksr_symbols_destroy(symbols);
-}
-
-static char *screen_of(void)
-{
-	const struct ksr_screen_options options = {.frames = 0};
+	const struct ksr_screen_options options = {.frames = frames};
 	const struct ksr_output text = {.format = KSR_FORMAT_TEXT};
 	struct ksr_symbols *symbols = ksr_symbols_create(&fs, false);
 	char *output = NULL;
@@ -145,6 +123,18 @@ static char *screen_of(void)
 	fclose(stream);
 	ksr_symbols_destroy(symbols);
 	return output;
+}
+
+Test(places, test_hostile_text_on_the_screen, .init = make, .fini = unmake)
+{
+	char *output = screen_of(8);
+
+	cr_assert(strstr(output, "load_table (app.py:12) > json.decoder.raw_decode"), "%s", output);
+	cr_assert(strstr(output, "l?o?ad? (e?[2J??"), "%s", output);
+	for (const char *at = output; *at; at++)
+		cr_assert(*at == '\n' || (unsigned char)*at >= 0x20, "%s", output);
+	cr_assert_null(strstr(output, "\xe2\x80\xae"));
+	free(output);
 }
 
 /* 8 MiB of each are live, 15 and 14 held, of which two stacks are one place: errors that are independent add as squares do. */
@@ -163,7 +153,7 @@ Test(places, test_how_far_off_what_is_held_may_be, .init = make, .fini = unmake)
 	cr_expect_eq(places.rest.held_error, 0);
 	ksr_places_destroy(&places);
 	ksr_symbols_destroy(symbols);
-	output = screen_of();
+	output = screen_of(0);
 	cr_expect(strstr(output, "29.0 MiB  31.2 %  13.8 %"), "%s", output);
 	cr_expect(strstr(output, " OF     +/-       %"), "%s", output);
 	free(output);
@@ -174,24 +164,24 @@ Test(places, test_what_is_known_well_has_no_column_for_that, .init = make, .fini
 	char *output;
 
 	rows[0].held_error = MIB / 8;
-	output = screen_of();
+	output = screen_of(0);
 	cr_expect_null(strstr(output, "+/-"), "%s", output);
 	free(output);
 	/* More than can be is no more than all of it. */
 	rows[0].held_error = UINT64_MAX / 4;
-	output = screen_of();
+	output = screen_of(0);
 	cr_expect(strstr(output, "100.0 %"), "%s", output);
 	free(output);
 }
 
 Test(places, test_interpreters_that_are_not_known_are_one_line, .init = make, .fini = unmake)
 {
-	char *output = screen_of();
+	char *output = screen_of(0);
 
 	cr_expect_null(strstr(output, "not known here"), "%s", output);
 	free(output);
 	process.snapshot.header.languages_unknown = 1u << KSMALLOC_LANGUAGE_PYTHON | 1u << KSMALLOC_LANGUAGE_RUBY;
-	output = screen_of();
+	output = screen_of(0);
 	cr_expect(strstr(output, "\n1 process runs Python, Ruby of a version or build whose functions are not known here: that memory is "
 				 "named by C functions only. 'ksmalloc doctor' tells which.\n"), "%s", output);
 	free(output);

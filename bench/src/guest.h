@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* guest: what programs need that run inside of a guest and watch its ksmd: the time, files of /proc, KSM's settings. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GUEST_KSM "/sys/kernel/mm/ksm/"
+
+static inline void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static inline double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* False if there is no such file, or nothing in it. */
+static inline bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = 0;
+	return got > 0;
+}
+
+static inline void write_ksm(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), GUEST_KSM "%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		die(path);
+	close(fd);
+}
+
+/* ksmd is the only thread of that name. */
+static inline int find_ksmd(void)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	char path[64], text[64];
+	int pid = 0;
+
+	while (folder && !pid && (entry = readdir(folder))) {
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", entry->d_name);
+		if (atoi(entry->d_name) > 0 && read_text(path, text, sizeof(text)) && !strcmp(text, "ksmd\n"))
+			pid = atoi(entry->d_name);
+	}
+	if (folder)
+		closedir(folder);
+	if (!pid) {
+		fprintf(stderr, "no ksmd\n");
+		exit(1);
+	}
+	return pid;
+}
+
+#endif
