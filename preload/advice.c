@@ -5,16 +5,16 @@
  * are declined: they do not merge, and the advice is only that. errno is the kernel's; no lock is
  * taken.
  */
-#include "apart.h"
+#include "store/apart.h"
 #include "base.h"
-#include "block.h"
-#include "image.h"
-#include "mapped.h"
-#include "mapping.h"
-#include "option.h"
-#include "os.h"
-#include "shared.h"
-#include "span.h"
+#include "block/block.h"
+#include "mapping/image.h"
+#include "calls/mapped.h"
+#include "mapping/mapping.h"
+#include "system/option.h"
+#include "os/os.h"
+#include "store/shared.h"
+#include "layout/span.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -6,7 +6,7 @@
  * waits for a thread that allocates, does not wait for us.
  */
 #include "base.h"
-#include "start.h"
+#include "calls/start.h"
 
 #include <dlfcn.h>
 #include <errno.h>

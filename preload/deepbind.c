@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "deepbind.h"
 
-#include "aside.h"
-#include "dynsym.h"
-#include "fatal.h"
-#include "late.h"
-#include "option.h"
-#include "os.h"
+#include "arena/aside.h"
+#include "system/dynsym.h"
+#include "system/fatal.h"
+#include "system/late.h"
+#include "system/option.h"
+#include "os/os.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -4,14 +4,14 @@
  * opened with RTLD_DEEPBIND is not to get libc's malloc (deepbind.h). The next function is
  * reached by a jump, so that it sees its real caller, whose RUNPATH it searches.
  */
-#include "anchor.h"
+#include "arena/anchor.h"
 #include "base.h"
 #include "deepbind.h"
-#include "image.h"
-#include "language.h"
-#include "module.h"
-#include "site.h"
-#include "stat.h"
+#include "mapping/image.h"
+#include "language/language.h"
+#include "site/module.h"
+#include "site/site.h"
+#include "segment/stat.h"
 
 #include <dlfcn.h>
 #include <link.h>

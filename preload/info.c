@@ -8,8 +8,8 @@
  * not told apart, and what glibc maps block by block stands for blocks in slots.
  */
 #include "alias.h"
-#include "fatal.h"
-#include "heap.h"
+#include "system/fatal.h"
+#include "calls/heap.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -10,9 +10,9 @@
  * so that a block is never made by one allocator and freed by the other.
  */
 #include "alias.h"
-#include "heap.h"
-#include "late.h"
-#include "os.h"
+#include "calls/heap.h"
+#include "system/late.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <malloc.h>

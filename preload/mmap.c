@@ -6,13 +6,13 @@
  * take no lock that malloc takes. A pass comes before a call or after it was noted, not in between.
  */
 #include "base.h"
-#include "image.h"
+#include "mapping/image.h"
 #include "ksmalloc/stream.h"
-#include "mapped.h"
-#include "mapping.h"
-#include "os.h"
-#include "remap.h"
-#include "shared.h"
+#include "calls/mapped.h"
+#include "mapping/mapping.h"
+#include "os/os.h"
+#include "store/remap.h"
+#include "store/shared.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,11 +4,11 @@
  * malloc is called before the constructor runs, by the loader and by other
  * libraries; the constructor is only the latest moment at which options are read.
  */
-#include "aside.h"
-#include "image.h"
-#include "late.h"
-#include "layout.h"
-#include "start.h"
+#include "arena/aside.h"
+#include "mapping/image.h"
+#include "system/late.h"
+#include "layout/layout.h"
+#include "calls/start.h"
 
 #include <unistd.h>
 

@@ -4,19 +4,19 @@
  * them. The number chooses a nursery (and, in the shared layout, a part of a
  * slot), and must not depend on which thread happens to run first.
  */
-#include "arena.h"
-#include "aside.h"
+#include "arena/arena.h"
+#include "arena/aside.h"
 #include "base.h"
 #include "deepbind.h"
-#include "fork.h"
-#include "heap.h"
-#include "layout.h"
-#include "mapped.h"
-#include "os.h"
-#include "start.h"
-#include "stream.h"
-#include "thread.h"
-#include "unwind.h"
+#include "calls/fork.h"
+#include "calls/heap.h"
+#include "layout/layout.h"
+#include "calls/mapped.h"
+#include "os/os.h"
+#include "calls/start.h"
+#include "layout/stream.h"
+#include "site/thread.h"
+#include "site/unwind.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "alone.h"
+#include "system/alone.h"
 
 #include <criterion/criterion.h>
 #include <linux/filter.h>

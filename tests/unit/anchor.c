@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The names of anchors: each counts once, those whose fingerprints collide count as one, and there is an end to them. */
-#include "anchor.h"
+#include "arena/anchor.h"
 
-#include "history.h"
-#include "layout.h"
-#include "option.h"
-#include "stat.h"
-#include "stream.h"
+#include "layout/history.h"
+#include "layout/layout.h"
+#include "system/option.h"
+#include "segment/stat.h"
+#include "layout/stream.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dynsym.h"
+#include "system/dynsym.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "history.h"
+#include "layout/history.h"
 
-#include "layout.h"
-#include "stream.h"
+#include "layout/layout.h"
+#include "layout/stream.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rule for freed memory, on a pool with real pages and a clock that stands until it is moved. */
-#include "keep.h"
-#include "option.h"
-#include "os.h"
-#include "site.h"
-#include "span.h"
-#include "stat.h"
+#include "slot/keep.h"
+#include "system/option.h"
+#include "os/os.h"
+#include "site/site.h"
+#include "layout/span.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What was added is found while tables grow, few entries take few pages, and one with a reserve maps nothing later. */
-#include "known.h"
+#include "site/known.h"
 
-#include "intern.h"
-#include "start.h"
+#include "origin/intern.h"
+#include "calls/start.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "late.h"
+#include "system/late.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

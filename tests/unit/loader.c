@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The gate before the loader's lock: forks wait for who is inside, and who is in haste waits for nobody. */
-#include "loader.h"
+#include "site/loader.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Locks: who tries one that is kept goes on without it, and who takes one has it alone. */
-#include "lock.h"
+#include "system/lock.h"
 
 #include <criterion/criterion.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What was added is found by its number, what was not is not, and few numbers take little memory. */
-#include "lookup.h"
+#include "site/lookup.h"
 
 #include "base.h"
-#include "known.h"
-#include "os.h"
+#include "site/known.h"
+#include "os/os.h"
 
 #include <criterion/criterion.h>
 #include <sys/mman.h>

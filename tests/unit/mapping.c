@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "mapping.h"
-#include "stat.h"
+#include "mapping/mapping.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

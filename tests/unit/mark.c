@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Marks follow what they are of: against a table of pages that is kept beside them. */
-#include "mark.h"
+#include "origin/mark.h"
 
-#include "start.h"
-#include "stat.h"
+#include "calls/start.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "module.h"
-#include "stat.h"
+#include "site/module.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

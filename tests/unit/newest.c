@@ -3,15 +3,15 @@
  * The runs that came back last: of a row the newest first, of short ones and of what others have used since none; and
  * in a program that has earned that memory is kept, blocks in the order opposite to that in which they were freed.
  */
-#include "newest.h"
+#include "block/newest.h"
 
-#include "block.h"
+#include "block/block.h"
 #include "draw.h"
-#include "keep.h"
-#include "layout.h"
-#include "magazine.h"
-#include "site.h"
-#include "thread.h"
+#include "slot/keep.h"
+#include "layout/layout.h"
+#include "block/magazine.h"
+#include "site/site.h"
+#include "site/thread.h"
 
 #include <criterion/criterion.h>
 #include <ksmalloc/ksmalloc.h>

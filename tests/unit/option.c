@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "option.h"
+#include "system/option.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Each stack has one origin, which is found again, and code outside of every file tells origins apart, but not ids. */
-#include "origin.h"
+#include "origin/origin.h"
 
-#include "start.h"
-#include "stat.h"
-#include "thread.h"
+#include "calls/start.h"
+#include "segment/stat.h"
+#include "site/thread.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "os.h"
+#include "os/os.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the kernel tells of mappings one by one is what it writes of all of them; and where it cannot be asked that is read. */
-#include "os.h"
+#include "os/os.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What becomes of pages that map a file which was given up. */
-#include "pass_files.h"
+#include "pass/files.h"
 
 #include "store_members.h"
 

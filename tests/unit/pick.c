@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How often a thread is asked whose blocks it allocates: less often for what it frees again at once. */
-#include "pick.h"
+#include "calls/pick.h"
 
-#include "arena.h"
+#include "arena/arena.h"
 #include <criterion/criterion.h>
 
 /* Samples of a thread that has allocated so much, from a place on. */

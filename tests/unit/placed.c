@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A thread that cannot have its site's lock takes a part of what it has at hand, and nothing is lost by that. */
-#include "placed.h"
+#include "block/placed.h"
 
-#include "block.h"
+#include "block/block.h"
 #include "draw.h"
-#include "magazine.h"
-#include "option.h"
-#include "site.h"
-#include "span.h"
-#include "thread.h"
+#include "block/magazine.h"
+#include "system/option.h"
+#include "site/site.h"
+#include "layout/span.h"
+#include "site/thread.h"
 
 #include <criterion/criterion.h>
 #include <ksmalloc/ksmalloc.h>

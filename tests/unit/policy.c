@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "module.h"
-#include "option.h"
-#include "policy.h"
-#include "stat.h"
-#include "symtab.h"
+#include "site/module.h"
+#include "system/option.h"
+#include "site/policy.h"
+#include "segment/stat.h"
+#include "site/symtab.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

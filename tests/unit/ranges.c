@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ranges.h"
+#include "mapping/ranges.h"
 
 #include "draw.h"
-#include "os.h"
+#include "os/os.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Two mappings side by side that the kernel does not join are moved as one. */
-#include "remap.h"
+#include "store/remap.h"
 
-#include "os.h"
-#include "shared.h"
-#include "span.h"
+#include "os/os.h"
+#include "store/shared.h"
+#include "layout/span.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Returned runs: what is given comes back by its length, once, and is counted, whatever threads do at once. */
-#include "returned.h"
+#include "block/returned.h"
 
-#include "site.h"
-#include "stat.h"
+#include "site/site.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

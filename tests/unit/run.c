@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page bookkeeping of a slot, alone and against a model that is too simple to be wrong. */
-#include "run.h"
+#include "slot/run.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

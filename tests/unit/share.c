@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Slices of this process against real memory files: what is shared, what stays as it is, and what fails. */
-#include "share.h"
+#include "store/share.h"
 
 #include "draw.h"
 #include "share_memory.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which files a process may map pages of: sealed ones of its user's, of the length that all have. And what they have. */
-#include "share.h"
+#include "store/share.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef UNIT_SHARE_MEMORY_H
 #define UNIT_SHARE_MEMORY_H
 
-#include "share.h"
+#include "store/share.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

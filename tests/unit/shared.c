@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that is given back reads as zeros, whatever of it is mapped from a file. */
-#include "apart.h"
-#include "shared.h"
+#include "store/apart.h"
+#include "store/shared.h"
 
-#include "span.h"
+#include "layout/span.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

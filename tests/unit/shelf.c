@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Places on shelves: no two overlap, all lie in what is mapped for them, and few pages have the
  * records of few slabs. */
-#include "shelf.h"
+#include "mapping/shelf.h"
 
-#include "os.h"
+#include "os/os.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "slot.h"
-#include "span.h"
+#include "slot/slot.h"
+#include "layout/span.h"
 
 #include <criterion/criterion.h>
 #include <sys/wait.h>

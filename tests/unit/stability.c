@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "stability.h"
+#include "slot/stability.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which segment files are removed: those of this boot and pid namespace whose process has gone. */
-#include "stale.h"
+#include "segment/stale.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

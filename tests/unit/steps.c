@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A block is picked for as many bytes as it has on average, whatever repeats around it. */
-#include "steps.h"
+#include "system/steps.h"
 
 #include <criterion/criterion.h>
 

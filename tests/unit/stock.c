@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Random use of a stock beside a list that does the same by the plainest means. */
-#include "stock.h"
+#include "block/stock.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Members of a group and their table: what they find in it, and what a hostile one cannot make them do. */
-#include "store_mark.h"
+#include "store/mark.h"
+#include "store/store.h"
 
 #include "draw.h"
 

@@ -3,8 +3,8 @@
 #ifndef UNIT_STORE_MEMBERS_H
 #define UNIT_STORE_MEMBERS_H
 
-#include "store_sight.h"
-#include "store_table.h"
+#include "store/sight.h"
+#include "store/store.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Captures of known call chains, and stacks that are recalled without a walk. */
-#include "recall.h"
-#include "unwind.h"
+#include "site/recall.h"
+#include "site/unwind.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Witnesses are aligned as blocks of their size are, overlap with none, and their memory is used again. */
-#include "witness.h"
+#include "slot/witness.h"
 
-#include "mark.h"
-#include "start.h"
-#include "stat.h"
+#include "origin/mark.h"
+#include "calls/start.h"
+#include "segment/stat.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

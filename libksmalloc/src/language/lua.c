@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where things lie in 5.3 and 5.4 differs in a few places; the table below has those. All structures begin with a link to the
+ * next object and the object's type.
+ */
+#include "language/lua.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* jemalloc's: is this an address of its blocks? */
+bool ksm_je_owns(const void *block);
+
+#define OBJECT_TYPE 8
+#define TYPE_THREAD 8
+#define TYPE_PROTO_53 9
+#define TYPE_PROTO_54 10
+#define TYPE_CLOSURE 6
+#define TYPE_SHORT_STRING 4
+#define TYPE_LONG_STRING 20
+#define VALUE_BYTES 16
+#define VALUE_TYPE  8
+#define VALUE_IS_CLOSURE 0x46
+
+/* In a state: its top, what is common to all states, and the innermost call. */
+#define STATE_TOP    16
+#define STATE_COMMON 24
+#define STATE_CALL   32
+
+/* In a call: function, and the call that made it. */
+#define CALL_FUNCTION 0
+#define CALL_PREVIOUS 16
+
+#define CLOSURE_PROTO 24
+
+/* In a string: length if it is short, if it is long, and characters. */
+#define STRING_SHORT 11
+#define STRING_LONG  16
+#define STRING_DATA  24
+
+#define PROTO_CODE_COUNT     24
+#define PROTO_CONSTANT_COUNT 20
+#define PROTO_UPVALUE_COUNT  16
+#define UPVALUE_BYTES	     16
+
+struct layout {
+	uint8_t state_stack;
+	uint8_t proto_type;
+	uint8_t next_instruction; /* in a call */
+	uint8_t begins;		  /* in a function: the line where it does */
+	uint8_t constants;
+	uint8_t code;
+	uint8_t upvalues;
+	uint8_t lines;
+	uint8_t file;
+	/* Instructions: bits of the operation, and the operations that get a function for a call. */
+	uint8_t operation_bits;
+	uint8_t op_upvalue;
+	uint8_t op_global; /* a field of an upvalue, as globals are */
+	uint8_t op_field;
+	uint8_t op_method;
+	uint8_t locals;
+};
+
+static const struct layout layouts[] = {
+	/* 5.3 */
+	{ 56, TYPE_PROTO_53, 40, 40, 48, 56, 88, 72, 104, 6, 5, 6, 7, 12, 80 },
+	/* 5.4 */
+	{ 48, TYPE_PROTO_54, 32, 44, 56, 64, 80, 88, 112, 7, 9, 11, 14, 20, 104 },
+};
+
+struct lua {
+	struct layout at;
+	bool is_53;
+};
+
+static_assert(sizeof(struct lua) <= KSM_READER_BYTES, "a reader has room for it");
+
+/*
+ * Both have lua_ident, and only 5.4 can close a variable. LuaJIT, which has names of its own, too, has another reader.
+ */
+static int find(const struct ksm_dynsym *object, void *state)
+{
+	struct lua *lua = state;
+
+	if (!ksm_reader_symbol(object, "lua_newstate"))
+		return -ENOENT;
+	if (ksm_reader_symbol(object, "luaJIT_setmode"))
+		return -ENOENT;
+	if (!ksm_reader_symbol(object, "lua_isyieldable"))
+		return -EOPNOTSUPP;
+	lua->is_53 = !ksm_reader_symbol(object, "lua_toclose");
+	lua->at = layouts[!lua->is_53];
+	return 0;
+}
+
+static uint8_t byte_of(const void *object, size_t offset)
+{
+	return ((const uint8_t *)object)[offset];
+}
+
+/* --- functions ------------------------------------------------------------------------------- */
+
+static bool read_text(const void *string, struct ksm_text *text)
+{
+	uint8_t type;
+	uint64_t length;
+
+	if (!ksm_script_is_object(string))
+		return false;
+	type = byte_of(string, OBJECT_TYPE);
+	if (type != TYPE_SHORT_STRING && type != TYPE_LONG_STRING)
+		return false;
+	length = type == TYPE_SHORT_STRING ? byte_of(string, STRING_SHORT) :
+					     (uint64_t)(uintptr_t)ksm_script_pointer(string, STRING_LONG);
+	if (length > INT32_MAX)
+		return false;
+	*text = (struct ksm_text){ .bytes = (const char *)string + STRING_DATA, .length = (uint32_t)length };
+	return true;
+}
+
+static bool read_file(const void *string, struct ksm_text *text)
+{
+	if (!read_text(string, text))
+		return false;
+	ksm_lua_take_file(text);
+	return true;
+}
+
+/* What the function at this place of the stack was compiled to; NULL if it is one in C. */
+static const void *proto_of(const struct lua *lua, const void *value)
+{
+	const void *closure, *proto;
+
+	if (!ksm_script_is_object(value) || (byte_of(value, VALUE_TYPE) & 0x7f) != VALUE_IS_CLOSURE)
+		return NULL;
+	closure = ksm_script_pointer(value, 0);
+	if (!ksm_script_is_object(closure) || (byte_of(closure, OBJECT_TYPE) & 0x3f) != TYPE_CLOSURE)
+		return NULL;
+	proto = ksm_script_pointer(closure, CLOSURE_PROTO);
+	return ksm_script_is_object(proto) && byte_of(proto, OBJECT_TYPE) == lua->at.proto_type ? proto : NULL;
+}
+
+/* The number of the instruction that a call of a function is at, or -1. */
+static int32_t instruction_of(const struct lua *lua, const void *call, const void *proto)
+{
+	uintptr_t next = (uintptr_t)ksm_script_pointer(call, lua->at.next_instruction);
+	uintptr_t code = (uintptr_t)ksm_script_pointer(proto, lua->at.code);
+	uint32_t count = ksm_script_number(proto, PROTO_CODE_COUNT);
+
+	if (next <= code || (next - code) / 4 > count)
+		return -1;
+	return (int32_t)((next - code) / 4) - 1;
+}
+
+/* Differences in a byte each, and now and then a pair of an instruction and its line, since 5.4. */
+static uint32_t line_54(const void *proto, int32_t instruction)
+{
+	enum { BYTES = 28, PAIR_COUNT = 40, PAIRS = 96 };
+	const int8_t *differences = ksm_script_pointer(proto, 88);
+	const int32_t *pairs = ksm_script_pointer(proto, PAIRS);
+	uint32_t pair_count = ksm_script_number(proto, PAIR_COUNT);
+	int64_t line = (int32_t)ksm_script_number(proto, 44);
+	int32_t at = -1;
+	uint32_t low = 0;
+
+	if (!differences || instruction >= (int32_t)ksm_script_number(proto, BYTES))
+		return 0;
+	/* The last pair that is not behind the instruction. */
+	for (uint32_t high = pairs && pair_count < INT32_MAX ? pair_count : 0; low < high;) {
+		uint32_t middle = (low + high) / 2;
+
+		if (pairs[2 * middle] <= instruction)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0) {
+		at = pairs[2 * (low - 1)];
+		line = pairs[2 * (low - 1) + 1];
+	}
+	while (at < instruction)
+		line += differences[++at];
+	return line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
+}
+
+static uint32_t line(const void *state, const struct ksm_script_frame *frame)
+{
+	enum { LINE_COUNT = 28 };
+	const struct lua *lua = state;
+	int32_t instruction = (int32_t)frame->position;
+	const int32_t *lines;
+
+	if (instruction < 0)
+		return 0;
+	if (!lua->is_53)
+		return line_54(frame->code, instruction);
+	lines = ksm_script_pointer(frame->code, lua->at.lines);
+	if (!ksm_script_is_object(lines) || instruction >= (int32_t)ksm_script_number(frame->code, LINE_COUNT))
+		return 0;
+	return lines[instruction] > 0 ? (uint32_t)lines[instruction] : 0;
+}
+
+/* --- names of functions, by the code that gets them for a call ------------------------------------- */
+
+struct instruction {
+	uint8_t operation;
+	uint8_t a;
+	uint16_t b;
+	uint16_t c;
+	bool is_constant; /* c is the number of one */
+};
+
+static struct instruction decode(const struct lua *lua, uint32_t word)
+{
+	struct instruction result = { .operation = word & ((1u << lua->at.operation_bits) - 1) };
+
+	result.a = word >> lua->at.operation_bits & 0xff;
+	if (lua->is_53) {
+		result.b = word >> 23 & 0x1ff;
+		result.c = word >> 14 & 0xff;
+		result.is_constant = word >> 22 & 1;
+	} else {
+		result.b = word >> 16 & 0xff;
+		result.c = word >> 24 & 0xff;
+		result.is_constant = result.operation != lua->at.op_method || (word >> 15 & 1);
+	}
+	return result;
+}
+
+static bool read_constant(const struct lua *lua, const void *proto, uint32_t index, struct ksm_text *text)
+{
+	const char *constants = ksm_script_pointer(proto, lua->at.constants);
+
+	if (!ksm_script_is_object(constants) || index >= ksm_script_number(proto, PROTO_CONSTANT_COUNT))
+		return false;
+	return read_text(ksm_script_pointer(constants, index * VALUE_BYTES), text);
+}
+
+static bool read_upvalue(const struct lua *lua, const void *proto, uint32_t index, struct ksm_text *text)
+{
+	const char *upvalues = ksm_script_pointer(proto, lua->at.upvalues);
+
+	if (!ksm_script_is_object(upvalues) || index >= ksm_script_number(proto, PROTO_UPVALUE_COUNT))
+		return false;
+	return read_text(ksm_script_pointer(upvalues, index * UPVALUE_BYTES), text);
+}
+
+/* The variable that is in a register at an instruction: the index-th of those that are there. */
+static bool read_local(const struct lua *lua, const void *proto, uint32_t index, int32_t instruction,
+		       struct ksm_text *text)
+{
+	enum { LOCAL_COUNT = 36, LOCAL_BYTES = 16, BEGIN = 8, END = 12, FAR = 250 };
+	const char *locals = ksm_script_pointer(proto, lua->at.locals);
+	uint32_t count = (uint32_t)ksm_min(ksm_script_number(proto, LOCAL_COUNT), FAR);
+
+	for (uint32_t i = 0; ksm_script_is_object(locals) && i < count; i++, locals += LOCAL_BYTES) {
+		if ((int32_t)ksm_script_number(locals, BEGIN) > instruction)
+			return false;
+		if (instruction < (int32_t)ksm_script_number(locals, END) && index-- == 0)
+			return read_text(ksm_script_pointer(locals, 0), text);
+	}
+	return false;
+}
+
+/* The name by which the caller has got what it calls: a few instructions before the call. */
+static bool read_name(const struct lua *lua, const void *caller, int32_t instruction, struct ksm_text *text)
+{
+	enum { FAR = 64 };
+	const char *code = ksm_script_pointer(caller, lua->at.code);
+	struct instruction call;
+
+	if (instruction < 0 || !ksm_script_is_object(code))
+		return false;
+	call = decode(lua, ksm_script_number(code, 4 * (size_t)instruction));
+	for (int32_t at = instruction - 1; at >= 0 && at >= instruction - FAR; at--) {
+		struct instruction get = decode(lua, ksm_script_number(code, 4 * (size_t)at));
+
+		if (get.a != call.a)
+			continue;
+		if (get.operation == lua->at.op_upvalue)
+			return read_upvalue(lua, caller, get.b, text);
+		if (get.operation == lua->at.op_global || get.operation == lua->at.op_field ||
+		    get.operation == lua->at.op_method)
+			return get.is_constant && read_constant(lua, caller, get.c, text);
+		/* What was in the register before is another function; 0 copies another one, in all versions. */
+		return get.operation == 0 && read_local(lua, caller, get.b, at, text);
+	}
+	return false;
+}
+
+static void name_function(const struct lua *lua, const void *call, const void *proto, struct ksm_script_frame *result)
+{
+	const void *previous = ksm_script_pointer(call, CALL_PREVIOUS);
+	uint32_t begins = ksm_script_number(proto, lua->at.begins);
+	const void *caller = NULL;
+
+	if (begins == 0) {
+		result->function = (struct ksm_text){ .bytes = "main chunk", .length = 10 };
+		return;
+	}
+	if (ksm_script_is_object(previous))
+		caller = proto_of(lua, ksm_script_pointer(previous, CALL_FUNCTION));
+	if (caller && read_name(lua, caller, instruction_of(lua, previous, caller), &result->function))
+		return;
+	result->made_number = begins;
+	result->function = (struct ksm_text){ .bytes = "function:", .length = 9 };
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+static void walk_state(const struct lua *lua, const char *state, struct ksm_script *script)
+{
+	const void *call = ksm_script_pointer(state, STATE_CALL);
+
+	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_object(call); i++) {
+		struct ksm_script_frame *result = &script->frames[script->count];
+		const void *proto = proto_of(lua, ksm_script_pointer(call, CALL_FUNCTION));
+		uint64_t position = proto ? (uint64_t)instruction_of(lua, call, proto) : 0;
+
+		if (proto && !ksm_script_has(script, proto, position)) {
+			*result = (struct ksm_script_frame){ .language = KSMALLOC_LANGUAGE_LUA,
+							     .code = proto,
+							     .position = position };
+			if (!read_file(ksm_script_pointer(proto, lua->at.file), &result->file))
+				return;
+			name_function(lua, call, proto, result);
+			script->count++;
+			if (ksm_script_is_full(script))
+				return;
+		}
+		call = ksm_script_pointer(call, CALL_PREVIOUS);
+	}
+}
+
+/* Is the word on the C stack a state? What it points to is read only if it lies in a block. */
+static bool is_state(const struct lua *lua, uintptr_t word)
+{
+	const char *state = (const char *)word;
+	uintptr_t stack, top, function;
+	const void *call;
+
+	/* A state lies one word behind the beginning of its block, and blocks of that size on 16 bytes. */
+	if (word % 16 != 8 || !ksm_script_is_object(state) || !ksm_je_owns(state) ||
+	    byte_of(state, OBJECT_TYPE) != TYPE_THREAD)
+		return false;
+	call = ksm_script_pointer(state, STATE_CALL);
+	if (!ksm_je_owns(ksm_script_pointer(state, STATE_COMMON)) || !ksm_script_is_object(call) || !ksm_je_owns(call))
+		return false;
+	stack = (uintptr_t)ksm_script_pointer(state, lua->at.state_stack);
+	top = (uintptr_t)ksm_script_pointer(state, STATE_TOP);
+	function = (uintptr_t)ksm_script_pointer(call, CALL_FUNCTION);
+	return stack <= function && function < top && (top - stack) % VALUE_BYTES == 0 &&
+	       (function - stack) % VALUE_BYTES == 0;
+}
+
+KSM_READS_FRAMES uintptr_t word_at(const struct ksm_stack *stack, uint32_t index)
+{
+	return ((const uintptr_t *)stack->frame)[index];
+}
+
+static void walk(const void *reader, const struct ksm_stack *stack, struct ksm_script *script)
+{
+	enum { STATES = 4, WORDS = 768 };
+	const struct lua *lua = reader;
+	uintptr_t seen[STATES];
+	uint32_t states = 0;
+	uint32_t end;
+
+	/* All of the words up to the outermost return address are of frames that are still there. */
+	if (!stack->recognisable || stack->count < 2)
+		return;
+	end = (uint32_t)ksm_min(stack->words[stack->count - 1], WORDS);
+	for (uint32_t i = 0; i < end && states < STATES && !ksm_script_is_full(script); i++) {
+		uintptr_t word = word_at(stack, i);
+		uint32_t known = 0;
+
+		while (known < states && seen[known] != word)
+			known++;
+		if (known < states || !is_state(lua, word))
+			continue;
+		seen[states++] = word;
+		walk_state(lua, (const char *)word, script);
+	}
+}
+
+const struct ksm_reader ksm_language_lua = {
+	.language = KSMALLOC_LANGUAGE_LUA,
+	.find = find,
+	.walk = walk,
+	.line = line,
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * script: what an interpreter is executing, as it lies in the interpreter's own memory.
+ *
+ * What it is: a list of frames, innermost first, with pointers to names that are not copied, and the calls by which who
+ * reads an interpreter (language/python.h and its like) fills it. Header only.
+ * What it is not: anything that outlives the capture that it was filled for.
+ *
+ * Invariants: a frame that repeats one before it is left out, so that recursion does not make a list for each depth.
+ * No name is longer than its limit; which end of a longer one is cut depends on its bytes alone.
+ */
+#ifndef KSM_SCRIPT_H
+#define KSM_SCRIPT_H
+
+#include "base.h"
+
+#include <ksmalloc/segment.h>
+
+#define KSM_SCRIPT_FILE_BYTES	  1000u
+#define KSM_SCRIPT_FUNCTION_BYTES 250u
+
+/* How the characters of a text are stored: its unit's width, in bytes. */
+enum ksm_text_form {
+	KSM_TEXT_UTF8,
+	KSM_TEXT_LATIN1,
+	KSM_TEXT_UCS2,
+	KSM_TEXT_UCS4,
+};
+
+struct ksm_text {
+	const void *bytes;
+	uint32_t length; /* in bytes */
+	enum ksm_text_form form;
+};
+
+struct ksm_script_frame {
+	struct ksm_text file;
+	struct ksm_text owner; /* what the function belongs to, may be empty */
+	struct ksm_text function;
+	uint32_t made_number;  /* what stands behind it in the name of what has none; 0: nothing */
+	const char *separator; /* between the two */
+	enum ksmalloc_language language;
+	uint32_t line;
+	/* Tells frames of one function apart while the line is not known; an address in the interpreter's memory, too. */
+	const void *code;
+	uint64_t position;
+	bool has_line; /* else the reader finds it from code and position when it is needed */
+};
+
+struct ksm_script {
+	uint32_t count;
+	/*
+	 * Where the code of the outermost frame lies that was looked at, for an interpreter that puts it into the memory
+	 * that it goes on to cut up; NULL: not known.
+	 */
+	const void *code_at;
+	uint32_t reader; /* whose frames they are: language.c's number */
+	struct ksm_script_frame frames[KSMALLOC_MAX_SCRIPT_FRAMES];
+};
+
+/* Frames that a reader looks at in all, so that a deep recursion costs no more. */
+#define KSM_SCRIPT_LOOK_AT 64u
+
+KSM_INLINE bool ksm_script_is_full(const struct ksm_script *script)
+{
+	return script->count == KSMALLOC_MAX_SCRIPT_FRAMES;
+}
+
+/* True if the list has a frame of this code and position. */
+KSM_INLINE bool ksm_script_has(const struct ksm_script *script, const void *code, uint64_t position)
+{
+	for (uint32_t i = 0; i < script->count; i++)
+		if (script->frames[i].code == code && script->frames[i].position == position)
+			return true;
+	return false;
+}
+
+/* Could this be the address of an object? It says nothing of what lies there. */
+KSM_INLINE bool ksm_script_is_object(const void *pointer)
+{
+	uintptr_t address = (uintptr_t)pointer;
+
+	return address % sizeof(void *) == 0 && address >= 64 * KSM_KIB && address < UINT64_C(1) << 47;
+}
+
+/* The pointer, or the number, so many bytes behind the beginning of an object. */
+KSM_INLINE const void *ksm_script_pointer(const void *object, size_t offset)
+{
+	const void *pointer;
+
+	__builtin_memcpy(&pointer, (const char *)object + offset, sizeof(pointer));
+	return pointer;
+}
+
+KSM_INLINE uint32_t ksm_script_number(const void *object, size_t offset)
+{
+	uint32_t number;
+
+	__builtin_memcpy(&number, (const char *)object + offset, sizeof(number));
+	return number;
+}
+
+#endif
