@@ -10,6 +10,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -183,7 +184,8 @@ class Running:
     def __init__(self, bench, server, way, folder):
         self.bench, self.server, self.way, self.folder = bench, server, way, folder
         self.wanted = server.workers(bench.options.workers)
-        self.group = f"bench-{server.name}"
+        # By a number of this run, for reports sum up groups of the whole machine; as long in each, as its length is in environments.
+        self.group = f"bench-{server.name}-{os.getpid():07}"
         self.masters = []
         self.ports = []
         self.workers = []

@@ -5,6 +5,7 @@ Forks of one process, workers that differ in what workers differ in, and a proce
 allocate once more than it does, at a random moment: the seed of these moments is fixed.
 """
 
+import os
 import contextlib
 import pathlib
 import random
@@ -30,7 +31,7 @@ class Pair:
 
     def __init__(self, bench, way, name, profile, folder):
         self.bench, self.name, self.folder = bench, name, folder
-        self.prefix = way.prefix(bench, f"bench-{name}", profile)
+        self.prefix = way.prefix(bench, f"bench-{name}-{os.getpid():07}", profile)
         self.started = []
         self.fixed = way.fixed
 
