@@ -5,8 +5,8 @@ Forks of one process, workers that differ in what workers differ in, and a proce
 allocate once more than it does, at a random moment: the seed of these moments is fixed.
 """
 
-import os
 import contextlib
+import os
 import pathlib
 import random
 import statistics
