@@ -32,7 +32,13 @@
 #undef __GFP_NOWARN
 #define __GFP_NOWARN 0
 #define kzalloc(size, flags) calloc(1, size)
+#ifdef LOGIC_MAY_LACK_MEMORY
+/* By the program: there is none now. */
+extern bool logic_no_memory;
+#define kvcalloc(count, size, flags) (logic_no_memory ? NULL : calloc(count, size))
+#else
 #define kvcalloc(count, size, flags) calloc(count, size)
+#endif
 #define kfree free
 #define kvfree free
 #define cond_resched() ((void)0)
