@@ -181,9 +181,27 @@ def twins_table(document):
                            for twin, cells in rows.items()])
 
 
+def scale_tables(document):
+    """What decisions cost as the machine grows, one table for each thing that grows."""
+    groups = {}
+    for cell in document["results"]:
+        group = cell["case"].split(":")[0].split(",")[0]
+        columns, rows = groups.setdefault(group, ([], {}))
+        columns += [cell["column"]] if cell["column"] not in columns else []
+        text = cell["case"].removeprefix(f"{group}: ").removeprefix(f"{group}, ")
+        rows.setdefault((text, cell["unit"]), {})[cell["column"]] = format_spread(cell)
+    tables = [markdown_table([group, "", *columns], [[text, unit, *(cells.get(name, "-") for name in columns)]
+                                                     for (text, unit), cells in rows.items()])
+              for group, (columns, rows) in groups.items()]
+    bytes_of_things = document["bytes"]
+    tables.append(f"A process with hinted memory takes {bytes_of_things['lane']:.0f} bytes for its lane, and "
+                  f"{bytes_of_things['site']:.0f} for each of its sites.")
+    return "\n\n".join(tables)
+
+
 # Tables in docs/, between two marks: of which results, and how they are made.
 TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table),
-          "services-twins": ("shared-layout.md", twins_table)}
+          "services-twins": ("shared-layout.md", twins_table), "engine-scale": ("merge-engine.md", scale_tables)}
 
 
 def write_tables():
