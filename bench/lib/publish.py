@@ -199,9 +199,20 @@ def scale_tables(document):
     return "\n\n".join(tables)
 
 
+def rules_table(document):
+    """What each set of rules needs for a page that is merged."""
+    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
+    rows = {}
+    for cell in document["results"]:
+        rows.setdefault((*cell["case"].split(": "), cell["unit"]), {})[cell["column"]] = format_spread(cell)
+    return markdown_table(["memory", "", "", *columns],
+                          [[*key, *(cells.get(name, "-") for name in columns)] for key, cells in rows.items()])
+
+
 # Tables in docs/, between two marks: of which results, and how they are made.
 TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table),
-          "services-twins": ("shared-layout.md", twins_table), "engine-scale": ("merge-engine.md", scale_tables)}
+          "services-twins": ("shared-layout.md", twins_table), "engine-scale": ("merge-engine.md", scale_tables),
+          "engine-rules": ("merge-engine.md", rules_table)}
 
 
 def write_tables():
