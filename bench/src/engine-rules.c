@@ -11,6 +11,7 @@
  *             kernel's own (mm/ksm_*.c); pages are looked for by their checksum
  *   peers     the same with peers
  *   settled   the same without probation, as for memory that is hinted as settled
+ *   8 words   as hinted, with hash_words at 8
  *   uksm      the rules that UKSM has published: regions on four levels, of which each has its part of the
  *             visits; a round samples a part of the region at random, the higher the more, and takes it a
  *             level up if enough of the samples were equal to something, down if not, and to the lowest if
@@ -369,11 +370,13 @@ int main(int argc, char **argv)
 		if (!strcmp(kinds[i].name, argv[2]))
 			kind = &kinds[i];
 	if (!kind || !seconds)
-		return fprintf(stderr, "usage: engine-rules stock|hinted|peers|settled|uksm MEMORY SECONDS\n"), 2;
+		return fprintf(stderr, "usage: engine-rules stock|hinted|peers|settled|8 words|uksm MEMORY SECONDS\n"), 2;
 	fill();
 	by_content = !strcmp(rules, "stock");
 	if (!strcmp(rules, "peers"))
 		peers = ksm_peers_get(1, 0);
+	if (!strcmp(rules, "8 words"))
+		words = 8;
 	begin_hinted();
 	for (batch = 0; batch < seconds * BATCHES_A_SECOND; batch++) {
 		if (kind->period && batch >= next * kind->period * BATCHES_A_SECOND) {
