@@ -332,7 +332,7 @@ class Benchmark:
             if action.dest in ("output", "build", "library"):
                 continue
             if value not in (None, action.default):
-                words += [action.option_strings[0], str(value)]
+                words += [action.option_strings[0]] if value is True else [action.option_strings[0], str(value)]
         return " ".join(words)
 
     def document(self):
