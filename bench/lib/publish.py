@@ -227,8 +227,9 @@ def write_tables():
         _, end, tail = rest.partition(f"<!-- {name}: end -->\n")
         if not begin or not end:
             raise ValueError(f"{path} has lost the marks of its table")
-        line = (f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, median "
-                f"(smallest..largest) of {document['rounds']} rounds.")
+        rounds = document["rounds"]
+        how = f"median (smallest..largest) of {rounds} rounds" if rounds > 1 else "single run"
+        line = f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, {how}."
         path.write_text(f"{head}{begin}\n{table(document)}\n\n{line}\n{end}{tail}")
 
 
