@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,18 +96,38 @@ static __thread struct {
 /* Where the main thread's stack begins (ld.so). pthread_getattr_np(3) would read a file for it. */
 extern void *__libc_stack_end __attribute__((weak));
 
-/* The kernel keeps at least 128 MiB below the main thread's stack free of mappings. */
+/*
+ * How far the main thread's stack may reach: to its limit, which counts from the end of its mapping. Whatever else lies there within less
+ * would be taken for it, such as a coroutine's stack: a search upwards would leave that by its end, where nothing may be mapped. Kernels
+ * keep 128 MiB free, but not of who names an address, and others, such as QEMU's for programs, keep nothing free. A stack without a limit
+ * is known as far as the usual one.
+ */
 #define MAIN_STACK_REACH (64 * KSM_MIB)
+#define MAIN_STACK_USUAL (8 * KSM_MIB)
+
+/* The kernel puts the program's name last, and a word behind it. */
+static uintptr_t main_stack_top(uintptr_t high)
+{
+	uintptr_t name = (uintptr_t)getauxval(AT_EXECFN);
+	uintptr_t top = name ? name + strlen((const char *)name) + 1 + sizeof(uintptr_t) : 0;
+
+	return top > high && top - high < MAIN_STACK_USUAL ? (top + KSM_PAGE - 1) & ~(uintptr_t)(KSM_PAGE - 1) : high;
+}
 
 void ksm_unwind_own_main_stack(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	uintptr_t high = &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
+	uint64_t limit;
+	uintptr_t low;
 
-	if (here >= high || high - here > MAIN_STACK_REACH)
+	if (here >= high || ksm_os_stack_limit(&limit) != 0)
+		return;
+	low = main_stack_top(high) + KSM_PAGE - (limit == UINT64_MAX ? MAIN_STACK_USUAL : (uintptr_t)ksm_min(limit, MAIN_STACK_REACH));
+	if (here < low)
 		return;
 	own_stack.high = high;
-	own_stack.low = high - MAIN_STACK_REACH;
+	own_stack.low = low;
 }
 
 void ksm_unwind_own_stack(size_t size)
