@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
 #include "owner.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "read/status.h"
 
@@ -23,6 +27,31 @@ static const struct ksr_owner tune = {
 bool ksr_owner_is_advisor(const struct ksr_kernel *kernel)
 {
 	return kernel->advisor_mode[0] && strcmp(kernel->advisor_mode, "none") != 0;
+}
+
+#define LOCKED "sys/kernel/mm/ksm/run"
+
+bool ksr_owner_holds(const struct ksr_fs *fs)
+{
+	/* What a reader would wait for are locks of those who may write. */
+	struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	int fd = ksr_fs_open(fs, O_RDONLY, LOCKED);
+	bool holds = fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type == F_WRLCK;
+
+	if (fd >= 0)
+		close(fd);
+	return holds;
+}
+
+int ksr_owner_take(const struct ksr_fs *fs)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = ksr_fs_open(fs, O_RDWR, LOCKED);
+
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &whole) == 0 || !ksr_owner_holds(fs))
+		return fd;
+	close(fd);
+	return -EWOULDBLOCK;
 }
 
 /* One that waits for its turn has kept nothing. */
@@ -51,7 +80,7 @@ static bool is_tune(const struct ksr_fs *fs, pid_t pid)
 		is = word && strcmp(word, "tune") == 0;
 	}
 	while (is && (word = ksr_text_entry(&words, &position)))
-		is = strcmp(word, "--undo") != 0 && (strcmp(word, "--wait") != 0 || has_kept(fs));
+		is = strcmp(word, "--undo") != 0 && (strcmp(word, "--wait") != 0 || has_kept(fs) || ksr_owner_holds(fs));
 	ksr_text_free(&words);
 	return is;
 }

@@ -59,6 +59,16 @@ static bool is_there(const struct ksr_fs *fs)
 	return ksr_fs_read_u64(fs, &value, "sys/kernel/mm/ksm/run") != -ENOENT;
 }
 
+/* By both: what is kept is kept in one place for those who have the file in common, and the settings for all who see them. */
+static int take(struct ksr_settings *settings)
+{
+	settings->lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (settings->lock < 0 || flock(settings->lock, LOCK_EX | LOCK_NB))
+		return -errno;
+	settings->taken = ksr_owner_take(settings->fs);
+	return settings->taken < 0 ? settings->taken : 0;
+}
+
 int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, char why[KSR_SETTINGS_WHY])
 {
 	const size_t bytes = KSR_SETTINGS_WHY;
@@ -67,6 +77,7 @@ int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, cha
 
 	settings->fs = fs;
 	settings->lock = -1;
+	settings->taken = -1;
 	if (!is_there(fs)) {
 		snprintf(why, bytes, "this kernel has no KSM, or it is not seen here: there is no /sys/kernel/mm/ksm");
 		return -ENODEV;
@@ -79,10 +90,9 @@ int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, cha
 		snprintf(why, bytes, "KSM's settings are somebody else's: %s", other);
 		return -EBUSY;
 	}
-	settings->lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (settings->lock < 0 || flock(settings->lock, LOCK_EX | LOCK_NB)) {
-		error = -errno;
-		snprintf(why, bytes, error == -EWOULDBLOCK ? "another 'ksmalloc tune' owns KSM's settings" : LOCK ": %s",
+	error = take(settings);
+	if (error) {
+		snprintf(why, bytes, error == -EWOULDBLOCK ? "another 'ksmalloc tune' owns KSM's settings, here or in a container" : LOCK ": %s",
 			 strerror(-error));
 		ksr_settings_release(settings);
 		return error;
@@ -137,7 +147,10 @@ void ksr_settings_leave(struct ksr_settings *settings)
 
 void ksr_settings_release(struct ksr_settings *settings)
 {
+	if (settings->taken >= 0)
+		close(settings->taken);
 	if (settings->lock >= 0)
 		close(settings->lock);
 	settings->lock = -1;
+	settings->taken = -1;
 }

@@ -2,11 +2,11 @@
 /*
  * settings: KSM's settings as they were before, and whose they are.
  *
- * What it is: one owner at a time: a lock, and beside it a file with the values to go back to, which outlives an owner
+ * What it is: one owner at a time: locks, and beside them a file with the values to go back to, which outlives an owner
  * that was killed. Others that set the same (ksmtuned, the kernel's own advisor) are recognised.
  * What it is not: a choice of values.
  * Invariants: while the file is there, its values are those from before the first owner.
- * Locking and owner: the lock is held until ksr_settings_release(), or until the process ends.
+ * Locking and owner: the locks are held until ksr_settings_release(), or until the process ends.
  * Failure: -errno, with a sentence in why.
  */
 #ifndef KSR_TUNE_SETTINGS_H
@@ -19,7 +19,8 @@
 
 struct ksr_settings {
 	const struct ksr_fs *fs;
-	int lock;
+	int lock;  /* of the file beside what is kept */
+	int taken; /* of the settings themselves, see owner.h */
 };
 
 /* Who else sets them, as a sentence with what to do; NULL: nobody that is known. */
