@@ -3,6 +3,7 @@
 #include "sidecar/member.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,13 +31,14 @@ static bool is_users(int folder, const char *name, struct ksr_pod_user *user, bo
 	return !*foreign;
 }
 
+/* Root without its rights sees whose folder it is, and not what is in it. */
 static bool has_seed(int folder, const char *name, const char *group)
 {
 	char path[NAME_MAX + 128];
 	struct stat status;
 
 	snprintf(path, sizeof(path), "%s/%s%s", name, KSMALLOC_SEED_PREFIX, group);
-	return fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+	return fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 ? S_ISREG(status.st_mode) : errno == EACCES;
 }
 
 /* The folder's group may be another one than the process's: of root's own it is not asked. */

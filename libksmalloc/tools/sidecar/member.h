@@ -22,7 +22,7 @@ struct ksr_pod_user {
 
 /*
  * The user whose seed of the group lies in the shared memory; the caller's own if there are several, else that of the smallest number.
- * Who is not root finds nobody but himself. false: there is none (yet). *foreign, if it was 0 before, is the number in the
+ * Who is not root finds nobody but himself; root that may not look into a folder takes its owner for one. false: there is none (yet). *foreign, if it was 0 before, is the number in the
  * name of a folder that belongs to somebody else.
  */
 bool ksr_pod_find_user(const char *group, struct ksr_pod_user *found, uid_t *foreign);

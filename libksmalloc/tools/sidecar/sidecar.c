@@ -28,6 +28,7 @@
 #define EXPORTER	"ksmalloc-exporter"
 #define POST_IS_TAKEN	100 /* as the exit code of a child: the workers have a keeper already */
 #define MAY_NOT		101 /* the same: the workers have rights that the sidecar has not */
+#define NOT_THAT_USER	102 /* the same, of either child: it cannot become the user whose the workers are */
 #define FAILURES_MOST	5
 #define SECONDS_BETWEEN 2
 #define IDLE_FOREVER	"--idle=1000000"
@@ -78,6 +79,7 @@ struct crew {
 	bool has_user;
 	bool had_others;
 	bool said_rights;
+	bool is_stuck; /* it cannot become this user, which was said: nothing is started as another one */
 	uid_t foreign; /* said already */
 	struct stat token; /* of the file whose token the exporter has */
 	bool said_token;
@@ -127,8 +129,7 @@ _Noreturn static void run_exporter(const struct crew *crew)
 	if (chosen->token_file)
 		token = ksr_secret_open(chosen->token_file, why);
 	if (!become(crew))
-		ksr_failure(crew->command, "cannot become user %u, whose the workers are: %s; start the sidecar as that user",
-			    (unsigned int)crew->user.user, strerror(errno));
+		_exit(NOT_THAT_USER);
 	prepare(crew);
 	if (chosen->interval) {
 		line[used++] = "--interval";
@@ -155,7 +156,7 @@ _Noreturn static void run_keeper(const struct crew *crew)
 	char why[2 * PATH_MAX];
 
 	if (!become(crew))
-		_exit(POST_IS_TAKEN);
+		_exit(NOT_THAT_USER);
 	if (!ksr_pod_may_trace())
 		_exit(MAY_NOT);
 	if (ksr_seed_get(&seed, &request, why, sizeof(why)) || ksr_post_name(&post, seed.path) || ksr_post_ask(&post) > 0)
@@ -197,7 +198,8 @@ static void note_end(struct crew_member *member, int status)
 	bool soon = now() - member->started < 10;
 
 	member->pid = 0;
-	member->failures = soon && !(WIFEXITED(status) && (WEXITSTATUS(status) == POST_IS_TAKEN || WEXITSTATUS(status) == MAY_NOT)) ? member->failures + 1 : 0;
+	member->failures = soon && !(WIFEXITED(status) && WEXITSTATUS(status) >= POST_IS_TAKEN && WEXITSTATUS(status) <= NOT_THAT_USER) ?
+				   member->failures + 1 : 0;
 	member->next = now() + SECONDS_BETWEEN * (1 + member->failures);
 }
 
@@ -212,12 +214,23 @@ static void note_keeper(struct crew *crew, int status)
 	note_end(&crew->keeper, status);
 }
 
+/* As who it is it would read nobody: then it is better to have no metrics than those of nothing. The workers run on. */
+static void note_user(struct crew *crew, int status)
+{
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != NOT_THAT_USER || crew->is_stuck)
+		return;
+	crew->is_stuck = true;
+	ksr_failure(crew->command, "cannot become user %u, whose the workers are, so that there is neither an exporter nor a keeper; start the "
+		    "sidecar as that user, or as root with the capabilities SETUID and SETGID", (unsigned int)crew->user.user);
+}
+
 static void reap(struct crew *crew)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		note_user(crew, status);
 		if (pid == crew->exporter.pid)
 			note_end(&crew->exporter, status);
 		else if (pid == crew->keeper.pid)
@@ -233,6 +246,7 @@ static void find_user(struct crew *crew)
 	if (ksr_pod_find_user(crew->chosen->group, &user, &foreign) && (!crew->has_user || crew->user.user != user.user)) {
 		crew->user = user;
 		crew->has_user = true;
+		crew->is_stuck = false;
 		/* Both become this user. */
 		if (user.user != geteuid()) {
 			end(&crew->exporter);
@@ -288,9 +302,9 @@ static int watch(struct crew *crew)
 		find_user(crew);
 		if (crew->exporter.failures > FAILURES_MOST)
 			break;
-		if (!crew->chosen->no_exporter && has_token(crew))
+		if (!crew->is_stuck && !crew->chosen->no_exporter && has_token(crew))
 			start(crew, &crew->exporter, run_exporter);
-		if (crew->has_user && !crew->chosen->no_keeper)
+		if (!crew->is_stuck && crew->has_user && !crew->chosen->no_keeper)
 			start(crew, &crew->keeper, run_keeper);
 		signal = sigtimedwait(&waited, NULL, &second);
 	}
