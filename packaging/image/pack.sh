@@ -15,7 +15,8 @@ choose_program() {
 configure() {
 	local map
 	build=$source/build/images
-	map="-ffile-prefix-map=$source=. -ffile-prefix-map=$build=build"
+	# A path may have blanks: CMake and the shell that compiles both take the words apart.
+	printf -v map '%q %q' "-ffile-prefix-map=$source=." "-ffile-prefix-map=$build=build"
 	(cd "$source" && CFLAGS="${CFLAGS-} $map" CXXFLAGS="${CXXFLAGS-} $map" cmake --preset release -B "$build" >/dev/null)
 }
 
@@ -27,6 +28,20 @@ make_storage() {
 	[[ $program != podman ]] || engine+=(--events-backend none)
 }
 
+# for_docker IMAGE ARCHIVE: puts a list into an archive of the OCI form by which Docker before 25 reads it, too: of the same files, under the
+# name that Docker has for what podman calls localhost/NAME.
+for_docker() {
+	local manifest config layers
+	manifest=$(tar -xOf "$2" index.json | sed -E 's/.*"digest":"sha256:([0-9a-f]{64})".*/\1/')
+	manifest=$(tar -xOf "$2" "blobs/sha256/$manifest")
+	config=$(sed -E 's/.*"config":\{[^}]*"digest":"sha256:([0-9a-f]{64})".*/\1/' <<<"$manifest")
+	layers=$(sed -E 's/.*"layers":\[([^]]*)\].*/\1/' <<<"$manifest" | grep -oE '"digest":"sha256:[0-9a-f]{64}"' |
+		sed -E 's|.*sha256:(.*)"|"blobs/sha256/\1"|' | paste -sd, -)
+	[[ $config =~ ^[0-9a-f]{64}$ && $layers ]] || die "the archive $2 has no image as it was expected"
+	printf '[{"Config":"blobs/sha256/%s","RepoTags":["%s"],"Layers":[%s]}]\n' "$config" "$1" "$layers" >"$work/manifest.json"
+	tar --append --file="$2" --directory="$work" --owner=0 --group=0 --numeric-owner --mode=0644 --mtime="@$epoch" manifest.json
+}
+
 # pack NAME TAG FOLDER CONTAINERFILE ARCHIVE: writes the archive, and prints its line. $epoch is the time in it. The digest is the same
 # with either program: no version of its own goes in, nor another history for one that keeps layers.
 pack() {
@@ -36,6 +51,7 @@ pack() {
 		--file "$4" "$3" >/dev/null || die "the image $1 was not built"
 	rm -f "$5"
 	"${engine[@]}" push --quiet "$image" "oci-archive:$5:$image" || die "the image $1 was not written"
+	for_docker "${image#localhost/}" "$5"
 	digest=$(tar -xOf "$5" index.json | grep -o 'sha256:[0-9a-f]\{64\}')
 	size=$(find "$3" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 	echo "$1:$2 $digest $size bytes"
