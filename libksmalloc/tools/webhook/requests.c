@@ -51,9 +51,28 @@ static enum MHD_Result say_counts(const struct ksr_requests *requests, struct MH
 	return say(connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text);
 }
 
-static enum MHD_Result review(struct ksr_requests *requests, struct MHD_Connection *connection,
+#define OF_ALL	    "/inject"
+#define OF_STANDARD "/inject/standard"
+
+static bool is_review(const char *url)
+{
+	return strcmp(url, OF_ALL) == 0 || strcmp(url, OF_STANDARD) == 0;
+}
+
+/* Baseline and restricted refuse a pod that has a folder of the node; all other ways fit them. */
+static struct ksr_inject_wish wish_for(const struct ksr_requests *requests, const char *url)
+{
+	struct ksr_inject_wish wish = *requests->defaults;
+
+	if (strcmp(url, OF_STANDARD) == 0 && ksr_inject_wish_way(&wish) == KSR_INJECT_BY_FOLDER)
+		wish.from = NULL;
+	return wish;
+}
+
+static enum MHD_Result review(struct ksr_requests *requests, struct MHD_Connection *connection, const char *url,
 			      const struct ksr_body *body)
 {
+	const struct ksr_inject_wish wish = wish_for(requests, url);
 	enum ksr_review_outcome outcome;
 	enum MHD_Result result;
 	char why[KSR_REVIEW_WHY];
@@ -64,7 +83,7 @@ static enum MHD_Result review(struct ksr_requests *requests, struct MHD_Connecti
 		return refuse(requests, connection, MHD_HTTP_CONTENT_TOO_LARGE, "A review has 3 MiB at most.\n");
 	if (body->was_dropped)
 		return refuse(requests, connection, MHD_HTTP_SERVICE_UNAVAILABLE, "There is no memory for it.\n");
-	answer = ksr_review_answer(body->text ? body->text : "", body->bytes, requests->defaults, &outcome, why);
+	answer = ksr_review_answer(body->text ? body->text : "", body->bytes, &wish, &outcome, why);
 	if (!answer) {
 		char text[KSR_REVIEW_WHY + 2];
 
@@ -100,9 +119,9 @@ static enum MHD_Result begin(struct ksr_requests *requests, struct MHD_Connectio
 
 	if (is_page && is_read(method))
 		return MHD_YES;
-	if (is_page || strcmp(url, "/inject") != 0)
+	if (is_page || !is_review(url))
 		return refuse(requests, connection, is_page ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND,
-			      "There is POST /inject, GET /healthz and GET /metrics.\n");
+			      "There is POST " OF_ALL " and " OF_STANDARD ", GET /healthz and GET /metrics.\n");
 	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
 		return refuse(requests, connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only POST is served.\n");
 	if (!is_json(connection))
@@ -128,7 +147,7 @@ enum MHD_Result ksr_requests_answer(void *user, struct MHD_Connection *connectio
 	}
 	if (strcmp(url, "/healthz") == 0)
 		return say(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", "ok\n");
-	return strcmp(url, "/metrics") == 0 ? say_counts(requests, connection) : review(requests, connection, body);
+	return strcmp(url, "/metrics") == 0 ? say_counts(requests, connection) : review(requests, connection, url, body);
 }
 
 void ksr_requests_forget(struct ksr_requests *requests, void **request)

@@ -2,7 +2,8 @@
 /*
  * requests: what is said to a request.
  *
- * What it is: POST /inject with an AdmissionReview as JSON, answered by review.h; GET /healthz, and /metrics with how many there were.
+ * What it is: POST /inject with an AdmissionReview as JSON, answered by review.h; POST /inject/standard, the same for namespaces with a
+ * standard for pods, which allow no folder of a node: there a container copies the library instead; GET /healthz, and /metrics with how many there were.
  * What it is not: a place that knows connections (serve/door.h) or certificates (desk.h).
  * Invariants: an error is a status and a line of text; no request changes anything but counters.
  * Locking and owner: one thread, that of the daemon.

@@ -28,6 +28,11 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* What is there without a container of its own in each pod, as far as that is known. */}}
+{{- define "ksmalloc.way" -}}
+{{ .Values.library.from | default (ternary "node" "volume" .Values.node.enabled) }}
+{{- end }}
+
 {{/* Each release has a folder of its own: pods that run keep theirs. */}}
 {{- define "ksmalloc.folder" -}}
 {{ .Values.library.folder }}/{{ .Values.images.tag | default .Chart.AppVersion }}
