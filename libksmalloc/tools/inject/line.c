@@ -233,25 +233,86 @@ static void name_volume(const struct ksr_inject_wish *wish, char name[256])
 		*at = '-';
 }
 
+static const char *base_of(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	return slash ? slash + 1 : word;
+}
+
+/* Also behind another program, such as sudo. */
+static bool is_podman(const char *const *words, size_t run)
+{
+	size_t i = 0;
+
+	while (i + 1 < run && strcmp(base_of(words[i]), "podman") != 0)
+		i++;
+	return i + 1 < run;
+}
+
+/* Whether it says `container run`; what is done with a volume stands in the place of both. */
+static bool says_container(const char *const *words, size_t run)
+{
+	return run > 2 && strcmp(words[run - 2], "container") == 0;
+}
+
 /*
- * The volume is filled once: starting a container for that takes longer than all else. Where the engine keeps its volumes is known only
- * of one that is called without options; elsewhere, and where it cannot be looked at, it is filled again. The file is copied last.
+ * What asks the shell whether the volume has the library, where it is known where the engine has it: of one that is called without
+ * options. Each call of an engine takes longer than all that the library costs a start.
+ */
+static const char *place_of_volumes(const char *const *words, size_t run)
+{
+	if (run != 2 && !(run == 3 && says_container(words, run)))
+		return NULL;
+	if (is_podman(words, run))
+		return "$([ \"$(id -u)\" = 0 ] && echo /var/lib || echo \"${XDG_DATA_HOME:-$HOME/.local/share}\")/containers/storage/volumes";
+	return strcmp(base_of(words[0]), "docker") == 0 ? "/var/lib/docker/volumes" : NULL;
+}
+
+static void put_copying(FILE *out, const char *volume, const struct ksr_inject_wish *wish)
+{
+	fprintf(out, "run --rm --network=none --volume=%s:" KSR_INJECT_FILLED " %s", volume, ksr_inject_wish_init_image(wish));
+}
+
+/*
+ * A volume of podman's that is the image, since podman 4.3: no container has to be started for it. Where there is none such, as there is no
+ * image, a container copies the files. Neither is done where one of both was done before.
+ */
+static void put_making(FILE *out, const char *volume, const struct ksr_inject_wish *wish)
+{
+	fprintf(out, "volume create --driver=image --opt=image=%s %s >/dev/null 2>&1", ksr_inject_wish_init_image(wish), volume);
+}
+
+static void put_asking(FILE *out, const char *volume)
+{
+	fprintf(out, "volume inspect --format={{.Driver}} %s 2>/dev/null | grep -qx image", volume);
+}
+
+/*
+ * The volume has the library once, and is asked for it where it cannot be looked at. The file that is looked for is copied last; beside
+ * an image it is a mark in a folder that the image hides.
  */
 static void put_filling(FILE *out, const char *const *words, size_t run, const struct ksr_inject_wish *wish)
 {
-	const char *slash = strrchr(words[0], '/');
-	const char *engine = slash ? slash + 1 : words[0];
-	bool plain = run == 2 || (run == 3 && strcmp(words[1], "container") == 0);
+	const char *place = place_of_volumes(words, run);
+	size_t engine = run - says_container(words, run);
 	char volume[256];
 
 	name_volume(wish, volume);
-	if (plain && strcmp(engine, "podman") == 0)
-		fprintf(out, "[ -e \"$([ \"$(id -u)\" = 0 ] && echo /var/lib || echo \"${XDG_DATA_HOME:-$HOME/.local/share}\")"
-			"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "\" ] || ", volume);
-	else if (plain && strcmp(engine, "docker") == 0)
-		fprintf(out, "[ -e /var/lib/docker/volumes/%s/_data/" KSR_INJECT_START " ] || ", volume);
+	if (place)
+		fprintf(out, "file=\"%s/%s/_data/" KSR_INJECT_START "\"; [ -e \"$file\" ] || ", place, volume);
+	if (is_podman(words, run)) {
+		fputs("if ", out);
+		put_engine(out, words, engine);
+		put_making(out, volume, wish);
+		fputs(" || ", out);
+		put_engine(out, words, engine);
+		put_asking(out, volume);
+		fprintf(out, "; then %s; else ", place ? "touch \"$file\" 2>/dev/null" : ":");
+	}
 	put_engine(out, words, run);
-	fprintf(out, "run --rm --network=none --volume=%s:" KSR_INJECT_FILLED " %s\n", volume, ksr_inject_wish_init_image(wish));
+	put_copying(out, volume, wish);
+	fputs(is_podman(words, run) ? "; fi\n" : "\n", out);
 }
 
 /* Of a volume what is behind the option's name, which Quadlet has in another form. */
@@ -409,14 +470,18 @@ static const char *problem_of_file(const char *text, const struct ksr_inject_wis
 /* A manager of a user and that of the system have their volumes elsewhere. Without the library is better than not at all. */
 static void put_filling_of_unit(FILE *out, const struct ksr_inject_wish *wish)
 {
+	static const char podman[] = "/usr/bin/podman ";
 	char volume[256];
 
 	name_volume(wish, volume);
-	fputs("[Service]\nExecStartPre=-/bin/sh -c '", out);
-	for (size_t i = 0; i < 2; i++)
-		fprintf(out, "[ -e \"%s/containers/storage/volumes/%s/_data/" KSR_INJECT_START "\" ] || ", i ? "%h/.local/share" : "/var/lib", volume);
-	fprintf(out, "exec /usr/bin/podman run --rm --network=none --volume=%s:" KSR_INJECT_FILLED " %s'\n", volume,
-		ksr_inject_wish_init_image(wish));
+	fprintf(out, "[Service]\nExecStartPre=-/bin/sh -c 'file=$$([ \"$$(id -u)\" = 0 ] && echo /var/lib || echo \"%%h/.local/share\")"
+		"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "; [ -e \"$$file\" ] || if %s", volume, podman);
+	put_making(out, volume, wish);
+	fprintf(out, " || %s", podman);
+	put_asking(out, volume);
+	fprintf(out, "; then touch \"$$file\" 2>/dev/null; else exec %s", podman);
+	put_copying(out, volume, wish);
+	fputs("; fi'\n", out);
 }
 
 static char *put_part(const char *text, size_t kept, const char *group, const struct ksr_inject_wish *wish)
