@@ -31,6 +31,7 @@
 #include "base.h"
 
 #pragma weak ksmalloc_anchor
+#pragma weak ksmalloc_stream_leave_start
 #pragma weak ksmalloc_stream_watch
 
 /* Values that are made between two boundaries: a part of all, and the least. */
@@ -75,6 +76,7 @@ static struct {
 	unsigned int depth;	      /* of forks: a number that is equal at equal ones */
 	unsigned int looks;	      /* since it was armed */
 	unsigned int counts;	      /* since there was new memory */
+	bool has_begun;		      /* the program, or what it uses: %ENV and @ARGV are made */
 	volatile sig_atomic_t is_armed;
 	volatile sig_atomic_t is_moved; /* an anchor was passed, or a fork */
 } now = { .level = STEP_LEAST };
@@ -187,13 +189,26 @@ static void set_boundary(PerlInterpreter *interpreter)
 	pass_level(interpreter->Isv_count);
 }
 
+/* The first op that is executed, of what the script begins to use: what lies before it are the environment and arguments. */
+static void begin(void)
+{
+	now.has_begun = true;
+	if (ksmalloc_stream_leave_start)
+		ksmalloc_stream_leave_start();
+}
+
 static void follow_move(PerlInterpreter *interpreter)
 {
 	unsigned int depth = source.among(source.stream(), 1);
+	bool begins = !now.has_begun;
 
+	if (begins)
+		begin();
 	now.is_moved = false;
 	ksp_gap_moved();
-	if (depth != now.depth) {
+	if (begins) {
+		set_boundary(interpreter);
+	} else if (depth != now.depth) {
 		now.depth = depth;
 		ksp_lists_leave(interpreter);
 		set_boundary(interpreter);

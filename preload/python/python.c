@@ -18,6 +18,7 @@
  *
  * Locking: both domains may be used with the interpreter lock held only; that is the heap's lock.
  */
+#include "arguments.h"
 #include "children.h"
 #include "idle.h"
 #include "slabs.h"
@@ -83,6 +84,14 @@ static void *new_object(void *context, size_t size)
 		return new_slowly(context, size);
 	result = ksp_try_alloc(size);
 	return ksm_likely(result) ? result : new_slowly(context, size);
+}
+
+/* Until Python has made objects of its arguments. */
+static void *new_at_start(void *context, size_t size)
+{
+	struct allocator *other = context;
+
+	return ksp_arguments_is_string(size) ? other->malloc(other->context, size) : new_object(context, size);
 }
 
 static void *new_zeros(void *context, size_t count, size_t size)
@@ -194,6 +203,28 @@ static bool start_heap(void)
 	return true;
 }
 
+/* Written once. */
+static allocator_function *get_allocator;
+static allocator_function *set_allocator;
+
+/* With this function for a new object; ours stays where somebody has put his own in front of it. */
+static void set_ours(void *(*new)(void *context, size_t size), void *(*instead_of)(void *context, size_t size))
+{
+	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
+		struct allocator ours = { &before[domain], new, new_zeros, resize, free_object };
+		struct allocator now;
+
+		get_allocator(domain, &now);
+		if (now.malloc == (instead_of ? instead_of : before[domain].malloc))
+			set_allocator(domain, &ours);
+	}
+}
+
+static void leave_start(void)
+{
+	set_ours(new_object, new_at_start);
+}
+
 /* scope is where Python's functions are looked up. */
 static void install(void *scope)
 {
@@ -208,12 +239,10 @@ static void install(void *scope)
 	registered = !ksp_children_find(scope);
 	if (!registered)
 		ksp_idle_start(scope, give_back);
-	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
-		struct allocator ours = { &before[domain], new_object, new_zeros, resize,
-					  free_object };
-
-		set(domain, &ours);
-	}
+	get_allocator = get;
+	set_allocator = set;
+	set_ours(new_at_start, NULL);
+	ksp_arguments_start(scope, leave_start);
 }
 
 typedef int set_clock_function(pthread_condattr_t *attributes, clockid_t clock);

@@ -98,3 +98,35 @@ Test(anchor, names_of_one_place_are_told_apart_up_to_the_end)
 	cr_assert_not(pass("one more"));
 	cr_assert_eq(ksm_stat->header.bounds.anchors_dropped_total, 2);
 }
+
+Test(anchor, the_start_is_left_once)
+{
+	ksm_anchor_leave_start();
+	cr_assert(ksm_stream_self.is_due);
+	cr_assert(ksm_stream_self.has_left_start);
+	cr_assert_eq(history->count, 1);
+	ksm_stream_self.is_due = false;
+	ksm_anchor_leave_start();
+	cr_assert_not(ksm_stream_self.is_due);
+	cr_assert_eq(history->count, 1);
+}
+
+/* A child's memory is another one already. */
+Test(anchor, the_child_of_a_fork_has_no_start_to_leave)
+{
+	ksm_anchor_leave_start();
+	ksm_stream_enter_child();
+	cr_assert_not(ksm_stream_self.has_left_start);
+	ksm_stream_self.is_due = false;
+	ksm_anchor_leave_start();
+	cr_assert_not(ksm_stream_self.is_due);
+	cr_assert_not(ksm_stream_self.has_left_start);
+}
+
+Test(anchor, without_anchors_the_start_is_not_left)
+{
+	ksm_options.anchors = false;
+	ksm_anchor_leave_start();
+	cr_assert_not(ksm_stream_self.is_due);
+	cr_assert_not(ksm_stream_self.has_left_start);
+}

@@ -91,6 +91,14 @@ KSMALLOC_EXPORT void ksmalloc_stream_range(uintptr_t *begin, uintptr_t *end);
 KSMALLOC_EXPORT void ksmalloc_stream_rare_anchor(const void *name, size_t length);
 
 /*
+ * To be called once, by the first thread, when the runtime has copied its arguments and the environment, and before it
+ * sets up anything else: workers differ in these. Small blocks do not come from the memory again that they came from
+ * before, not even where an anchor would lead there. An anchor is passed for it. It takes some 100 KiB. Nothing is done
+ * where there are no streams, or in the child of a fork.
+ */
+KSMALLOC_EXPORT void ksmalloc_stream_leave_start(void);
+
+/*
  * From now on grown() is called in a thread that takes memory for small blocks which held none before. That is inside
  * malloc, with locks held: it may read and write variables (of the initial-exec model), and call nothing that allocates
  * or waits. There is one who watches in a process. Returns as ksmalloc_stream_follow().

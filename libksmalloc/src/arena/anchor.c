@@ -116,6 +116,17 @@ void ksm_anchor_pass(const void *name, size_t length, bool is_rare)
 	become_due(hash | 1);
 }
 
+void ksm_anchor_leave_start(void)
+{
+	static const char name[] = "(arguments)";
+
+	if (!is_used() || !ksm_options.anchors || !ksm_stream_is_first() || ksm_stream_depth() > 0 ||
+	    ksm_stream_self.has_left_start)
+		return;
+	ksm_stream_self.has_left_start = true;
+	ksm_anchor_pass(name, sizeof(name) - 1, false);
+}
+
 bool ksm_anchor_pass_fork(void)
 {
 	if (!is_used())

@@ -30,7 +30,13 @@
  */
 void ksm_anchor_pass(const void *name, size_t length, bool is_rare);
 
-/* The same for the child of a fork, by its only thread. True if it is to go anywhere. */
+/*
+ * The first thread of a process that was not forked is over its start, of which the least difference, in the environment
+ * and arguments, is not to go on: where no anchor leads elsewhere blocks come from another arena from now on. Once.
+ */
+void ksm_anchor_leave_start(void);
+
+/* What ksm_anchor_pass() does, for the child of a fork, by its only thread. True if it is to go anywhere. */
 bool ksm_anchor_pass_fork(void);
 
 /*

@@ -150,7 +150,10 @@ static uint32_t arenas_worth_having(uint32_t depth)
 	return count;
 }
 
-/* The arena that the current thread's small blocks come from. The first of a depth's is that of its part. */
+/*
+ * The arena that the current thread's small blocks come from. The first of a depth's is that of its part, until a process
+ * has left its start.
+ */
 static unsigned int arena_of_thread(void)
 {
 	uint32_t stream = ksm_stream_now();
@@ -160,7 +163,9 @@ static unsigned int arena_of_thread(void)
 	if (stream < KSM_PARTS)
 		return 1 + stream;
 	number = (stream - KSM_PARTS) % (ksm_stream_self.is_rare ? KSM_ARENAS_ANCHORED : arenas_worth_having(depth));
-	return number ? first_anchored(depth) + number : 1 + depth * KSM_LANES;
+	if (number == 0 && !ksm_stream_self.has_left_start)
+		return 1 + depth * KSM_LANES;
+	return first_anchored(depth) + number;
 }
 
 static void bind_thread(unsigned int arena)

@@ -191,6 +191,11 @@ void ksmalloc_stream_rare_anchor(const void *name, size_t length)
 	ksm_anchor_pass(name, length, true);
 }
 
+void ksmalloc_stream_leave_start(void)
+{
+	ksm_anchor_leave_start();
+}
+
 int ksmalloc_label_begin(const char *name)
 {
 	/* Labels need the tables that the first large block sets up otherwise. */

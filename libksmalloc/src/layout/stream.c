@@ -23,6 +23,7 @@ void ksm_stream_start_thread(uint32_t ordinal)
 	ksm_stream_self.ordinal = ordinal;
 	ksm_stream_self.is_first = ordinal == 0;
 	ksm_stream_self.is_rare = false;
+	ksm_stream_self.has_left_start = false;
 	ksm_stream_self.stream = (uint16_t)ksm_stream_part_of(ordinal);
 }
 

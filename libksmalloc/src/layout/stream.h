@@ -38,6 +38,7 @@ struct ksm_stream_state {
 	bool is_new_child : 1; /* and to a greater depth */
 	bool is_rare : 1;      /* its stream is that of an anchor that there are few of */
 	bool is_due_rarely : 1; /* and so is the one that it is to go to */
+	bool has_left_start : 1; /* what it began with is not used again: ksm_anchor_leave_start() */
 };
 
 extern __thread struct ksm_stream_state ksm_stream_self

@@ -89,12 +89,15 @@ static struct share heap_share(uint32_t arena)
 {
 	const uint32_t others = KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART;
 
-	static_assert(KSM_DEPTHS * HEAP_OF_MAIN + HEAP_OF_NO_PART + OTHER * KSM_ARENAS <= SHARES,
+	static_assert((KSM_DEPTHS + 1) * HEAP_OF_MAIN + HEAP_OF_NO_PART + OTHER * KSM_ARENAS <= SHARES,
 		      "the shares fit");
 	if (arena == KSM_REGION_NO_PART)
 		return (struct share){ KSM_DEPTHS * HEAP_OF_MAIN, HEAP_OF_NO_PART };
 	if (arena < KSM_PARTS && arena % KSM_LANES == 0)
 		return (struct share){ arena / KSM_LANES * HEAP_OF_MAIN, HEAP_OF_MAIN };
+	/* Where a process goes on that has left its start. */
+	if (arena == KSM_PARTS)
+		return (struct share){ others + OTHER * KSM_ARENAS, HEAP_OF_MAIN };
 	return (struct share){ others + OTHER * arena, OTHER };
 }
 

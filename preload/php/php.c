@@ -8,6 +8,8 @@
  * better not to have them than to merge them: a worker that got no connection for IDLE_MS gives
  * that memory back to the kernel, by PHP's own functions. One that is busy goes on as ever.
  *
+ * What the command line's PHP makes of arguments and the environment does not shift what comes next, either (renewal.h).
+ *
  * When: in accept(2), where workers of php-fpm and php-cgi wait for their next connection.
  * When not: while PHP has any block, for a script runs then (which may be a server, and call this
  * itself); in other threads than the first one, and in a PHP that is built for threads; where the
@@ -19,6 +21,11 @@
  *
  * Failure: where anything of it is not to be had, accept(2) is called as if we were not there.
  */
+#include "renewal.h"
+#include "zend.h"
+
+#include <ksmalloc/stream.h>
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,37 +39,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#pragma weak ksmalloc_stream_leave_start
+
 /* At most once in this time a worker has to get its memory anew, which takes some microseconds a
  * page. */
 #define IDLE_MS 1000
-
-/* As in PHP's own zend_alloc_sizes.h, which need not be there when this is built; equal since 7.0.
- */
-#define CHUNK_BYTES ((size_t)2 << 20)
-#define LARGEST_IN_CHUNK (CHUNK_BYTES - 4096)
 
 /* PHP halves with each request what it keeps beyond what that one used, and nobody has 2^32 chunks.
  */
 #define REQUESTS 32
 
 typedef int accept_function(int socket, struct sockaddr *address, socklen_t *length);
-typedef bool is_own_function(void);
-typedef size_t usage_function(bool real);
-typedef void *heap_function(void);
-typedef void *alloc_function(void *heap, size_t bytes);
-typedef void end_request_function(void *heap, bool full, bool silent);
+typedef char *getcwd_function(char *buffer, size_t bytes);
 
-/* PHP's functions, all or none. Synchronization: written before main. */
-static struct {
-	is_own_function *is_own;
-	usage_function *usage; /* bytes of blocks, or of chunks */
-	heap_function *heap;
-	alloc_function *alloc;
-	end_request_function *end_request;
-} zend;
+/* PHP's functions. Synchronization: written before main. */
+static struct ksz_zend zend;
 static bool found;
 static pthread_t first_thread;
 static accept_function *next_accept;
+static getcwd_function *next_getcwd;
 
 static bool is_shared(void)
 {
@@ -74,22 +69,19 @@ static bool is_shared(void)
 __attribute__((constructor)) static void start(void)
 {
 	next_accept = (accept_function *)dlsym(RTLD_NEXT, "accept");
-	if (!is_shared() || dlsym(RTLD_DEFAULT, "tsrm_get_ls_cache"))
+	next_getcwd = (getcwd_function *)dlsym(RTLD_NEXT, "getcwd");
+	if (found || !is_shared() || !ksz_zend_find(&zend))
 		return;
-	zend.is_own = (is_own_function *)dlsym(RTLD_DEFAULT, "is_zend_mm");
-	zend.usage = (usage_function *)dlsym(RTLD_DEFAULT, "zend_memory_usage");
-	zend.heap = (heap_function *)dlsym(RTLD_DEFAULT, "zend_mm_get_heap");
-	zend.alloc = (alloc_function *)dlsym(RTLD_DEFAULT, "_zend_mm_alloc");
-	zend.end_request = (end_request_function *)dlsym(RTLD_DEFAULT, "zend_mm_shutdown");
 	first_thread = pthread_self();
-	found = zend.is_own && zend.usage && zend.heap && zend.alloc && zend.end_request;
+	found = true;
+	ksz_renewal_start(&zend);
 }
 
 /* A PHP that was built without these counts says 0 for both. */
 static bool is_between_requests(void)
 {
 	return pthread_equal(pthread_self(), first_thread) && zend.is_own() &&
-	       zend.usage(false) == 0 && zend.usage(true) >= CHUNK_BYTES;
+	       zend.usage(false) == 0 && zend.usage(true) >= KSZ_CHUNK_BYTES;
 }
 
 /*
@@ -104,14 +96,14 @@ static void give_back(void)
 
 	for (int i = 0; i < REQUESTS; i++) {
 		zend.end_request(heap, false, true);
-		if (zend.usage(true) <= CHUNK_BYTES)
+		if (zend.usage(true) <= KSZ_CHUNK_BYTES)
 			break;
 	}
-	if (zend.usage(true) > CHUNK_BYTES)
+	if (zend.usage(true) > KSZ_CHUNK_BYTES)
 		return;
-	block = zend.alloc(heap, LARGEST_IN_CHUNK);
+	block = zend.alloc(heap, KSZ_LARGEST_IN_CHUNK);
 	if (block)
-		madvise(block, LARGEST_IN_CHUNK, MADV_DONTNEED);
+		madvise(block, KSZ_LARGEST_IN_CHUNK, MADV_DONTNEED);
 	zend.end_request(heap, false, true);
 }
 
@@ -164,4 +156,17 @@ __attribute__((visibility("default"))) int accept(int listener, struct sockaddr 
 	if (!next_accept)
 		start();
 	return next_accept(listener, address, length);
+}
+
+/*
+ * The command line's PHP has copied its arguments and the environment, to show other ones in /proc, when it first asks for
+ * the working folder. Then it makes what it never frees, among that the names that scripts point to.
+ */
+__attribute__((visibility("default"))) char *getcwd(char *buffer, size_t bytes)
+{
+	if (found && ksmalloc_stream_leave_start)
+		ksmalloc_stream_leave_start();
+	if (!next_getcwd)
+		start();
+	return next_getcwd(buffer, bytes);
 }
