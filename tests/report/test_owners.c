@@ -191,6 +191,39 @@ Test(owners, test_garbage_divides_no_more_than_there_is)
 	}
 }
 
+/* Pages that are asked for one by one, as an estimate does, are whose a report says. */
+Test(owners, test_pages_and_mappings_are_owned_alike)
+{
+	const struct ksr_vma vma = {.begin = 0, .end = 600 * PAGE, .rss = 600 * PAGE, .anonymous = 600 * PAGE};
+	const struct ksr_fs fs = {.root_fd = -1};
+
+	srand(7);
+	for (uint32_t turn = 0; turn < 50; turn++) {
+		struct ksr_snapshot snapshot;
+		struct ksr_memory left[KSR_PART_COUNT];
+		struct ksr_memory owned[ORIGINS];
+		uint64_t pages[ORIGINS] = {0};
+		struct ksr_marks marks;
+
+		for (uint32_t i = 0; i < 100; i++)
+			fake.marks[i] = (struct ksmalloc_segment_mark){
+				any(500) * PAGE, (any(20) + 1) * PAGE, PAGE, (uint32_t)any(ORIGINS),
+				any(4) ? KSMALLOC_MARK_MAPPING : KSMALLOC_MARK_POOL};
+		divide(&fake, 100, &vma, 1, owned, left);
+		snapshot = snapshot_of(&fake, 100);
+		cr_assert_eq(ksr_marks_create(&marks, &fs, &snapshot), 0);
+		for (uint64_t page = 0; page < 600; page++) {
+			const struct ksmalloc_segment_mark *mark = ksr_marks_owner_at(&marks, page * PAGE + PAGE / 2);
+
+			pages[mark ? mark->origin : 0]++;
+		}
+		ksr_marks_destroy(&marks);
+		for (uint32_t i = 1; i < ORIGINS; i++)
+			cr_assert_eq(owned[i].resident, pages[i] * PAGE, "turn %u, origin %u: %lu, %lu pages", turn, i,
+				     (unsigned long)owned[i].resident, (unsigned long)pages[i]);
+	}
+}
+
 Test(owners, test_without_marks_all_is_left)
 {
 	const struct ksr_vma vma = {.begin = PAGE, .end = 9 * PAGE, .rss = 8 * PAGE, .anonymous = 8 * PAGE};

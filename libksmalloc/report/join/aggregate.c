@@ -109,39 +109,12 @@ static void add_sites(struct ksr_report *report, struct site_index *index, size_
 
 /* --- the join of slots and VMAs ------------------------------------------ */
 
-static int compare_slots(const void *left, const void *right)
-{
-	const struct ksmalloc_segment_slot *a = left;
-	const struct ksmalloc_segment_slot *b = right;
-
-	return a->base < b->base ? -1 : a->base > b->base;
-}
-
-/* Sorted by address; NULL and *count 0 when there are none, -ENOMEM otherwise. */
-static int sorted_slots(const struct ksr_snapshot *snapshot, struct ksmalloc_segment_slot **slots)
-{
-	uint32_t count = snapshot->header.slots.count;
-
-	*slots = NULL;
-	if (count == 0)
-		return 0;
-	*slots = calloc(count, sizeof(**slots));
-	if (!*slots)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		ksr_snapshot_slot(snapshot, i, &(*slots)[i]);
-	qsort(*slots, count, sizeof(**slots), compare_slots);
-	return 0;
-}
-
 struct join {
 	const struct ksr_fs *fs;
 	struct ksr_report *report;
 	struct site_index *index;
 	const struct ksr_process *process;
 	const struct ksr_group *group; /* its own */
-	const struct ksmalloc_segment_slot *slots;
-	uint32_t slot_count;
 	uint32_t next; /* the first slot that may still overlap a VMA */
 	struct ksr_own_memory own;
 	struct ksr_owners owners;
@@ -232,35 +205,32 @@ static void add_own_memory(struct join *join)
 
 static void join_vma(struct join *join, const struct ksr_vma *vma)
 {
-	const struct ksmalloc_segment_slot *slot;
+	const struct ksmalloc_segment_slot *slots = join->owners.marks.slots;
+	uint32_t slot_count = join->owners.marks.slot_count;
 	uint64_t size = vma->end - vma->begin;
 	uint64_t covered = 0;
 	struct ksr_memory memory;
 	struct ksr_memory rest;
 
-	while (join->next < join->slot_count) {
-		slot = &join->slots[join->next];
-		if (slot->base + slot->mapped_bytes > vma->begin)
-			break;
+	while (join->next < slot_count && slots[join->next].base + slots[join->next].mapped_bytes <= vma->begin)
 		join->next++;
-	}
 	if (vma->rss == 0 && vma->swap == 0 && !(vma->flags & KSR_VMA_STORE))
 		return;
 	measure_vma(join->fs, join->report, join->process->snapshot.pid, vma, &memory);
 	memory.stored = ksr_group_stored(join->group, memory.shared);
-	for (uint32_t i = join->next; i < join->slot_count; i++) {
-		uint64_t begin = ksm_max(join->slots[i].base, vma->begin);
-		uint64_t end = ksm_min(join->slots[i].base + join->slots[i].mapped_bytes, vma->end);
+	for (uint32_t i = join->next; i < slot_count; i++) {
+		uint64_t begin = ksm_max(slots[i].base, vma->begin);
+		uint64_t end = ksm_min(slots[i].base + slots[i].mapped_bytes, vma->end);
 		struct ksr_memory part;
 
-		if (join->slots[i].base >= vma->end)
+		if (slots[i].base >= vma->end)
 			break;
 		if (begin >= end)
 			continue;
 		part = ksr_memory_share(&memory, end - begin, size);
-		add_slot_memory(join, &join->slots[i], &part);
+		add_slot_memory(join, &slots[i], &part);
 		if (!join->error)
-			join->error = ksr_owners_add_slot(&join->owners, &join->slots[i], begin, end, &part);
+			join->error = ksr_owners_add_slot(&join->owners, &slots[i], begin, end, &part);
 		covered += end - begin;
 	}
 	if (covered == size)
@@ -290,39 +260,39 @@ static int add_owners(struct join *join, struct ksr_origin_sums *sums)
 	return ksr_files_join(report, &join->owners.files, &join->owners.parts[KSR_PART_FILES], &is);
 }
 
+/* How many slots each site has, over all processes. */
+static void count_slots(struct join *join)
+{
+	for (uint32_t i = 0; i < join->owners.marks.slot_count; i++) {
+		const struct ksmalloc_segment_slot *slot = &join->owners.marks.slots[i];
+		struct ksmalloc_segment_site entry;
+
+		if (slot->flags & KSMALLOC_SLOT_NURSERY)
+			continue;
+		ksr_snapshot_site(&join->process->snapshot, slot->site, &entry);
+		if (!(entry.flags & KSMALLOC_SITE_OTHER) || entry.stats.calls_total)
+			index_get(join->index, join->report, entry.id)->slots++;
+	}
+}
+
 static int join_process(const struct ksr_fs *fs, struct ksr_report *report, struct site_index *index,
 			const struct ksr_process *process, struct ksr_origin_sums *sums)
 {
 	const struct ksmalloc_segment_header *header = &process->snapshot.header;
 	struct join join = {.fs = fs, .report = report, .index = index, .process = process};
-	struct ksmalloc_segment_slot *slots;
-	int error = sorted_slots(&process->snapshot, &slots);
+	int error;
 
-	if (error)
-		return error;
 	/* It is there: all processes were added to their groups. */
 	join.group = ksr_group_find(report, header->group, header->layout);
-	if (!join.group) {
-		free(slots);
+	if (!join.group)
 		return -ENOMEM;
-	}
 	join.own.site_count = process->snapshot.header.sites.count;
 	join.own.sites = calloc(join.own.site_count + 1, sizeof(*join.own.sites));
 	join.own.rows = calloc(join.own.site_count + 1, sizeof(const struct ksr_counters *));
 	error = join.own.sites && join.own.rows ? ksr_owners_create(&join.owners, fs, &process->snapshot) : -ENOMEM;
 	if (error)
 		goto out;
-	join.slots = slots;
-	join.slot_count = process->snapshot.header.slots.count;
-	for (uint32_t i = 0; i < join.slot_count; i++) {
-		struct ksmalloc_segment_site entry;
-
-		if (slots[i].flags & KSMALLOC_SLOT_NURSERY)
-			continue;
-		ksr_snapshot_site(&process->snapshot, slots[i].site, &entry);
-		if (!(entry.flags & KSMALLOC_SITE_OTHER) || entry.stats.calls_total)
-			index_get(index, report, entry.id)->slots++;
-	}
+	count_slots(&join);
 	for (size_t i = 0; i < process->smaps.count; i++)
 		join_vma(&join, &process->smaps.vmas[i]);
 	error = join.error;
@@ -337,7 +307,6 @@ static int join_process(const struct ksr_fs *fs, struct ksr_report *report, stru
 out:
 	free(join.own.sites);
 	free((void *)join.own.rows);
-	free(slots);
 	return error;
 }
 

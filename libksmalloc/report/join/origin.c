@@ -174,6 +174,7 @@ static int add_origins(struct ksr_origin_sums *sums, size_t which, const struct 
 	/* Origin 0 is not known. */
 	for (uint32_t i = 1; i < owners->origin_count; i++) {
 		const struct ksr_owned *owned = &owners->origins[i];
+		const struct ksr_marked *marked = &owners->marks.origins[i];
 		struct ksr_memory memory = memory_of(owned);
 		struct row *row;
 
@@ -182,10 +183,10 @@ static int add_origins(struct ksr_origin_sums *sums, size_t which, const struct 
 		row = row_of_origin(sums, owners, which, i);
 		if (!row)
 			return -ENOMEM;
-		row->origin.kinds |= owned->kinds;
+		row->origin.kinds |= marked->kinds;
 		row->origin.held += owned->held;
-		row->origin.marks += owned->marks;
-		row->variance += owned->variance;
+		row->origin.marks += marked->marks;
+		row->variance += marked->variance;
 		ksr_memory_add(&row->origin.memory, &memory);
 	}
 	return 0;
@@ -302,7 +303,7 @@ static void divide_site(struct ksr_origin_sums *sums, const struct ksr_site *sit
 
 	for (size_t i = first; i < first + count; i++)
 		marked += sums->shares[i].held;
-	whole = ksm_max(marked, site->stats.placed_bytes / 2);
+	whole = ksr_marks_whole(marked, site->stats.placed_bytes);
 	for (size_t i = first; i < first + count; i++) {
 		struct ksr_origin *origin = &sums->rows[sums->shares[i].row].origin;
 		struct ksr_memory share = ksr_memory_share(&site->memory, sums->shares[i].held, whole);

@@ -6,120 +6,27 @@
 
 #include "read/grow.h"
 
-#define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
-
-/* --- the marks ---------------------------------------------------------------------------- */
-
-static int compare_marks(const void *left, const void *right)
-{
-	const struct ksmalloc_segment_mark *a = left;
-	const struct ksmalloc_segment_mark *b = right;
-
-	if (a->address != b->address)
-		return a->address < b->address ? -1 : 1;
-	return a->kind < b->kind ? -1 : a->kind > b->kind;
-}
-
-/* Sorts by address, and cuts each where the next one begins. */
-static void put_in_order(struct ksmalloc_segment_mark *marks, size_t count)
-{
-	qsort(marks, count, sizeof(*marks), compare_marks);
-	for (size_t i = 0; i + 1 < count; i++) {
-		uint64_t room = marks[i + 1].address - marks[i].address;
-
-		marks[i].bytes = ksm_min(marks[i].bytes, room);
-	}
-}
-
-static void take_sampled(void *context, uint32_t origin, double bytes, double variance)
-{
-	struct ksr_owners *owners = context;
-
-	owners->origins[origin].held += (uint64_t)bytes;
-	owners->origins[origin].variance += variance;
-	owners->sampled[origin] += (uint64_t)bytes;
-}
-
-static void sum_samples(struct ksr_owners *owners)
-{
-	struct ksr_bins bins;
-
-	if (owners->samples.count == 0)
-		return;
-	if (ksr_bins_read(owners->fs, owners->snapshot, &bins) != 0)
-		bins.count = 0;
-	ksr_samples_sum(&owners->samples, &bins, take_sampled, owners);
-	ksr_samples_free(&owners->samples);
-}
-
-static int take_mark(struct ksr_owners *owners, struct ksmalloc_segment_mark *mark)
-{
-	struct ksr_owned *origin = &owners->origins[mark->origin];
-
-	mark->weight = ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT);
-	/* Whose these are counts when they are found in a slot. */
-	if (mark->kind == KSMALLOC_MARK_LARGE) {
-		owners->blocks[owners->block_count++] = *mark;
-		return 0;
-	}
-	origin->kinds |= 1u << mark->kind;
-	origin->marks++;
-	if (mark->kind == KSMALLOC_MARK_SMALL) {
-		owners->sampled_bytes[mark->origin] += ksm_min(mark->bytes, mark->weight);
-		owners->sampled_at = mark->address;
-		return ksr_samples_add(&owners->samples, mark);
-	}
-	if (mark->weight > mark->bytes)
-		origin->variance += (double)mark->weight * (double)mark->weight;
-	owners->marks[owners->mark_count++] = *mark;
-	return 0;
-}
-
-static int take_marks(struct ksr_owners *owners)
-{
-	struct ksmalloc_segment_mark mark;
-	int error = 0;
-
-	for (uint32_t i = 0; i < owners->snapshot->header.marks.count && !error; i++) {
-		/* Origin 0 is not known: it says something of jemalloc's memory only. */
-		if (ksr_snapshot_mark(owners->snapshot, i, &mark) &&
-		    (mark.origin || mark.kind == KSMALLOC_MARK_HEAP))
-			error = take_mark(owners, &mark);
-	}
-	if (!error)
-		sum_samples(owners);
-	return error;
-}
-
 int ksr_owners_create(struct ksr_owners *owners, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot)
 {
-	uint32_t count = snapshot->header.marks.count;
-
-	*owners = (struct ksr_owners){.fs = fs, .snapshot = snapshot, .origin_count = snapshot->header.origins.count};
-	owners->marks = calloc(count + 1, sizeof(*owners->marks));
-	owners->blocks = calloc(count + 1, sizeof(*owners->blocks));
-	owners->origins = calloc(owners->origin_count + 1, sizeof(*owners->origins));
-	owners->sampled = calloc(owners->origin_count + 1, sizeof(*owners->sampled));
-	owners->sampled_bytes = calloc(owners->origin_count + 1, sizeof(*owners->sampled_bytes));
-	owners->nursery_sites = calloc(snapshot->header.sites.count + 1, sizeof(*owners->nursery_sites));
-	if (!owners->marks || !owners->blocks || !owners->origins || !owners->sampled || !owners->sampled_bytes ||
-	    !owners->nursery_sites || take_marks(owners) != 0) {
+	*owners = (struct ksr_owners){.fs = fs, .snapshot = snapshot};
+	if (ksr_marks_create(&owners->marks, fs, snapshot) != 0)
+		return -ENOMEM;
+	owners->origin_count = owners->marks.origin_count;
+	owners->origins = calloc((size_t)owners->origin_count + 1, sizeof(*owners->origins));
+	owners->nursery_sites = calloc((size_t)snapshot->header.sites.count + 1, sizeof(*owners->nursery_sites));
+	if (!owners->origins || !owners->nursery_sites) {
 		ksr_owners_destroy(owners);
 		return -ENOMEM;
 	}
-	put_in_order(owners->marks, owners->mark_count);
-	put_in_order(owners->blocks, owners->block_count);
+	for (uint32_t i = 0; i < owners->origin_count; i++)
+		owners->origins[i].held = owners->marks.origins[i].sampled;
 	return 0;
 }
 
 void ksr_owners_destroy(struct ksr_owners *owners)
 {
-	free(owners->marks);
-	free(owners->blocks);
+	ksr_marks_destroy(&owners->marks);
 	free(owners->origins);
-	ksr_samples_free(&owners->samples);
-	free(owners->sampled);
-	free(owners->sampled_bytes);
 	free(owners->nursery_sites);
 	free(owners->slots);
 	ksr_files_free(&owners->files);
@@ -148,16 +55,13 @@ int ksr_owners_add_slot(struct ksr_owners *owners, const struct ksmalloc_segment
 	int error = 0;
 
 	if (slot->flags & KSMALLOC_SLOT_NURSERY) {
-		bool is_witnesses = owners->sampled_at >= slot->base &&
-				    owners->sampled_at - slot->base < slot->mapped_bytes;
-
-		ksr_memory_add(is_witnesses ? &owners->witnesses : &owners->nursery, memory);
+		ksr_memory_add(ksr_marks_is_sampled(&owners->marks, slot) ? &owners->witnesses : &owners->nursery, memory);
 		return 0;
 	}
-	while (owners->next_block < owners->block_count && owners->blocks[owners->next_block].address < begin)
+	while (owners->next_block < owners->marks.block_count && owners->marks.blocks[owners->next_block].address < begin)
 		owners->next_block++;
-	for (; owners->next_block < owners->block_count && !error; owners->next_block++) {
-		const struct ksmalloc_segment_mark *mark = &owners->blocks[owners->next_block];
+	for (; owners->next_block < owners->marks.block_count && !error; owners->next_block++) {
+		const struct ksmalloc_segment_mark *mark = &owners->marks.blocks[owners->next_block];
 		struct ksr_memory piece;
 
 		if (mark->address >= end)
@@ -257,9 +161,9 @@ static void leave_out_files(const struct ksr_vma *vma, struct ksr_memory *memory
 /* True if a mark divides the mapping, and some of its pages are not there: then it matters which. */
 static bool is_uneven(const struct ksr_owners *owners, const struct ksr_vma *vma)
 {
-	const struct ksmalloc_segment_mark *mark = &owners->marks[owners->next];
+	const struct ksmalloc_segment_mark *mark = &owners->marks.owners[owners->next];
 
-	return owners->fs && owners->fs->live && owners->next < owners->mark_count && mark->address < vma->end &&
+	return owners->fs && owners->fs->live && owners->next < owners->marks.owner_count && mark->address < vma->end &&
 	       (mark->address > vma->begin || mark->address + mark->bytes < vma->end) &&
 	       vma->rss + vma->swap + (vma->end - vma->begin) / 64 < vma->end - vma->begin;
 }
@@ -280,13 +184,13 @@ void ksr_owners_add_mapping(struct ksr_owners *owners, const struct ksr_vma *vma
 		return;
 	if (walk.part == KSR_PART_FILES)
 		leave_out_files(vma, &counted);
-	while (owners->next < owners->mark_count &&
-	       owners->marks[owners->next].address + owners->marks[owners->next].bytes <= vma->begin)
+	while (owners->next < owners->marks.owner_count &&
+	       owners->marks.owners[owners->next].address + owners->marks.owners[owners->next].bytes <= vma->begin)
 		owners->next++;
 	if (is_uneven(owners, vma))
 		(void)ksr_presence_read(owners->fs, owners->snapshot->pid, vma->begin, vma->end, &walk.presence);
-	for (size_t i = owners->next; i < owners->mark_count; i++) {
-		const struct ksmalloc_segment_mark *mark = &owners->marks[i];
+	for (size_t i = owners->next; i < owners->marks.owner_count; i++) {
+		const struct ksmalloc_segment_mark *mark = &owners->marks.owners[i];
 		uint64_t begin = ksm_max(mark->address, at);
 		uint64_t end = ksm_min(mark->address + mark->bytes, vma->end);
 
@@ -304,32 +208,27 @@ void ksr_owners_add_mapping(struct ksr_owners *owners, const struct ksr_vma *vma
 
 /* --- what is found ------------------------------------------------------------------------ */
 
-static uint64_t sum_of(const uint64_t *values, uint32_t count)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		sum += values[i];
-	return sum;
-}
-
 /* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */
 static void divide_samples(struct ksr_owners *owners)
 {
-	uint64_t weights = sum_of(owners->sampled, owners->origin_count);
-	uint64_t bytes = sum_of(owners->sampled_bytes, owners->origin_count);
-	uint64_t heap = owners->heap.resident + owners->heap.swapped;
-	uint64_t whole = ksm_max(weights, heap / 2);
+	const struct ksr_marked *marked = owners->marks.origins;
+	uint64_t weights = 0;
+	uint64_t bytes = 0;
 
-	bytes = ksm_max(bytes, owners->witnesses.resident / 2);
+	for (uint32_t i = 0; i < owners->origin_count; i++) {
+		weights += marked[i].sampled;
+		bytes += marked[i].sampled_bytes;
+	}
+	weights = ksr_marks_whole(weights, owners->heap.resident + owners->heap.swapped);
+	bytes = ksr_marks_whole(bytes, owners->witnesses.resident);
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
 		struct ksr_memory share;
 
-		if (owners->sampled[i] == 0)
+		if (marked[i].sampled == 0)
 			continue;
-		share = ksr_memory_share(&owners->heap, owners->sampled[i], whole);
+		share = ksr_memory_share(&owners->heap, marked[i].sampled, weights);
 		ksr_memory_add(&owners->origins[i].parts[KSR_PART_HEAP], &share);
-		share = ksr_memory_share(&owners->witnesses, owners->sampled_bytes[i], bytes);
+		share = ksr_memory_share(&owners->witnesses, marked[i].sampled_bytes, bytes);
 		ksr_memory_add(&owners->origins[i].nursery, &share);
 	}
 }
@@ -343,15 +242,12 @@ static void divide_nursery(struct ksr_owners *owners)
 
 	for (uint32_t i = 0; i < count; i++) {
 		ksr_snapshot_site(owners->snapshot, i, &site);
-		if (site.state == KSMALLOC_SITE_TRACKED)
-			live += ksm_min(site.stats.live_bytes, LARGEST_WEIGHT);
+		live += ksr_marks_unplaced(&site);
 	}
-	live = ksm_max(live, owners->nursery.resident / 2);
+	live = ksr_marks_whole(live, owners->nursery.resident);
 	for (uint32_t i = 0; i < count; i++) {
 		ksr_snapshot_site(owners->snapshot, i, &site);
-		if (site.state == KSMALLOC_SITE_TRACKED)
-			owners->nursery_sites[i] = ksr_memory_share(
-				&owners->nursery, ksm_min(site.stats.live_bytes, LARGEST_WEIGHT), live);
+		owners->nursery_sites[i] = ksr_memory_share(&owners->nursery, ksr_marks_unplaced(&site), live);
 	}
 }
 

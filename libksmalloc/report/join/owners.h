@@ -9,7 +9,7 @@
  * How memory is divided: a mapping's figures, by the pages that a mark covers of it, or by the addresses where the kernel
  * does not tell which pages are there. Samples divide what they stand
  * for by their weights: all of jemalloc's memory, but at most twice what they stand for, since the rest is then of blocks that
- * are too few for samples. Nurseries are divided by what their sites have live, which is counted.
+ * are too few for samples (marks.h). Nurseries are divided by what their sites have live, which is counted.
  *
  * Invariants: what is divided adds up to what was told of, whatever the marks are: those that overlap are cut, where
  * the next one begins. Time is that of sorting.
@@ -22,19 +22,15 @@
 #define KSR_JOIN_OWNERS_H
 
 #include "join/files.h"
+#include "join/marks.h"
 #include "join/own.h"
-#include "join/samples.h"
 #include "read/presence.h"
 
 /* What an origin of the process has. */
 struct ksr_owned {
-	uint32_t kinds; /* bit n: it has marks of kind n */
 	uint64_t held;
-	double variance; /* of held */
-	uint64_t marks;
 	struct ksr_memory parts[KSR_PART_COUNT];
 	struct ksr_memory nursery;
-	struct ksr_memory sites; /* of slots of sites */
 };
 
 /* Blocks of a site that have a mark of their own. */
@@ -49,18 +45,11 @@ struct ksr_owned_slot {
 struct ksr_owners {
 	const struct ksr_fs *fs;
 	const struct ksr_snapshot *snapshot;
-	struct ksmalloc_segment_mark *marks; /* that own what lies in them, by address, without overlaps */
-	size_t mark_count;
-	struct ksmalloc_segment_mark *blocks; /* in slots, the same */
-	size_t block_count;
+	struct ksr_marks marks;
 	size_t next; /* the first mark that may still overlap a mapping */
 	size_t next_block;
 	struct ksr_owned *origins; /* by index in the segment */
 	uint32_t origin_count;
-	struct ksr_samples samples; /* small blocks, until they are summed up */
-	uint64_t *sampled; /* of small blocks: what each origin has by them */
-	uint64_t *sampled_bytes; /* and the bytes of the blocks themselves */
-	uint64_t sampled_at; /* where one of them lies */
 	struct ksr_memory heap; /* jemalloc's, in the part heap */
 	struct ksr_memory witnesses;
 	struct ksr_memory nursery; /* all but witnesses */

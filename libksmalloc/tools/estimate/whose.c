@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "join/samples.h"
+#include "join/marks.h"
 #include "read/grow.h"
 #include "read/search.h"
 
 #define OWN_KEY (UINT64_C(1) << 63)
-#define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
 
 struct origin {
 	uint64_t key;
@@ -47,25 +46,10 @@ struct ksr_whose {
 	size_t share_room;
 };
 
-struct range {
-	uint64_t begin;
-	uint64_t end;
-	uint32_t row;
-	bool in_slot;
-	bool is_named; /* by the program: marks in it change nothing */
-};
-
-/* By address, without overlaps. */
-struct ranges {
-	struct range *list;
-	size_t count;
-};
-
 struct ksr_whose_ranges {
 	const struct ksr_whose *whose;
 	const struct ksr_process *process;
-	struct ranges slots;
-	struct ranges marks;
+	struct ksr_marks marks;
 };
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -227,99 +211,6 @@ struct ksr_whose_row ksr_whose_row(const struct ksr_whose *whose, uint32_t row)
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-static int compare_ranges(const void *left, const void *right)
-{
-	const struct range *a = left;
-	const struct range *b = right;
-
-	return a->begin < b->begin ? -1 : a->begin > b->begin;
-}
-
-/* Sorts, and cuts each where the next one begins: a hostile segment may have any. */
-static void put_in_order(struct ranges *ranges)
-{
-	qsort(ranges->list, ranges->count, sizeof(*ranges->list), compare_ranges);
-	for (size_t i = 0; i + 1 < ranges->count; i++)
-		ranges->list[i].end = ksm_min(ranges->list[i].end, ranges->list[i + 1].begin);
-}
-
-static uint64_t begin_of(const void *element)
-{
-	return ((const struct range *)element)->begin;
-}
-
-static const struct range *find(const struct ranges *ranges, uint64_t address)
-{
-	size_t end = ksr_search_above(ranges->list, ranges->count, sizeof(*ranges->list), begin_of, address);
-
-	return end && address < ranges->list[end - 1].end ? &ranges->list[end - 1] : NULL;
-}
-
-/* Where does a sample of small blocks lie? They have a slot for themselves. */
-static uint64_t find_sampled(const struct ksr_snapshot *snapshot)
-{
-	struct ksmalloc_segment_mark mark;
-
-	for (uint32_t i = 0; i < snapshot->header.marks.count; i++) {
-		if (ksr_snapshot_mark(snapshot, i, &mark) && mark.kind == KSMALLOC_MARK_SMALL)
-			return mark.address;
-	}
-	return 0;
-}
-
-static int take_slots(const struct ksr_whose *whose, const struct ksr_snapshot *snapshot, struct ranges *ranges)
-{
-	uint64_t sampled = find_sampled(snapshot);
-
-	ranges->list = calloc((size_t)snapshot->header.slots.count + 1, sizeof(*ranges->list));
-	if (!ranges->list)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < snapshot->header.slots.count; i++) {
-		struct range *range = &ranges->list[ranges->count++];
-		struct ksmalloc_segment_slot slot;
-		struct ksmalloc_segment_site site;
-
-		ksr_snapshot_slot(snapshot, i, &slot);
-		*range = (struct range){slot.base, slot.base + slot.mapped_bytes, row_of_nursery(whose), false, false};
-		if (slot.flags & KSMALLOC_SLOT_NURSERY) {
-			if (sampled >= range->begin && sampled < range->end)
-				range->row = row_of_part(whose, KSR_PART_HEAP);
-			continue;
-		}
-		ksr_snapshot_site(snapshot, slot.site, &site);
-		range->row = row_of_site(whose, &site);
-		range->in_slot = true;
-		range->is_named = site.flags & KSMALLOC_SITE_LABEL;
-	}
-	put_in_order(ranges);
-	return 0;
-}
-
-/* A sample of small blocks says nothing of those around it. */
-static int take_marks(const struct ksr_whose *whose, const struct ksr_process *process, struct ranges *ranges)
-{
-	const struct ksr_snapshot *snapshot = &process->snapshot;
-	size_t which = (size_t)(process - whose->report->processes);
-
-	ranges->list = calloc((size_t)snapshot->header.marks.count + 1, sizeof(*ranges->list));
-	if (!ranges->list)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < snapshot->header.marks.count; i++) {
-		struct ksmalloc_segment_mark mark;
-		uint32_t row = row_of_part(whose, KSR_PART_HEAP);
-
-		if (!ksr_snapshot_mark(snapshot, i, &mark) || mark.kind == KSMALLOC_MARK_SMALL)
-			continue;
-		if (mark.kind != KSMALLOC_MARK_HEAP && !mark.origin)
-			continue;
-		if (mark.kind != KSMALLOC_MARK_HEAP)
-			row = row_of_origin(whose, which, mark.origin);
-		ranges->list[ranges->count++] = (struct range){mark.address, mark.address + mark.bytes, row, false, false};
-	}
-	put_in_order(ranges);
-	return 0;
-}
-
 int ksr_whose_ranges_create(const struct ksr_whose *whose, const struct ksr_process *process,
 			    struct ksr_whose_ranges **result)
 {
@@ -332,9 +223,7 @@ int ksr_whose_ranges_create(const struct ksr_whose *whose, const struct ksr_proc
 	ranges->whose = whose;
 	ranges->process = process;
 	if (process)
-		error = take_slots(whose, &process->snapshot, &ranges->slots);
-	if (process && !error)
-		error = take_marks(whose, process, &ranges->marks);
+		error = ksr_marks_create(&ranges->marks, whose->fs, &process->snapshot);
 	if (error)
 		ksr_whose_ranges_destroy(ranges);
 	else
@@ -346,9 +235,17 @@ void ksr_whose_ranges_destroy(struct ksr_whose_ranges *ranges)
 {
 	if (!ranges)
 		return;
-	free(ranges->slots.list);
-	free(ranges->marks.list);
+	ksr_marks_destroy(&ranges->marks);
 	free(ranges);
+}
+
+static uint32_t row_of_owner(const struct ksr_whose_ranges *ranges, const struct ksmalloc_segment_mark *mark)
+{
+	const struct ksr_whose *whose = ranges->whose;
+
+	if (mark->kind == KSMALLOC_MARK_HEAP)
+		return row_of_part(whose, KSR_PART_HEAP);
+	return row_of_origin(whose, (size_t)(ranges->process - whose->report->processes), mark->origin);
 }
 
 static uint32_t row_outside(const struct ksr_whose_ranges *ranges, const struct ksr_vma *vma)
@@ -362,19 +259,28 @@ static uint32_t row_outside(const struct ksr_whose_ranges *ranges, const struct 
 
 uint32_t ksr_whose_find(const struct ksr_whose_ranges *ranges, const struct ksr_vma *vma, uint64_t address, bool *in_slot)
 {
-	const struct range *slot;
-	const struct range *mark;
+	const struct ksr_whose *whose = ranges->whose;
+	const struct ksmalloc_segment_slot *slot;
+	const struct ksmalloc_segment_mark *mark;
+	struct ksmalloc_segment_site site = {0};
 
 	*in_slot = false;
 	if (!ranges->process)
-		return row_of_rest(ranges->whose);
-	slot = find(&ranges->slots, address);
-	/* The middle of the page: a mark need not begin or end on one. */
-	mark = find(&ranges->marks, address + ranges->whose->report->page_bytes / 2);
-	*in_slot = slot && slot->in_slot;
-	if (slot && (slot->is_named || !slot->in_slot || !mark))
-		return slot->row;
-	return mark ? mark->row : row_outside(ranges, vma);
+		return row_of_rest(whose);
+	slot = ksr_marks_slot_at(&ranges->marks, address);
+	if (slot && slot->flags & KSMALLOC_SLOT_NURSERY)
+		return ksr_marks_is_sampled(&ranges->marks, slot) ? row_of_part(whose, KSR_PART_HEAP) :
+								    row_of_nursery(whose);
+	*in_slot = slot != NULL;
+	if (slot)
+		ksr_snapshot_site(&ranges->process->snapshot, slot->site, &site);
+	/* The middle of the page: a mark need not begin or end on one. In what the program has named marks change nothing. */
+	mark = site.flags & KSMALLOC_SITE_LABEL ?
+		       NULL :
+		       ksr_marks_owner_at(&ranges->marks, address + whose->report->page_bytes / 2);
+	if (mark)
+		return row_of_owner(ranges, mark);
+	return slot ? row_of_site(whose, &site) : row_outside(ranges, vma);
 }
 
 /* --- what samples stand for -------------------------------------------------------------------- */
@@ -390,64 +296,38 @@ static int add_share(struct ksr_whose *whose, uint32_t from, uint32_t to, uint64
 	return 0;
 }
 
-struct sampled {
-	struct ksr_whose *whose;
-	size_t process;
-	int error;
-};
-
-static void take_sampled(void *context, uint32_t origin, double bytes, double variance)
-{
-	struct sampled *sampled = context;
-	struct ksr_whose *whose = sampled->whose;
-
-	(void)variance;
-	if (!sampled->error)
-		sampled->error = add_share(whose, row_of_part(whose, KSR_PART_HEAP),
-					   row_of_origin(whose, sampled->process, origin), (uint64_t)bytes);
-}
-
 /* Whose a large block is, says of its site how much of it is whose. */
 static int take_block(struct ksr_whose *whose, const struct ksr_whose_ranges *ranges,
 		      const struct ksmalloc_segment_mark *mark)
 {
-	const struct range *slot = find(&ranges->slots, mark->address);
+	const struct ksmalloc_segment_slot *slot = ksr_marks_slot_at(&ranges->marks, mark->address);
 	size_t which = (size_t)(ranges->process - whose->report->processes);
+	struct ksmalloc_segment_site site;
 
-	if (!slot || !slot->in_slot || slot->is_named)
+	if (!slot || slot->flags & KSMALLOC_SLOT_NURSERY)
 		return 0;
-	return add_share(whose, slot->row, row_of_origin(whose, which, mark->origin),
-			 ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT));
+	ksr_snapshot_site(&ranges->process->snapshot, slot->site, &site);
+	if (site.flags & KSMALLOC_SITE_LABEL)
+		return 0;
+	return add_share(whose, row_of_site(whose, &site), row_of_origin(whose, which, mark->origin), mark->weight);
 }
 
 static int take_weights(struct ksr_whose *whose, const struct ksr_whose_ranges *ranges)
 {
-	const struct ksr_snapshot *snapshot = &ranges->process->snapshot;
-	struct sampled sampled = {whose, (size_t)(ranges->process - whose->report->processes), 0};
-	struct ksr_samples samples = {0};
-	struct ksr_bins bins;
+	const struct ksr_marks *marks = &ranges->marks;
+	size_t which = (size_t)(ranges->process - whose->report->processes);
 	int error = 0;
 
-	for (uint32_t i = 0; i < snapshot->header.marks.count && !error; i++) {
-		struct ksmalloc_segment_mark mark;
-
-		if (!ksr_snapshot_mark(snapshot, i, &mark) || !mark.origin)
-			continue;
-		mark.weight = ksm_min(ksm_max(mark.weight, 1), LARGEST_WEIGHT);
-		if (mark.kind == KSMALLOC_MARK_SMALL)
-			error = ksr_samples_add(&samples, &mark);
-		else if (mark.kind == KSMALLOC_MARK_LARGE)
-			error = take_block(whose, ranges, &mark);
+	for (size_t i = 0; i < marks->block_count && !error; i++)
+		error = take_block(whose, ranges, &marks->blocks[i]);
+	for (uint32_t i = 1; i < marks->origin_count && !error; i++) {
+		if (marks->origins[i].sampled)
+			error = add_share(whose, row_of_part(whose, KSR_PART_HEAP), row_of_origin(whose, which, i),
+					  marks->origins[i].sampled);
 	}
-	if (samples.count && ksr_bins_read(whose->fs, snapshot, &bins) != 0)
-		bins.count = 0;
-	if (samples.count && !error)
-		ksr_samples_sum(&samples, &bins, take_sampled, &sampled);
-	ksr_samples_free(&samples);
-	return error ? error : sampled.error;
+	return error;
 }
 
-/* Sites without slots have their blocks in nurseries, and count them. */
 static int take_unplaced(struct ksr_whose *whose, const struct ksr_process *process)
 {
 	int error = 0;
@@ -456,9 +336,9 @@ static int take_unplaced(struct ksr_whose *whose, const struct ksr_process *proc
 		struct ksmalloc_segment_site site;
 
 		ksr_snapshot_site(&process->snapshot, i, &site);
-		if (site.state == KSMALLOC_SITE_TRACKED && site.stats.live_bytes)
+		if (ksr_marks_unplaced(&site))
 			error = add_share(whose, row_of_nursery(whose), row_of_site(whose, &site),
-					  ksm_min(site.stats.live_bytes, LARGEST_WEIGHT));
+					  ksr_marks_unplaced(&site));
 	}
 	return error;
 }
@@ -539,17 +419,15 @@ static void move_part(uint64_t *from, uint64_t *to, double part)
 static void divide(const struct share *shares, size_t count, struct ksr_estimate_group *groups)
 {
 	struct ksr_estimate_group *from = &groups[shares[0].from];
-	double left = 0;
+	uint64_t left = 0;
 
 	for (size_t i = 0; i < count; i++)
-		left += (double)shares[i].weight;
-	/* Much more than the marks stand for is of others. */
-	left = ksm_max(left, (double)from->resident / 2);
-	for (size_t i = 0; i < count && left > 0; i++) {
+		left += shares[i].weight;
+	left = ksr_marks_whole(left, from->resident);
+	for (size_t i = 0; i < count && left > 0; left -= shares[i].weight, i++) {
 		struct ksr_estimate_group *to = &groups[shares[i].to];
-		double part = ksm_min((double)shares[i].weight / left, 1.0);
+		double part = (double)shares[i].weight / (double)left;
 
-		left -= (double)shares[i].weight;
 		if (to == from)
 			continue;
 		move_part(&from->resident, &to->resident, part);

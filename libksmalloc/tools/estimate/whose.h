@@ -9,7 +9,7 @@
  *
  * How it is divided: a page has the row of the mark that covers it. Of pages that no mark covers, those of a site go to the
  * origins of its marked blocks, small blocks to those of samples, and blocks of sites that have no slot yet to these sites:
- * each by its part of what is held there, all of it, but at most twice what marks stand for (join/owners.h, join/origin.h).
+ * each by its part of what is held there, all of it, but at most twice what marks stand for (join/marks.h says all of it).
  *
  * Invariants: a division leaves sums as they are. Origins of equal id are one row, but for those with code that was made
  * at run time, which have one for each process.

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "join/marks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "read/search.h"
+
+#define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
+
+/* --- in order of addresses ------------------------------------------------------------------- */
+
+static int compare_marks(const void *left, const void *right)
+{
+	const struct ksmalloc_segment_mark *a = left;
+	const struct ksmalloc_segment_mark *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a->kind < b->kind ? -1 : a->kind > b->kind;
+}
+
+static int compare_slots(const void *left, const void *right)
+{
+	const struct ksmalloc_segment_slot *a = left;
+	const struct ksmalloc_segment_slot *b = right;
+
+	return a->base < b->base ? -1 : a->base > b->base;
+}
+
+static uint64_t address_of_mark(const void *element)
+{
+	return ((const struct ksmalloc_segment_mark *)element)->address;
+}
+
+static uint64_t base_of_slot(const void *element)
+{
+	return ((const struct ksmalloc_segment_slot *)element)->base;
+}
+
+/* Sorts by address, and cuts each where the next one begins. */
+static void put_in_order(struct ksmalloc_segment_mark *marks, size_t count)
+{
+	qsort(marks, count, sizeof(*marks), compare_marks);
+	for (size_t i = 0; i + 1 < count; i++) {
+		uint64_t room = marks[i + 1].address - marks[i].address;
+
+		marks[i].bytes = ksm_min(marks[i].bytes, room);
+	}
+}
+
+const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *marks, uint64_t address)
+{
+	size_t end = ksr_search_above(marks->owners, marks->owner_count, sizeof(*marks->owners), address_of_mark, address);
+	const struct ksmalloc_segment_mark *mark = end ? &marks->owners[end - 1] : NULL;
+
+	return mark && address - mark->address < mark->bytes ? mark : NULL;
+}
+
+const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *marks, uint64_t address)
+{
+	size_t end = ksr_search_above(marks->slots, marks->slot_count, sizeof(*marks->slots), base_of_slot, address);
+	const struct ksmalloc_segment_slot *slot = end ? &marks->slots[end - 1] : NULL;
+
+	return slot && address - slot->base < slot->mapped_bytes ? slot : NULL;
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static void take_sampled(void *context, uint32_t origin, double bytes, double variance)
+{
+	struct ksr_marks *marks = context;
+
+	marks->origins[origin].sampled += (uint64_t)bytes;
+	marks->origins[origin].variance += variance;
+}
+
+static void sum_samples(struct ksr_marks *marks, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot,
+			struct ksr_samples *samples)
+{
+	struct ksr_bins bins;
+
+	if (samples->count == 0)
+		return;
+	if (ksr_bins_read(fs, snapshot, &bins) != 0)
+		bins.count = 0;
+	ksr_samples_sum(samples, &bins, take_sampled, marks);
+}
+
+static int take_mark(struct ksr_marks *marks, struct ksmalloc_segment_mark *mark, struct ksr_samples *samples)
+{
+	struct ksr_marked *origin = &marks->origins[mark->origin];
+
+	mark->weight = ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT);
+	/* Whose these are counts when they are found in a slot. */
+	if (mark->kind == KSMALLOC_MARK_LARGE) {
+		marks->blocks[marks->block_count++] = *mark;
+		return 0;
+	}
+	origin->kinds |= 1u << mark->kind;
+	origin->marks++;
+	if (mark->kind == KSMALLOC_MARK_SMALL) {
+		origin->sampled_bytes += ksm_min(mark->bytes, mark->weight);
+		marks->sampled_at = mark->address;
+		return ksr_samples_add(samples, mark);
+	}
+	if (mark->weight > mark->bytes)
+		origin->variance += (double)mark->weight * (double)mark->weight;
+	marks->owners[marks->owner_count++] = *mark;
+	return 0;
+}
+
+static int take_marks(struct ksr_marks *marks, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot)
+{
+	struct ksr_samples samples = {0};
+	struct ksmalloc_segment_mark mark;
+	int error = 0;
+
+	for (uint32_t i = 0; i < snapshot->header.marks.count && !error; i++) {
+		/* Origin 0 is not known: it says something of jemalloc's memory only. */
+		if (ksr_snapshot_mark(snapshot, i, &mark) && (mark.origin || mark.kind == KSMALLOC_MARK_HEAP))
+			error = take_mark(marks, &mark, &samples);
+	}
+	if (!error)
+		sum_samples(marks, fs, snapshot, &samples);
+	ksr_samples_free(&samples);
+	return error;
+}
+
+int ksr_marks_create(struct ksr_marks *marks, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot)
+{
+	uint32_t count = snapshot->header.marks.count;
+
+	*marks = (struct ksr_marks){.origin_count = snapshot->header.origins.count,
+				    .slot_count = snapshot->header.slots.count};
+	marks->slots = calloc((size_t)marks->slot_count + 1, sizeof(*marks->slots));
+	marks->owners = calloc((size_t)count + 1, sizeof(*marks->owners));
+	marks->blocks = calloc((size_t)count + 1, sizeof(*marks->blocks));
+	marks->origins = calloc((size_t)marks->origin_count + 1, sizeof(*marks->origins));
+	if (!marks->slots || !marks->owners || !marks->blocks || !marks->origins ||
+	    take_marks(marks, fs, snapshot) != 0) {
+		ksr_marks_destroy(marks);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < marks->slot_count; i++)
+		ksr_snapshot_slot(snapshot, i, &marks->slots[i]);
+	qsort(marks->slots, marks->slot_count, sizeof(*marks->slots), compare_slots);
+	put_in_order(marks->owners, marks->owner_count);
+	put_in_order(marks->blocks, marks->block_count);
+	return 0;
+}
+
+void ksr_marks_destroy(struct ksr_marks *marks)
+{
+	free(marks->slots);
+	free(marks->owners);
+	free(marks->blocks);
+	free(marks->origins);
+	*marks = (struct ksr_marks){0};
+}
+
+/* --- what stands for others ---------------------------------------------------------------------- */
+
+bool ksr_marks_is_sampled(const struct ksr_marks *marks, const struct ksmalloc_segment_slot *slot)
+{
+	return marks->sampled_at >= slot->base && marks->sampled_at - slot->base < slot->mapped_bytes;
+}
+
+uint64_t ksr_marks_unplaced(const struct ksmalloc_segment_site *site)
+{
+	return site->state == KSMALLOC_SITE_TRACKED ? ksm_min(site->stats.live_bytes, LARGEST_WEIGHT) : 0;
+}
+
+uint64_t ksr_marks_whole(uint64_t weights, uint64_t held)
+{
+	return ksm_max(weights, held / 2);
+}
