@@ -75,11 +75,16 @@ Test(owners, test_mappings_and_samples_are_divided)
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 
-	fake.marks[0] = (struct ksmalloc_segment_mark){100 * PAGE, 50 * PAGE, 50 * PAGE, 1, KSMALLOC_MARK_MAPPING};
-	fake.marks[1] = (struct ksmalloc_segment_mark){160 * PAGE, 10 * PAGE, 10 * PAGE, 2, KSMALLOC_MARK_MAPPING};
-	fake.marks[2] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP};
-	fake.marks[3] = (struct ksmalloc_segment_mark){900 * PAGE, 64, 45 * PAGE, 3, KSMALLOC_MARK_SMALL};
-	fake.marks[4] = (struct ksmalloc_segment_mark){900 * PAGE + 64, 64, 15 * PAGE, 4, KSMALLOC_MARK_SMALL};
+	fake.marks[0] = (struct ksmalloc_segment_mark){.address = 100 * PAGE, .bytes = 50 * PAGE, .weight = 50 * PAGE,
+		.origin = 1, .kind = KSMALLOC_MARK_MAPPING};
+	fake.marks[1] = (struct ksmalloc_segment_mark){.address = 160 * PAGE, .bytes = 10 * PAGE, .weight = 10 * PAGE,
+		.origin = 2, .kind = KSMALLOC_MARK_MAPPING};
+	fake.marks[2] = (struct ksmalloc_segment_mark){.address = 300 * PAGE, .bytes = 100 * PAGE, .weight = 100 * PAGE,
+		.origin = 0, .kind = KSMALLOC_MARK_HEAP};
+	fake.marks[3] = (struct ksmalloc_segment_mark){.address = 900 * PAGE, .bytes = 64, .weight = 45 * PAGE,
+		.origin = 3, .kind = KSMALLOC_MARK_SMALL};
+	fake.marks[4] = (struct ksmalloc_segment_mark){.address = 900 * PAGE + 64, .bytes = 64, .weight = 15 * PAGE,
+		.origin = 4, .kind = KSMALLOC_MARK_SMALL};
 	divide(&fake, 5, vmas, 2, owned, left);
 	cr_assert_eq(owned[1].resident, 50 * PAGE);
 	cr_assert_eq(owned[2].resident, 10 * PAGE);
@@ -96,8 +101,10 @@ Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 
-	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP};
-	fake.marks[1] = (struct ksmalloc_segment_mark){900 * PAGE, 64, 10 * PAGE, 3, KSMALLOC_MARK_SMALL};
+	fake.marks[0] = (struct ksmalloc_segment_mark){.address = 300 * PAGE, .bytes = 100 * PAGE, .weight = 100 * PAGE,
+		.origin = 0, .kind = KSMALLOC_MARK_HEAP};
+	fake.marks[1] = (struct ksmalloc_segment_mark){.address = 900 * PAGE, .bytes = 64, .weight = 10 * PAGE,
+		.origin = 3, .kind = KSMALLOC_MARK_SMALL};
 	divide(&fake, 2, &vma, 1, owned, left);
 	cr_assert_eq(owned[3].resident, 20 * PAGE);
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 80 * PAGE);
@@ -126,7 +133,8 @@ Test(owners, test_what_a_store_has_is_divided_by_addresses)
 	for (size_t i = 0; i < 12; i++)
 		real[i * PAGE] = 1;
 	snapshot.pid = getpid();
-	fake.marks[0] = (struct ksmalloc_segment_mark){begin + 20 * PAGE, 80 * PAGE, 80 * PAGE, 1, KSMALLOC_MARK_POOL};
+	fake.marks[0] = (struct ksmalloc_segment_mark){.address = begin + 20 * PAGE, .bytes = 80 * PAGE, .weight = 80 * PAGE,
+		.origin = 1, .kind = KSMALLOC_MARK_POOL};
 	cr_assert_eq(ksr_fs_init(&fs, NULL), 0);
 	cr_assert_eq(ksr_owners_create(&owners, &fs, &snapshot), 0);
 	ksr_memory_from_vma(&vma, &memory);
@@ -207,8 +215,11 @@ Test(owners, test_pages_and_mappings_are_owned_alike)
 
 		for (uint32_t i = 0; i < 100; i++)
 			fake.marks[i] = (struct ksmalloc_segment_mark){
-				any(500) * PAGE, (any(20) + 1) * PAGE, PAGE, (uint32_t)any(ORIGINS),
-				any(4) ? KSMALLOC_MARK_MAPPING : KSMALLOC_MARK_POOL};
+				.address = any(500) * PAGE,
+				.bytes = (any(20) + 1) * PAGE,
+				.weight = PAGE,
+				.origin = (uint32_t)any(ORIGINS),
+				.kind = any(4) ? KSMALLOC_MARK_MAPPING : KSMALLOC_MARK_POOL};
 		divide(&fake, 100, &vma, 1, owned, left);
 		snapshot = snapshot_of(&fake, 100);
 		cr_assert_eq(ksr_marks_create(&marks, &fs, &snapshot), 0);

@@ -76,6 +76,31 @@ Test(mark, the_mark_of_an_address_is_found_with_what_is_left_of_it)
 	cr_assert_eq(ksm_mark_find(BASE + 9 * PAGE, KIND, &rest), 0);
 }
 
+static uint64_t turn_of(uint32_t handle)
+{
+	return ksm_stat->marks[handle - 1].turn;
+}
+
+Test(mark, samples_of_small_blocks_count_for_their_origin_and_are_told_apart)
+{
+	const struct ksmalloc_origin_stats *stats = &ksm_stat->origins[7].stats;
+	const struct ksm_mark_of of = { .weight = 5000, .origin = 7, .kind = KSMALLOC_MARK_SMALL };
+	uint32_t first = ksm_mark_add(BASE, 64, &of);
+	uint64_t turn = turn_of(first);
+	uint32_t second;
+
+	cr_assert_neq(first, KSM_MARK_NONE);
+	cr_assert_eq(stats->sampled_bytes_total, 5000);
+	cr_assert_eq(stats->sampled_freed_bytes_total, 0);
+	ksm_mark_drop(first);
+	cr_assert_eq(stats->sampled_freed_bytes_total, 5000);
+	second = ksm_mark_add(BASE, 64, &of);
+	cr_assert_eq(second, first, "the entry is used again");
+	cr_assert_neq(turn_of(second), turn);
+	cr_assert_eq(stats->sampled_bytes_total, 10000);
+	ksm_mark_drop(second);
+}
+
 Test(mark, test_random_calls_leave_what_they_should)
 {
 	static uint32_t wanted[PAGES];

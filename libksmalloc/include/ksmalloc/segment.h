@@ -37,9 +37,9 @@
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
 /*
  * 2 has no hints, 3 no tallies, 4 no history, 5 no store and no keeper, 6 no origins and no marks, 7 no tables of frames:
- * its origins have them themselves
+ * its origins have them themselves; 8 no statistics of origins, and no turns of marks
  */
-#define KSMALLOC_SEGMENT_VERSION	8u
+#define KSMALLOC_SEGMENT_VERSION	9u
 #define KSMALLOC_SEGMENT_OLDEST		2u
 #define KSMALLOC_SEGMENT_PREFIX		"ksmalloc-segment."	/* of a file */
 #define KSMALLOC_SEGMENT_MARKER		"ksmalloc-segment"	/* of the page before it */
@@ -83,6 +83,14 @@ enum ksmalloc_stat_kind {
 	X(frees_total, COUNTER, "Blocks freed")						\
 	X(moved_total, COUNTER, "Reallocations that copied the block")
 
+/*
+ * The statistics of one origin, of the same form: of its small blocks that were samples, in the weights of their marks. In
+ * the shared layout no block is one.
+ */
+#define KSMALLOC_ORIGIN_STATS(X)							\
+	X(sampled_bytes_total, COUNTER, "Bytes that its samples stood for, since the start")	\
+	X(sampled_freed_bytes_total, COUNTER, "Of these, bytes of samples that were freed")
+
 /* The statistics of the process, of the same form. */
 #define KSMALLOC_PROCESS_STATS(X)							\
 	X(heap_mapped_bytes, GAUGE, "Bytes that jemalloc has mapped for the region heap")	\
@@ -119,6 +127,11 @@ enum ksmalloc_stat_kind {
 /* Synchronization: each field is read and written with relaxed atomics. */
 struct ksmalloc_site_stats {
 	KSMALLOC_SITE_STATS(KSMALLOC_STAT_FIELD)
+};
+
+/* Synchronization: each field is read and written with relaxed atomics. */
+struct ksmalloc_origin_stats {
+	KSMALLOC_ORIGIN_STATS(KSMALLOC_STAT_FIELD)
 };
 
 /* Synchronization: each field is read and written with relaxed atomics. */
@@ -485,6 +498,7 @@ struct ksmalloc_segment_origin {
 	 */
 	uint16_t script_frames[KSMALLOC_MAX_SCRIPT_FRAMES];
 	uint16_t frames[KSMALLOC_MAX_FRAMES];
+	struct ksmalloc_origin_stats stats;
 };
 
 /* What a mark is of. */
@@ -510,6 +524,8 @@ struct ksmalloc_segment_mark {
 	uint64_t weight;		/* bytes that it stands for; the same where each block is marked */
 	uint32_t origin;		/* index in the table of origins */
 	uint32_t kind;			/* enum ksmalloc_mark_kind */
+	/* How often the entry was taken: with another number it is another mark, though all else may be the same. */
+	uint64_t turn;
 };
 
 /* Flags of a slot. */

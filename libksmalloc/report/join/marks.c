@@ -49,12 +49,22 @@ static void put_in_order(struct ksmalloc_segment_mark *marks, size_t count)
 	}
 }
 
-const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *marks, uint64_t address)
+static const struct ksmalloc_segment_mark *find(const struct ksmalloc_segment_mark *list, size_t count, uint64_t address)
 {
-	size_t end = ksr_search_above(marks->owners, marks->owner_count, sizeof(*marks->owners), address_of_mark, address);
-	const struct ksmalloc_segment_mark *mark = end ? &marks->owners[end - 1] : NULL;
+	size_t end = ksr_search_above(list, count, sizeof(*list), address_of_mark, address);
+	const struct ksmalloc_segment_mark *mark = end ? &list[end - 1] : NULL;
 
 	return mark && address - mark->address < mark->bytes ? mark : NULL;
+}
+
+const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *marks, uint64_t address)
+{
+	return find(marks->owners, marks->owner_count, address);
+}
+
+const struct ksmalloc_segment_mark *ksr_marks_block_at(const struct ksr_marks *marks, uint64_t address)
+{
+	return find(marks->blocks, marks->block_count, address);
 }
 
 const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *marks, uint64_t address)
@@ -63,6 +73,22 @@ const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *ma
 	const struct ksmalloc_segment_slot *slot = end ? &marks->slots[end - 1] : NULL;
 
 	return slot && address - slot->base < slot->mapped_bytes ? slot : NULL;
+}
+
+uint64_t ksr_marks_heap(const struct ksr_marks *marks, uint64_t begin, uint64_t end)
+{
+	size_t next = ksr_search_above(marks->owners, marks->owner_count, sizeof(*marks->owners), address_of_mark, begin);
+	uint64_t bytes = 0;
+
+	for (size_t i = next ? next - 1 : 0; i < marks->owner_count && marks->owners[i].address < end; i++) {
+		const struct ksmalloc_segment_mark *mark = &marks->owners[i];
+		uint64_t from = ksm_max(mark->address, begin);
+		uint64_t to = ksm_min(mark->address + mark->bytes, end);
+
+		if (mark->kind == KSMALLOC_MARK_HEAP && to > from)
+			bytes += to - from;
+	}
+	return bytes;
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -91,7 +117,7 @@ static int take_mark(struct ksr_marks *marks, struct ksmalloc_segment_mark *mark
 {
 	struct ksr_marked *origin = &marks->origins[mark->origin];
 
-	mark->weight = ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT);
+	mark->weight = ksr_marks_weight(mark);
 	/* Whose these are counts when they are found in a slot. */
 	if (mark->kind == KSMALLOC_MARK_LARGE) {
 		marks->blocks[marks->block_count++] = *mark;
@@ -160,6 +186,11 @@ void ksr_marks_destroy(struct ksr_marks *marks)
 }
 
 /* --- what stands for others ---------------------------------------------------------------------- */
+
+uint64_t ksr_marks_weight(const struct ksmalloc_segment_mark *mark)
+{
+	return ksm_min(ksm_max(mark->weight, 1), LARGEST_WEIGHT);
+}
 
 bool ksr_marks_is_sampled(const struct ksr_marks *marks, const struct ksmalloc_segment_slot *slot)
 {

@@ -45,9 +45,16 @@ struct ksr_marks {
 int ksr_marks_create(struct ksr_marks *marks, const struct ksr_fs *fs, const struct ksr_snapshot *snapshot);
 void ksr_marks_destroy(struct ksr_marks *marks);
 
-/* The mark that owns what is at an address, and the slot that it lies in. NULL if there is none. */
+/* The mark that owns what is at an address, that of a large block there, and the slot that it lies in. NULL if there is none. */
 const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *marks, uint64_t address);
+const struct ksmalloc_segment_mark *ksr_marks_block_at(const struct ksr_marks *marks, uint64_t address);
 const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *marks, uint64_t address);
+
+/* How much of a range is jemalloc's memory, in which small blocks lie. */
+uint64_t ksr_marks_heap(const struct ksr_marks *marks, uint64_t begin, uint64_t end);
+
+/* What a mark stands for: no more than any mark of ours does. */
+uint64_t ksr_marks_weight(const struct ksmalloc_segment_mark *mark);
 
 /* True of the slot of small blocks that are samples: they have one for themselves. */
 bool ksr_marks_is_sampled(const struct ksr_marks *marks, const struct ksmalloc_segment_slot *slot);

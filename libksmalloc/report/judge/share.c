@@ -10,12 +10,6 @@
 #include "read/grow.h"
 #include "read/search.h"
 
-struct range {
-	uint64_t begin;
-	uint64_t end;
-	uint32_t origin;
-};
-
 struct page {
 	uint32_t row;
 	uint32_t origin;
@@ -29,14 +23,6 @@ struct ksr_shares {
 	size_t room;
 };
 
-static int compare_ranges(const void *left, const void *right)
-{
-	const struct range *a = left;
-	const struct range *b = right;
-
-	return a->begin < b->begin ? -1 : a->begin > b->begin;
-}
-
 static int compare_pages(const void *left, const void *right)
 {
 	const struct page *a = left;
@@ -47,63 +33,34 @@ static int compare_pages(const void *left, const void *right)
 	return a->origin < b->origin ? -1 : a->origin > b->origin;
 }
 
-/* The marks that cover whole pages: a small block says nothing of those around it. */
-static struct range *read_ranges(const struct ksr_space *space, size_t *count)
+/* A small block says nothing of those around it. */
+static uint32_t origin_of(const struct ksr_marks *marks, uint64_t address)
 {
-	uint32_t marks = space->has_segment ? space->snapshot.header.marks.count : 0;
-	struct range *ranges = calloc((size_t)marks + 1, sizeof(*ranges));
+	const struct ksmalloc_segment_mark *mark = ksr_marks_owner_at(marks, address);
 
-	*count = 0;
-	for (uint32_t i = 0; ranges && i < marks; i++) {
-		struct ksmalloc_segment_mark mark;
-
-		if (ksr_snapshot_mark(&space->snapshot, i, &mark) && mark.bytes >= space->page_bytes)
-			ranges[(*count)++] = (struct range){mark.address, mark.address + mark.bytes, mark.origin};
-	}
-	if (ranges)
-		qsort(ranges, *count, sizeof(*ranges), compare_ranges);
-	return ranges;
+	if (!mark)
+		mark = ksr_marks_block_at(marks, address);
+	return mark ? mark->origin : 0;
 }
 
-static uint64_t begin_of(const void *element)
-{
-	return ((const struct range *)element)->begin;
-}
-
-/* Marks of several kinds may lie in each other: the one that begins last is the most exact. */
-static uint32_t origin_of(const struct range *ranges, size_t count, uint64_t address)
-{
-	size_t end = ksr_search_above(ranges, count, sizeof(*ranges), begin_of, address);
-
-	for (size_t back = 0; end > 0 && back < 8; back++, end--) {
-		if (address < ranges[end - 1].end)
-			return ranges[end - 1].origin;
-	}
-	return 0;
-}
-
-int ksr_shares_create(const struct ksr_space *space, const struct ksr_notes *notes, struct ksr_shares **result)
+int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, struct ksr_shares **result)
 {
 	struct ksr_shares *shares = calloc(1, sizeof(*shares));
-	size_t count = 0;
-	struct range *ranges = read_ranges(space, &count);
 
 	*result = NULL;
 	if (shares)
 		shares->pages = calloc(notes->count + 1, sizeof(*shares->pages));
-	if (!shares || !shares->pages || !ranges) {
+	if (!shares || !shares->pages) {
 		ksr_shares_destroy(shares);
-		free(ranges);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < notes->count; i++) {
 		const struct ksr_note *note = &notes->list[i];
 
 		shares->pages[shares->count++] =
-			(struct page){note->row, origin_of(ranges, count, note->address), note->class};
+			(struct page){note->row, origin_of(marks, note->address), note->class};
 	}
 	qsort(shares->pages, shares->count, sizeof(*shares->pages), compare_pages);
-	free(ranges);
 	*result = shares;
 	return 0;
 }

@@ -5,14 +5,14 @@
  * What it is: the notes of a comparison, divided by the marks of its first process.
  * What it is not: a judgement.
  * Invariants: the shares of one question add up to all of its pages. Origin 0 has what nobody is known for.
- * Locking and owner: one thread; it owns its lists, and copies what it needs of the space.
+ * Locking and owner: one thread; it owns its lists, and copies what it needs of the marks.
  * Failure: -ENOMEM.
  */
 #ifndef KSR_JUDGE_SHARE_H
 #define KSR_JUDGE_SHARE_H
 
+#include "join/marks.h"
 #include "pages/notes.h"
-#include "read/space.h"
 
 struct ksr_share {
 	uint32_t origin;
@@ -21,7 +21,7 @@ struct ksr_share {
 
 struct ksr_shares;
 
-int ksr_shares_create(const struct ksr_space *space, const struct ksr_notes *notes, struct ksr_shares **shares);
+int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, struct ksr_shares **shares);
 void ksr_shares_destroy(struct ksr_shares *shares);
 /*
  * Who has pages of this class in the row; any is true: of all classes. Fills *list, which lives until the next question,

@@ -12,9 +12,11 @@
 #include <time.h>
 
 #include "join/aside.h"
+#include "join/marks.h"
 #include "judge/outlook.h"
 #include "judge/share.h"
 #include "judge/siblings.h"
+#include "judge/turnover.h"
 #include "pages/scan.h"
 #include "pages/sum.h"
 #include "read/sample.h"
@@ -50,6 +52,7 @@ struct facts {
 	bool is_denied;
 	struct ksr_change change;
 	uint64_t lifetime_ms; /* KSR_NONE: not known */
+	uint64_t small;	      /* of resident: jemalloc's memory, where marks tell of it */
 };
 
 struct judge {
@@ -58,6 +61,9 @@ struct judge {
 	struct ksr_why *why;
 	struct facts *facts; /* by row */
 	const struct ksr_change *changes; /* by region of the first */
+	struct ksr_marks marks;		  /* of the first */
+	struct ksr_turnover turnover;	  /* the same */
+	uint64_t between_ms;		  /* between two looks at its segment: a comparison takes its time */
 	uint64_t unmet; /* bytes that ksmd has not met yet, of all of the report */
 	uint64_t own;	  /* of the first of the two, as reports count it */
 	uint64_t own_all; /* of all of the kind */
@@ -105,12 +111,11 @@ static void add_mapping(struct judge *judge, const struct ksr_vma *vma)
 	facts->mergeable += vma->flags & KSR_VMA_MERGEABLE ? ksm_min(vma->anonymous, vma->rss) : 0;
 	facts->huge += vma->huge;
 	facts->asked_huge += vma->flags & KSR_VMA_ASKED_HUGE ? vma->huge : 0;
+	facts->small += ksr_scale(ksm_min(vma->anonymous, vma->rss), ksr_marks_heap(&judge->marks, vma->begin, vma->end),
+				  vma->end - vma->begin);
 }
 
-/*
- * How long blocks of the site live: as long as it takes to free what it holds. Of small blocks nothing tells it: the place and
- * the mark of a sample that is freed go to the next one, so that two looks find the same where many came and went.
- */
+/* How long blocks of the site live: as long as it takes to free what it holds. */
 static uint64_t lifetime_of(const struct ksmalloc_site_stats *first, const struct ksmalloc_site_stats *second,
 			    uint64_t interval_ms)
 {
@@ -140,8 +145,16 @@ static void add_lifetimes(struct judge *judge, const struct ksr_snapshot *later)
 		if (first.id != second.id)
 			continue;
 		facts->is_denied = first.flags & KSMALLOC_SITE_DENIED;
-		facts->lifetime_ms = lifetime_of(&first.stats, &second.stats, judge->why->interval_ms);
+		facts->lifetime_ms = lifetime_of(&first.stats, &second.stats, judge->between_ms);
 	}
+}
+
+static uint64_t milliseconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void collect_facts(struct judge *judge, const struct ksr_fs *fs)
@@ -166,12 +179,42 @@ static void collect_facts(struct judge *judge, const struct ksr_fs *fs)
 	}
 	memset(&later, 0, sizeof(later));
 	if (ksr_snapshot_create(fs, space->pid, &later, reason) == 0) {
+		judge->between_ms = milliseconds_now() - judge->why->looked_ms;
 		add_lifetimes(judge, &later);
+		/* Without memory nothing is known of small blocks. */
+		if (space->has_segment)
+			(void)ksr_turnover_create(&space->snapshot, &later, &judge->turnover);
 		ksr_snapshot_destroy(&later);
 	}
 }
 
 /* --- what does not keep still -------------------------------------------------------------- */
+
+/* Findings for those whose small blocks do not live in the row; the bytes of all of them. */
+static uint64_t judge_small(struct judge *judge, uint32_t row, uint64_t bytes)
+{
+	const struct facts *facts = &judge->facts[row];
+	uint64_t small = ksm_min(facts->small, bytes);
+	uint64_t whole = ksr_marks_whole(judge->turnover.held, small);
+	uint64_t taken = 0;
+
+	for (uint32_t i = 0; i < judge->turnover.count && whole; i++) {
+		const struct ksr_turnover_of *origin = &judge->turnover.origins[i];
+		uint64_t lifetime = ksr_turnover_lifetime(origin, judge->between_ms);
+		uint64_t part = ksr_scale(small, origin->gone, whole);
+		struct ksr_why_finding *finding;
+
+		if (lifetime >= SHORT_MS)
+			continue;
+		finding = add(judge, row, KSR_WHY_SHORT_LIVED, part);
+		if (!finding)
+			continue;
+		finding->origin = i;
+		finding->lifetime_ms = lifetime;
+		taken += part;
+	}
+	return ksm_min(taken, bytes);
+}
 
 /* Takes what does not live or rest from the bytes of a row; what is left can be judged by its content. */
 static uint64_t judge_change(struct judge *judge, uint32_t row, uint64_t bytes)
@@ -182,6 +225,7 @@ static uint64_t judge_change(struct judge *judge, uint32_t row, uint64_t bytes)
 	bool is_short = facts->lifetime_ms < SHORT_MS || (facts->lifetime_ms < LONG_MS && moving >= CHANGING);
 	struct ksr_why_finding *finding;
 	uint64_t taken;
+	uint64_t small;
 
 	if (is_short) {
 		finding = add(judge, row, KSR_WHY_SHORT_LIVED, bytes);
@@ -189,11 +233,13 @@ static uint64_t judge_change(struct judge *judge, uint32_t row, uint64_t bytes)
 			finding->lifetime_ms = facts->lifetime_ms;
 		return 0;
 	}
+	small = judge_small(judge, row, bytes);
 	if (moving < CHANGING)
-		return bytes;
+		return bytes - small;
+	/* Blocks that come and go are written, too. */
 	taken = ksr_scale(bytes, change->changed + change->gone, change->pages);
-	add(judge, row, change->changed >= change->gone ? KSR_WHY_REWRITTEN : KSR_WHY_SHORT_LIVED, taken);
-	return bytes - taken;
+	add(judge, row, change->changed >= change->gone ? KSR_WHY_REWRITTEN : KSR_WHY_SHORT_LIVED, ksr_less(taken, small));
+	return bytes - ksm_max(taken, small);
 }
 
 /* --- what differs ---------------------------------------------------------------------------- */
@@ -420,6 +466,9 @@ static void divide(struct judge *judge, struct ksr_shares *shares, size_t which)
 	struct ksr_why_finding rest = whole;
 	uint64_t pages = 0;
 
+	/* It is known already. */
+	if (whole.origin)
+		return;
 	for (size_t i = 0; i < count; i++)
 		pages += list[i].pages;
 	for (size_t i = 0; i < count; i++) {
@@ -450,7 +499,7 @@ static void divide_all(struct judge *judge, const struct ksr_notes *notes)
 	struct ksr_shares *shares;
 	size_t kept = 0;
 
-	if (ksr_shares_create(why->diff.spaces[0], notes, &shares))
+	if (ksr_shares_create(&judge->marks, notes, &shares))
 		return;
 	for (size_t i = 0; i < count; i++)
 		divide(judge, shares, i);
@@ -485,6 +534,13 @@ static const struct ksr_process *process_of(const struct ksr_report *report, pid
 	return NULL;
 }
 
+static int read_marks(const struct ksr_fs *fs, struct judge *judge)
+{
+	const struct ksr_space *space = judge->why->diff.spaces[0];
+
+	return space->has_segment ? ksr_marks_create(&judge->marks, fs, &space->snapshot) : 0;
+}
+
 static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_change *changes,
 		     const struct ksr_notes *notes, struct ksr_why *why)
 {
@@ -499,8 +555,9 @@ static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, c
 		judge.own_all += member ? ksr_own_of_process(member) : 0;
 	}
 	judge.facts = calloc(why->diff.row_count + 1, sizeof(*judge.facts));
-	if (!judge.facts || ksr_balances_create(report, &balances)) {
+	if (!judge.facts || read_marks(fs, &judge) || ksr_balances_create(report, &balances)) {
 		free(judge.facts);
+		ksr_marks_destroy(&judge.marks);
 		return -ENOMEM;
 	}
 	if (balances.total.has_visited)
@@ -514,7 +571,9 @@ static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, c
 			judge_row(&judge, i);
 	}
 	free(judge.facts);
+	ksr_turnover_destroy(&judge.turnover);
 	divide_all(&judge, notes);
+	ksr_marks_destroy(&judge.marks);
 	if (why->count)
 		qsort(why->list, why->count, sizeof(*why->list), compare_findings);
 	return 0;
@@ -569,6 +628,7 @@ int ksr_why_create(const struct ksr_fs *fs, const struct ksr_report *report, con
 
 	memset(why, 0, sizeof(*why));
 	why->interval_ms = interval_ms;
+	why->looked_ms = milliseconds_now();
 	ksr_workers_read(fs, pids, count, &why->members, &why->notes);
 	why->workers = 0;
 	if (why->members.count >= 2 && ksr_keep_siblings(&why->members, &why->notes)) {

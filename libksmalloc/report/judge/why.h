@@ -79,6 +79,7 @@ struct ksr_why {
 	bool has_diff;
 	uint64_t workers; /* of the kind */
 	uint64_t interval_ms;
+	uint64_t looked_ms; /* when processes were looked at first, by the clock that only goes on */
 	uint64_t every;
 	bool is_shared; /* they have the shared layout */
 };

@@ -31,8 +31,8 @@ static const struct table_rule table_rules[] = {
 	/* Since version 4. */
 	RULE(tallies, sizeof(struct ksmalloc_segment_tally), 16 * KSMALLOC_MAX_TALLIES),
 	/* Since version 7. */
-	RULE(origins, sizeof(struct ksmalloc_segment_origin), 16 * KSMALLOC_MAX_ORIGINS),
-	RULE(marks, sizeof(struct ksmalloc_segment_mark), 16 * KSMALLOC_MAX_MARKS),
+	RULE(origins, offsetof(struct ksmalloc_segment_origin, stats), 16 * KSMALLOC_MAX_ORIGINS),
+	RULE(marks, offsetof(struct ksmalloc_segment_mark, turn), 16 * KSMALLOC_MAX_MARKS),
 	/* Since version 8. */
 	RULE(script_frames, sizeof(struct ksmalloc_segment_script_frame), 4 * KSMALLOC_MAX_SCRIPT_ENTRIES),
 	RULE(frames, sizeof(uint64_t), 2 * KSMALLOC_MAX_ORIGIN_FRAMES),
@@ -226,7 +226,7 @@ static int check_origin(const struct ksmalloc_segment_header *header, const unsi
 		frames = whole.frame_count;
 		script_frames = whole.script_frame_count;
 	} else {
-		memcpy(&origin, record, sizeof(origin));
+		memcpy(&origin, record, offsetof(struct ksmalloc_segment_origin, stats));
 		frames = origin.frame_count;
 		script_frames = origin.script_frame_count;
 	}
@@ -417,7 +417,7 @@ void ksr_snapshot_origin(const struct ksr_snapshot *snapshot, uint32_t index, st
 		memcpy(entry, from, sizeof(*entry));
 		return;
 	}
-	memcpy(&origin, from, sizeof(origin));
+	memcpy(&origin, from, offsetof(struct ksmalloc_segment_origin, stats));
 	*entry = (struct ksr_origin_entry){.id = origin.id};
 	entry->script_frame_count =
 		frames_of(snapshot, &header->script_frames, origin.script_frames, origin.script_frame_count,
@@ -426,10 +426,23 @@ void ksr_snapshot_origin(const struct ksr_snapshot *snapshot, uint32_t index, st
 				       sizeof(entry->frames[0]), entry->frames);
 }
 
+void ksr_snapshot_origin_stats(const struct ksr_snapshot *snapshot, uint32_t index, struct ksmalloc_origin_stats *stats)
+{
+	const struct ksmalloc_segment_table *table = &snapshot->header.origins;
+	size_t at = offsetof(struct ksmalloc_segment_origin, stats);
+
+	memset(stats, 0, sizeof(*stats));
+	if (snapshot->header.version >= 9 && table->stride >= at)
+		memcpy(stats, record(snapshot, table, index) + at, ksm_min(sizeof(*stats), table->stride - at));
+}
+
 bool ksr_snapshot_mark(const struct ksr_snapshot *snapshot, uint32_t index,
 		       struct ksmalloc_segment_mark *mark)
 {
-	memcpy(mark, record(snapshot, &snapshot->header.marks, index), sizeof(*mark));
+	const struct ksmalloc_segment_table *table = &snapshot->header.marks;
+
+	memset(mark, 0, sizeof(*mark));
+	memcpy(mark, record(snapshot, table, index), ksm_min(sizeof(*mark), table->stride));
 	return mark->address && mark->bytes && mark->bytes <= UINT64_MAX - mark->address &&
 	       mark->origin < snapshot->header.origins.count &&
 	       mark->kind < KSMALLOC_MARK_KIND_COUNT;

@@ -107,6 +107,8 @@ struct ksr_origin_entry {
 
 /* index must be below the count in the header. Frames that were not there yet when it was copied are left out. */
 void ksr_snapshot_origin(const struct ksr_snapshot *snapshot, uint32_t index, struct ksr_origin_entry *entry);
+/* index must be below the count in the header. All 0 where the segment is too old to have any. */
+void ksr_snapshot_origin_stats(const struct ksr_snapshot *snapshot, uint32_t index, struct ksmalloc_origin_stats *stats);
 /* index must be below the count in the header; false where the entry is free, or was copied while it changed. */
 bool ksr_snapshot_mark(const struct ksr_snapshot *snapshot, uint32_t index,
 		       struct ksmalloc_segment_mark *mark);

@@ -119,6 +119,7 @@ static void fill(uint32_t node, uintptr_t address, size_t bytes, const struct ks
 {
 	struct ksmalloc_segment_mark *entry = entry_of(node);
 
+	store(&entry->turn, entry->turn + 1);
 	store(&entry->bytes, bytes);
 	store(&entry->weight, of->weight);
 	__atomic_store_n(&entry->origin, of->origin, __ATOMIC_RELAXED);
@@ -427,14 +428,21 @@ uint32_t ksm_mark_add(uintptr_t address, size_t bytes, const struct ksm_mark_of 
 	node = take_node();
 	if (node)
 		fill(node, address, bytes, of);
+	if (node && of->kind == KSMALLOC_MARK_SMALL)
+		ksm_stat_add(&ksm_stat->origins[of->origin].stats.sampled_bytes_total, of->weight);
 	leave();
 	return node;
 }
 
 void ksm_mark_drop(uint32_t handle)
 {
+	const struct ksmalloc_segment_mark *entry;
+
 	if (handle == KSM_MARK_NONE)
 		return;
+	entry = entry_of(handle);
+	if (entry->kind == KSMALLOC_MARK_SMALL)
+		ksm_stat_add(&ksm_stat->origins[entry->origin].stats.sampled_freed_bytes_total, entry->weight);
 	/* Better an entry that nobody uses again than a mark of nothing. */
 	if (!enter()) {
 		__atomic_store_n(&entry_of(handle)->address, 0, __ATOMIC_RELEASE);

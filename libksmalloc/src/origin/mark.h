@@ -48,7 +48,7 @@ uint32_t ksm_mark_find(uintptr_t address, enum ksmalloc_mark_kind kind, size_t *
 /* True if some of the range has the mark of a reservation. */
 bool ksm_mark_is_reserved(uintptr_t address, size_t bytes, enum ksmalloc_mark_kind kind);
 
-/* A mark that is found by its handle only; KSM_MARK_NONE if there is none. */
+/* A mark that is found by its handle only; KSM_MARK_NONE if there is none. Those of small blocks count for their origin. */
 uint32_t ksm_mark_add(uintptr_t address, size_t bytes, const struct ksm_mark_of *of);
 void ksm_mark_drop(uint32_t handle);
 
