@@ -199,6 +199,37 @@ Test(top_frame, test_all_columns_where_there_is_room)
 	ksr_top_state_fini(&state);
 }
 
+/* At 80 columns names need the room. */
+Test(top_frame, test_places_say_how_far_off_they_are_where_there_is_room)
+{
+	const struct ksr_top_place places[] = {
+		{.id = 1, .figures = {.needs = MIB(10)}, .live = 1000, .live_error = 123, .name = "sampled (a.c:1)"},
+		{.id = 2, .figures = {.needs = MIB(9)}, .name = "(data of libc.so.6)"},
+	};
+	struct ksr_top_process process = {.pid = 4711, .measured = true, .figures = {.needs = MIB(19)}};
+	struct ksr_top_sample *sample = sample_of(&process, 1);
+	struct ksr_top_frame frame;
+	struct ksr_top_state state;
+
+	sample->places = calloc(2, sizeof(*sample->places));
+	memcpy(sample->places, places, sizeof(places));
+	sample->place_count = 2;
+	sample->has_places = true;
+	ksr_top_state_init(&state, 1000);
+	type(&state, "3");
+	cr_assert_eq(ksr_top_model_take(&state.model, sample), 0);
+	ksr_top_frame_init(&frame, false);
+	cr_assert_eq(ksr_top_frame_make(&frame, &state, 80, 24), 0);
+	cr_assert(has(&frame, "WITHOUT  SAVED"));
+	cr_assert(has(&frame, "sampled (a.c:1"));
+	cr_assert_eq(ksr_top_frame_make(&frame, &state, 100, 24), 0);
+	cr_assert(has(&frame, "WITHOUT  +/-  SAVED"));
+	cr_assert(has(&frame, " 10.0M   10.0M   12      0"));
+	cr_assert(has(&frame, " 9.00M   9.00M    -      0"));
+	ksr_top_frame_fini(&frame);
+	ksr_top_state_fini(&state);
+}
+
 Test(top_frame, test_no_key_has_two_meanings)
 {
 	for (size_t i = 0; i < ksr_top_key_count; i++) {

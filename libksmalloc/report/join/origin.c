@@ -358,6 +358,11 @@ static uint64_t root_of(double square)
 	return (uint64_t)root;
 }
 
+uint64_t ksr_origin_add_errors(uint64_t a, uint64_t b)
+{
+	return root_of((double)a * (double)a + (double)b * (double)b);
+}
+
 int ksr_origins_finish(struct ksr_origin_sums *sums, struct ksr_report *report)
 {
 	if (sums->share_count)

@@ -51,6 +51,9 @@ void ksr_origins_abandon(struct ksr_origin_sums *sums);
 int ksr_origins_add(struct ksr_origin_sums *sums, const struct ksr_report *report, size_t which,
 		    const struct ksr_owners *owners);
 
+/* Errors of samples that are independent add up as their squares do. */
+uint64_t ksr_origin_add_errors(uint64_t a, uint64_t b);
+
 /* Builds report->origins, when sites were summed. */
 int ksr_origins_finish(struct ksr_origin_sums *sums, struct ksr_report *report);
 

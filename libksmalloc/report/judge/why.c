@@ -12,11 +12,10 @@
 #include <time.h>
 
 #include "join/aside.h"
-#include "join/marks.h"
+#include "judge/facts.h"
 #include "judge/outlook.h"
 #include "judge/share.h"
 #include "judge/siblings.h"
-#include "judge/turnover.h"
 #include "pages/scan.h"
 #include "pages/sum.h"
 #include "read/sample.h"
@@ -40,34 +39,14 @@ const char *ksr_why_key(enum ksr_why_reason reason)
 	return keys[reason];
 }
 
-/* What is known of a row from outside, of the first process. Bytes. */
-struct facts {
-	uint64_t resident;
-	uint64_t merged;
-	uint64_t shared;
-	uint64_t forked;
-	uint64_t mergeable;
-	uint64_t huge;
-	uint64_t asked_huge;
-	bool is_denied;
-	struct ksr_change change;
-	uint64_t lifetime_ms; /* KSR_NONE: not known */
-	uint64_t small;	      /* of resident: jemalloc's memory, where marks tell of it */
-};
-
 struct judge {
 	const struct ksr_report *report;
 	const struct ksr_process *process; /* the first of the two */
 	struct ksr_why *why;
-	struct facts *facts; /* by row */
-	const struct ksr_change *changes; /* by region of the first */
-	struct ksr_marks marks;		  /* of the first */
-	struct ksr_turnover turnover;	  /* the same */
-	uint64_t between_ms;		  /* between two looks at its segment: a comparison takes its time */
+	struct ksr_facts facts; /* of the first of the two */
 	uint64_t unmet; /* bytes that ksmd has not met yet, of all of the report */
 	uint64_t own;	  /* of the first of the two, as reports count it */
 	uint64_t own_all; /* of all of the kind */
-	bool shares_mappings; /* the group's store takes the program's own mappings, too: it has some of them */
 };
 
 static struct ksr_why_finding *add(struct judge *judge, uint32_t row, enum ksr_why_reason reason, uint64_t bytes)
@@ -91,116 +70,19 @@ static struct ksr_why_finding *add(struct judge *judge, uint32_t row, enum ksr_w
 	return larger;
 }
 
-/* --- facts --------------------------------------------------------------------------- */
-
-static void add_mapping(struct judge *judge, const struct ksr_vma *vma)
-{
-	const struct ksr_space *space = judge->why->diff.spaces[0];
-	const struct ksr_range *range = ksr_space_find(space, vma->begin);
-	struct ksr_memory memory;
-	struct facts *facts;
-
-	if (!range || vma->flags & KSR_VMA_SHARED)
-		return;
-	facts = &judge->facts[judge->why->diff.row_of[0][range->region]];
-	ksr_memory_from_vma(vma, &memory);
-	facts->resident += ksm_min(vma->anonymous, vma->rss);
-	facts->merged += memory.merged;
-	facts->shared += memory.shared;
-	facts->forked += vma->flags & KSR_VMA_FILE && !(vma->flags & KSR_VMA_STORE) ? 0 : memory.fork_shared;
-	facts->mergeable += vma->flags & KSR_VMA_MERGEABLE ? ksm_min(vma->anonymous, vma->rss) : 0;
-	facts->huge += vma->huge;
-	facts->asked_huge += vma->flags & KSR_VMA_ASKED_HUGE ? vma->huge : 0;
-	facts->small += ksr_scale(ksm_min(vma->anonymous, vma->rss), ksr_marks_heap(&judge->marks, vma->begin, vma->end),
-				  vma->end - vma->begin);
-}
-
-/* How long blocks of the site live: as long as it takes to free what it holds. */
-static uint64_t lifetime_of(const struct ksmalloc_site_stats *first, const struct ksmalloc_site_stats *second,
-			    uint64_t interval_ms)
-{
-	uint64_t freed_before = ksr_less(first->allocated_bytes_total, first->live_bytes);
-	uint64_t freed = ksr_less(ksr_less(second->allocated_bytes_total, second->live_bytes), freed_before);
-
-	if (freed == 0)
-		return KSR_NONE;
-	return ksr_scale(ksm_max(second->peak_bytes / 2, second->live_bytes), interval_ms, freed);
-}
-
-static void add_lifetimes(struct judge *judge, const struct ksr_snapshot *later)
-{
-	const struct ksr_space *space = judge->why->diff.spaces[0];
-	const struct ksr_snapshot *before = &space->snapshot;
-
-	for (uint32_t i = 0; space->has_segment && i < space->region_count; i++) {
-		const struct ksr_region *region = &space->regions[i];
-		struct facts *facts = &judge->facts[judge->why->diff.row_of[0][i]];
-		struct ksmalloc_segment_site first;
-		struct ksmalloc_segment_site second;
-
-		if (region->kind != KSR_REGION_SITE || region->site >= later->header.sites.count)
-			continue;
-		ksr_snapshot_site(before, region->site, &first);
-		ksr_snapshot_site(later, region->site, &second);
-		if (first.id != second.id)
-			continue;
-		facts->is_denied = first.flags & KSMALLOC_SITE_DENIED;
-		facts->lifetime_ms = lifetime_of(&first.stats, &second.stats, judge->between_ms);
-	}
-}
-
-static uint64_t milliseconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void collect_facts(struct judge *judge, const struct ksr_fs *fs)
-{
-	const struct ksr_space *space = judge->why->diff.spaces[0];
-	char reason[KSR_WHY_BYTES];
-	struct ksr_snapshot later;
-
-	for (size_t i = 0; i < judge->why->diff.row_count; i++)
-		judge->facts[i].lifetime_ms = KSR_NONE;
-	for (size_t i = 0; judge->process && i < judge->process->smaps.count; i++)
-		add_mapping(judge, &judge->process->smaps.vmas[i]);
-	for (uint32_t i = 0; i < space->region_count; i++) {
-		struct ksr_change *sum = &judge->facts[judge->why->diff.row_of[0][i]].change;
-
-		sum->pages += judge->changes[i].pages;
-		sum->changed += judge->changes[i].changed;
-		sum->gone += judge->changes[i].gone;
-		judge->shares_mappings |= (space->regions[i].kind == KSR_REGION_MAPPINGS ||
-					   space->regions[i].kind == KSR_REGION_ANONYMOUS) &&
-					  judge->facts[judge->why->diff.row_of[0][i]].shared;
-	}
-	memset(&later, 0, sizeof(later));
-	if (ksr_snapshot_create(fs, space->pid, &later, reason) == 0) {
-		judge->between_ms = milliseconds_now() - judge->why->looked_ms;
-		add_lifetimes(judge, &later);
-		/* Without memory nothing is known of small blocks. */
-		if (space->has_segment)
-			(void)ksr_turnover_create(&space->snapshot, &later, &judge->turnover);
-		ksr_snapshot_destroy(&later);
-	}
-}
-
 /* --- what does not keep still -------------------------------------------------------------- */
 
 /* Findings for those whose small blocks do not live in the row; the bytes of all of them. */
 static uint64_t judge_small(struct judge *judge, uint32_t row, uint64_t bytes)
 {
-	const struct facts *facts = &judge->facts[row];
+	const struct ksr_row_facts *facts = &judge->facts.rows[row];
 	uint64_t small = ksm_min(facts->small, bytes);
-	uint64_t whole = ksr_marks_whole(judge->turnover.held, small);
+	uint64_t whole = ksr_marks_whole(judge->facts.turnover.held, small);
 	uint64_t taken = 0;
 
-	for (uint32_t i = 0; i < judge->turnover.count && whole; i++) {
-		const struct ksr_turnover_of *origin = &judge->turnover.origins[i];
-		uint64_t lifetime = ksr_turnover_lifetime(origin, judge->between_ms);
+	for (uint32_t i = 0; i < judge->facts.turnover.count && whole; i++) {
+		const struct ksr_turnover_of *origin = &judge->facts.turnover.origins[i];
+		uint64_t lifetime = ksr_turnover_lifetime(origin, judge->facts.between_ms);
 		uint64_t part = ksr_scale(small, origin->gone, whole);
 		struct ksr_why_finding *finding;
 
@@ -219,7 +101,7 @@ static uint64_t judge_small(struct judge *judge, uint32_t row, uint64_t bytes)
 /* Takes what does not live or rest from the bytes of a row; what is left can be judged by its content. */
 static uint64_t judge_change(struct judge *judge, uint32_t row, uint64_t bytes)
 {
-	const struct facts *facts = &judge->facts[row];
+	const struct ksr_row_facts *facts = &judge->facts.rows[row];
 	const struct ksr_change *change = &facts->change;
 	uint64_t moving = change->pages ? (change->changed + change->gone) * 100 / change->pages : 0;
 	bool is_short = facts->lifetime_ms < SHORT_MS || (facts->lifetime_ms < LONG_MS && moving >= CHANGING);
@@ -344,7 +226,7 @@ static bool shares(const struct judge *judge)
 static void judge_offered(struct judge *judge, uint32_t row, uint64_t bytes)
 {
 	const struct ksr_kernel *kernel = &judge->report->kernel;
-	const struct facts *facts = &judge->facts[row];
+	const struct ksr_row_facts *facts = &judge->facts.rows[row];
 	uint64_t huge = ksr_scale(bytes, facts->huge, facts->resident);
 	struct ksr_why_finding *finding;
 	uint64_t round;
@@ -370,12 +252,12 @@ static void judge_offered(struct judge *judge, uint32_t row, uint64_t bytes)
 static bool is_shareable(const struct judge *judge, enum ksr_region_kind kind)
 {
 	return kind == KSR_REGION_SITE || kind == KSR_REGION_NURSERY || kind == KSR_REGION_HEAP ||
-	       (kind == KSR_REGION_MAPPINGS && judge->shares_mappings);
+	       (kind == KSR_REGION_MAPPINGS && judge->facts.shares_mappings);
 }
 
 static void judge_equal(struct judge *judge, uint32_t row, uint64_t bytes)
 {
-	const struct facts *facts = &judge->facts[row];
+	const struct ksr_row_facts *facts = &judge->facts.rows[row];
 	uint64_t offered = ksr_scale(bytes, facts->mergeable, facts->resident);
 	struct ksr_why_finding *finding;
 
@@ -408,17 +290,17 @@ static void judge_limit(struct judge *judge, uint32_t row)
 
 	if (limit == KSR_NONE || limit == 0 || workers <= limit)
 		return;
-	finding = add(judge, row, KSR_WHY_LIMIT, judge->facts[row].merged);
+	finding = add(judge, row, KSR_WHY_LIMIT, judge->facts.rows[row].merged);
 	if (finding) {
-		finding->holds = judge->facts[row].merged * workers;
-		finding->worth = judge->facts[row].merged * ((workers + limit - 1) / limit - 1);
+		finding->holds = judge->facts.rows[row].merged * workers;
+		finding->worth = judge->facts.rows[row].merged * ((workers + limit - 1) / limit - 1);
 	}
 }
 
 static void judge_row(struct judge *judge, uint32_t index)
 {
 	const struct ksr_diff_counts *counts = &judge->why->diff.rows[index].counts;
-	const struct facts *facts = &judge->facts[index];
+	const struct ksr_row_facts *facts = &judge->facts.rows[index];
 	uint64_t pages = ksr_less(counts->both, counts->shared) + counts->only_first;
 	uint64_t equal = ksr_less(counts->equal, counts->shared) + counts->elsewhere_pairs + counts->elsewhere_single;
 	uint64_t saved = facts->merged + facts->forked;
@@ -499,7 +381,7 @@ static void divide_all(struct judge *judge, const struct ksr_notes *notes)
 	struct ksr_shares *shares;
 	size_t kept = 0;
 
-	if (ksr_shares_create(&judge->marks, notes, &shares))
+	if (ksr_shares_create(&judge->facts.marks, notes, &shares))
 		return;
 	for (size_t i = 0; i < count; i++)
 		divide(judge, shares, i);
@@ -534,17 +416,10 @@ static const struct ksr_process *process_of(const struct ksr_report *report, pid
 	return NULL;
 }
 
-static int read_marks(const struct ksr_fs *fs, struct judge *judge)
-{
-	const struct ksr_space *space = judge->why->diff.spaces[0];
-
-	return space->has_segment ? ksr_marks_create(&judge->marks, fs, &space->snapshot) : 0;
-}
-
 static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_change *changes,
 		     const struct ksr_notes *notes, struct ksr_why *why)
 {
-	struct judge judge = {.report = report, .why = why, .changes = changes};
+	struct judge judge = {.report = report, .why = why};
 	struct ksr_balances balances;
 
 	judge.process = process_of(report, why->members.list[0].pid);
@@ -554,26 +429,21 @@ static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, c
 
 		judge.own_all += member ? ksr_own_of_process(member) : 0;
 	}
-	judge.facts = calloc(why->diff.row_count + 1, sizeof(*judge.facts));
-	if (!judge.facts || read_marks(fs, &judge) || ksr_balances_create(report, &balances)) {
-		free(judge.facts);
-		ksr_marks_destroy(&judge.marks);
+	if (ksr_balances_create(report, &balances))
 		return -ENOMEM;
-	}
 	if (balances.total.has_visited)
 		judge.unmet = ksr_less(balances.total.mergeable, balances.total.visited);
 	ksr_balances_destroy(&balances);
-	collect_facts(&judge, fs);
+	if (ksr_facts_create(fs, judge.process, &why->diff, changes, why->looked_ms, &judge.facts))
+		return -ENOMEM;
 	for (uint32_t i = 0; i < why->diff.row_count; i++) {
 		enum ksr_region_kind kind = why->diff.rows[i].kind;
 
 		if (kind != KSR_REGION_FOREIGN && kind != KSR_REGION_STACK && kind != KSR_REGION_THREAD_STACK)
 			judge_row(&judge, i);
 	}
-	free(judge.facts);
-	ksr_turnover_destroy(&judge.turnover);
 	divide_all(&judge, notes);
-	ksr_marks_destroy(&judge.marks);
+	ksr_facts_destroy(&judge.facts);
 	if (why->count)
 		qsort(why->list, why->count, sizeof(*why->list), compare_findings);
 	return 0;
@@ -628,7 +498,7 @@ int ksr_why_create(const struct ksr_fs *fs, const struct ksr_report *report, con
 
 	memset(why, 0, sizeof(*why));
 	why->interval_ms = interval_ms;
-	why->looked_ms = milliseconds_now();
+	why->looked_ms = ksr_facts_now();
 	ksr_workers_read(fs, pids, count, &why->members, &why->notes);
 	why->workers = 0;
 	if (why->members.count >= 2 && ksr_keep_siblings(&why->members, &why->notes)) {

@@ -4,7 +4,6 @@
 #include "show/places.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,12 +99,6 @@ static int compare_held(const void *left, const void *right)
 	return a->held > b->held ? -1 : a->held < b->held ? 1 : strcmp(a->name, b->name);
 }
 
-/* Errors of samples that are independent add up as their squares do. */
-static uint64_t add_errors(uint64_t a, uint64_t b)
-{
-	return (uint64_t)sqrt((double)a * (double)a + (double)b * (double)b);
-}
-
 static void join_place(struct ksr_place *sum, const struct ksr_place *part)
 {
 	ksr_memory_add(&sum->memory, &part->memory);
@@ -113,7 +106,7 @@ static void join_place(struct ksr_place *sum, const struct ksr_place *part)
 	sum->merged += part->merged;
 	sum->shared += part->shared;
 	sum->live += part->live;
-	sum->live_error = add_errors(sum->live_error, part->live_error);
+	sum->live_error = ksr_origin_add_errors(sum->live_error, part->live_error);
 	sum->kinds |= part->kinds;
 	sum->processes = ksm_max(sum->processes, part->processes);
 	sum->stacks += part->stacks;

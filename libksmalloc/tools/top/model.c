@@ -48,6 +48,14 @@ static struct ksr_top_row row_of_process(const struct ksr_top_process *process)
 	};
 }
 
+/* A share of what samples divide is as far off, in proportion, as what is live. */
+static int32_t error_of(const struct ksr_top_place *place)
+{
+	if (!place->live)
+		return -1;
+	return (int32_t)ksm_min(100 * (double)place->live_error / (double)place->live + 0.5, 100.0);
+}
+
 static struct ksr_top_row row_of_place(const struct ksr_top_place *place)
 {
 	return (struct ksr_top_row){
@@ -57,6 +65,7 @@ static struct ksr_top_row row_of_place(const struct ksr_top_place *place)
 		.name = place->name,
 		.group = "",
 		.figures = place->figures,
+		.error_percent = error_of(place),
 	};
 }
 

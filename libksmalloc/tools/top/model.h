@@ -32,6 +32,7 @@ struct ksr_top_row {
 	const char *name;
 	const char *group; /* of a process */
 	struct ksr_figures figures;
+	int32_t error_percent; /* of a place: so far off is what it has; below 0: nothing tells whose it is but the whole */
 };
 
 struct ksr_top_model {

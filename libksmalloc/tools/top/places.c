@@ -169,9 +169,12 @@ static void add_origins(struct ksr_top_places *places, const struct ksr_report *
 		const struct ksr_origin *origin = &report->origins[i];
 		struct ksr_top_place *row = add_row(places, origin->id, origin->processes, &origin->memory);
 
-		if (row)
-			name_of(places, &report->processes[origin->sample_process].snapshot, origin->is_site,
-				origin->sample_index, row);
+		if (!row)
+			continue;
+		row->live = origin->held;
+		row->live_error = origin->held_error;
+		name_of(places, &report->processes[origin->sample_process].snapshot, origin->is_site, origin->sample_index,
+			row);
 	}
 }
 
@@ -237,6 +240,9 @@ static void join_names(struct ksr_top_places *places)
 
 		if (kept && strcmp(places->rows[kept - 1].name, row->name) == 0) {
 			ksr_figures_add(&places->rows[kept - 1].figures, &row->figures);
+			places->rows[kept - 1].live += row->live;
+			places->rows[kept - 1].live_error =
+				ksr_origin_add_errors(places->rows[kept - 1].live_error, row->live_error);
 			places->rows[kept - 1].processes =
 				(uint32_t)ksm_max(places->rows[kept - 1].processes, row->processes);
 			continue;

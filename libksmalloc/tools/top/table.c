@@ -135,6 +135,14 @@ static void print_percent(char *text, size_t room, const struct ksr_figures *fig
 		snprintf(text, room, "-");
 }
 
+static void print_error(char *text, size_t room, const struct ksr_top_row *row)
+{
+	if (row->error_percent < 0)
+		snprintf(text, room, "-");
+	else
+		snprintf(text, room, "%d", (int)row->error_percent);
+}
+
 /* What is said of a process comes before its name, which is long and may be cut; of a group behind it. */
 static void print_name(char *text, size_t room, const struct ksr_top_row *row, enum ksr_top_view view)
 {
@@ -167,6 +175,8 @@ static void print_text(char *text, size_t room, const struct ksr_top_row *row, e
 		print_bytes(text, room, row->figures.needs);
 	else if (column == KSR_TOP_COLUMN_WITHOUT)
 		print_bytes(text, room, ksr_figures_without(&row->figures));
+	else if (column == KSR_TOP_COLUMN_ERROR)
+		print_error(text, room, row);
 	else if (column == KSR_TOP_COLUMN_SAVED)
 		print_bytes(text, room, ksr_figures_saved(&row->figures));
 	else if (column == KSR_TOP_COLUMN_PERCENT)
