@@ -94,11 +94,6 @@ static int find(const struct ksm_dynsym *object, void *state)
 	return 0;
 }
 
-static uint8_t byte_of(const void *object, size_t offset)
-{
-	return ((const uint8_t *)object)[offset];
-}
-
 /* --- functions ------------------------------------------------------------------------------- */
 
 static bool read_text(const void *string, struct ksm_text *text)
@@ -108,15 +103,15 @@ static bool read_text(const void *string, struct ksm_text *text)
 
 	if (!ksm_script_is_object(string))
 		return false;
-	type = byte_of(string, OBJECT_TYPE);
+	type = ksm_script_byte(string, OBJECT_TYPE);
 	if (type != TYPE_SHORT_STRING && type != TYPE_LONG_STRING)
 		return false;
-	length = type == TYPE_SHORT_STRING ? byte_of(string, STRING_SHORT) :
+	length = type == TYPE_SHORT_STRING ? ksm_script_byte(string, STRING_SHORT) :
 					     (uint64_t)(uintptr_t)ksm_script_pointer(string, STRING_LONG);
 	if (length > INT32_MAX)
 		return false;
 	*text = (struct ksm_text){ .bytes = (const char *)string + STRING_DATA, .length = (uint32_t)length };
-	return true;
+	return ksm_script_is_text(text);
 }
 
 static bool read_file(const void *string, struct ksm_text *text)
@@ -132,13 +127,13 @@ static const void *proto_of(const struct lua *lua, const void *value)
 {
 	const void *closure, *proto;
 
-	if (!ksm_script_is_object(value) || (byte_of(value, VALUE_TYPE) & 0x7f) != VALUE_IS_CLOSURE)
+	if (!ksm_script_is_object(value) || (ksm_script_byte(value, VALUE_TYPE) & 0x7f) != VALUE_IS_CLOSURE)
 		return NULL;
 	closure = ksm_script_pointer(value, 0);
-	if (!ksm_script_is_object(closure) || (byte_of(closure, OBJECT_TYPE) & 0x3f) != TYPE_CLOSURE)
+	if (!ksm_script_is_object(closure) || (ksm_script_byte(closure, OBJECT_TYPE) & 0x3f) != TYPE_CLOSURE)
 		return NULL;
 	proto = ksm_script_pointer(closure, CLOSURE_PROTO);
-	return ksm_script_is_object(proto) && byte_of(proto, OBJECT_TYPE) == lua->at.proto_type ? proto : NULL;
+	return ksm_script_is_object(proto) && ksm_script_byte(proto, OBJECT_TYPE) == lua->at.proto_type ? proto : NULL;
 }
 
 /* The number of the instruction that a call of a function is at, or -1. */
@@ -164,10 +159,11 @@ static uint32_t line_54(const void *proto, int32_t instruction)
 	int32_t at = -1;
 	uint32_t low = 0;
 
-	if (!differences || instruction >= (int32_t)ksm_script_number(proto, BYTES))
+	if (!ksm_script_is_object(differences) || instruction >= (int32_t)ksm_script_number(proto, BYTES) ||
+	    !ksm_script_reaches(differences, (size_t)instruction))
 		return 0;
 	/* The last pair that is not behind the instruction. */
-	for (uint32_t high = pairs && pair_count < INT32_MAX ? pair_count : 0; low < high;) {
+	for (uint32_t high = ksm_script_is_object(pairs) && pair_count < INT32_MAX ? pair_count : 0; low < high;) {
 		uint32_t middle = (low + high) / 2;
 
 		if (pairs[2 * middle] <= instruction)
@@ -341,8 +337,8 @@ static bool is_state(const struct lua *lua, uintptr_t word)
 	const void *call;
 
 	/* A state lies one word behind the beginning of its block, and blocks of that size on 16 bytes. */
-	if (word % 16 != 8 || !ksm_script_is_object(state) || !ksm_je_owns(state) ||
-	    byte_of(state, OBJECT_TYPE) != TYPE_THREAD)
+	if (word % 16 != 8 || !ksm_script_is_address(state) || !ksm_je_owns(state) ||
+	    ksm_script_byte(state, OBJECT_TYPE) != TYPE_THREAD)
 		return false;
 	call = ksm_script_pointer(state, STATE_CALL);
 	if (!ksm_je_owns(ksm_script_pointer(state, STATE_COMMON)) || !ksm_script_is_object(call) || !ksm_je_owns(call))

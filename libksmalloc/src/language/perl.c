@@ -92,7 +92,7 @@ static bool read_name(const void *name, struct ksm_text *text)
 	if (length > INT32_MAX)
 		return false;
 	*text = (struct ksm_text){ .bytes = (const char *)name + NAME_DATA, .length = length };
-	return true;
+	return ksm_script_is_text(text);
 }
 
 static bool read_package(const void *package, struct ksm_text *text)
@@ -149,7 +149,7 @@ static bool read_statement(const struct perl *perl, const void *interpreter, con
 	result->position = result->line;
 	result->file.bytes = ksm_script_pointer(statement, STATEMENT_FILE);
 	/* Up to its end, or as much of it as is ever used. */
-	if (result->file.bytes)
+	if (result->file.bytes && ksm_readable(result->file.bytes))
 		result->file.length = (uint32_t)strnlen(result->file.bytes, KSM_SCRIPT_FILE_BYTES);
 	return true;
 }
@@ -186,12 +186,10 @@ static bool walk_stack(struct walk *walk, struct ksm_script *script, const void 
 		return false;
 	for (; last >= 0 && !ksm_script_is_full(script); last--) {
 		const char *context = contexts + (size_t)last * CONTEXT_BYTES;
-		uint8_t kind;
 
 		if (++walk->seen > KSM_SCRIPT_LOOK_AT)
 			return false;
-		memcpy(&kind, context, sizeof(kind));
-		if ((kind & KIND_MASK) != KIND_SUB)
+		if ((ksm_script_byte(contexts, (size_t)last * CONTEXT_BYTES) & KIND_MASK) != KIND_SUB)
 			continue;
 		add(walk, script, ksm_script_pointer(context, CONTEXT_SUB));
 		walk->statement = ksm_script_pointer(context, CONTEXT_STATEMENT);

@@ -108,7 +108,7 @@ static bool read_text(const void *string, struct ksm_text *text)
 		return false;
 	text->bytes = (const char *)string + STRING_DATA;
 	text->length = (uint32_t)length;
-	return true;
+	return ksm_script_is_text(text);
 }
 
 /* The function of a frame if it is one of a script. */

@@ -184,7 +184,7 @@ static bool read_text(const struct python *python, const void *object, struct ks
 	text->bytes = (const char *)object + (state & TEXT_IS_ASCII ? python->at.ascii : python->at.compact);
 	text->form = state & TEXT_IS_ASCII ? KSM_TEXT_UTF8 : forms[kind];
 	text->length = (uint32_t)length * kind;
-	return true;
+	return ksm_script_is_text(text);
 }
 
 /*
@@ -240,7 +240,7 @@ static bool find_position(const struct python *python, const void *frame, const 
 		*position = number < 0 ? 0 : (uint64_t)number * (python->minor == 10 ? 2 : 1);
 		return true;
 	}
-	memcpy(&owner, (const char *)frame + at->owner, sizeof(owner));
+	owner = ksm_script_byte(frame, at->owner);
 	units = ((intptr_t)ksm_script_pointer(frame, at->instruction) - (intptr_t)code - at->instructions) / 2;
 	if (owner >= OWNED_BY_C || units < -1 || units > INT32_MAX)
 		return false;

@@ -7,7 +7,7 @@
  *
  * A reader runs in the middle of malloc and mmap, in any thread, and after a fork; in signal handlers only where the call stack
  * does not show that it is one (language). It allocates nothing,
- * takes no lock, calls the kernel for nothing, and calls no function of the interpreter that may do so, raise
+ * takes no lock, calls the kernel for nothing but to learn whether there is memory where a pointer leads (readable), and calls no function of the interpreter that may do so, raise
  * an error or run the program's code. What it reads it has checked to be what it takes it for, as far as that can be told from
  * what it is a part of; in doubt the list ends.
  */

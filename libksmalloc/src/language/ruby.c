@@ -79,7 +79,7 @@ static bool read_text(value string, struct ksm_text *text)
 	if (!text->bytes || length > INT32_MAX)
 		return false;
 	text->length = (uint32_t)length;
-	return true;
+	return ksm_script_is_text(text);
 }
 
 /* Has the thread got as far as to have frames? */

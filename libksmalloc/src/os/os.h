@@ -109,6 +109,12 @@ long ksm_os_merge_now(void *addr, size_t length, bool try_only);
 void ksm_os_random(void *buffer, size_t length);
 
 /*
+ * True unless reading the word at an address, which is aligned, would be an error. Reads it in the kernel (futex(2), which
+ * does not wait), so that no sandbox has to allow more; where the kernel does not tell it is true.
+ */
+bool ksm_os_can_read(const void *address);
+
+/*
  * Sleeps until *word is not value any more and ksm_os_wake() was called, or for most_us
  * microseconds (0: without an end); may return early (futex(2)). Private to the process.
  */

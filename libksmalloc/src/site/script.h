@@ -13,6 +13,7 @@
 #define KSM_SCRIPT_H
 
 #include "base.h"
+#include "system/readable.h"
 
 #include <ksmalloc/segment.h>
 
@@ -76,18 +77,41 @@ KSM_INLINE bool ksm_script_has(const struct ksm_script *script, const void *code
 }
 
 /* Could this be the address of an object? It says nothing of what lies there. */
-KSM_INLINE bool ksm_script_is_object(const void *pointer)
+KSM_INLINE bool ksm_script_is_address(const void *pointer)
 {
 	uintptr_t address = (uintptr_t)pointer;
 
 	return address % sizeof(void *) == 0 && address >= 64 * KSM_KIB && address < UINT64_C(1) << 47;
 }
 
-/* The pointer, or the number, so many bytes behind the beginning of an object. */
+/* The same, and there is memory. */
+KSM_INLINE bool ksm_script_is_object(const void *pointer)
+{
+	return ksm_script_is_address(pointer) && ksm_readable(pointer);
+}
+
+/* Is there memory so many bytes behind the beginning of an object, which was found to be one? */
+KSM_INLINE bool ksm_script_reaches(const void *object, size_t offset)
+{
+	const char *end = (const char *)object + offset;
+
+	return ksm_likely((uintptr_t)object >> KSM_READABLE_SHIFT == (uintptr_t)end >> KSM_READABLE_SHIFT) || ksm_readable(end);
+}
+
+/* Can a text be read, as much of it as is ever used? */
+KSM_INLINE bool ksm_script_is_text(const struct ksm_text *text)
+{
+	return !text->length || (ksm_readable(text->bytes) &&
+				 ksm_script_reaches(text->bytes, ksm_min(text->length, KSM_SCRIPT_FILE_BYTES) - 1));
+}
+
+/* The pointer, or the number, so many bytes behind the beginning of an object; 0 if there is no memory. */
 KSM_INLINE const void *ksm_script_pointer(const void *object, size_t offset)
 {
 	const void *pointer;
 
+	if (!ksm_script_reaches(object, offset + sizeof(pointer) - 1))
+		return NULL;
 	__builtin_memcpy(&pointer, (const char *)object + offset, sizeof(pointer));
 	return pointer;
 }
@@ -96,8 +120,15 @@ KSM_INLINE uint32_t ksm_script_number(const void *object, size_t offset)
 {
 	uint32_t number;
 
+	if (!ksm_script_reaches(object, offset + sizeof(number) - 1))
+		return 0;
 	__builtin_memcpy(&number, (const char *)object + offset, sizeof(number));
 	return number;
+}
+
+KSM_INLINE uint8_t ksm_script_byte(const void *object, size_t offset)
+{
+	return ksm_script_reaches(object, offset) ? ((const uint8_t *)object)[offset] : 0;
 }
 
 #endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Damages what an interpreter keeps of its frames, has whoever is listening asked whose memory is (by mapping some), and puts
+ * everything back before the interpreter looks at it again. Scripts call it as an extension; tests/language/damaged says which
+ * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, PHP 8.2, Perl 5.36.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE  ((size_t)4096)
+#define BYTES ((size_t)256 << 10)
+#define ROOM  1024 /* of a copy of an object */
+
+/* What a pointer is made to lead to. */
+enum damage {
+	NONE,
+	ITSELF,	   /* a circle */
+	UNALIGNED, /* into the middle of what it led to */
+	NEAR_ZERO, /* a small number that was taken for a pointer */
+	UNMAPPED,  /* where there is no memory */
+	FORBIDDEN, /* where there is, and nobody may read it */
+	LAST_WORD, /* so near the end of memory that what is looked for would lie behind it */
+	GARBAGE,   /* where there is anything */
+	HIGH,	   /* no address at all */
+	DAMAGES,
+};
+
+static const char *const names[DAMAGES] = {"none",	"itself",    "unaligned", "near_zero", "unmapped",
+					   "forbidden", "last_word", "garbage",	  "high"};
+
+/* Asks, by mappings from here, so many that some have marks. */
+static __attribute__((noinline)) void ask(void)
+{
+	for (int i = 0; i < 20; i++) {
+		void *memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			abort();
+		memset(memory, 1, PAGE);
+		/* The last one stays, so that it is known what was found. */
+		if (i < 19)
+			munmap(memory, BYTES);
+	}
+}
+
+static enum damage number_of(const char *name)
+{
+	for (int i = 0; i < DAMAGES; i++) {
+		if (strcmp(names[i], name) == 0)
+			return (enum damage)i;
+	}
+	fprintf(stderr, "damage: %s is none\n", name);
+	abort();
+}
+
+/* A readable page, behind it one that is not, and far below them one that is unmapped, and that nobody else gets. */
+static char *pages;
+static char *nothing;
+
+/* Before there are scripts, so that these have none. */
+__attribute__((constructor)) static void map_pages(void)
+{
+	pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED || mprotect(pages + PAGE, PAGE, PROT_NONE))
+		abort();
+	memset(pages, 0xa5, PAGE);
+	nothing = pages - ((size_t)1 << 42);
+}
+
+static uint64_t damaged(enum damage damage, uint64_t object, uint64_t was)
+{
+	switch (damage) {
+	case ITSELF:
+		return object;
+	case UNALIGNED:
+		return was + 3;
+	case NEAR_ZERO:
+		return 0x10008;
+	case UNMAPPED:
+		return (uintptr_t)nothing + 64;
+	case FORBIDDEN:
+		return (uintptr_t)pages + PAGE + 64;
+	case LAST_WORD:
+		return (uintptr_t)pages + PAGE - 8;
+	case GARBAGE:
+		return (uintptr_t)pages + 64;
+	case HIGH:
+		return UINT64_C(0xa5a5a5a5a5a5a5a0);
+	default:
+		return was;
+	}
+}
+
+static void *pointer(const void *object, size_t offset)
+{
+	void *value;
+
+	memcpy(&value, (const char *)object + offset, sizeof(value));
+	return value;
+}
+
+/* Damages one pointer of an object, asks, and repairs it. */
+static void damage_field(void *object, size_t offset, enum damage damage)
+{
+	uint64_t *field = (uint64_t *)((char *)object + offset);
+	uint64_t was = *field;
+
+	*field = damaged(damage, (uintptr_t)object, was);
+	ask();
+	*field = was;
+}
+
+/* The same of an object that others share: what leads to it leads to a copy of it, one field of which is damaged. */
+static void damage_copy(void *object, size_t offset, size_t field, enum damage damage)
+{
+	static _Alignas(64) char copy[ROOM];
+	void **link = (void **)((char *)object + offset);
+	void *was = *link;
+	uint64_t value = damaged(damage, (uintptr_t)copy, (uintptr_t)pointer(was, field));
+
+	memcpy(copy, was, 256);
+	memcpy(copy + field, &value, sizeof(value));
+	*link = copy;
+	ask();
+	*link = was;
+}
+
+static void *must_find(const char *symbol)
+{
+	void *address = dlsym(RTLD_DEFAULT, symbol);
+
+	if (!address) {
+		fprintf(stderr, "damage: the interpreter has no %s\n", symbol);
+		abort();
+	}
+	return address;
+}
+
+/* --- Python 3.11 ------------------------------------------------------------------------------- */
+
+void damage_python(const char *what, const char *name);
+
+void damage_python(const char *what, const char *name)
+{
+	void *(*this_state)(void) = (void *(*)(void))must_find("PyGILState_GetThisThreadState");
+	enum damage damage = number_of(name);
+	void *entry = pointer(this_state(), 56);
+	void *frame = pointer(entry, 8);
+
+	if (strcmp(what, "innermost") == 0)
+		damage_field(entry, 8, damage);
+	else if (strcmp(what, "previous") == 0)
+		damage_field(frame, 48, damage);
+	else if (strcmp(what, "code") == 0)
+		damage_field(frame, 32, damage);
+	else if (strcmp(what, "name") == 0)
+		damage_copy(frame, 32, 128, damage);
+	else if (strcmp(what, "file") == 0)
+		damage_copy(frame, 32, 112, damage);
+	else
+		damage_copy(frame, 32, 136, damage); /* lines */
+}
+
+/* --- Lua 5.4 ----------------------------------------------------------------------------------- */
+
+int damage_lua(void *state);
+
+int damage_lua(void *state)
+{
+	const char *(*text)(void *, int, size_t *) = (const char *(*)(void *, int, size_t *))must_find("luaL_checklstring");
+	const char *what = text(state, 1, NULL);
+	enum damage damage = number_of(text(state, 2, NULL));
+	void *call = pointer(state, 32);      /* of this function */
+	void *caller = pointer(call, 16);     /* of the script's, which called it */
+	void *closure = pointer(pointer(caller, 0), 0);
+
+	if (strcmp(what, "innermost") == 0)
+		damage_field(state, 32, damage);
+	else if (strcmp(what, "previous") == 0)
+		damage_field(caller, 16, damage);
+	else if (strcmp(what, "code") == 0)
+		damage_field(closure, 24, damage);
+	else if (strcmp(what, "file") == 0)
+		damage_copy(closure, 24, 112, damage);
+	else
+		damage_copy(closure, 24, 88, damage); /* lines */
+	return 0;
+}
+
+/* --- PHP 8.2 ----------------------------------------------------------------------------------- */
+
+void damage_php(const char *what, const char *name);
+
+void damage_php(const char *what, const char *name)
+{
+	char *globals = must_find("executor_globals");
+	enum damage damage = number_of(name);
+	void *frame = pointer(globals, 488);  /* of FFI's function */
+	void *caller = pointer(frame, 48);    /* of the script's, which called it */
+
+	if (strcmp(what, "previous") == 0)
+		damage_field(caller, 48, damage);
+	else if (strcmp(what, "code") == 0)
+		damage_field(pointer(caller, 48), 24, damage); /* of who called that */
+	else
+		damage_copy(caller, 24, 8, damage); /* name */
+}
+
+/* --- Perl 5.36 --------------------------------------------------------------------------------- */
+
+void damage_perl(void *interpreter, void *sub);
+
+/* What it is to do, since it does not know Perl's stack. */
+void damage_perl(void *interpreter, void *sub)
+{
+	const char *what = getenv("DAMAGE_WHAT");
+	enum damage damage = number_of(getenv("DAMAGE_NAME"));
+	size_t statement = (size_t)atol(getenv("DAMAGE_STATEMENT"));
+	size_t stack = (size_t)atol(getenv("DAMAGE_STACK"));
+
+	(void)sub;
+	if (strcmp(what, "innermost") == 0)
+		damage_field(interpreter, statement, damage);
+	else
+		damage_field(interpreter, stack, damage);
+}
