@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. What lies
- * outside of the span, the program's mappings, may be anywhere, each 256 KiB elsewhere in V8: those slices have entries
- * one behind the other, which are found by a hash.
- */
 #include "store/shared.h"
 
-#include "layout/span.h"
 #include "segment/stat.h"
 
 #include <errno.h>
@@ -26,44 +20,13 @@
 /* So often memory was put in the place of shared pages: each time may have cut a mapping into three. */
 #define MOST_CUTS 8192u
 
-#define SPAN_SHIFT  44 /* of the largest span there is */
-#define LEAF_SHIFT  30
-#define SLICE_SHIFT 21
-#define LEAVES	    (1u << (SPAN_SHIFT - LEAF_SHIFT))
-#define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
-#define LEAF_BYTES  ksm_align_up(LEAF_SLICES * sizeof(struct ksm_shared_slice), KSM_PAGE)
-
 bool ksm_shared_any;
 uint32_t ksm_shared_held;
-
-static _Atomic(struct ksm_shared_slice *) leaves[LEAVES] KSM_SPARSE; /* Synchronization: atomic. */
-/* User space, but where a program asks for what lies behind. */
-#define ADDRESS_SHIFT 47
-#define STRAYS_BYTES  ksm_align_up(STRAYS * sizeof(struct stray), KSM_PAGE)
 
 static void (*introduce_memory)(void *addr, size_t length);
 static bool (*may_replace_memory)(void *addr, size_t length);
 static atomic_uint cuts;
 static atomic_bool rights_vary;
-
-#define CHAINS	1024u
-#define STRAYS	32768u /* of 2 MiB each; what the program has more of is not shared */
-#define USUALLY 512u   /* as many are made before it is worth it to look for void ones */
-
-/* A slice outside of the span. */
-struct stray {
-	struct ksm_shared_slice slice;
-	uint32_t next; /* in its chain, 0: none */
-	uint32_t number; /* of the slice in the address space */
-};
-
-/* Changed by passes only, while nobody else is in here. Synchronization: a chain is written after what it leads to. */
-static struct {
-	struct stray *entries; /* the first one is not used */
-	uint32_t used;
-	uint32_t limit; /* when void ones are looked for next */
-	uint32_t chains[CHAINS];
-} strays KSM_SPARSE;
 
 void ksm_shared_init(void (*introduce)(void *addr, size_t length), bool (*may_replace)(void *addr, size_t length))
 {
@@ -79,126 +42,6 @@ void ksm_shared_introduce(void *addr, size_t length)
 void ksm_shared_postfork_child(void)
 {
 	__atomic_store_n(&ksm_shared_held, 0, __ATOMIC_RELAXED);
-}
-
-/*
- * At the end of the span, which no region comes near: where the kernel chooses, the libraries that the program loads after
- * its first pass would lie elsewhere than those of a sibling that made its own a moment later. Not of meta, which has a
- * lock: a signal handler may have interrupted who holds it. distance: from there.
- */
-static void *map_at_end(uint64_t distance, size_t bytes)
-{
-	size_t length;
-	uintptr_t end = ksm_span_upper_half(&length) + length;
-	void *memory = (void *)(end - distance - bytes);
-
-	if (ksm_os_map_place(memory, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) != 0 &&
-	    ksm_os_map(&memory, bytes, true) != 0)
-		return NULL;
-	return memory;
-}
-
-/* Below the last leaf. */
-uintptr_t ksm_shared_window(void)
-{
-	size_t length;
-	uintptr_t end = ksm_span_upper_half(&length) + length;
-	uintptr_t leaves_end = end - STRAYS_BYTES - ((end - ksm_span_map.base) >> LEAF_SHIFT) * LEAF_BYTES;
-
-	return ksm_align_down(leaves_end, KSM_SHARE_SLICE) - KSM_SHARE_SLICE;
-}
-
-static struct ksm_shared_slice *map_leaf(uint64_t number)
-{
-	return map_at_end(STRAYS_BYTES + number * LEAF_BYTES, LEAF_BYTES);
-}
-
-/* --- slices outside of the span ------------------------------------------------------------ */
-
-static uint32_t *chain_of(uint32_t number)
-{
-	return &strays.chains[(number * UINT32_C(0x9e3779b1)) >> 16 & (CHAINS - 1)];
-}
-
-static bool has_pages(const struct ksm_shared_slice *slice)
-{
-	uint64_t bits = 0;
-
-	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
-		for (uint32_t k = 0; k < KSM_COUNT_OF(slice->layers[i].mapped.words); k++)
-			bits |= slice->layers[i].mapped.words[k];
-	}
-	return bits != 0;
-}
-
-static void chain(uint32_t index)
-{
-	uint32_t *first = chain_of(strays.entries[index].number);
-
-	strays.entries[index].next = *first;
-	__atomic_store_n(first, index, __ATOMIC_RELEASE);
-}
-
-/* Programs that take and give back mappings in ever other places leave entries that nobody needs. */
-KSM_COLD static void sweep(void)
-{
-	uint32_t kept = 0;
-
-	memset(strays.chains, 0, sizeof(strays.chains));
-	for (uint32_t i = 1; i <= strays.used; i++) {
-		if (!has_pages(&strays.entries[i].slice))
-			continue;
-		strays.entries[++kept] = strays.entries[i];
-		chain(kept);
-	}
-	memset(&strays.entries[kept + 1], 0, (strays.used - kept) * sizeof(struct stray));
-	strays.used = kept;
-	strays.limit = ksm_min(ksm_max(2 * kept, USUALLY), STRAYS - 1);
-}
-
-static struct ksm_shared_slice *make_stray(uint32_t number)
-{
-	if (!strays.entries) {
-		strays.entries = map_at_end(0, STRAYS_BYTES);
-		strays.limit = USUALLY;
-	}
-	if (strays.entries && strays.used >= strays.limit)
-		sweep();
-	if (!strays.entries || strays.used >= STRAYS - 1)
-		return NULL;
-	strays.entries[++strays.used].number = number;
-	chain(strays.used);
-	return &strays.entries[strays.used].slice;
-}
-
-static struct ksm_shared_slice *find_stray(uintptr_t address, bool make)
-{
-	uint32_t number = (uint32_t)(address >> SLICE_SHIFT);
-	uint32_t index;
-
-	if (address >> ADDRESS_SHIFT)
-		return NULL;
-	index = __atomic_load_n(chain_of(number), __ATOMIC_ACQUIRE);
-	while (index && strays.entries[index].number != number)
-		index = strays.entries[index].next;
-	if (index)
-		return &strays.entries[index].slice;
-	return make ? make_stray(number) : NULL;
-}
-
-struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make)
-{
-	uint64_t offset = address - ksm_span_map.base;
-	struct ksm_shared_slice *leaf;
-
-	if (offset >> SPAN_SHIFT)
-		return find_stray(address, make);
-	leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
-	if (!leaf && make) {
-		leaf = map_leaf(offset >> LEAF_SHIFT);
-		atomic_store_explicit(&leaves[offset >> LEAF_SHIFT], leaf, memory_order_release);
-	}
-	return leaf ? &leaf[offset >> SLICE_SHIFT & (LEAF_SLICES - 1)] : NULL;
 }
 
 void ksm_shared_add(struct ksm_shared_slice *slice, uint32_t layer, const struct ksm_share_set *mapped)
@@ -234,33 +77,41 @@ static uintptr_t end_of_run(uintptr_t begin, uintptr_t end, bool *shared)
 
 	*shared = is_shared(begin);
 	while (at < end) {
-		uintptr_t next = at + KSM_PAGE;
-
-		/* A slice, or a GiB, without an entry is passed at once. */
-		if (!*shared && !ksm_shared_find(at, false))
-			next = ksm_align_down(at, KSM_SHARE_SLICE) + KSM_SHARE_SLICE;
-		else if (is_shared(at) != *shared)
+		/* A look at each slice, or at more at a time where no page is shared. */
+		if (!*shared && (at == begin || at % KSM_SHARE_SLICE == 0))
+			at = ksm_shared_skip_to_pages(at, end);
+		if (at >= end || is_shared(at) != *shared)
 			break;
-		at = next;
+		at += KSM_PAGE;
 	}
 	return ksm_min(at, end);
 }
 
+/* Those pages of the range that lie in the slice at this address. */
+static void forget_in_slice(struct ksm_shared_slice *slice, uintptr_t address, uintptr_t begin, uintptr_t end)
+{
+	struct ksm_share_set pages = { 0 };
+
+	ksm_share_add_range(&pages, address, begin, end);
+	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
+		for (uint32_t k = 0; k < KSM_COUNT_OF(pages.words); k++) {
+			uint64_t *word = &slice->layers[i].mapped.words[k];
+
+			if (__atomic_load_n(word, __ATOMIC_RELAXED) & pages.words[k])
+				__atomic_fetch_and(word, ~pages.words[k], __ATOMIC_RELAXED);
+		}
+	}
+}
+
 void ksm_shared_forget(const void *addr, size_t length)
 {
-	uintptr_t end = (uintptr_t)addr + length;
+	uintptr_t begin = (uintptr_t)addr, end = begin + length;
 
-	for (uintptr_t at = (uintptr_t)addr; at < end; at += KSM_PAGE) {
-		struct ksm_shared_slice *slice = ksm_shared_find(at, false);
-		uint32_t page = (uint32_t)(at >> KSM_PAGE_SHIFT) % KSM_SHARE_PAGES;
+	for (uintptr_t at = ksm_shared_skip_to_pages(begin, end); at < end; at = ksm_shared_skip_to_pages(at, end)) {
+		uintptr_t address = ksm_align_down(at, KSM_SHARE_SLICE);
 
-		if (!slice) {
-			at = ksm_align_down(at, KSM_SHARE_SLICE) + KSM_SHARE_SLICE - KSM_PAGE;
-			continue;
-		}
-		for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
-			__atomic_fetch_and(&slice->layers[i].mapped.words[page / 64], ~(UINT64_C(1) << page % 64),
-					   __ATOMIC_RELAXED);
+		forget_in_slice(ksm_shared_find(at, false), address, begin, end);
+		at = address + KSM_SHARE_SLICE;
 	}
 }
 

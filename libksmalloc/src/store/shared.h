@@ -20,19 +20,7 @@
 
 #include "base.h"
 #include "store/share.h"
-
-/* Files that one slice may have pages of. */
-#define KSM_SHARED_LAYERS 3u
-
-struct ksm_shared_layer {
-	uint64_t inode; /* of the file, 0 for none */
-	bool is_huge;	/* where all of the slice is mapped: by a huge page, if nothing of it was copied */
-	struct ksm_share_set mapped;
-};
-
-struct ksm_shared_slice {
-	struct ksm_shared_layer layers[KSM_SHARED_LAYERS];
-};
+#include "store/shared_table.h"
 
 /* True once a page was shared. Synchronization: relaxed atomic; never false again. */
 extern bool ksm_shared_any __attribute__((visibility("hidden")));
@@ -56,9 +44,6 @@ KSM_INLINE bool ksm_shared_is_huge(const struct ksm_shared_layer *layer, const s
 {
 	return layer->is_huge && ksm_share_count(mapped) == KSM_SHARE_PAGES;
 }
-
-/* A slice of the address space that neither memory of the program's nor this table comes near. */
-uintptr_t ksm_shared_window(void);
 
 /*
  * Around what changes the pages and the table: a pass that a signal handler makes in between would come between the two.
@@ -86,12 +71,6 @@ KSM_INLINE bool ksm_shared_is_held(void)
 
 /* In a child whose other threads, which may have held it, are gone. */
 void ksm_shared_postfork_child(void);
-
-/*
- * The entry of the slice that lies at this address; NULL if there is none. make: unless there is no memory. Then, which only a
- * pass may do, entries of other slices outside of the span that have no page are void.
- */
-struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make);
 
 /* Adds pages of the slice at this address to one of its layers. */
 void ksm_shared_add(struct ksm_shared_slice *slice, uint32_t layer, const struct ksm_share_set *mapped);
