@@ -157,7 +157,7 @@ int offer_make(struct offer *offer)
 	*offer = (struct offer){
 		.room = {.address = (uintptr_t)room, .bytes = ROOM_BYTES, .begin = (uintptr_t)ksr_entry_begin,
 			 .failed = (uintptr_t)ksr_entry_failed, .end = (uintptr_t)ksr_entry_end,
-			 .park = (uintptr_t)ksr_entry_park, .filters = filters()},
+			 .park = (uintptr_t)ksr_entry_park, .rest = (uintptr_t)ksr_entry_rest, .filters = filters()},
 		.functions = {[OFFERED_EMPTY] = (uintptr_t)empty, [OFFERED_SCRIBBLE] = (uintptr_t)scribble,
 			      [OFFERED_FAULT] = (uintptr_t)fault, [OFFERED_REPLACE] = (uintptr_t)replace,
 			      [OFFERED_ALONE] = (uintptr_t)alone, [OFFERED_LONG] = (uintptr_t)last},

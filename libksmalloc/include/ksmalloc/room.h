@@ -64,12 +64,18 @@ extern const char ksr_entry_begin[]; /* rbx: the room; r13: the record; on the s
 extern const char ksr_entry_failed[]; /* as begin, where the function did not return; rax: the result */
 extern const char ksr_entry_end[]; /* after the system call that sends the mark */
 extern const char ksr_entry_park[]; /* rbx: a record; r12: the room */
+/*
+ * A system call that a stop has cut off goes on for what is left of it, and the thread then where its record says: rax, in which
+ * the record has what was moved before, is what was moved in all. rbx: the record; all else as the call wants it.
+ */
+extern const char ksr_entry_rest[];
 
 /* What the process tells of itself. */
 struct ksr_room {
 	uint64_t address; /* of a page */
 	uint64_t bytes;
 	uint64_t begin, failed, end, park;
+	uint64_t rest; /* 0: there is none */
 	unsigned int filters; /* of seccomp, when it offered the room */
 };
 

@@ -373,6 +373,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table frames;		/* uint64_t, as those of a site */
 	struct ksmalloc_segment_bins bins;		/* since version 8; in the private layout */
 	struct ksmalloc_bounds_stats bounds;		/* since version 8, in headers that are long enough */
+	uint64_t keeper_entry_rest; /* the same: one more address of struct ksmalloc_segment_keeper */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The code that begins and ends a call from outside; room.h says what it is for. It is part of the
+ * The code that begins and ends a call from outside, or a system call that a stop has cut off; room.h says what it is for. It is part of the
  * process that is called, and of no use in the tracer.
  *
  * On the way back rsp is never above what is needed still, so that a signal may come at any point.
@@ -24,8 +24,8 @@ _Static_assert(KSR_ROOM_VECTORS == 4096, "entry.c knows where the vector registe
 
 __asm__(
 "	.text\n"
-"	.globl	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park\n"
-"	.hidden	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park\n"
+"	.globl	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park, ksr_entry_rest\n"
+"	.hidden	ksr_entry_begin, ksr_entry_failed, ksr_entry_end, ksr_entry_park, ksr_entry_rest\n"
 "	.balign	16\n"
 "ksr_entry_begin:\n"
 "	cmpl	$0, (%rbx)\n"
@@ -87,7 +87,7 @@ __asm__(
 "	movl	$8, %r10d\n"
 "	movl	$14, %eax\n"		/* rt_sigprocmask */
 "	syscall\n"
-"	pushq	112(%rbx)\n"
+"4:	pushq	112(%rbx)\n"
 "	popfq\n"
 "	movq	0(%rbx), %rax\n"
 "	movq	8(%rbx), %rcx\n"
@@ -105,7 +105,37 @@ __asm__(
 "	movq	104(%rbx), %r15\n"
 "	leaq	128(%rbx), %rsp\n"
 "	popq	%rbx\n"
-"	ret	$128\n");
+"	ret	$128\n"
+
+/* Whoever is cancelled in this call finds its way out of it by what the record has: all registers, 272 bytes below the frame. */
+"	.balign	16\n"
+"	.cfi_startproc simple\n"
+"	.cfi_signal_frame\n"
+"	.cfi_def_cfa %rbx, 272\n"
+"	.cfi_offset %rax, -272\n"
+"	.cfi_offset %rcx, -264\n"
+"	.cfi_offset %rdx, -256\n"
+"	.cfi_offset %rsi, -248\n"
+"	.cfi_offset %rdi, -240\n"
+"	.cfi_offset %rbp, -232\n"
+"	.cfi_offset %r8, -224\n"
+"	.cfi_offset %r9, -216\n"
+"	.cfi_offset %r10, -208\n"
+"	.cfi_offset %r11, -200\n"
+"	.cfi_offset %r12, -192\n"
+"	.cfi_offset %r13, -184\n"
+"	.cfi_offset %r14, -176\n"
+"	.cfi_offset %r15, -168\n"
+"	.cfi_offset %rbx, -144\n"
+"	.cfi_offset %rip, -136\n"
+"	nop\n" /* an unwinder looks before the address, too */
+"ksr_entry_rest:\n"
+"	syscall\n"
+"	testq	%rax, %rax\n"
+"	jle	4b\n"
+"	addq	%rax, 0(%rbx)\n"
+"	jmp	4b\n"
+"	.cfi_endproc\n");
 
 #else
 
@@ -113,5 +143,6 @@ const char ksr_entry_begin[1];
 const char ksr_entry_failed[1];
 const char ksr_entry_end[1];
 const char ksr_entry_park[1];
+const char ksr_entry_rest[1];
 
 #endif

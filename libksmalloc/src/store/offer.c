@@ -57,6 +57,7 @@ void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uint64_t bud
 	keeper->entry_failed = (uintptr_t)ksr_entry_failed;
 	keeper->entry_end = (uintptr_t)ksr_entry_end;
 	keeper->entry_park = (uintptr_t)ksr_entry_park;
+	ksm_stat->header.keeper_entry_rest = (uintptr_t)ksr_entry_rest;
 	keeper->filters = count_filters();
 	keeper->share = (uintptr_t)share;
 	/* Last: who sees it sees the rest. */

@@ -190,6 +190,7 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 	if (error)
 		return error;
 	status->pending = number_of(text, "\nShdPnd:", 16);
+	status->pending_here = number_of(text, "\nSigPnd:", 16);
 	status->ignored = number_of(text, "\nSigIgn:", 16);
 	status->caught = number_of(text, "\nSigCgt:", 16);
 	status->tracer = (pid_t)number_of(text, "\nTracerPid:", 10);

@@ -32,6 +32,7 @@ struct ksr_image {
 /* What /proc/PID/status says; sets of signals have bit n-1 for signal n. */
 struct ksr_image_status {
 	uint64_t pending; /* by the whole process */
+	uint64_t pending_here; /* by the thread alone */
 	uint64_t ignored;
 	uint64_t caught;
 	pid_t tracer;

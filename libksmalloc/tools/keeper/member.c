@@ -10,6 +10,7 @@
 #include "keeper/hand.h"
 #include "keeper/midst.h"
 #include "keeper/partner.h"
+#include "keeper/rest.h"
 #include "read/snapshot.h"
 
 #define MS UINT64_C(1000000)
@@ -19,6 +20,10 @@
 
 /* Members of the header that are older than this one have been there in all versions that are accepted. */
 #define HEADER_BYTES (offsetof(struct ksmalloc_segment_header, keeper) + sizeof(struct ksmalloc_segment_keeper))
+
+/* A header that is so long has the member, too. */
+#define END_OF(field) \
+	(offsetof(struct ksmalloc_segment_header, field) + sizeof(((struct ksmalloc_segment_header *)NULL)->field))
 
 uint64_t ksr_group_store(const struct ksmalloc_seed *seed)
 {
@@ -93,6 +98,11 @@ static int check_segment(struct ksr_member *member, const struct ksr_kept_group 
 	    strncmp(header.group, group->name, sizeof(header.group)) != 0)
 		return -ENOENT;
 	take_note(member, &header);
+	if (header.header_bytes >= END_OF(keeper_entry_rest))
+		error = ksr_image_read(&member->image, member->segment + offsetof(struct ksmalloc_segment_header, keeper_entry_rest),
+				       &member->entry_rest, sizeof(member->entry_rest));
+	if (error)
+		return error;
 	return has_store(group, member->offer.store) ? 0 : -ENOENT;
 }
 
@@ -144,29 +154,36 @@ struct work {
 	bool stopped; /* by a signal */
 };
 
-static int call(struct ksr_stop *stop, struct work *work)
+static struct ksr_room room_of(const struct ksr_member *member)
 {
-	const struct ksmalloc_segment_keeper *offer = &work->member->offer;
-	const struct ksr_room room = {
+	const struct ksmalloc_segment_keeper *offer = &member->offer;
+
+	return (struct ksr_room){
 		.address = offer->room_address, .bytes = offer->room_bytes,
 		.begin = offer->entry_begin, .failed = offer->entry_failed,
 		.end = offer->entry_end, .park = offer->entry_park,
+		.rest = member->entry_rest,
 		.filters = offer->filters,
 	};
+}
+
+static int call(struct ksr_stop *stop, const struct ksr_room *room, struct work *work)
+{
 	const struct ksr_request request = {
-		.function = offer->share,
+		.function = work->member->offer.share,
 		.arguments = {work->budget_us},
 		.limit_ns = CALL_LIMIT_NS,
 	};
 	int error = ksr_partner_check(&work->partner, stop);
 
 	work->stopped = ksr_stop_in_group_stop(stop);
-	return error ? error : ksr_call(stop, &room, &request, &work->result);
+	return error ? error : ksr_call(stop, room, &request, &work->result);
 }
 
 static int work_in_hand(void *data)
 {
 	struct work *work = data;
+	const struct ksr_room room = room_of(work->member);
 	struct ksr_stop stop;
 	int error;
 
@@ -177,11 +194,11 @@ static int work_in_hand(void *data)
 	if (error)
 		return error;
 	work->ended_ns = 0;
-	error = ksr_stop(&stop, &work->member->image, STOP_LIMIT_NS);
-	if (!error) {
-		error = call(&stop, work);
-		ksr_stop_end(&stop);
-	}
+	error = ksr_stop_begin(&stop, &work->member->image, STOP_LIMIT_NS);
+	if (!error)
+		error = call(&stop, &room, work);
+	ksr_rest_lead(&stop, &room);
+	ksr_stop_end(&stop);
 	work->ended_ns = ksr_stop_now();
 	return error;
 }

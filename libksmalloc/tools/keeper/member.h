@@ -38,6 +38,7 @@ struct ksr_member {
 	uint64_t segment; /* its address */
 	/* As of the last look: */
 	struct ksmalloc_segment_keeper offer;
+	uint64_t entry_rest; /* of it; 0 in older versions */
 	uint64_t gained_pages; /* own pages that it has given up so far */
 	uint64_t changed_pages; /* these, what it has published, and what of the store it has left */
 	uint64_t passes;       /* that it has made so far */

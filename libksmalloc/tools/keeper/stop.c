@@ -315,7 +315,7 @@ void ksr_stop_limit(struct ksr_stop *stop, uint64_t limit_ns)
 	timer_settime(stop->watch, 0, &once, NULL);
 }
 
-int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns)
+int ksr_stop_begin(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns)
 {
 	int error;
 
@@ -324,7 +324,13 @@ int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limi
 	if (error)
 		return error;
 	ksr_stop_limit(stop, limit_ns);
-	error = stop_all(stop);
+	return stop_all(stop);
+}
+
+int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns)
+{
+	int error = ksr_stop_begin(stop, image, limit_ns);
+
 	if (error)
 		ksr_stop_end(stop);
 	return error;

@@ -9,7 +9,8 @@
  * stop ends with EINTR, SIGSTOP and SIGCONT too: epoll_wait, semop,
  * sigtimedwait, io_getevents, and sockets with a limit of time (call.h restarts
  * those of the others that have no limit of time). A read or write that moved
- * part of its bytes returns that part: midst.h is asked before. tests/keeper/calls.c tries them.
+ * part of its bytes returns that part: midst.h is asked before, and rest.h has
+ * some of them go on. tests/keeper/calls.c tries them.
  *
  * What it is not: a way to keep other processes from writing into the memory:
  * a child of vfork, and whatever was made with CLONE_VM alone, runs on. (A
@@ -71,6 +72,8 @@ enum ksr_news {
 };
 
 int ksr_stop(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns);
+/* The same, but where it fails those that stand do so until ksr_stop_end(). */
+int ksr_stop_begin(struct ksr_stop *stop, const struct ksr_image *image, uint64_t limit_ns);
 /* From now on; as a call begins. The process is not held for longer: see the invariants. */
 void ksr_stop_limit(struct ksr_stop *stop, uint64_t limit_ns);
 /* All go on. It may be called at any time, and again. */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+#include "keeper/rest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "keeper/registers.h"
+
+#ifdef __x86_64__
+
+#define SYSCALL_BYTES 2
+#define SYSCALL	      0x050f /* the instruction */
+#define FRAME_BYTES   64 /* between the record and a handler's frame */
+
+/* True if the call waits until all is moved: its arguments are a descriptor, an address, and a number of bytes. */
+static bool is_whole(const struct user_regs_struct *set)
+{
+	switch (set->orig_rax) {
+	case SYS_write:
+		return true;
+	case SYS_sendto:
+		return !(set->r10 & MSG_DONTWAIT) && !set->r8;
+	case SYS_recvfrom:
+		return (set->r10 & MSG_WAITALL) && !(set->r10 & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)) && !set->r8;
+	default:
+		return false;
+	}
+}
+
+/* Of others a part is the whole, or a second call would do something else than return the same. */
+static bool is_stream(pid_t pid, uint64_t descriptor)
+{
+	struct stat status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)descriptor);
+	return stat(path, &status) == 0 &&
+	       (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode));
+}
+
+static bool has_signal(const struct ksr_image_status *status, uint64_t mask)
+{
+	return (status->pending | status->pending_here) & ~mask & ~status->ignored;
+}
+
+/* Behind the call by which the rest of another one is moved. */
+static bool is_in_rest(const struct user_regs_struct *set, const struct ksr_room *room)
+{
+	return set->rip == room->rest + SYSCALL_BYTES;
+}
+
+static bool is_syscall(const struct ksr_image *image, uint64_t address)
+{
+	uint16_t code;
+
+	return ksr_image_read(image, address, &code, sizeof(code)) == 0 && code == SYSCALL;
+}
+
+/*
+ * True if the registers are those behind a call, with what it returns. Where the kernel has begun to restart it, and the thread stands once
+ * more before that, they are those before it, and the call's number stands in the place of the result.
+ */
+static bool has_returned(const struct ksr_image *image, const struct user_regs_struct *set)
+{
+	return is_syscall(image, set->rip - SYSCALL_BYTES) && !(set->rax == set->orig_rax && is_syscall(image, set->rip));
+}
+
+/* The rest of what the registers are about is next. */
+static void call_for_rest(struct user_regs_struct *set, const struct ksr_room *room, uint64_t moved)
+{
+	set->rsi += moved;
+	set->rdx -= moved;
+	set->rax = set->orig_rax;
+	set->orig_rax = (unsigned long long)-1;
+	set->rip = room->rest;
+}
+
+/* The first time: it has a record to come back by. */
+static int begin(const struct ksr_image *image, const struct ksr_registers *was, struct user_regs_struct *set)
+{
+	struct ksr_record record;
+	uint64_t address = ksr_registers_way_back(was, &record);
+
+	set->rbx = address;
+	set->rsp = (address - FRAME_BYTES) & ~UINT64_C(15);
+	return ksr_image_write(image, address, &record, sizeof(record));
+}
+
+/* It was cut off again: what it has moved is added to the record that it has. */
+static int add(const struct ksr_image *image, uint64_t record, uint64_t moved)
+{
+	uint64_t sum;
+	int error = ksr_image_read(image, record + offsetof(struct ksr_record, rax), &sum, sizeof(sum));
+
+	sum += moved;
+	return error ? error : ksr_image_write(image, record + offsetof(struct ksr_record, rax), &sum, sizeof(sum));
+}
+
+/* True if the thread was led. */
+static bool lead(const struct ksr_stop *stop, const struct ksr_room *room, pid_t tid)
+{
+	struct ksr_image_status status;
+	struct ksr_registers was, led;
+	int64_t moved;
+	int error;
+
+	if (ksr_registers_read(tid, &was) || (int64_t)was.set.orig_rax < 0 || !is_whole(&was.set))
+		return false;
+	moved = (int64_t)was.set.rax;
+	/* One with a limit of time has moved nothing, and would begin to wait anew: the program sees what was moved before. */
+	if (moved <= 0 || (uint64_t)moved >= was.set.rdx || !is_stream(stop->image->pid, was.set.rdi))
+		return false;
+	if (!has_returned(stop->image, &was.set) || ksr_image_status(stop->image, tid, &status) || has_signal(&status, was.mask) || status.shadow_stack)
+		return false;
+	led = was;
+	if (is_in_rest(&was.set, room))
+		error = add(stop->image, was.set.rbx, (uint64_t)moved);
+	else
+		error = begin(stop->image, &was, &led.set);
+	call_for_rest(&led.set, room, (uint64_t)moved);
+	return !error && !ksr_registers_write(tid, &led);
+}
+
+size_t ksr_rest_lead(const struct ksr_stop *stop, const struct ksr_room *room)
+{
+	size_t led = 0;
+
+	for (size_t i = 0; i < stop->count && room->rest; i++) {
+		const struct ksr_thread *thread = &stop->threads[i];
+
+		if (thread->stands && !thread->group_stop)
+			led += lead(stop, room, thread->tid);
+	}
+	return led;
+}
+
+#else
+
+size_t ksr_rest_lead(const struct ksr_stop *stop, const struct ksr_room *room)
+{
+	(void)stop;
+	(void)room;
+	return 0;
+}
+
+#endif
