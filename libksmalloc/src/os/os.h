@@ -315,6 +315,13 @@ bool ksm_os_is_sealed(int file);
 int ksm_os_try_lock(int file);
 void ksm_os_unlock(int file);
 
+/*
+ * The same of a part of a file, which is locked for all that opened it by themselves (fcntl(2), F_OFD_SETLK): 0, -EAGAIN where another one
+ * has it, or -errno.
+ */
+int ksm_os_try_lock_part(int file, uint64_t offset, uint64_t length);
+void ksm_os_unlock_part(int file, uint64_t offset, uint64_t length);
+
 /* The process that has the user's file locked for writing by fcntl(2); 0 if there is none that this one could name. */
 pid_t ksm_os_lock_owner(const char *path);
 

@@ -143,6 +143,25 @@ void ksm_os_unlock(int file)
 	KSM_OS_CALL(SYS_flock, file, LOCK_UN);
 }
 
+static int set_lock(int file, short type, uint64_t offset, uint64_t length)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = (off_t)length,
+	};
+
+	return (int)KSM_OS_CALL(SYS_fcntl, file, F_OFD_SETLK, &lock);
+}
+
+int ksm_os_try_lock_part(int file, uint64_t offset, uint64_t length)
+{
+	return set_lock(file, F_WRLCK, offset, length);
+}
+
+void ksm_os_unlock_part(int file, uint64_t offset, uint64_t length)
+{
+	set_lock(file, F_UNLCK, offset, length);
+}
+
 pid_t ksm_os_lock_owner(const char *path)
 {
 	int file = ksm_os_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);

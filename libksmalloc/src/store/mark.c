@@ -9,7 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define PROBES 16u /* places that a slice's marks are looked for at */
+#define PROBES	 16u /* places that a slice's marks are looked for at */
+#define PATIENCE 20u /* times that the lock of a row is tried */
 
 /* The row of a slice, which is made unless it is there; -ENOSPC if there is no room for it. */
 static int find_row(const struct ksm_store *store, uint64_t slice_place, uint64_t *offset)
@@ -74,29 +75,62 @@ static bool mark_page(uint64_t *ways, uint64_t mark)
 	return false;
 }
 
-int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
-		   struct ksm_share_set *common)
+/* What this member has to say of the pages. With their place, so that a mark in a row that two slices have written to means nothing. */
+static void hash_pages(const struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages)
 {
-	struct ksm_store_row *row = &store->tables->row;
-	uint64_t offset;
-	int error = find_row(store, slice->place, &offset);
-
-	memset(common, 0, sizeof(*common));
-	if (!error)
-		error = ksm_store_table_read(store, row, sizeof(*row), offset);
-	if (error)
-		return error;
 	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
 		const size_t at = (size_t)page << KSM_PAGE_SHIFT;
-		uint64_t mark;
+		uint64_t hash;
 
 		if (!ksm_share_has(pages, page))
 			continue;
-		/* With the place, so that a mark in a row that two slices have written to means nothing to the other. */
-		mark = XXH3_64bits_withSeed((const char *)slice->address + at, KSM_PAGE, slice->place + at);
-		mark = (mark & ~KSM_STORE_TAG_MASK) | store->tag;
-		if (mark_page(row->marks[page], mark))
+		hash = XXH3_64bits_withSeed((const char *)slice->address + at, KSM_PAGE, slice->place + at);
+		store->tables->marks[page] = (hash & ~KSM_STORE_TAG_MASK) | store->tag;
+	}
+}
+
+/* True if the row is this member's for a while: it was tried some times. */
+static bool lock_row(const struct ksm_store *store, uint64_t offset)
+{
+	int error = -EAGAIN;
+
+	for (uint32_t i = 0; i < PATIENCE && error == -EAGAIN; i++) {
+		if (i)
+			ksm_os_pause();
+		error = ksm_os_try_lock_part(store->table, offset, sizeof(struct ksm_store_row));
+	}
+	return error == 0;
+}
+
+static int mark_row(const struct ksm_store *store, uint64_t offset, const struct ksm_share_set *pages,
+		    struct ksm_share_set *common)
+{
+	struct ksm_store_row *row = &store->tables->row;
+	int error = ksm_store_table_read(store, row, sizeof(*row), offset);
+
+	if (error)
+		return error;
+	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
+		if (ksm_share_has(pages, page) && mark_page(row->marks[page], store->tables->marks[page]))
 			ksm_share_add(common, page);
 	}
 	return ksm_store_table_write(store, row, sizeof(*row), offset);
+}
+
+int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages,
+		   struct ksm_share_set *common)
+{
+	uint64_t offset;
+	bool is_locked;
+	int error = find_row(store, slice->place, &offset);
+
+	memset(common, 0, sizeof(*common));
+	if (error)
+		return error;
+	hash_pages(store, slice, pages);
+	is_locked = lock_row(store, offset);
+	error = mark_row(store, offset, pages, common);
+	if (is_locked)
+		ksm_os_unlock_part(store->table, offset, sizeof(struct ksm_store_row));
+	return error;
 }

@@ -7,8 +7,7 @@
  * What it is not: trusted. All that is read may be anything: it was written by another process, and may be written
  * again while it is looked at.
  *
- * Locking: what reads the head, changes it and writes it has the lock meanwhile. Marks (mark.h) are written
- * without it.
+ * Locking: what reads the head, changes it and writes it has the lock meanwhile. Rows of marks (mark.h) have locks of their own.
  * Failure: -errno.
  */
 #ifndef KSM_STORE_TABLE_H
@@ -71,6 +70,7 @@ static_assert(sizeof(struct ksmalloc_store_list) <= KSM_STORE_KEYS_OFFSET, "the 
 struct ksm_store_tables {
 	struct ksmalloc_store_list head;
 	struct ksm_store_row row;
+	uint64_t marks[KSM_SHARE_PAGES]; /* of this member, which go into the row */
 };
 
 /* Takes the lock, for microseconds. Others do so, too; not for ever: one that has it may be stopped. -EWOULDBLOCK then. */
