@@ -31,6 +31,83 @@ Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
 	expect_usual(60, 10);
 }
 
+static uint64_t pages_of_file(void)
+{
+	struct ksm_os_file facts;
+
+	cr_assert_eq(ksm_os_describe_file(file.descriptor, &facts), 0);
+	return facts.memory >> KSM_PAGE_SHIFT;
+}
+
+/* Eight pages of which the file has the first ones, again and again. */
+static void alternate(uint32_t stored)
+{
+	touch(0, PAGES);
+	for (uint32_t first = 0; first < PAGES; first += 8)
+		store(first, stored);
+	seal();
+	cr_assert_eq(share(0), 0);
+	expect_usual(0, PAGES);
+}
+
+Test(share_more, what_is_carried_over_where_the_file_has_holes_gives_the_file_no_pages)
+{
+	uint32_t of_file;
+	int filler = ksm_os_open_filler();
+
+	if (filler < 0)
+		cr_skip_test("there is no userfaultfd here");
+	close(filler);
+	alternate(1);
+	cr_assert_eq(slices[0].gained, PAGES / 8);
+	cr_assert_eq(slices[0].carried, PAGES - PAGES / 8 - 7);
+	cr_assert_eq(pages_of_file(), PAGES / 8);
+	cr_assert_eq(count_mappings(&of_file), 2, "the file's, and that of all slices behind it");
+	cr_assert_eq(of_file, 1);
+	cr_assert_eq(count_kind('o', 0, PAGES), PAGES - PAGES / 8);
+	/* Nobody is told of what is touched later. */
+	memset(page_at(1), 7, KSM_PAGE);
+	cr_assert_eq(madvise(page_at(2), KSM_PAGE, MADV_DONTNEED), 0);
+	expect_zeros(2, 1);
+	ksm_share_close(&work);
+	cr_assert_lt(work.filler, 0);
+}
+
+Test(share_more, without_that_the_file_grows_by_less_than_is_shared)
+{
+	ksm_os_stop_filling();
+	cr_assert_lt(ksm_os_open_filler(), 0);
+	alternate(6);
+	cr_assert_eq(slices[0].gained, 6 * PAGES / 8);
+	cr_assert_leq(pages_of_file(), PAGES - 2);
+}
+
+Test(share_more, without_that_what_has_too_many_holes_is_not_shared)
+{
+	ksm_os_stop_filling();
+	alternate(4);
+	cr_assert_eq(slices[0].gained, 0);
+	cr_assert_eq(pages_of_file(), PAGES / 2);
+}
+
+Test(share_more, without_that_long_rows_of_holes_are_left_out)
+{
+	uint32_t of_file;
+
+	ksm_os_stop_filling();
+	touch(0, PAGES);
+	store(0, 100);
+	store(110, 100);
+	store(214, 100);
+	seal();
+	cr_assert_eq(share(0), 0);
+	expect_usual(0, PAGES);
+	cr_assert_eq(slices[0].gained, 300);
+	cr_assert_eq(pages_of_file(), 304, "but not of four");
+	count_mappings(&of_file);
+	cr_assert_eq(of_file, 2);
+}
+
 /* As the loader leaves a data segment: some pages were written to, and some of these are protected afterwards. */
 Test(share_more, of_other_files_only_what_was_written_to_is_shared)
 {

@@ -334,6 +334,20 @@ int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
 /* Maps a part of a file to be written to, exactly at addr; -EEXIST if something lies there. */
 int ksm_os_map_window(void *addr, size_t length, int file, uint64_t offset);
 
+/*
+ * Puts pages of the process's own into a private mapping of a memory file (os/fill.c): a write would give the file a page, too,
+ * where it has a hole. A filler is a descriptor, or -errno. From the beginning to the end nobody may touch what lies
+ * between: it would wait for ever. What is filled was not touched before. Should the end fail, the filler has to be closed, which ends it.
+ */
+int ksm_os_open_filler(void);
+int ksm_os_begin_filling(int filler, void *addr, size_t length);
+int ksm_os_fill(int filler, void *to, const void *from, size_t length);
+int ksm_os_end_filling(int filler, void *addr, size_t length);
+
+/* False once it has turned out that the kernel does not, or that it is not to be asked: a filter may kill the process for it. */
+bool ksm_os_can_fill(void);
+void ksm_os_stop_filling(void);
+
 /* False if there is a page in the range that nothing is mapped at. */
 bool ksm_os_is_mapped(const void *addr, size_t length);
 

@@ -5,6 +5,8 @@
  */
 #include "store/share.h"
 
+#include "store/share_fill.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -16,6 +18,11 @@
 #define MOST_BRIDGED 64u
 /* Of the pages of a mapping one in so many is shared at least. */
 #define WORTH 8u
+/*
+ * Where the kernel cannot put the process's pages into holes of the file by themselves (ksm_os_fill()), the file gets one for each:
+ * so many may lie in a row, and half as many as are shared in all. Else sharing could take more memory than it saves.
+ */
+#define MOST_OVER_HOLES 4u
 /* Pages of the file that are compared at once. */
 #define PIECE 16u
 
@@ -54,7 +61,7 @@ int ksm_share_begin(struct ksm_share_work *work)
 
 	if (error)
 		return error;
-	work->pagemap = -1;
+	work->pagemap = work->filler = -1;
 	work->entries = memory;
 	work->compared = (unsigned char *)memory + ENTRIES_BYTES;
 	work->saved = work->compared + COMPARED_BYTES;
@@ -71,7 +78,9 @@ void ksm_share_close(struct ksm_share_work *work)
 {
 	if (work->pagemap >= 0)
 		ksm_os_close(work->pagemap);
-	work->pagemap = -1;
+	if (work->filler >= 0)
+		ksm_os_close(work->filler);
+	work->pagemap = work->filler = -1;
 	/* What was carried over last is somebody's data, and memory. */
 	ksm_os_madvise(work->saved, KSM_SHARE_SLICE, MADV_DONTNEED);
 }
@@ -313,6 +322,7 @@ struct stretch {
 	uint32_t begin;
 	uint32_t end;
 	uint32_t equal;
+	uint32_t over_holes; /* pages for which the file gets one that nobody sees */
 };
 
 /* Of pages of other files only those are wanted that are the process's own. */
@@ -336,14 +346,17 @@ static bool may_join(const struct ksm_share_work *work, const struct ksm_share_s
 struct gap {
 	uint32_t pages;
 	uint32_t filled; /* of them those that the file has */
+	uint32_t over_holes; /* since the last page that the file has, too: of which it would get one */
 };
 
 /* False if the page makes the gap too long for one mapping. */
 static bool bridges(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page, struct gap *gap)
 {
 	if (!is_untouched(work, page)) {
-		*gap = (struct gap){ 0, 0 };
-		return true;
+		bool is_over_hole = !ksm_share_has(data, page) && !ksm_os_can_fill();
+
+		*gap = (struct gap){ .over_holes = is_over_hole ? gap->over_holes + 1 : 0 };
+		return gap->over_holes <= MOST_OVER_HOLES;
 	}
 	gap->pages++;
 	gap->filled += ksm_share_has(data, page);
@@ -355,21 +368,24 @@ static bool find_stretch(const struct ksm_share_work *work, const struct ksm_sha
 			 const struct ksm_share_set *equal, const struct ksm_share_set *data, uint32_t from,
 			 struct stretch *found)
 {
-	struct gap gap = { 0, 0 };
+	struct gap gap = { 0 };
+	uint32_t over_holes = 0;
 	bool is_read_only;
 
 	while (from < KSM_SHARE_PAGES && !(ksm_share_has(equal, from) && may_join(work, slice, from)))
 		from++;
-	*found = (struct stretch){ from, from, 0 };
+	*found = (struct stretch){ from, from, 0, 0 };
 	is_read_only = from < KSM_SHARE_PAGES && ksm_share_has(&slice->read_only, from);
 	for (uint32_t page = from; page < KSM_SHARE_PAGES && may_join(work, slice, page); page++) {
 		if (is_read_only != ksm_share_has(&slice->read_only, page) || (is_read_only && !ksm_share_has(equal, page)))
 			break;
 		if (!bridges(work, data, page, &gap))
 			break;
+		over_holes += gap.over_holes > 0 && !is_untouched(work, page);
 		if (ksm_share_has(equal, page)) {
 			found->end = page + 1;
 			found->equal++;
+			found->over_holes = over_holes;
 		}
 	}
 	return found->end > found->begin;
@@ -385,12 +401,27 @@ static void save(const struct ksm_share_work *work, const struct ksm_share_slice
 	}
 }
 
-static void put_back(const struct ksm_share_work *work, struct ksm_share_slice *slice,
-		     const struct ksm_share_set *equal, const struct ksm_share_set *data,
-		     const struct stretch *stretch)
+/* Pages of the stretch that are the process's, and that the file has a hole for. */
+static void find_over_holes(const struct ksm_share_work *work, const struct ksm_share_set *data,
+			    const struct stretch *stretch, struct ksm_share_set *pages)
 {
+	memset(pages, 0, sizeof(*pages));
 	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
-		if (ksm_share_has(equal, page))
+		if (is_present(work, page) && !ksm_share_has(data, page))
+			ksm_share_add(pages, page);
+	}
+}
+
+static void put_back(struct ksm_share_work *work, struct ksm_share_slice *slice, const struct ksm_share_set *equal,
+		     const struct ksm_share_set *data, const struct stretch *stretch)
+{
+	struct ksm_share_set over_holes, filled;
+
+	find_over_holes(work, data, stretch, &over_holes);
+	ksm_share_fill(work, slice->address, &over_holes, &filled);
+	slice->carried += ksm_share_count(&filled);
+	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
+		if (ksm_share_has(equal, page) || ksm_share_has(&filled, page))
 			continue;
 		if (is_present(work, page))
 			memcpy(page_at(slice, page), work->saved + ((size_t)page << KSM_PAGE_SHIFT), KSM_PAGE);
@@ -441,7 +472,7 @@ KSM_COLD static void restore(const struct ksm_share_file *file, const struct ksm
 	slice->introduce(page_at(slice, stretch->begin), bytes);
 }
 
-static int map_stretch(const struct ksm_share_file *file, const struct ksm_share_work *work,
+static int map_stretch(const struct ksm_share_file *file, struct ksm_share_work *work,
 		       struct ksm_share_slice *slice, const struct ksm_share_set *equal,
 		       const struct ksm_share_set *data, const struct stretch *stretch)
 {
@@ -477,10 +508,11 @@ static int map_stretch(const struct ksm_share_file *file, const struct ksm_share
 
 static bool is_worth_it(const struct stretch *stretch)
 {
-	return stretch->equal >= KSM_SHARE_LEAST && stretch->equal * WORTH >= stretch->end - stretch->begin;
+	return stretch->equal >= KSM_SHARE_LEAST && stretch->equal * WORTH >= stretch->end - stretch->begin &&
+	       stretch->over_holes * 2 <= stretch->equal;
 }
 
-static int map_stretches(const struct ksm_share_file *file, const struct ksm_share_work *work,
+static int map_stretches(const struct ksm_share_file *file, struct ksm_share_work *work,
 			 struct ksm_share_slice *slice, const struct ksm_share_set *equal,
 			 const struct ksm_share_set *data)
 {

@@ -89,6 +89,9 @@ static int check_status(bool stopped, enum ksmalloc_aside *why)
 		return (int)length;
 	if (number_of(status, FILTERS, 0) != filters)
 		ksm_os_stop_asking_for_mappings();
+	/* Filters that it was started with may end it for userfaultfd(2), too, which few programs call. */
+	if (number_of(status, FILTERS, 0) != 0)
+		ksm_os_stop_filling();
 	*why = look_at_status(status, stopped);
 	return 0;
 }
