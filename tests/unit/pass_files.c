@@ -111,3 +111,22 @@ Test(pass_files, alike_pages_are_counted_by_file)
 	ksm_pass_files_begin(&files, &store);
 	cr_assert_eq(files.alike[1], 0);
 }
+
+/* As where the file had holes when it was mapped, and what was put there has become alike. */
+Test(pass_files, what_is_alike_is_a_reason_to_leave_a_file_that_is_seen_whole)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	for (uint32_t rests = 0; rests < 2; rests++) {
+		cr_assert_not(ksm_pass_files_begin(&files, &store));
+		ksm_pass_files_count(&files, &store, 0, PAGES + 70, PAGES);
+		cr_assert_not(ksm_pass_files_end(&files, &store, rests), "nothing is alike");
+		ksm_pass_files_begin(&files, &store);
+		ksm_pass_files_count(&files, &store, 0, PAGES + 70, PAGES);
+		ksm_pass_files_count_alike(&files, store.files[0].inode, 70);
+		cr_assert_eq(ksm_pass_files_end(&files, &store, rests), rests == 1);
+	}
+	cr_assert(ksm_pass_files_begin(&files, &store), "it is left");
+	cr_assert_eq(files.going, 1);
+}

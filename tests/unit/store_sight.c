@@ -45,6 +45,29 @@ Test(store_sight, what_was_copied_alike_is_worth_the_next_file)
 	cr_assert(ksm_store_is_given_up(&store, 0, all - 20));
 }
 
+/* Of four files; of the first ones so many pages fewer than they have. */
+static int say_of_four(uint32_t unordered, uint32_t fewer)
+{
+	const uint32_t none_alike[KSM_STORE_FILES] = { 0 };
+	uint32_t seen[KSM_STORE_FILES];
+
+	memset(seen, 0xff, sizeof(seen));
+	for (uint32_t i = 0; i < 4; i++)
+		seen[i] = 2 * PAGES - (i < unordered ? fewer : 0);
+	return ksm_store_note_seen(&store, seen, none_alike);
+}
+
+Test(store_sight, files_of_which_all_together_little_is_waste_are_in_order)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		cr_assert_geq(publish_more(), 0);
+	cr_assert_eq(say_of_four(0, 0), 0);
+	cr_assert_eq(say_of_four(1, 80), 0, "a fiftieth of all is not worth it");
+	cr_assert_eq(say_of_four(2, 80), 1, "a twenty-fifth is, and one of them goes at a time");
+	cr_assert_eq(say_of_four(2, 80), 0);
+}
+
 Test(store_sight, what_one_sees_all_of_is_kept_though_others_have_copied_some_alike)
 {
 	const uint32_t all = 2 * PAGES;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define IDLE_PASSES 3u /* after which a file is closed that no page is mapped of */
+#define MANY	    16u /* of what is seen one in so many is alike: then it pays that all leave the file, though they see all of it */
 
 static uint64_t bit(uint32_t index)
 {
@@ -13,6 +14,17 @@ static uint64_t bit(uint32_t index)
 }
 
 static_assert(KSM_STORE_FILES <= 64, "a bit for each file");
+
+/*
+ * What of the file is a reason to keep it: pages that are seen, less those that were copied and would be shared again in the next
+ * one, if they are many. A file may have no page for the latter, so that all that it has is seen.
+ */
+static uint32_t worth_of(const struct ksm_pass_files *files, uint32_t index)
+{
+	uint32_t seen = files->seen[index], alike = files->alike[index];
+
+	return (uint64_t)alike * MANY < seen ? seen : seen - ksm_min(alike, seen);
+}
 
 bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store)
 {
@@ -23,7 +35,7 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		bool is_same = files->inodes[i] == store->files[i].inode;
 
-		if (ksm_store_is_given_up(store, i, is_same ? files->seen[i] : 0)) {
+		if (ksm_store_is_given_up(store, i, is_same ? worth_of(files, i) : 0)) {
 			files->going |= bit(i);
 			is_new |= !is_same || !(before & bit(i));
 		}
@@ -172,7 +184,7 @@ bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, b
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		bool is_known = store->files[i].inode && files->inodes[i] == store->files[i].inode;
 
-		seen[i] = is_known ? files->seen[i] : KSM_STORE_NOT_SEEN;
+		seen[i] = !is_known ? KSM_STORE_NOT_SEEN : is_resting ? worth_of(files, i) : files->seen[i];
 	}
 	has_given_up = ksm_store_note_seen(store, seen, is_resting ? files->alike : NULL) > 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {

@@ -9,6 +9,8 @@
 #define PART	    8u	/* of what is seen one in so many is to be free afterwards, and to have been lost */
 #define PART_RESTING 64u /* the same in members that have come to rest */
 #define GOING 4u /* of all pages one in so many may be on its way to another file then */
+#define LEAST_COPIES 2u /* of a page that several have alike: one of them is gained at least, and as a rule more */
+#define ORDER 32u /* of all pages one in so many is to be gained by putting files in order: else they are, whatever single ones are like */
 
 /* False if it is not known: another process had the holder's place when that was said. */
 static bool has_said(const struct ksmalloc_store_holder *holder, uint32_t said, uint32_t *pages)
@@ -109,24 +111,66 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 	return changed;
 }
 
+/* Whether a file is worth its memory. */
+struct worth {
+	uint32_t taken;	  /* pages */
+	uint32_t seen;	  /* most that a member sees of them */
+	bool is_waste;	  /* it is given up in any case */
+	bool is_unordered; /* it is where members rest */
+};
+
+static struct worth worth_of(const struct ksm_store *store, uint32_t index, uint32_t pages, const uint32_t *alike)
+{
+	const struct ksmalloc_store_list *head = &store->tables->head;
+	const struct ksmalloc_store_sight *sight = &head->sights[index];
+	struct worth worth = { .seen = most_seen(&head->files[index], sight, pages) };
+	uint32_t most = ksm_max(sight->most, worth.seen);
+
+	if (worth.seen == KSM_STORE_NOT_SEEN || sight->given_up)
+		return (struct worth){ 0 };
+	worth.taken = pages_of(&store->files[index]);
+	worth.is_waste = is_too_much(worth.taken, worth.seen, most, PART);
+	worth.is_unordered = alike && (is_too_much(worth.taken, worth.seen, most, PART_RESTING) ||
+				       is_regained(alike[index], worth.taken, worth.seen));
+	return worth;
+}
+
+/* True if this process knows the file that the table has there. */
+static bool is_known(const struct ksm_store *store, uint32_t index, const uint32_t *pages)
+{
+	return pages[index] != KSM_STORE_NOT_SEEN && store->files[index].inode &&
+	       store->files[index].inode == store->tables->head.files[index].inode;
+}
+
+/*
+ * True if it pays to put files in order. Members that write now and then have some of them in disorder always, and each time one is
+ * left its memory is taken twice for a while.
+ */
+static bool is_out_of_order(const struct ksm_store *store, const uint32_t *pages, const uint32_t *alike)
+{
+	uint64_t gained = 0, all = 0;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES && alike; i++) {
+		struct worth worth = { 0 };
+
+		if (is_known(store, i, pages))
+			worth = worth_of(store, i, pages[i], alike);
+		all += worth.taken;
+		if (worth.is_unordered || worth.is_waste)
+			gained += (uint64_t)alike[i] * LEAST_COPIES + (worth.taken > worth.seen ? worth.taken - worth.seen : 0);
+	}
+	return gained * ORDER > all;
+}
+
 /* Gives the file up if it is waste. */
 static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages, const uint32_t *alike)
 {
 	struct ksmalloc_store_list *head = &store->tables->head;
 	struct ksmalloc_store_sight *sight = &head->sights[index];
-	uint32_t seen = most_seen(&head->files[index], sight, pages);
-	uint32_t taken;
-	bool is_waste;
+	struct worth worth = worth_of(store, index, pages, alike);
 
-	if (seen == KSM_STORE_NOT_SEEN || sight->given_up)
-		return false;
-	sight->most = ksm_max(sight->most, seen);
-	taken = pages_of(&store->files[index]);
-	is_waste = is_too_much(taken, seen, sight->most, PART);
-	if (!is_waste && alike)
-		is_waste = (is_too_much(taken, seen, sight->most, PART_RESTING) || is_regained(*alike, taken, seen)) &&
-			   may_go(head, seen);
-	if (!is_waste)
+	sight->most = ksm_max(sight->most, worth.seen);
+	if (!worth.is_waste && !(worth.is_unordered && may_go(head, worth.seen)))
 		return false;
 	sight->given_up = ksm_max((uint32_t)head->first.generation, 1u);
 	return true;
@@ -142,12 +186,17 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 	if (error)
 		return error;
 	error = ksm_store_table_read_head(store);
-	for (uint32_t i = 0; i < KSM_STORE_FILES && !error && ksm_store_table_is_ours(store); i++) {
-		if (pages[i] == KSM_STORE_NOT_SEEN || !store->files[i].inode ||
-		    store->files[i].inode != head->files[i].inode)
-			continue;
-		changed |= note(store, i, pages[i]);
-		given_up += judge(store, i, pages[i], alike ? &alike[i] : NULL);
+	if (!error && !ksm_store_table_is_ours(store))
+		error = -ESTALE;
+	for (uint32_t i = 0; i < KSM_STORE_FILES && !error; i++) {
+		if (is_known(store, i, pages))
+			changed |= note(store, i, pages[i]);
+	}
+	if (!error && alike && !is_out_of_order(store, pages, alike))
+		alike = NULL;
+	for (uint32_t i = 0; i < KSM_STORE_FILES && !error; i++) {
+		if (is_known(store, i, pages))
+			given_up += judge(store, i, pages[i], alike);
 	}
 	/* So that all make a pass soon. */
 	head->first.generation += given_up > 0;
