@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `keeper-whole WAY COUNT`: a program without handlers of signals moves blocks, each by one call that has to wait many times,
- * while it is stopped and called without a pause. All calls move all of their bytes, and each byte arrives once.
+ * `keeper-whole WAY COUNT`: a program without handlers of signals moves blocks, each by one call that has to wait many
+ * times, while it is stopped and called without a pause. All calls move all of their bytes, and each byte arrives once.
  * `signal` and `cancel`: what is to end such a call still does.
  */
 #include <errno.h>

@@ -65,8 +65,9 @@ extern const char ksr_entry_failed[]; /* as begin, where the function did not re
 extern const char ksr_entry_end[]; /* after the system call that sends the mark */
 extern const char ksr_entry_park[]; /* rbx: a record; r12: the room */
 /*
- * A system call that a stop has cut off goes on for what is left of it, and the thread then where its record says: rax, in which
- * the record has what was moved before, is what was moved in all. rbx: the record; all else as the call wants it.
+ * A system call that a stop has cut off goes on for what is left of it, and the thread then where its record says: rax,
+ * in which the record has what was moved before, is what was moved in all. rbx: the record; all else as the call wants
+ * it.
  */
 extern const char ksr_entry_rest[];
 

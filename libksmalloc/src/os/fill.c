@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System calls by which private mappings of memory files get pages of their own, and the files none (userfaultfd(2)). Who
- * writes to such a mapping where the file has a hole makes the kernel give the file a page of zeros, too, which nobody will see.
+ * System calls by which private mappings of memory files get pages of their own, and the files none (userfaultfd(2)).
+ * Who writes to such a mapping where the file has a hole makes the kernel give the file a page of zeros, too, which
+ * nobody will see.
  */
 #include "os/os.h"
 #include "os/call.h"

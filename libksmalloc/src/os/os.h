@@ -316,8 +316,8 @@ int ksm_os_try_lock(int file);
 void ksm_os_unlock(int file);
 
 /*
- * The same of a part of a file, which is locked for all that opened it by themselves (fcntl(2), F_OFD_SETLK): 0, -EAGAIN where another one
- * has it, or -errno.
+ * The same of a part of a file, which is locked for all that opened it by themselves (fcntl(2), F_OFD_SETLK): 0, -EAGAIN
+ * where another one has it, or -errno.
  */
 int ksm_os_try_lock_part(int file, uint64_t offset, uint64_t length);
 void ksm_os_unlock_part(int file, uint64_t offset, uint64_t length);
@@ -335,16 +335,20 @@ int ksm_os_map_store(void *addr, size_t length, int file, uint64_t offset);
 int ksm_os_map_window(void *addr, size_t length, int file, uint64_t offset);
 
 /*
- * Puts pages of the process's own into a private mapping of a memory file (os/fill.c): a write would give the file a page, too,
- * where it has a hole. A filler is a descriptor, or -errno. From the beginning to the end nobody may touch what lies
- * between: it would wait for ever. What is filled was not touched before. Should the end fail, the filler has to be closed, which ends it.
+ * Puts pages of the process's own into a private mapping of a memory file (os/fill.c): a write would give the file a
+ * page, too, where it has a hole. A filler is a descriptor, or -errno. From the beginning to the end nobody may touch
+ * what lies between: it would wait for ever. What is filled was not touched before. Should the end fail, the filler has
+ * to be closed, which ends it.
  */
 int ksm_os_open_filler(void);
 int ksm_os_begin_filling(int filler, void *addr, size_t length);
 int ksm_os_fill(int filler, void *to, const void *from, size_t length);
 int ksm_os_end_filling(int filler, void *addr, size_t length);
 
-/* False once it has turned out that the kernel does not, or that it is not to be asked: a filter may kill the process for it. */
+/*
+ * False once it has turned out that the kernel does not, or that it is not to be asked: a filter may kill the process
+ * for it.
+ */
 bool ksm_os_can_fill(void);
 void ksm_os_stop_filling(void);
 

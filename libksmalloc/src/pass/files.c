@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define IDLE_PASSES 3u /* after which a file is closed that no page is mapped of */
-#define MANY	    16u /* of what is seen one in so many is alike: then it pays that all leave the file, though they see all of it */
+/* Where of what is seen one in so many is alike it pays that all leave the file, though they see all of it. */
+#define MANY 16u
 
 static uint64_t bit(uint32_t index)
 {
@@ -16,8 +17,8 @@ static uint64_t bit(uint32_t index)
 static_assert(KSM_STORE_FILES <= 64, "a bit for each file");
 
 /*
- * What of the file is a reason to keep it: pages that are seen, less those that were copied and would be shared again in the next
- * one, if they are many. A file may have no page for the latter, so that all that it has is seen.
+ * What of the file is a reason to keep it: pages that are seen, less those that were copied and would be shared again in
+ * the next one, if they are many. A file may have no page for the latter, so that all that it has is seen.
  */
 static uint32_t worth_of(const struct ksm_pass_files *files, uint32_t index)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The code that begins and ends a call from outside, or a system call that a stop has cut off; room.h says what it is for. It is part of the
- * process that is called, and of no use in the tracer.
+ * The code that begins and ends a call from outside, or a system call that a stop has cut off; room.h says what it is
+ * for. It is part of the process that is called, and of no use in the tracer.
  *
  * On the way back rsp is never above what is needed still, so that a signal may come at any point.
  */
@@ -107,7 +107,10 @@ __asm__(
 "	popq	%rbx\n"
 "	ret	$128\n"
 
-/* Whoever is cancelled in this call finds its way out of it by what the record has: all registers, 272 bytes below the frame. */
+/*
+ * Whoever is cancelled in this call finds its way out of it by what the record has: all registers, 272 bytes below the
+ * frame.
+ */
 "	.balign	16\n"
 "	.cfi_startproc simple\n"
 "	.cfi_signal_frame\n"

@@ -75,8 +75,12 @@ static bool mark_page(uint64_t *ways, uint64_t mark)
 	return false;
 }
 
-/* What this member has to say of the pages. With their place, so that a mark in a row that two slices have written to means nothing. */
-static void hash_pages(const struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages)
+/*
+ * What this member has to say of the pages. With their place, so that a mark in a row that two slices have written to
+ * means nothing.
+ */
+static void hash_pages(const struct ksm_store *store, const struct ksm_share_slice *slice,
+		       const struct ksm_share_set *pages)
 {
 	for (uint32_t page = 0; page < KSM_SHARE_PAGES; page++) {
 		const size_t at = (size_t)page << KSM_PAGE_SHIFT;

@@ -5,9 +5,10 @@
  * What it is: for each page of a slice hashes of the last contents, with the members that had them.
  * What it is not: proof. A hash may be anybody's; who publishes a page for it costs memory for nothing at worst.
  *
- * Locking: the slice's marks are locked while they are read, changed and written, as a part of the file: two members that make
- * their passes at the same time, as workers do, would lose some, which they would write again a pass later. Not for ever: one that has the
- * lock may be stopped. Then, and where there are no such locks, they are written without it.
+ * Locking: the slice's marks are locked while they are read, changed and written, as a part of the file: two members
+ * that make their passes at the same time, as workers do, would lose some, which they would write again a pass later.
+ * Not for ever: one that has the lock may be stopped. Then, and where there are no such locks, they are written without
+ * it.
  * Failure: -errno; nothing is common then.
  */
 #ifndef KSM_STORE_MARK_H

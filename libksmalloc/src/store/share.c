@@ -19,8 +19,9 @@
 /* Of the pages of a mapping one in so many is shared at least. */
 #define WORTH 8u
 /*
- * Where the kernel cannot put the process's pages into holes of the file by themselves (ksm_os_fill()), the file gets one for each:
- * so many may lie in a row, and half as many as are shared in all. Else sharing could take more memory than it saves.
+ * Where the kernel cannot put the process's pages into holes of the file by themselves (ksm_os_fill()), the file gets
+ * one for each: so many may lie in a row, and half as many as are shared in all. Else sharing could take more memory
+ * than it saves.
  */
 #define MOST_OVER_HOLES 4u
 /* Pages of the file that are compared at once. */

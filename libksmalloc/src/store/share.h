@@ -71,7 +71,7 @@ struct ksm_share_work {
 	uint64_t *entries;	 /* what it says of a slice */
 	unsigned char *compared; /* some pages of the file */
 	unsigned char *saved;	 /* what is carried over: a slice */
-	int filler;		 /* by which it is put back where the file has holes (os.h), negative: not opened, or not to be had */
+	int filler;		 /* by which it is put back over holes (os.h), negative: not opened */
 };
 
 /* 0 or -errno; the memory stays until ksm_share_end(), the descriptor until ksm_share_close(). */

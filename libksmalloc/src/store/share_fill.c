@@ -27,8 +27,10 @@ static void fill_runs(const struct ksm_share_work *work, uintptr_t address, cons
 	struct ksm_share_run run = { 0, 0 };
 
 	while (ksm_share_next_run(pages, &run)) {
-		if (ksm_os_fill(work->filler, page_of(address, run.begin), work->saved + ((size_t)run.begin << KSM_PAGE_SHIFT),
-				(size_t)(run.end - run.begin) << KSM_PAGE_SHIFT) != 0)
+		const unsigned char *from = work->saved + ((size_t)run.begin << KSM_PAGE_SHIFT);
+		size_t bytes = (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT;
+
+		if (ksm_os_fill(work->filler, page_of(address, run.begin), from, bytes) != 0)
 			return;
 		for (uint32_t page = run.begin; page < run.end; page++)
 			ksm_share_add(filled, page);

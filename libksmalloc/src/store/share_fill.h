@@ -11,7 +11,10 @@
 
 #include "store/share.h"
 
-/* Of the slice at this address, in one mapping that nobody has touched since it was made. filled: those of the pages that were. */
+/*
+ * Of the slice at this address, in one mapping that nobody has touched since it was made. filled: those of the pages
+ * that were.
+ */
 void ksm_share_fill(struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *pages,
 		    struct ksm_share_set *filled);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. What lies
- * outside of the span, the program's mappings, may be anywhere, each 256 KiB elsewhere in V8: those slices have entries
- * one behind the other, which are found by a hash.
+ * The table is sparse: a leaf for each GiB of the span, of which those pages are touched that have shared slices. What
+ * lies outside of the span, the program's mappings, may be anywhere, each 256 KiB elsewhere in V8: those slices have
+ * entries one behind the other, which are found by a hash.
  */
 #include "store/shared_table.h"
 
@@ -15,6 +15,7 @@
 #define SPAN_SHIFT  44 /* of the largest span there is */
 #define LEAF_SHIFT  30
 #define SLICE_SHIFT 21
+#define LEAF_SPAN   (UINT64_C(1) << LEAF_SHIFT)
 #define LEAVES	    (1u << (SPAN_SHIFT - LEAF_SHIFT))
 #define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
 #define LEAF_BYTES  ksm_align_up(LEAF_SLICES * sizeof(struct ksm_shared_slice), KSM_PAGE)
@@ -45,9 +46,9 @@ static struct {
 } strays KSM_SPARSE;
 
 /*
- * At the end of the span, which no region comes near: where the kernel chooses, the libraries that the program loads after
- * its first pass would lie elsewhere than those of a sibling that made its own a moment later. Not of meta, which has a
- * lock: a signal handler may have interrupted who holds it. distance: from there.
+ * At the end of the span, which no region comes near: where the kernel chooses, the libraries that the program loads
+ * after its first pass would lie elsewhere than those of a sibling that made its own a moment later. Not of meta, which
+ * has a lock: a signal handler may have interrupted who holds it. distance: from there.
  */
 static void *map_at_end(uint64_t distance, size_t bytes)
 {
@@ -177,15 +178,17 @@ static uint64_t next_stray(uint32_t number)
 	uint64_t next = UINT64_MAX;
 
 	for (uint32_t i = 1; i <= strays.used; i++) {
-		if (strays.entries[i].number >= number && strays.entries[i].number < next && has_pages(&strays.entries[i].slice))
-			next = strays.entries[i].number;
+		const struct stray *entry = &strays.entries[i];
+
+		if (entry->number >= number && entry->number < next && has_pages(&entry->slice))
+			next = entry->number;
 	}
 	return next;
 }
 
 /*
- * The same as ksm_shared_skip_to_pages(), for a range outside of the span. It looks at as many slices as there are entries
- * before it looks at all entries, so that neither large ranges nor many entries cost much.
+ * The same as ksm_shared_skip_to_pages(), for a range outside of the span. It looks at as many slices as there are
+ * entries before it looks at all entries, so that neither large ranges nor many entries cost much.
  */
 static uintptr_t skip_strays(uintptr_t at, uintptr_t end)
 {
@@ -225,7 +228,7 @@ uintptr_t ksm_shared_skip_to_pages(uintptr_t at, uintptr_t end)
 				limit = ksm_min(end, ksm_span_map.base);
 			at = skip_strays(at, limit);
 		} else {
-			limit = ksm_min(end, at + (UINT64_C(1) << LEAF_SHIFT) - (offset & ((UINT64_C(1) << LEAF_SHIFT) - 1)));
+			limit = ksm_min(end, at + LEAF_SPAN - offset % LEAF_SPAN);
 			leaf = atomic_load_explicit(&leaves[offset >> LEAF_SHIFT], memory_order_acquire);
 			at = skip_in_leaf(leaf, at, limit);
 		}

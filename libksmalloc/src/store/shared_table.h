@@ -31,14 +31,14 @@ struct ksm_shared_slice {
 uintptr_t ksm_shared_window(void);
 
 /*
- * The entry of the slice that lies at this address; NULL if there is none. make: unless there is no memory. Then, which only a
- * pass may do, entries of other slices outside of the span that have no page are void.
+ * The entry of the slice that lies at this address; NULL if there is none. make: unless there is no memory. Then, which
+ * only a pass may do, entries of other slices outside of the span that have no page are void.
  */
 struct ksm_shared_slice *ksm_shared_find(uintptr_t address, bool make);
 
 /*
- * The first address from this one on, before the end, that lies in a slice with shared pages; the end if there is none. What
- * it costs depends on how many slices have entries, and on how many GiB the range has, not on its slices.
+ * The first address from this one on, before the end, that lies in a slice with shared pages; the end if there is none.
+ * What it costs depends on how many slices have entries, and on how many GiB the range has, not on its slices.
  */
 uintptr_t ksm_shared_skip_to_pages(uintptr_t at, uintptr_t end);
 

@@ -10,7 +10,8 @@
 #define PART_RESTING 64u /* the same in members that have come to rest */
 #define GOING 4u /* of all pages one in so many may be on its way to another file then */
 #define LEAST_COPIES 2u /* of a page that several have alike: one of them is gained at least, and as a rule more */
-#define ORDER 32u /* of all pages one in so many is to be gained by putting files in order: else they are, whatever single ones are like */
+/* Of all pages one in so many is to be gained by putting files in order: else they are, whatever single ones are like. */
+#define ORDER 32u
 
 /* False if it is not known: another process had the holder's place when that was said. */
 static bool has_said(const struct ksmalloc_store_holder *holder, uint32_t said, uint32_t *pages)
@@ -143,8 +144,8 @@ static bool is_known(const struct ksm_store *store, uint32_t index, const uint32
 }
 
 /*
- * True if it pays to put files in order. Members that write now and then have some of them in disorder always, and each time one is
- * left its memory is taken twice for a while.
+ * True if it pays to put files in order. Members that write now and then have some of them in disorder always, and each
+ * time one is left its memory is taken twice for a while.
  */
 static bool is_out_of_order(const struct ksm_store *store, const uint32_t *pages, const uint32_t *alike)
 {
@@ -157,7 +158,8 @@ static bool is_out_of_order(const struct ksm_store *store, const uint32_t *pages
 			worth = worth_of(store, i, pages[i], alike);
 		all += worth.taken;
 		if (worth.is_unordered || worth.is_waste)
-			gained += (uint64_t)alike[i] * LEAST_COPIES + (worth.taken > worth.seen ? worth.taken - worth.seen : 0);
+			gained += (uint64_t)alike[i] * LEAST_COPIES +
+				  (worth.taken > worth.seen ? worth.taken - worth.seen : 0);
 	}
 	return gained * ORDER > all;
 }

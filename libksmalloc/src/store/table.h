@@ -7,7 +7,8 @@
  * What it is not: trusted. All that is read may be anything: it was written by another process, and may be written
  * again while it is looked at.
  *
- * Locking: what reads the head, changes it and writes it has the lock meanwhile. Rows of marks (mark.h) have locks of their own.
+ * Locking: what reads the head, changes it and writes it has the lock meanwhile. Rows of marks (mark.h) have locks of
+ * their own.
  * Failure: -errno.
  */
 #ifndef KSM_STORE_TABLE_H

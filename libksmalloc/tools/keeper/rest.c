@@ -14,6 +14,8 @@
 
 #define SYSCALL_BYTES 2
 #define SYSCALL	      0x050f /* the instruction */
+/* Flags with which a call does not wait, or what it returns is still there, or is no part of a stream. */
+#define NOT_MOVED     (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
 #define FRAME_BYTES   64 /* between the record and a handler's frame */
 
 /* True if the call waits until all is moved: its arguments are a descriptor, an address, and a number of bytes. */
@@ -25,7 +27,7 @@ static bool is_whole(const struct user_regs_struct *set)
 	case SYS_sendto:
 		return !(set->r10 & MSG_DONTWAIT) && !set->r8;
 	case SYS_recvfrom:
-		return (set->r10 & MSG_WAITALL) && !(set->r10 & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)) && !set->r8;
+		return (set->r10 & MSG_WAITALL) && !(set->r10 & NOT_MOVED) && !set->r8;
 	default:
 		return false;
 	}
@@ -61,8 +63,9 @@ static bool is_syscall(const struct ksr_image *image, uint64_t address)
 }
 
 /*
- * True if the registers are those behind a call, with what it returns. Where the kernel has begun to restart it, and the thread stands once
- * more before that, they are those before it, and the call's number stands in the place of the result.
+ * True if the registers are those behind a call, with what it returns. Where the kernel has begun to restart it, and the
+ * thread stands once more before that, they are those before it, and the call's number stands in the place of the
+ * result.
  */
 static bool has_returned(const struct ksr_image *image, const struct user_regs_struct *set)
 {
@@ -111,10 +114,14 @@ static bool lead(const struct ksr_stop *stop, const struct ksr_room *room, pid_t
 	if (ksr_registers_read(tid, &was) || (int64_t)was.set.orig_rax < 0 || !is_whole(&was.set))
 		return false;
 	moved = (int64_t)was.set.rax;
-	/* One with a limit of time has moved nothing, and would begin to wait anew: the program sees what was moved before. */
+	/*
+	 * One with a limit of time has moved nothing, and would begin to wait anew: the program sees what was moved
+	 * before.
+	 */
 	if (moved <= 0 || (uint64_t)moved >= was.set.rdx || !is_stream(stop->image->pid, was.set.rdi))
 		return false;
-	if (!has_returned(stop->image, &was.set) || ksr_image_status(stop->image, tid, &status) || has_signal(&status, was.mask) || status.shadow_stack)
+	if (!has_returned(stop->image, &was.set) || ksr_image_status(stop->image, tid, &status) ||
+	    has_signal(&status, was.mask) || status.shadow_stack)
 		return false;
 	led = was;
 	if (is_in_rest(&was.set, room))
