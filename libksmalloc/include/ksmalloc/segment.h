@@ -508,7 +508,11 @@ enum ksmalloc_mark_kind {
 	KSMALLOC_MARK_LARGE,		/* a block in a slot; sampled, where many are small */
 	KSMALLOC_MARK_SMALL,		/* a sampled block in jemalloc's memory */
 	KSMALLOC_MARK_POOL,		/* memory that an allocator which is not ours took to cut it up */
-	KSMALLOC_MARK_HEAP,		/* memory of jemalloc, whose blocks those of SMALL stand for; without an origin */
+	/*
+	 * Memory of jemalloc, whose blocks those of SMALL stand for; without an origin, or in the shared layout with that of
+	 * who has made it grow
+	 */
+	KSMALLOC_MARK_HEAP,
 	KSMALLOC_MARK_STACK,		/* of a thread; its origin is the call that made the thread */
 	KSMALLOC_MARK_KIND_COUNT,
 };

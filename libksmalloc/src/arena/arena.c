@@ -393,7 +393,7 @@ static void describe_bins(struct ksmalloc_segment_bins *bins)
 	size_t length = sizeof(arena_count);
 	const void *arenas_at;
 
-	if (ksm_layout_is_shared() || ksm_je_mallctl("arenas.narenas", &arena_count, &length, NULL, 0) != 0)
+	if (ksm_je_mallctl("arenas.narenas", &arena_count, &length, NULL, 0) != 0)
 		return;
 	bins->count = ksm_je_describe_bins(&arenas_at, sizes, offsets, KSMALLOC_MAX_BINS);
 	for (uint32_t i = 0; i < bins->count; i++) {
@@ -474,18 +474,11 @@ static bool find_new_slab(unsigned int *from)
 	return *from < NEW_SLABS;
 }
 
-bool ksm_arena_has_new_slabs(void)
-{
-	unsigned int from = 0;
-
-	return find_new_slab(&from);
-}
-
 void ksm_arena_mark_new_slabs(uint32_t origin)
 {
 	for (unsigned int i = 0; find_new_slab(&i); i++) {
 		const struct ksm_mark_of of = { .weight = new_slabs[i].bytes, .origin = origin,
-						.kind = KSMALLOC_MARK_POOL };
+						.kind = KSMALLOC_MARK_HEAP };
 
 		ksm_mark_set(new_slabs[i].begin, new_slabs[i].bytes, &of);
 		atomic_store_explicit(&new_slabs[i].thread, 0, memory_order_release);

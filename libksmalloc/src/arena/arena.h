@@ -38,8 +38,7 @@ KSM_COLD void ksm_arena_move_thread(void);
 /* Calls grown() where a thread gets a slab at a place where none was: 0, -ENOTSUP, -EBUSY (ksmalloc/stream.h). */
 int ksm_arena_watch(void (*grown)(void));
 
-/* Has the current thread taken slabs in the shared layout that have no marks; and gives them marks of this origin. */
-bool ksm_arena_has_new_slabs(void);
+/* Slabs that the current thread has taken in the shared layout, and that have no marks, get marks of this origin. */
 void ksm_arena_mark_new_slabs(uint32_t origin);
 
 /* From now on jemalloc's memory has marks, also what it has mapped before: a process that does next to nothing has none. */

@@ -22,6 +22,7 @@
 #include "layout/stream.h"
 #include "site/thread.h"
 #include "slot/witness.h"
+#include "arena/watched.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -104,6 +105,7 @@ static void prepare(void)
 	ksm_site_lock_all();
 	ksm_nursery_lock_all();
 	ksm_witness_prefork();
+	ksm_watched_prefork();
 	ksm_magazine_prefork();
 	ksm_thread_prefork();
 	ksm_origin_prefork();
@@ -129,6 +131,7 @@ static void parent(void)
 	ksm_origin_postfork_parent();
 	ksm_thread_postfork_parent();
 	ksm_magazine_postfork_parent();
+	ksm_watched_postfork_parent();
 	ksm_witness_postfork_parent();
 	ksm_nursery_unlock_all();
 	ksm_site_unlock_all();
@@ -150,6 +153,7 @@ static void renew_locks(void)
 	ksm_thread_postfork_child();
 	ksm_magazine_postfork_child();
 	ksm_witness_postfork_child();
+	ksm_watched_postfork_child();
 	ksm_mark_postfork_child();
 	ksm_shared_postfork_child();
 	ksm_keep_postfork_child();

@@ -4,6 +4,7 @@
 #include "arena/arena.h"
 #include "arena/aside.h"
 #include "arena/denied.h"
+#include "arena/watched.h"
 #include "calls/fork.h"
 #include "system/late.h"
 #include "layout/layout.h"
@@ -39,12 +40,9 @@
 /* A program that allocates no more than this has no site of its own yet, and need not be set up for sites. */
 #define WORTH_A_START (512 * KSM_KIB)
 
-/* Marks of slabs need not be as near: they are no samples, and what is noted of them is not equal in equal processes. */
-#define SLABS_COARSER 4u
-
 static uint64_t finest_step(void)
 {
-	return ksm_max(ksm_options.mark_bytes, KSM_KIB) * (ksm_layout_is_shared() ? SLABS_COARSER : 1);
+	return ksm_max(ksm_options.mark_bytes, KSM_KIB);
 }
 
 static uint64_t average_at(uint64_t place)
@@ -55,7 +53,7 @@ static uint64_t average_at(uint64_t place)
 
 	average = ksm_min(ksm_max(average, finest), COARSEST * finest);
 
-	return ksm_align_down(average, KSM_KIB) << ksm_min(ksm_witness_count() / MANY_WITNESSES, 16u);
+	return ksm_align_down(average, KSM_KIB) << ksm_min((ksm_witness_count() + ksm_watched_count()) / MANY_WITNESSES, 16u);
 }
 
 uint64_t ksm_heap_next_sample(uint64_t allocated, uint64_t *due)
@@ -69,6 +67,7 @@ uint64_t ksm_heap_next_sample(uint64_t allocated, uint64_t *due)
 		uint64_t average = average_at(*due);
 
 		ksm_thread_picked_kib += (uint32_t)(average / KSM_KIB);
+		ksm_watched_count_allocated(average);
 		*due += ksm_steps_next(*due, 0, average);
 	}
 	return *due - allocated;
@@ -110,18 +109,27 @@ __attribute__((noinline)) void *ksm_heap_sample(void *block, size_t usize, bool 
 	ksm_thread_picked_kib = 0;
 	if (!may_pick(block, usize, weight))
 		return block;
-	/* What has grown since is said to be of one who allocates now. */
-	if (ksm_layout_is_shared() && !ksm_arena_has_new_slabs())
-		return block;
 	origin = ksm_origin_capture((uintptr_t)caller, (uintptr_t)__builtin_frame_address(0));
-	if (origin && ksm_layout_is_shared())
+	if (origin && ksm_layout_is_shared()) {
+		/* What has grown since is said to be of one who allocates now. */
 		ksm_arena_mark_new_slabs(origin);
-	else if (origin)
+		ksm_watched_add(block, usize, origin, weight);
+	} else if (origin) {
 		witness = ksm_witness_take(block, usize, origin, weight);
+	}
 	if (witness && has_content)
 		memcpy(witness, block, usize);
 	errno = saved_errno;
 	return witness ? witness : block;
+}
+
+void ksm_heap_watched(const void *block, size_t usize)
+{
+	ksm_fork_detect();
+	if (ksm_watched_holds(block))
+		ksm_watched_end(block);
+	else
+		ksm_watched_pass(block, usize);
 }
 
 /* As jemalloc would do with a block that lies where the stand-in does, so that others lie where they would. */

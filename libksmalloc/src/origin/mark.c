@@ -452,6 +452,12 @@ void ksm_mark_drop(uint32_t handle)
 	leave();
 }
 
+void ksm_mark_weigh(uint32_t handle, uint64_t weight)
+{
+	if (handle != KSM_MARK_NONE)
+		store(&entry_of(handle)->weight, weight);
+}
+
 uint32_t ksm_mark_count(void)
 {
 	return __atomic_load_n(&marks.used, __ATOMIC_RELAXED);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watched: which small blocks stand for others where they lie?
+ *
+ * What it is: blocks of jemalloc's with a mark each, in the shared layout, where a block that lay elsewhere would be another
+ * one in a process that has allocated a bit more. jemalloc watches their pages: free(3) of a block there takes its slow
+ * path, and asks here whether it is one that has a mark. A witness (slot/witness.h) needs no such question, since it lies
+ * elsewhere.
+ * What it is not: a choice which blocks they are (calls/pick.h).
+ *
+ * What others pay: frees of all blocks of a watched page are slow ones, by some ten nanoseconds. A page whose blocks are
+ * freed again and again, so that more than an eighth of what is freed is theirs, would make that all that a program does. The
+ * marks of such a page are tossed up: half of them end, and the others stand for twice as much, so that what all stand for
+ * stays what it is, on average, whoever has allocated it.
+ *
+ * Invariants: no block moves. A block has one mark at most, which ends when the block is freed or resized. A page is watched
+ * if, and only if, a block that begins on it has a mark.
+ * Locking: one lock, within which only mark's flag is taken. Frees of blocks that have no mark take none.
+ * Failure: without room the block has no mark; it is counted in the segment (marks_dropped_total).
+ */
+#ifndef KSM_WATCHED_H
+#define KSM_WATCHED_H
+
+#include "base.h"
+
+/* The block, which its caller has just got from jemalloc, stands for so many bytes. */
+void ksm_watched_add(const void *block, size_t size, uint32_t origin, uint64_t weight);
+
+/* True if the block has a mark. */
+bool ksm_watched_holds(const void *block);
+
+/* It is freed, or resized. One that has no mark is one of a watched page. */
+void ksm_watched_end(const void *block);
+void ksm_watched_pass(const void *block, size_t size);
+
+/* So many bytes more were allocated, by any thread. */
+void ksm_watched_count_allocated(uint64_t bytes);
+
+/* How many there are. */
+uint32_t ksm_watched_count(void);
+
+void ksm_watched_prefork(void);
+void ksm_watched_postfork_parent(void);
+void ksm_watched_postfork_child(void);
+
+#endif
