@@ -110,6 +110,36 @@ Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 80 * PAGE);
 }
 
+/* For whom jemalloc's memory was taken says where his is; the samples say how much that is. */
+Test(owners, test_pieces_of_the_heap_are_whose_samples_say_and_their_own_first)
+{
+	const struct ksr_vma vmas[] = {
+		{.begin = 300 * PAGE, .end = 340 * PAGE, .rss = 40 * PAGE, .anonymous = 40 * PAGE, .ksm = 40 * PAGE},
+		{.begin = 340 * PAGE, .end = 400 * PAGE, .rss = 60 * PAGE, .anonymous = 60 * PAGE},
+	};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+	struct ksr_memory all;
+
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 40 * PAGE, 40 * PAGE, 3, KSMALLOC_MARK_HEAP};
+	fake.marks[1] = (struct ksmalloc_segment_mark){340 * PAGE, 30 * PAGE, 30 * PAGE, 4, KSMALLOC_MARK_HEAP};
+	fake.marks[2] = (struct ksmalloc_segment_mark){370 * PAGE, 30 * PAGE, 30 * PAGE, 2, KSMALLOC_MARK_HEAP};
+	fake.marks[3] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 30 * PAGE, 3, KSMALLOC_MARK_SMALL};
+	fake.marks[4] = (struct ksmalloc_segment_mark){351 * PAGE, 64, 50 * PAGE, 4, KSMALLOC_MARK_SMALL};
+	fake.marks[5] = (struct ksmalloc_segment_mark){352 * PAGE, 64, 20 * PAGE, 1, KSMALLOC_MARK_SMALL};
+	all = divide(&fake, 6, vmas, 2, owned, left);
+	cr_assert_eq(all.resident, 100 * PAGE);
+	cr_assert_eq(owned[3].resident, 30 * PAGE);
+	cr_assert_eq(owned[3].merged, 30 * PAGE, "not of its own pieces, which are merged");
+	cr_assert_eq(owned[4].resident, 50 * PAGE);
+	/* What origin 3 has not, and all that was taken for origin 2, are 40 pages, a quarter of them merged. */
+	cr_assert_eq(owned[4].merged, 5 * PAGE);
+	cr_assert_eq(owned[1].resident, 20 * PAGE);
+	cr_assert_eq(owned[1].merged, 5 * PAGE);
+	cr_assert_eq(owned[2].resident, 0);
+	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
+}
+
 /*
  * Of a mapping of a store only what was looked at is there, and all of it is held: who has the pages that were looked at
  * has no more of it than its pages. The pages are real ones, of this process.

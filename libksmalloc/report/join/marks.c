@@ -124,7 +124,9 @@ static int take_mark(struct ksr_marks *marks, struct ksmalloc_segment_mark *mark
 		return 0;
 	}
 	origin->kinds |= 1u << mark->kind;
-	origin->marks++;
+	/* Who has taken a piece of jemalloc's memory only says where his blocks are looked for first. */
+	if (mark->kind != KSMALLOC_MARK_HEAP)
+		origin->marks++;
 	if (mark->kind == KSMALLOC_MARK_SMALL) {
 		origin->sampled_bytes += ksm_min(mark->bytes, mark->weight);
 		marks->sampled_at = mark->address;

@@ -140,6 +140,8 @@ static void add_piece(const struct walk *walk, uint64_t begin, uint64_t end, con
 	ksr_memory_add(&owners->parts[part], &piece);
 	if (is_heap) {
 		ksr_memory_add(&owners->heap, &piece);
+		if (mark && mark->origin)
+			ksr_memory_add(&owners->origins[mark->origin].taken, &piece);
 	} else if (part == KSR_PART_FILES && !(mark && mark->origin)) {
 		if (!owners->error)
 			owners->error = ksr_files_add(&owners->files, walk->vma->name, &piece);
@@ -208,6 +210,52 @@ void ksr_owners_add_mapping(struct ksr_owners *owners, const struct ksr_vma *vma
 
 /* --- what is found ------------------------------------------------------------------------ */
 
+static uint64_t size_of(const struct ksr_memory *memory)
+{
+	return memory->held + memory->swapped;
+}
+
+/* How much of jemalloc's memory an origin has by its samples, of which all together have so much. */
+static uint64_t heap_of(const struct ksr_owners *owners, uint32_t origin, uint64_t whole)
+{
+	return ksr_scale(size_of(&owners->heap), owners->marks.origins[origin].sampled, whole);
+}
+
+static void give(struct ksr_owned *to, const struct ksr_memory *share, struct ksr_memory *left)
+{
+	ksr_memory_add(&to->parts[KSR_PART_HEAP], share);
+	ksr_memory_take(left, share);
+}
+
+/*
+ * Divides jemalloc's memory by what each has by the samples: first of the pieces that were taken for the same origin, and
+ * then of the others, of which somebody has less than was taken for him.
+ */
+static void divide_heap(struct ksr_owners *owners, uint64_t whole)
+{
+	struct ksr_memory left = owners->heap;
+	struct ksr_memory others;
+	uint64_t missing = 0;
+
+	for (uint32_t i = 0; i < owners->origin_count; i++) {
+		uint64_t has = heap_of(owners, i, whole);
+		uint64_t taken = size_of(&owners->origins[i].taken);
+		uint64_t kept = ksm_min(has, taken);
+		struct ksr_memory share = ksr_memory_share(&owners->origins[i].taken, kept, taken);
+
+		give(&owners->origins[i], &share, &left);
+		missing += has - kept;
+	}
+	others = left;
+	missing = ksm_max(missing, size_of(&others));
+	for (uint32_t i = 0; i < owners->origin_count; i++) {
+		uint64_t lacks = ksr_less(heap_of(owners, i, whole), size_of(&owners->origins[i].taken));
+		struct ksr_memory share = ksr_memory_share(&others, lacks, missing);
+
+		give(&owners->origins[i], &share, &left);
+	}
+}
+
 /* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */
 static void divide_samples(struct ksr_owners *owners)
 {
@@ -219,16 +267,11 @@ static void divide_samples(struct ksr_owners *owners)
 		weights += marked[i].sampled;
 		bytes += marked[i].sampled_bytes;
 	}
-	weights = ksr_marks_whole(weights, owners->heap.resident + owners->heap.swapped);
+	divide_heap(owners, ksr_marks_whole(weights, size_of(&owners->heap)));
 	bytes = ksr_marks_whole(bytes, owners->witnesses.resident);
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
-		struct ksr_memory share;
+		struct ksr_memory share = ksr_memory_share(&owners->witnesses, marked[i].sampled_bytes, bytes);
 
-		if (marked[i].sampled == 0)
-			continue;
-		share = ksr_memory_share(&owners->heap, marked[i].sampled, weights);
-		ksr_memory_add(&owners->origins[i].parts[KSR_PART_HEAP], &share);
-		share = ksr_memory_share(&owners->witnesses, marked[i].sampled_bytes, bytes);
 		ksr_memory_add(&owners->origins[i].nursery, &share);
 	}
 }

@@ -9,7 +9,9 @@
  * How memory is divided: a mapping's figures, by the pages that a mark covers of it, or by the addresses where the kernel
  * does not tell which pages are there. Samples divide what they stand
  * for by their weights: all of jemalloc's memory, but at most twice what they stand for, since the rest is then of blocks that
- * are too few for samples (marks.h). Nurseries are divided by what their sites have live, which is counted.
+ * are too few for samples (marks.h). In the shared layout it is known for whom each piece of it was taken, and whose they are
+ * is looked for there first: so what is saved of an origin is that of its own pieces, as far as it has them still. Nurseries
+ * are divided by what their sites have live, which is counted.
  *
  * Invariants: what is divided adds up to what was told of, whatever the marks are: those that overlap are cut, where
  * the next one begins. Time is that of sorting.
@@ -31,6 +33,7 @@ struct ksr_owned {
 	uint64_t held;
 	struct ksr_memory parts[KSR_PART_COUNT];
 	struct ksr_memory nursery;
+	struct ksr_memory taken; /* jemalloc's, in pieces that were taken for it; whoever has them now */
 };
 
 /* Blocks of a site that have a mark of their own. */

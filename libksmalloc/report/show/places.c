@@ -286,5 +286,5 @@ const char *ksr_place_what(const struct ksr_place *place)
 		return "mapping";
 	if (place->kinds & 1u << KSMALLOC_MARK_POOL)
 		return "small objects";
-	return place->kinds & 1u << KSMALLOC_MARK_SMALL ? "small blocks" : "large blocks";
+	return place->kinds & (1u << KSMALLOC_MARK_SMALL | 1u << KSMALLOC_MARK_HEAP) ? "small blocks" : "large blocks";
 }
