@@ -8,10 +8,11 @@
  * elsewhere.
  * What it is not: a choice which blocks they are (calls/pick.h).
  *
- * What others pay: frees of all blocks of a watched page are slow ones, by some ten nanoseconds. A page whose blocks are
+ * What others pay: frees of all blocks of a watched page take the slow path. A page whose blocks are
  * freed again and again, so that more than an eighth of what is freed is theirs, would make that all that a program does. The
  * marks of such a page are tossed up: half of them end, and the others stand for twice as much, so that what all stand for
- * stays what it is, on average, whoever has allocated it.
+ * stays what it is, on average, whoever has allocated it. And jemalloc's tree is not equal in processes whose picked blocks are
+ * not: one of its pages tells of 2 MiB.
  *
  * Invariants: no block moves. A block has one mark at most, which ends when the block is freed or resized. A page is watched
  * if, and only if, a block that begins on it has a mark.
