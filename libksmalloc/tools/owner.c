@@ -48,7 +48,10 @@ int ksr_owner_take(const struct ksr_fs *fs)
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = ksr_fs_open(fs, O_RDWR, LOCKED);
 
-	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &whole) == 0 || !ksr_owner_holds(fs))
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return fd;
+	/* Who held it may have ended since. What else is in the way is a reader's lock, who owns nothing. */
+	if (!ksr_owner_holds(fs) && (fcntl(fd, F_OFD_SETLK, &whole) == 0 || !ksr_owner_holds(fs)))
 		return fd;
 	close(fd);
 	return -EWOULDBLOCK;

@@ -206,13 +206,12 @@ static void follow_move(PerlInterpreter *interpreter)
 		begin();
 	now.is_moved = false;
 	ksp_gap_moved();
-	if (begins) {
-		set_boundary(interpreter);
-	} else if (depth != now.depth) {
+	/* A script that has opened no file is first moved in a child: what that inherited is left all the same. */
+	if (depth != now.depth) {
 		now.depth = depth;
 		ksp_lists_leave(interpreter);
 		set_boundary(interpreter);
-	} else if (interpreter->Isv_count - now.last >= STEP_OF_ANCHOR) {
+	} else if (begins || interpreter->Isv_count - now.last >= STEP_OF_ANCHOR) {
 		set_boundary(interpreter);
 	}
 }

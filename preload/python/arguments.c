@@ -26,7 +26,7 @@ typedef long sysconf_function(int name);
 static length_function *next_length;
 static sysconf_function *next_sysconf;
 
-/* NULL before the start and after it. Synchronization: written by the thread that starts Python, as what follows. */
+/* NULL before the start and after it. Synchronization: set by the thread that starts Python, as what follows; taken once. */
 static void (*when_over)(void);
 
 /* PyUnicode_FromWideChar(), which asks for the length of what it makes a string of; others copy it, and make none. */
@@ -35,6 +35,13 @@ static size_t from_wide_bytes;
 
 /* What wcslen(3) has said last, and one more; 0: an object was made since. */
 static __thread size_t asked __attribute__((tls_model("initial-exec")));
+
+/* Both may be called in signal handlers and in children of a fork, where nothing may be looked up. */
+__attribute__((constructor(101))) static void find_next(void)
+{
+	next_length = (length_function *)dlsym(RTLD_NEXT, "wcslen");
+	next_sysconf = (sysconf_function *)dlsym(RTLD_NEXT, "sysconf");
+}
 
 void ksp_arguments_start(void *scope, void (*is_over)(void))
 {
@@ -57,8 +64,8 @@ EXPORT size_t wcslen(const wchar_t *text)
 {
 	size_t length;
 
-	if (!next_length)
-		next_length = (length_function *)dlsym(RTLD_NEXT, "wcslen");
+	if (ksm_unlikely(!next_length))
+		find_next();
 	length = next_length(text);
 	if (ksm_unlikely(when_over) && (uintptr_t)__builtin_return_address(0) - from_wide < from_wide_bytes)
 		asked = length + 1;
@@ -68,9 +75,10 @@ EXPORT size_t wcslen(const wchar_t *text)
 static void end(void)
 {
 	static const char name[] = "(arguments)";
-	void (*is_over)(void) = when_over;
+	void (*is_over)(void) = __atomic_exchange_n(&when_over, NULL, __ATOMIC_ACQ_REL);
 
-	when_over = NULL;
+	if (!is_over)
+		return;
 	is_over();
 	if (ksmalloc_anchor)
 		ksmalloc_anchor(name, sizeof(name) - 1);
@@ -79,8 +87,8 @@ static void end(void)
 /* The module posix, the first one that Python imports, asks for it behind its copy of the environment. */
 EXPORT long sysconf(int name)
 {
-	if (!next_sysconf)
-		next_sysconf = (sysconf_function *)dlsym(RTLD_NEXT, "sysconf");
+	if (ksm_unlikely(!next_sysconf))
+		find_next();
 	if (ksm_unlikely(when_over) && name == _SC_CLK_TCK)
 		end();
 	return next_sysconf(name);

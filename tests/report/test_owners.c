@@ -121,12 +121,12 @@ Test(owners, test_pieces_of_the_heap_are_whose_samples_say_and_their_own_first)
 	struct ksr_memory owned[ORIGINS];
 	struct ksr_memory all;
 
-	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 40 * PAGE, 40 * PAGE, 3, KSMALLOC_MARK_HEAP};
-	fake.marks[1] = (struct ksmalloc_segment_mark){340 * PAGE, 30 * PAGE, 30 * PAGE, 4, KSMALLOC_MARK_HEAP};
-	fake.marks[2] = (struct ksmalloc_segment_mark){370 * PAGE, 30 * PAGE, 30 * PAGE, 2, KSMALLOC_MARK_HEAP};
-	fake.marks[3] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 30 * PAGE, 3, KSMALLOC_MARK_SMALL};
-	fake.marks[4] = (struct ksmalloc_segment_mark){351 * PAGE, 64, 50 * PAGE, 4, KSMALLOC_MARK_SMALL};
-	fake.marks[5] = (struct ksmalloc_segment_mark){352 * PAGE, 64, 20 * PAGE, 1, KSMALLOC_MARK_SMALL};
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 40 * PAGE, 40 * PAGE, 3, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[1] = (struct ksmalloc_segment_mark){340 * PAGE, 30 * PAGE, 30 * PAGE, 4, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[2] = (struct ksmalloc_segment_mark){370 * PAGE, 30 * PAGE, 30 * PAGE, 2, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[3] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 30 * PAGE, 3, KSMALLOC_MARK_SMALL, 0};
+	fake.marks[4] = (struct ksmalloc_segment_mark){351 * PAGE, 64, 50 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
+	fake.marks[5] = (struct ksmalloc_segment_mark){352 * PAGE, 64, 20 * PAGE, 1, KSMALLOC_MARK_SMALL, 0};
 	all = divide(&fake, 6, vmas, 2, owned, left);
 	cr_assert_eq(all.resident, 100 * PAGE);
 	cr_assert_eq(owned[3].resident, 30 * PAGE);

@@ -121,7 +121,7 @@ void ksm_anchor_leave_start(void)
 	static const char name[] = "(arguments)";
 
 	if (!is_used() || !ksm_options.anchors || !ksm_stream_is_first() || ksm_stream_depth() > 0 ||
-	    ksm_stream_self.has_left_start)
+	    ksm_stream_self.is_new_child || ksm_stream_self.has_left_start)
 		return;
 	ksm_stream_self.has_left_start = true;
 	ksm_anchor_pass(name, sizeof(name) - 1, false);

@@ -166,6 +166,8 @@ static uint32_t line_54(const void *proto, int32_t instruction)
 	for (uint32_t high = ksm_script_is_object(pairs) && pair_count < INT32_MAX ? pair_count : 0; low < high;) {
 		uint32_t middle = (low + high) / 2;
 
+		if (!ksm_script_reaches(pairs, ((size_t)2 * middle + 2) * sizeof(*pairs) - 1))
+			return 0;
 		if (pairs[2 * middle] <= instruction)
 			low = middle + 1;
 		else
@@ -175,8 +177,12 @@ static uint32_t line_54(const void *proto, int32_t instruction)
 		at = pairs[2 * (low - 1)];
 		line = pairs[2 * (low - 1) + 1];
 	}
-	while (at < instruction)
-		line += differences[++at];
+	/* The first one may lie pages before the last one, which was looked at. */
+	for (; at < instruction; at++) {
+		if (!ksm_script_reaches(differences, (size_t)(at + 1)))
+			return 0;
+		line += differences[at + 1];
+	}
 	return line > 0 && line <= INT32_MAX ? (uint32_t)line : 0;
 }
 

@@ -149,8 +149,7 @@ static bool read_statement(const struct perl *perl, const void *interpreter, con
 	result->position = result->line;
 	result->file.bytes = ksm_script_pointer(statement, STATEMENT_FILE);
 	/* Up to its end, or as much of it as is ever used. */
-	if (result->file.bytes && ksm_readable(result->file.bytes))
-		result->file.length = (uint32_t)strnlen(result->file.bytes, KSM_SCRIPT_FILE_BYTES);
+	result->file.length = (uint32_t)ksm_script_length(result->file.bytes, KSM_SCRIPT_FILE_BYTES);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 #include "system/readable.h"
 
 #include <ksmalloc/segment.h>
+#include <string.h>
 
 #define KSM_SCRIPT_FILE_BYTES	  1000u
 #define KSM_SCRIPT_FUNCTION_BYTES 250u
@@ -103,6 +104,23 @@ KSM_INLINE bool ksm_script_is_text(const struct ksm_text *text)
 {
 	return !text->length || (ksm_readable(text->bytes) &&
 				 ksm_script_reaches(text->bytes, ksm_min(text->length, KSM_SCRIPT_FILE_BYTES) - 1));
+}
+
+/* The length of a text that ends in a zero, of which no more than so much is ever used: as far as there is memory. */
+KSM_INLINE size_t ksm_script_length(const char *bytes, size_t most)
+{
+	const size_t page = (size_t)1 << KSM_READABLE_SHIFT;
+	size_t length = 0;
+
+	while (length < most && ksm_readable(bytes + length)) {
+		size_t room = ksm_min(most - length, page - ((uintptr_t)(bytes + length) & (page - 1)));
+		size_t found = strnlen(bytes + length, room);
+
+		length += found;
+		if (found < room)
+			break;
+	}
+	return length;
 }
 
 /* The pointer, or the number, so many bytes behind the beginning of an object; 0 if there is no memory. */

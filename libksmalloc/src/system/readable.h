@@ -36,8 +36,8 @@ KSM_INLINE bool ksm_readable(const void *address)
 {
 	uintptr_t page = (uintptr_t)address >> KSM_READABLE_SHIFT;
 
-	return ksm_likely(atomic_load_explicit(ksm_readable_entry(page), memory_order_relaxed) == page) ||
-	       ksm_readable_ask(page);
+	return page && (ksm_likely(atomic_load_explicit(ksm_readable_entry(page), memory_order_relaxed) == page) ||
+			ksm_readable_ask(page));
 }
 
 #endif

@@ -240,14 +240,15 @@ static const char *base_of(const char *word)
 	return slash ? slash + 1 : word;
 }
 
-/* Also behind another program, such as sudo. */
+/* Also behind sudo or doas, and their options. What stands behind another engine is an argument of that one. */
 static bool is_podman(const char *const *words, size_t run)
 {
+	bool is_behind = strcmp(base_of(words[0]), "sudo") == 0 || strcmp(base_of(words[0]), "doas") == 0;
 	size_t i = 0;
 
-	while (i + 1 < run && strcmp(base_of(words[i]), "podman") != 0)
+	while (is_behind && i + 1 < run && strcmp(base_of(words[i]), "podman") != 0)
 		i++;
-	return i + 1 < run;
+	return i + 1 < run && strcmp(base_of(words[i]), "podman") == 0;
 }
 
 /* Whether it says `container run`; what is done with a volume stands in the place of both. */

@@ -92,8 +92,8 @@ int ksr_settings_own(struct ksr_settings *settings, const struct ksr_fs *fs, cha
 	}
 	error = take(settings);
 	if (error) {
-		snprintf(why, bytes, error == -EWOULDBLOCK ? "another 'ksmalloc tune' owns KSM's settings, here or in a container" : LOCK ": %s",
-			 strerror(-error));
+		snprintf(why, bytes, error == -EWOULDBLOCK ? "another 'ksmalloc tune' owns KSM's settings, here or in a container" :
+				     settings->lock < 0 ? LOCK ": %s" : "KSM's settings cannot be locked: %s", strerror(-error));
 		ksr_settings_release(settings);
 		return error;
 	}
