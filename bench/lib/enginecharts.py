@@ -14,7 +14,8 @@ END = "<!-- engine: end -->\n"
 # One colour for each column of the table and each workload of the curve, in their order. Dashes
 # tell apart who cannot see the colours.
 LINES = (("#a0845c", "7 4"), ("#59636e", ""), ("#d9730d", "2 3"), ("#a371d8", "9 3 2 3"), ("#2f81f7", ""),
-         ("#2a9d6f", ""), ("#2f81f7", "7 4"), ("#2a9d6f", "7 4"), ("#cf222e", ""))
+         ("#2a9d6f", ""), ("#2f81f7", "7 4"), ("#2a9d6f", "7 4"), ("#cf222e", ""), ("#cf222e", "7 4"),
+         ("#59636e", "2 3"), ("#d9730d", ""), ("#a371d8", ""), ("#2f81f7", "2 3"), ("#2a9d6f", "2 3"))
 PANEL_WIDTH, PANEL_HEIGHT, GAP, LEGEND = 236, 200, 14, 24
 LEFT, TOP, BOTTOM = 46, 30, 40
 

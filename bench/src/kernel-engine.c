@@ -12,6 +12,8 @@
  *   zero       three quarters are empty, an eighth is equal, an eighth unique
  *   bursty     as static, but every 4 s a quarter of the equal part is written anew, equal again
  *   rewriting  as static, but half of the equal part is written anew every second, equal again
+ *   sites      an eighth is equal, the rest is unique, and hinted as another site
+ *   late       the same without the other site; the equal part is written when a quarter of the time is over
  *
  * Prints what was saved in MiB at the end, the integral of that over time in MiB x s, the CPU time of
  * ksmd in seconds, the pages that it has visited, how many merged pages were copied because they were
@@ -52,6 +54,7 @@
 #endif
 #define PR_SET_VMA_KSM_HINT 0x4b53
 #define SITE 1ULL
+#define OTHER_SITE 2ULL
 #define PRIORITY (8ULL << 48)
 #define PEERS (1ULL << 54)
 
@@ -61,6 +64,8 @@ struct workload {
 	unsigned int written;		/* eighths that are written again and again */
 	double period;			/* so often, in seconds */
 	bool late_words;		/* pages differ in their last words, not in their first */
+	bool two_sites;			/* what is unique is hinted as another site */
+	bool late;			/* what is equal is written when a quarter of the time is over */
 };
 
 static const struct workload workloads[] = {
@@ -69,6 +74,8 @@ static const struct workload workloads[] = {
 	{ .name = "zero", .empty = 6, .equal = 1 },
 	{ .name = "bursty", .equal = 4, .written = 1, .period = 4 },
 	{ .name = "rewriting", .equal = 4, .written = 2, .period = 1 },
+	{ .name = "sites", .equal = 1, .two_sites = true },
+	{ .name = "late", .equal = 1, .late = true },
 };
 
 struct shared {
@@ -136,7 +143,7 @@ static void fill(const struct workload *w, char *at, unsigned long bytes, uint64
 }
 
 /* The memory of a process: what is written again comes first, then what is equal, empty and unique. */
-static void work(const struct workload *w, unsigned long mib, struct shared *shared, int number)
+static void work(const struct workload *w, unsigned long mib, double seconds, struct shared *shared, int number)
 {
 	unsigned long eighth = mib * MIB / 8;
 	uint64_t round = 1;
@@ -145,16 +152,26 @@ static void work(const struct workload *w, unsigned long mib, struct shared *sha
 	if (mmap(PLACE, mib * MIB, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) != PLACE)
 		die("mmap");
-	fill(w, PLACE, w->equal * eighth, round);
+	if (!w->late)
+		fill(w, PLACE, w->equal * eighth, round);
+	else if (madvise(PLACE, w->equal * eighth, MADV_DONTNEED))
+		die("madvise");
 	memset(PLACE + w->equal * eighth, 0, w->empty * eighth);
 	fill(w, PLACE + (w->equal + w->empty) * eighth, (8 - w->equal - w->empty) * eighth, 1000 + number);
 	if (madvise(PLACE, mib * MIB, MADV_MERGEABLE))
 		die("madvise");
 	if (hint)
 		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, PLACE, mib * MIB, hint);
+	if (hint && w->two_sites)
+		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, PLACE + w->equal * eighth, (8 - w->equal) * eighth,
+		      hint ^ SITE ^ OTHER_SITE);
 	__sync_fetch_and_add(&shared->ready, 1);
 	while (!shared->start)
 		usleep(1000);
+	if (w->late) {
+		usleep(seconds / 4 * 1e6);
+		fill(w, PLACE, w->equal * eighth, round);
+	}
 	for (next = now() + w->period; w->period; next += w->period) {
 		while (now() < next)
 			usleep(1000);
@@ -276,7 +293,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < PROCESSES; i++) {
 		pids[i] = fork();
 		if (!pids[i])
-			work(w, mib, shared, i);
+			work(w, mib, strtod(argv[3], NULL), shared, i);
 	}
 	while (shared->ready < PROCESSES)
 		usleep(1000);

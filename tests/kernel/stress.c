@@ -454,7 +454,7 @@ static long get(const char *name)
 
 static void change_settings(void)
 {
-	switch (chance(16)) {
+	switch (chance(18)) {
 	case 0:
 		set("run", 2);
 		break;
@@ -491,6 +491,12 @@ static void change_settings(void)
 	case 11:
 		change_index();
 		break;
+	case 12:
+		change("ladder", chance(4) != 0);
+		break;
+	case 13:
+		change("worklists", chance(4) != 0);
+		break;
 	default:
 		change("pages_to_scan", 100 + chance(20000));
 		change("sleep_millisecs", chance(10));
@@ -501,7 +507,8 @@ static void change_settings(void)
 }
 
 static const char * const counters[] = { "pages_shared", "pages_sharing", "pages_unshared", "pages_volatile",
-					 "ksm_zero_pages", "stable_node_dups", "stable_node_chains" };
+					 "ksm_zero_pages", "stable_node_dups", "stable_node_chains",
+					 "list_new", "list_rescan", "list_del" };
 
 static int count_left(void)
 {
