@@ -75,6 +75,8 @@ typedef struct { int unused; } logic_lock;
 		rest_; \
 	})
 
+#define div64_u64(number, by) ((u64)(number) / (u64)(by))
+
 /* The number of the highest bit that is set, from 1 on. */
 #ifndef fls
 #define fls(value) ((value) ? 32 - __builtin_clz(value) : 0)
