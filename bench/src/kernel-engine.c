@@ -5,10 +5,13 @@
  *
  * Four processes have so many MiB of mergeable memory each at the same address, hinted as one site
  * that has peers. KNOBs are files of /sys/kernel/mm/ksm, written before anything is mapped; "hint=N"
- * is the stability of the hint (0 to 2), or "none" for no hint at all. KSM runs for so many seconds:
+ * is the stability of the hint (0 to 2), "none" for no hint at all, or "file" for settled memory that
+ * is hinted to come from one file, and is at another address in each process. KSM runs for so many
+ * seconds:
  *
  *   static     half of each is equal in all processes, the other half is unique; none is written
  *   prefix     the same, but pages differ in their last words only
+ *   unlike     the same, but pages differ in all of their words
  *   zero       three quarters are empty, an eighth is equal, an eighth unique
  *   bursty     as static, but every 4 s a quarter of the equal part is written anew, equal again
  *   rewriting  as static, but half of the equal part is written anew every second, equal again
@@ -57,6 +60,11 @@
 #define OTHER_SITE 2ULL
 #define PRIORITY (8ULL << 48)
 #define PEERS (1ULL << 54)
+#define SETTLED (2ULL << 52)
+/* Of a file whose hash is 1; the low bits are how far it is behind the memory, in pages. */
+#define FROM_FILE (1ULL << 55 | 1ULL << 18)
+#define OTHER_FILE (1ULL << 19)
+#define PLACES (1UL << 18)
 
 struct workload {
 	const char *name;
@@ -66,11 +74,13 @@ struct workload {
 	bool late_words;		/* pages differ in their last words, not in their first */
 	bool two_sites;			/* what is unique is hinted as another site */
 	bool late;			/* what is equal is written when a quarter of the time is over */
+	bool all_words;			/* pages differ in all of their words */
 };
 
 static const struct workload workloads[] = {
 	{ .name = "static", .equal = 4 },
 	{ .name = "prefix", .equal = 4, .late_words = true },
+	{ .name = "unlike", .equal = 4, .all_words = true },
 	{ .name = "zero", .empty = 6, .equal = 1 },
 	{ .name = "bursty", .equal = 4, .written = 1, .period = 4 },
 	{ .name = "rewriting", .equal = 4, .written = 2, .period = 1 },
@@ -90,6 +100,8 @@ struct point {
 static struct point points[POINTS_MAX];
 static int point_count;
 static uint64_t hint = SITE | PRIORITY | PEERS;
+/* The memory is at other places in each process, and hinted to come from the same one of a file. */
+static bool by_file;
 
 /* 0 if there is no such file, as on a kernel that does not know it. */
 static double read_ksm(const char *name)
@@ -131,12 +143,14 @@ static double saved_mib(void)
 
 static void fill(const struct workload *w, char *at, unsigned long bytes, uint64_t seed)
 {
-	unsigned long i, differs = w->late_words ? PAGE / sizeof(uint64_t) - 2 : 0;
+	unsigned long i, j, differs = w->late_words ? PAGE / sizeof(uint64_t) - 2 : 0;
 
 	for (i = 0; i < bytes; i += PAGE) {
 		uint64_t *words = (uint64_t *)(at + i);
 
 		memset(words, 0x5a, PAGE);
+		for (j = 0; w->all_words && j < PAGE / sizeof(*words); j++)
+			words[j] = (seed << 40 ^ i ^ j) * 0x9e3779b97f4a7c15ULL;
 		words[differs] = seed;
 		words[differs + 1] = i * 0x9e3779b97f4a7c15ULL;
 	}
@@ -146,36 +160,41 @@ static void fill(const struct workload *w, char *at, unsigned long bytes, uint64
 static void work(const struct workload *w, unsigned long mib, double seconds, struct shared *shared, int number)
 {
 	unsigned long eighth = mib * MIB / 8;
+	char *place = PLACE;
 	uint64_t round = 1;
 	double next;
 
-	if (mmap(PLACE, mib * MIB, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) != PLACE)
+	if (by_file)
+		place += number * (mib * MIB + 7 * PAGE);
+	if (mmap(place, mib * MIB, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) != place)
 		die("mmap");
 	if (!w->late)
-		fill(w, PLACE, w->equal * eighth, round);
-	else if (madvise(PLACE, w->equal * eighth, MADV_DONTNEED))
+		fill(w, place, w->equal * eighth, round);
+	else if (madvise(place, w->equal * eighth, MADV_DONTNEED))
 		die("madvise");
-	memset(PLACE + w->equal * eighth, 0, w->empty * eighth);
-	fill(w, PLACE + (w->equal + w->empty) * eighth, (8 - w->equal - w->empty) * eighth, 1000 + number);
-	if (madvise(PLACE, mib * MIB, MADV_MERGEABLE))
+	memset(place + w->equal * eighth, 0, w->empty * eighth);
+	fill(w, place + (w->equal + w->empty) * eighth, (8 - w->equal - w->empty) * eighth, 1000 + number);
+	if (madvise(place, mib * MIB, MADV_MERGEABLE))
 		die("madvise");
+	if (by_file)
+		hint |= (-(uintptr_t)place / PAGE) % PLACES;
 	if (hint)
-		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, PLACE, mib * MIB, hint);
+		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place, mib * MIB, hint);
 	if (hint && w->two_sites)
-		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, PLACE + w->equal * eighth, (8 - w->equal) * eighth,
-		      hint ^ SITE ^ OTHER_SITE);
+		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place + w->equal * eighth, (8 - w->equal) * eighth,
+		      hint ^ (by_file ? OTHER_FILE : SITE ^ OTHER_SITE));
 	__sync_fetch_and_add(&shared->ready, 1);
 	while (!shared->start)
 		usleep(1000);
 	if (w->late) {
 		usleep(seconds / 4 * 1e6);
-		fill(w, PLACE, w->equal * eighth, round);
+		fill(w, place, w->equal * eighth, round);
 	}
 	for (next = now() + w->period; w->period; next += w->period) {
 		while (now() < next)
 			usleep(1000);
-		fill(w, PLACE, w->written * eighth, ++round);
+		fill(w, place, w->written * eighth, ++round);
 	}
 	for (;;)
 		pause();
@@ -217,7 +236,10 @@ static void set_knobs(char **knobs)
 			write_ksm(*knobs, value);
 		else if (!strcmp(value, "none"))
 			hint = 0;
-		else
+		else if (!strcmp(value, "file")) {
+			by_file = true;
+			hint = FROM_FILE | PRIORITY | SETTLED;
+		} else
 			hint |= (uint64_t)(atoi(value) & 3) << 52;
 	}
 }

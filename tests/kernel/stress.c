@@ -265,7 +265,8 @@ static void op_lock(void)
 static void op_hint(void)
 {
 	struct mapping *m;
-	uint64_t hint = 1 + chance(8);
+	/* A place in a program, or in a file. */
+	uint64_t hint = chance(3) ? 1 + chance(8) : 1ULL << 55 | (1 + chance(2)) << 18 | chance(4);
 	size_t first, count;
 
 	m = some_piece(&first, &count);
@@ -434,6 +435,8 @@ static void change_index(void)
 	if (!is_fixed("stable_index"))
 		set_text("stable_index", chance(2) ? "hash" : "rbtree");
 	change("hash_words", chance(2) ? 512 : 1 + chance(64));
+	if (chance(2) && !is_fixed("hash_words"))
+		set_text("hash_words", "auto");
 	if (!is_fixed("merge_domain"))
 		set_text("merge_domain", domains[chance(sizeof(domains) / sizeof(*domains))]);
 }
@@ -484,6 +487,7 @@ static void change_settings(void)
 		break;
 	case 9:
 		change("peers", chance(4) != 0);
+		change("provenance", chance(4) != 0);
 		break;
 	case 10:
 		change("probation_scans", chance(4) ? chance(4) : chance(16));
