@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `keeper-whole WAY COUNT`: a program without handlers of signals moves blocks, each by one call that has to wait many
+ * `keeper-whole write COUNT`: a program without handlers of signals writes blocks, each by one call that has to wait many
  * times, while it is stopped and called without a pause. All calls move all of their bytes, and each byte arrives once.
  * `signal` and `cancel`: what is to end such a call still does.
  */
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,35 +45,15 @@ static long by_write(void)
 	return write(ends[1], block, BLOCK);
 }
 
-static long by_send(void)
-{
-	return send(ends[1], block, BLOCK, MSG_NOSIGNAL);
-}
-
-static long by_receive(void)
-{
-	static unsigned char got[BLOCK];
-	long length = recv(ends[0], got, BLOCK, MSG_WAITALL);
-
-	return length == BLOCK && memcmp(got, block, BLOCK) != 0 ? -2 : length;
-}
-
-static const struct way {
-	const char *name;
-	long (*move)(void);
-	bool is_socket;
-	bool receives;
-} ways[] = {{"write", by_write, false, false}, {"send", by_send, true, false}, {"receive", by_receive, true, true}};
-
-static void move_in_child(const struct way *way)
+static void move_in_child(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(ends[way->receives]);
+	close(ends[0]);
 	if (offer_make(&shared->offer))
 		_exit(1);
 	shared->ready = 1;
 	for (long i = 0; i < count && !shared->moved; i++) {
-		long moved = way->move();
+		long moved = by_write();
 
 		if (moved != BLOCK) {
 			shared->number = i;
@@ -85,19 +64,18 @@ static void move_in_child(const struct way *way)
 	_exit(0);
 }
 
-/* The other end: it reads what it expects, or writes. Odd pieces, so that no end of a piece is one of a page. */
-static void attend(const struct way *way)
+/* The other end: it reads what it expects. Odd pieces, so that no end of a piece is one of a page. */
+static void attend(void)
 {
 	static unsigned char got[PIECE];
-	const int end = ends[way->receives];
 
-	close(ends[!way->receives]);
+	close(ends[1]);
 	for (long at = 0; at < count * BLOCK;) {
 		size_t place = (size_t)at % BLOCK;
 		size_t length = PIECE < BLOCK - place ? PIECE : BLOCK - place;
-		ssize_t moved = way->receives ? send(end, block + place, length, MSG_NOSIGNAL) : read(end, got, length);
+		ssize_t moved = read(ends[0], got, length);
 
-		if (moved <= 0 || (!way->receives && memcmp(got, block + place, (size_t)moved) != 0))
+		if (moved <= 0 || memcmp(got, block + place, (size_t)moved) != 0)
 			_exit(shared->moved ? 0 : 3);
 		at += moved;
 	}
@@ -132,18 +110,18 @@ static int stop_until_over(void *data)
 	return 0;
 }
 
-static int is_moved_whole(const struct way *way)
+static int is_moved_whole(void)
 {
 	int status, error;
 	pid_t child, other;
 
-	CHECK(way->is_socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 : pipe(ends) == 0);
+	CHECK(pipe(ends) == 0);
 	child = fork();
 	if (child == 0)
-		move_in_child(way);
+		move_in_child();
 	other = fork();
 	if (other == 0)
-		attend(way);
+		attend();
 	close(ends[0]);
 	close(ends[1]);
 	while (!shared->ready)
@@ -281,9 +259,8 @@ int main(int argc, char **argv)
 		return is_ended_by_signal();
 	if (strcmp(argv[1], "cancel") == 0)
 		return is_cancelled();
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		if (strcmp(argv[1], ways[i].name) == 0)
-			return is_moved_whole(&ways[i]);
-	}
+	if (strcmp(argv[1], "write") == 0)
+		return is_moved_whole();
+	fprintf(stderr, "keeper-whole: unknown way '%s'\n", argv[1]);
 	return 2;
 }

@@ -16,6 +16,7 @@
 #define TURNS	150000
 #define FORKS	12
 #define MOST	3000 /* bytes of a block */
+#define LARGEST 16000 /* and of one in 64: of a large class of jemalloc's, which is the only one with samples */
 #define OWN	16   /* blocks of a thread that is inside of malloc at any moment of a fork */
 #define RUNNERS	2
 #define LEFT	(40 + RUNNERS * OWN) /* marks of blocks that nobody frees in a child, and of libc's */
@@ -67,7 +68,7 @@ static struct block *obtain(uint64_t random, size_t bytes)
 	case 0:
 		return calloc(1, bytes);
 	case 1:
-		return posix_memalign(&aligned, 64, bytes) ? NULL : aligned;
+		return posix_memalign(&aligned, random & 56 ? 64 : 8192, bytes) ? NULL : aligned;
 	default:
 		return malloc(bytes);
 	}
@@ -78,7 +79,7 @@ static void turn(uint64_t *state)
 {
 	uint64_t random = test_random(state);
 	size_t cell = random % CELLS;
-	uint32_t size = (uint32_t)(random >> 20) % (random & 7 ? 200 : MOST);
+	uint32_t size = (uint32_t)(random >> 20) % (random & 7 ? 200 : random & 56 ? MOST : LARGEST);
 	struct block *block;
 
 	pthread_mutex_lock(&locks[cell]);

@@ -211,7 +211,10 @@ static void use_pages(uint32_t frees, uint64_t allocated)
 
 Test(watched, test_marks_of_pages_in_use_all_the_time_are_half_as_many_that_stand_for_as_much)
 {
+	uint64_t freed;
+
 	mark_pages();
+	freed = ksm_stat->origins[1].stats.sampled_freed_bytes_total;
 	for (uint32_t turn = 1; turn <= 3; turn++) {
 		uint32_t count;
 
@@ -220,6 +223,7 @@ Test(watched, test_marks_of_pages_in_use_all_the_time_are_half_as_many_that_stan
 		cr_assert_gt(count, (PAGES >> turn) * 3 / 5);
 		cr_assert_lt(count, (PAGES >> turn) * 7 / 5);
 		cr_assert_eq(told_weight(), count * (WEIGHT << turn));
+		cr_assert_eq(ksm_stat->origins[1].stats.sampled_freed_bytes_total, freed, "nobody has freed those that were tossed away");
 	}
 	/* Those that were tossed away are forgotten, and freed as others are; so are the rest. */
 	for (size_t i = 0; i < PAGES; i++)

@@ -371,7 +371,7 @@ struct ksmalloc_segment_header {
 	/* Since version 8: frames of origins. Entry 0 is none. */
 	struct ksmalloc_segment_table script_frames;	/* struct ksmalloc_segment_script_frame */
 	struct ksmalloc_segment_table frames;		/* uint64_t, as those of a site */
-	struct ksmalloc_segment_bins bins;		/* since version 8; in the private layout */
+	struct ksmalloc_segment_bins bins;		/* since version 8 */
 	struct ksmalloc_bounds_stats bounds;		/* since version 8, in headers that are long enough */
 	uint64_t keeper_entry_rest; /* the same: one more address of struct ksmalloc_segment_keeper */
 };

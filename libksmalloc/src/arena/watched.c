@@ -176,7 +176,7 @@ static void toss_up(uintptr_t page)
 			if (page_of(block) != page)
 				continue;
 			if (is_to_end(block, &rows[row])) {
-				ksm_mark_drop(free_row_locked(row));
+				ksm_mark_forget(free_row_locked(row));
 				continue;
 			}
 			rows[row].weight *= 2;

@@ -14,8 +14,8 @@
  * stays what it is, on average, whoever has allocated it. And jemalloc's tree is not equal in processes whose picked blocks are
  * not: one of its pages tells of 2 MiB.
  *
- * Invariants: no block moves. A block has one mark at most, which ends when the block is freed or resized. A page is watched
- * if, and only if, a block that begins on it has a mark.
+ * Invariants: no block moves. A block has one mark at most, which ends when the block is freed or is to be resized, whether
+ * there is memory for that or not. A page is watched if, and only if, a block that begins on it has a mark.
  * Locking: one lock, within which only mark's flag is taken. Frees of blocks that have no mark take none.
  * Failure: without room the block has no mark; it is counted in the segment (marks_dropped_total).
  */

@@ -443,6 +443,13 @@ void ksm_mark_drop(uint32_t handle)
 	entry = entry_of(handle);
 	if (entry->kind == KSMALLOC_MARK_SMALL)
 		ksm_stat_add(&ksm_stat->origins[entry->origin].stats.sampled_freed_bytes_total, entry->weight);
+	ksm_mark_forget(handle);
+}
+
+void ksm_mark_forget(uint32_t handle)
+{
+	if (handle == KSM_MARK_NONE)
+		return;
 	/* Better an entry that nobody uses again than a mark of nothing. */
 	if (!enter()) {
 		__atomic_store_n(&entry_of(handle)->address, 0, __ATOMIC_RELEASE);

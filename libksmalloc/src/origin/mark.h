@@ -52,6 +52,9 @@ bool ksm_mark_is_reserved(uintptr_t address, size_t bytes, enum ksmalloc_mark_ki
 uint32_t ksm_mark_add(uintptr_t address, size_t bytes, const struct ksm_mark_of *of);
 void ksm_mark_drop(uint32_t handle);
 
+/* The same, and the block is still there: others stand for it. */
+void ksm_mark_forget(uint32_t handle);
+
 /* It stands for so much from now on. */
 void ksm_mark_weigh(uint32_t handle, uint64_t weight);
 

@@ -135,8 +135,9 @@ __asm__(
 "ksr_entry_rest:\n"
 "	syscall\n"
 "	testq	%rax, %rax\n"
-"	jle	4b\n"
-"	addq	%rax, 0(%rbx)\n"
+"	jle	5f\n"
+"	addq	%rax, %r12\n"
+"5:	addq	%r12, 0(%rbx)\n" /* what was moved since it was first cut off */
 "	jmp	4b\n"
 "	.cfi_endproc\n");
 

@@ -90,7 +90,7 @@ static int check_status(bool stopped, enum ksmalloc_aside *why)
 	if (number_of(status, FILTERS, 0) != filters)
 		ksm_os_stop_asking_for_mappings();
 	/* Filters that it was started with may end it for userfaultfd(2), too, which few programs call. */
-	if (number_of(status, FILTERS, 0) != 0)
+	if (number_of(status, FILTERS, 1) != 0)
 		ksm_os_stop_filling();
 	*why = look_at_status(status, stopped);
 	return 0;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -14,39 +13,25 @@
 
 #define SYSCALL_BYTES 2
 #define SYSCALL	      0x050f /* the instruction */
-/* Flags with which a call does not wait, or what it returns is still there, or is no part of a stream. */
-#define NOT_MOVED     (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
 #define FRAME_BYTES   64 /* between the record and a handler's frame */
 
-/* True if the call waits until all is moved: its arguments are a descriptor, an address, and a number of bytes. */
-static bool is_whole(const struct user_regs_struct *set)
-{
-	switch (set->orig_rax) {
-	case SYS_write:
-		return true;
-	case SYS_sendto:
-		return !(set->r10 & MSG_DONTWAIT) && !set->r8;
-	case SYS_recvfrom:
-		return (set->r10 & MSG_WAITALL) && !(set->r10 & NOT_MOVED) && !set->r8;
-	default:
-		return false;
-	}
-}
-
-/* Of others a part is the whole, or a second call would do something else than return the same. */
+/*
+ * Of others a part may be the whole, or a second call would do something else than go on: on a socket it takes the error that
+ * the program's next call is to see, raises SIGPIPE, and begins a limit of time anew.
+ */
 static bool is_stream(pid_t pid, uint64_t descriptor)
 {
 	struct stat status;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)descriptor);
-	return stat(path, &status) == 0 &&
-	       (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISCHR(status.st_mode));
+	return stat(path, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode));
 }
 
+/* One that the program handles. What does nothing by default, as SIGCHLD, waits here, too, for a thread that is traced. */
 static bool has_signal(const struct ksr_image_status *status, uint64_t mask)
 {
-	return (status->pending | status->pending_here) & ~mask & ~status->ignored;
+	return (status->pending | status->pending_here) & ~mask & status->caught;
 }
 
 /* Behind the call by which the rest of another one is moved. */
@@ -82,25 +67,16 @@ static void call_for_rest(struct user_regs_struct *set, const struct ksr_room *r
 	set->rip = room->rest;
 }
 
-/* The first time: it has a record to come back by. */
+/* The first time: it has a record to come back by, with what was moved; r12 has what was moved since (ksr_entry_rest). */
 static int begin(const struct ksr_image *image, const struct ksr_registers *was, struct user_regs_struct *set)
 {
 	struct ksr_record record;
 	uint64_t address = ksr_registers_way_back(was, &record);
 
 	set->rbx = address;
+	set->r12 = 0;
 	set->rsp = (address - FRAME_BYTES) & ~UINT64_C(15);
 	return ksr_image_write(image, address, &record, sizeof(record));
-}
-
-/* It was cut off again: what it has moved is added to the record that it has. */
-static int add(const struct ksr_image *image, uint64_t record, uint64_t moved)
-{
-	uint64_t sum;
-	int error = ksr_image_read(image, record + offsetof(struct ksr_record, rax), &sum, sizeof(sum));
-
-	sum += moved;
-	return error ? error : ksr_image_write(image, record + offsetof(struct ksr_record, rax), &sum, sizeof(sum));
 }
 
 /* True if the thread was led. */
@@ -109,23 +85,20 @@ static bool lead(const struct ksr_stop *stop, const struct ksr_room *room, pid_t
 	struct ksr_image_status status;
 	struct ksr_registers was, led;
 	int64_t moved;
-	int error;
+	int error = 0;
 
-	if (ksr_registers_read(tid, &was) || (int64_t)was.set.orig_rax < 0 || !is_whole(&was.set))
+	if (ksr_registers_read(tid, &was) || was.set.orig_rax != SYS_write)
 		return false;
 	moved = (int64_t)was.set.rax;
-	/*
-	 * One with a limit of time has moved nothing, and would begin to wait anew: the program sees what was moved
-	 * before.
-	 */
 	if (moved <= 0 || (uint64_t)moved >= was.set.rdx || !is_stream(stop->image->pid, was.set.rdi))
 		return false;
 	if (!has_returned(stop->image, &was.set) || ksr_image_status(stop->image, tid, &status) ||
 	    has_signal(&status, was.mask) || status.shadow_stack)
 		return false;
 	led = was;
+	/* Cut off again: in a register, so that all changes at once, or nothing does if the keeper ends here. */
 	if (is_in_rest(&was.set, room))
-		error = add(stop->image, was.set.rbx, (uint64_t)moved);
+		led.set.r12 += (uint64_t)moved;
 	else
 		error = begin(stop->image, &was, &led.set);
 	call_for_rest(&led.set, room, (uint64_t)moved);

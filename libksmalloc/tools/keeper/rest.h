@@ -2,13 +2,15 @@
 /*
  * rest: a write that a stop has cut off goes on, as if it had not been stopped.
  *
- * What it is: before a thread goes on that stands behind a call which has moved a part of its bytes (write, send, and
- * recv with MSG_WAITALL; of pipes, sockets and terminals), the thread is led to the same call for the rest of them
+ * What it is: before a thread goes on that stands behind a write(2) to a pipe or a terminal which has moved a part of its
+ * bytes, the thread is led to the same call for the rest of them
  * (room.h), and from there to where it stood, with what was moved in all. A stop in that call makes it go on again.
  * Programs without handlers of signals rely on it that a write which waits is whole.
- * What it is not: for calls of other kinds (writev, sendmsg): midst.h is for all of them, and not certain.
+ * What it is not: for other calls (writev), or for sockets, where a second call is not the rest of the first one: it takes
+ * an error that the program's next call is to see. midst.h is for all of them, and not certain.
  *
- * Invariants: a thread that has a signal to handle is left alone: that signal may have ended the call. So is one whose
+ * Invariants: a thread that has a signal to handle is left alone: that signal may have ended the call. One that comes
+ * between this look and the thread's going on is handled before the rest is called for. So is one whose
  * call does not wait, or returns less for another reason, as far as can be told: its second call then ends at once, and
  * what that returns is added if it is not an error. Once a thread is led it needs nobody: the keeper may end.
  *
