@@ -24,7 +24,9 @@
  *  - Which pages are visited depends on their places and on the epoch, and on no
  *    process: what is equal at equal places is visited in the same epochs. In a
  *    round of 4 or 16 epochs each page comes once. Which ones come together differs
- *    from round to round, so that any two of them do before long.
+ *    from round to round: of two equal pages at different places one is tried while the
+ *    other one waits in the index after 4 * 4 or 16 * 16 epochs on average. Of many
+ *    such pages some come together sooner, and then the site rises.
  *
  * It knows no page, no mm and no clock, and takes its state as an argument.
  *

@@ -14,13 +14,16 @@
  *  - none: it is merged.
  *
  * Rules:
- *  - Of what the hinted lane leaves of a batch, half is taken from new, and the rest,
- *    with what new leaves, from rescan. Where nobody else has work, new gets all.
+ *  - Of what the hinted lane leaves of its share of a batch, half is taken from new,
+ *    and the rest, with what new leaves, from rescan. When rescan is through in this
+ *    epoch, new takes half of the whole batch before the hinted lane gets the rest; or
+ *    all of it if hints are off, so that there is no other work.
  *  - A page is visited at most once in a pass of new, and a pass does not begin in
  *    the batch in which one has ended: two visits are at least one batch apart.
  *  - A process is looked through for pages that are not known when it has grown by
  *    KSM_LISTS_GROWTH pages, and by one in KSM_LISTS_PART of its own, since that was
- *    done last: so that this takes less time than to visit what is found.
+ *    done last. What is known is passed by, and KSM_LISTS_PASSED of it count like one
+ *    visit: so this costs no more than four visits for each page that is found.
  *  - An epoch does not end before a pass of new has ended that began when rescan was
  *    through: in each epoch, each page is visited.
  *
@@ -37,6 +40,8 @@
 #define KSM_LISTS_PART		64
 /* So many are released for the price of a visit. */
 #define KSM_LISTS_RELEASE	16
+/* And so many known pages are passed by for it, where unknown ones are looked for. */
+#define KSM_LISTS_PASSED	16
 
 enum ksm_list {
 	KSM_LIST_NONE,
