@@ -6,7 +6,8 @@
  */
 #include "ksm_index.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define TARGET "ksm_index"
+#include "input.h"
 
 #define ITEMS 2048
 /* So many contents have a checksum in common. */
@@ -24,20 +25,6 @@ static struct ksm_index index_;
 /* Two of each content, so that one can be put in the other's place. */
 static struct item items[2][ITEMS];
 static unsigned int inside;
-static const uint8_t *input, *input_end;
-
-static unsigned int next_byte(void)
-{
-	return input < input_end ? *input++ : 0;
-}
-
-static void need(bool met, const char *what)
-{
-	if (met)
-		return;
-	fprintf(stderr, "ksm_index: %s\n", what);
-	abort();
-}
 
 static struct item *item_of(struct ksm_index_node *node)
 {

@@ -13,7 +13,8 @@
  */
 #include "ksm_sched.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define TARGET "ksm_sched"
+#include "input.h"
 
 #define LANES 4
 #define CLASSES 3
@@ -45,20 +46,6 @@ struct process {
 
 static struct ksm_sched sched;
 static struct process processes[LANES];
-static const uint8_t *input, *input_end;
-
-static unsigned int next_byte(void)
-{
-	return input < input_end ? *input++ : 0;
-}
-
-static void need(bool met, const char *what)
-{
-	if (met)
-		return;
-	fprintf(stderr, "ksm_sched: %s\n", what);
-	abort();
-}
 
 static unsigned long address_of(unsigned int page)
 {
