@@ -44,7 +44,7 @@ struct stable {
 
 struct page {
 	struct ksm_index_node node;
-	u32 checksum;			/* at the last visit */
+	u32 checksum;			/* by which it waits in the index */
 	u64 content;
 	struct stable *stable;
 	bool zero, waits;		/* merged with the zero page; in the unstable index */

@@ -84,8 +84,7 @@ enum ksmalloc_stat_kind {
 	X(moved_total, COUNTER, "Reallocations that copied the block")
 
 /*
- * The statistics of one origin, of the same form: of its small blocks that were samples, in the weights of their marks. In
- * the shared layout no block is one.
+ * The statistics of one origin, of the same form: of its small blocks that were samples, in the weights of their marks.
  */
 #define KSMALLOC_ORIGIN_STATS(X)							\
 	X(sampled_bytes_total, COUNTER, "Bytes that its samples stood for, since the start")	\

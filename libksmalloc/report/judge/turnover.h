@@ -6,8 +6,7 @@
  * any more at the second, and all that was freed meanwhile. A mark that is still there is told from another one that has its
  * place by its turn (ksmalloc/segment.h).
  *
- * What it is not: a figure of pages, or anything where no block is a sample: in the shared layout, and of segments before
- * version 9.
+ * What it is not: a figure of pages, or anything of segments before version 9, which do not count samples.
  *
  * How long blocks live: what has gone is as long there as it takes to free as much. What was freed just once meanwhile may
  * have been there for any time before: nothing is said of it, nor of what one sample alone tells.

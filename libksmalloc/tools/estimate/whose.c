@@ -243,8 +243,8 @@ static uint32_t row_of_owner(const struct ksr_whose_ranges *ranges, const struct
 {
 	const struct ksr_whose *whose = ranges->whose;
 
-	/* Of jemalloc's memory it may be known for whom it was taken. */
-	if (mark->kind == KSMALLOC_MARK_HEAP && !mark->origin)
+	/* Whoever it was taken for: samples say whose blocks lie there, as in reports. */
+	if (mark->kind == KSMALLOC_MARK_HEAP)
 		return row_of_part(whose, KSR_PART_HEAP);
 	return row_of_origin(whose, (size_t)(ranges->process - whose->report->processes), mark->origin);
 }
