@@ -92,7 +92,6 @@ static bool is_between_requests(void)
 static void give_back(void)
 {
 	void *heap = zend.heap();
-	void *block;
 
 	for (int i = 0; i < REQUESTS; i++) {
 		zend.end_request(heap, false, true);
@@ -101,9 +100,7 @@ static void give_back(void)
 	}
 	if (zend.usage(true) > KSZ_CHUNK_BYTES)
 		return;
-	block = zend.alloc(heap, KSZ_LARGEST_IN_CHUNK);
-	if (block)
-		madvise(block, KSZ_LARGEST_IN_CHUNK, MADV_DONTNEED);
+	ksz_zend_take_empty(&zend, heap);
 	zend.end_request(heap, false, true);
 }
 

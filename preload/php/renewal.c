@@ -99,11 +99,9 @@ static void take_all(void)
 	if (elsewhere)
 		zend->free(heap, elsewhere);
 	zend->collect(heap);
-	rest = zend->alloc(heap, KSZ_LARGEST_IN_CHUNK);
-	if (rest) {
-		madvise(rest, KSZ_LARGEST_IN_CHUNK, MADV_DONTNEED);
+	rest = ksz_zend_take_empty(zend, heap);
+	if (rest)
 		zend->free(heap, rest);
-	}
 }
 
 /* --- when --------------------------------------------------------------------------------------- */

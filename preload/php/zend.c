@@ -4,6 +4,7 @@
 #include "../symbols.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
 #include "base.h"
 
@@ -21,4 +22,13 @@ bool ksz_zend_find(struct ksz_zend *zend)
 
 	return !dlsym(RTLD_DEFAULT, "tsrm_get_ls_cache") &&
 	       ksh_find_symbols(RTLD_DEFAULT, symbols, KSM_COUNT_OF(symbols));
+}
+
+void *ksz_zend_take_empty(const struct ksz_zend *zend, void *heap)
+{
+	void *block = zend->alloc(heap, KSZ_LARGEST_IN_CHUNK);
+
+	if (block)
+		madvise(block, KSZ_LARGEST_IN_CHUNK, MADV_DONTNEED);
+	return block;
 }

@@ -31,4 +31,7 @@ struct ksz_zend {
 /* False where there is no PHP, one for threads, or one that lacks any of them. */
 bool ksz_zend_find(struct ksz_zend *zend) __attribute__((visibility("hidden")));
 
+/* A block of all that a chunk can give, whose pages have gone back to the kernel. NULL where there is none. */
+void *ksz_zend_take_empty(const struct ksz_zend *zend, void *heap) __attribute__((visibility("hidden")));
+
 #endif

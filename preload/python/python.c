@@ -207,22 +207,18 @@ static bool start_heap(void)
 static allocator_function *get_allocator;
 static allocator_function *set_allocator;
 
-/* With this function for a new object; ours stays where somebody has put his own in front of it. */
-static void set_ours(void *(*new)(void *context, size_t size), void *(*instead_of)(void *context, size_t size))
+/* Where somebody has put his own in front of ours that stays. */
+static void leave_start(void)
 {
 	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
-		struct allocator ours = { &before[domain], new, new_zeros, resize, free_object };
 		struct allocator now;
 
 		get_allocator(domain, &now);
-		if (now.malloc == (instead_of ? instead_of : before[domain].malloc))
-			set_allocator(domain, &ours);
+		if (now.malloc != new_at_start)
+			continue;
+		now.malloc = new_object;
+		set_allocator(domain, &now);
 	}
-}
-
-static void leave_start(void)
-{
-	set_ours(new_object, new_at_start);
 }
 
 /* scope is where Python's functions are looked up. */
@@ -241,7 +237,11 @@ static void install(void *scope)
 		ksp_idle_start(scope, give_back);
 	get_allocator = get;
 	set_allocator = set;
-	set_ours(new_at_start, NULL);
+	for (enum domain domain = MEMORY; domain <= OBJECTS; domain++) {
+		struct allocator ours = { &before[domain], new_at_start, new_zeros, resize, free_object };
+
+		set(domain, &ours);
+	}
 	ksp_arguments_start(scope, leave_start);
 }
 

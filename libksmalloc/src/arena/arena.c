@@ -463,23 +463,17 @@ static void note_slab(uintptr_t begin, size_t bytes)
 	atomic_store_explicit(&new_slabs[i].thread, (uintptr_t)pthread_self(), memory_order_release);
 }
 
-/* The next of the thread's, from a place in the ring on. */
-static bool find_new_slab(unsigned int *from)
+/* Those of the thread. */
+void ksm_arena_mark_new_slabs(uint32_t origin)
 {
 	uintptr_t me = (uintptr_t)pthread_self();
 
-	while (*from < NEW_SLABS &&
-	       atomic_load_explicit(&new_slabs[*from].thread, memory_order_acquire) != me)
-		++*from;
-	return *from < NEW_SLABS;
-}
+	for (unsigned int i = 0; i < NEW_SLABS; i++) {
+		struct ksm_mark_of of = { .origin = origin, .kind = KSMALLOC_MARK_HEAP };
 
-void ksm_arena_mark_new_slabs(uint32_t origin)
-{
-	for (unsigned int i = 0; find_new_slab(&i); i++) {
-		const struct ksm_mark_of of = { .weight = new_slabs[i].bytes, .origin = origin,
-						.kind = KSMALLOC_MARK_HEAP };
-
+		if (atomic_load_explicit(&new_slabs[i].thread, memory_order_acquire) != me)
+			continue;
+		of.weight = new_slabs[i].bytes;
 		ksm_mark_set(new_slabs[i].begin, new_slabs[i].bytes, &of);
 		atomic_store_explicit(&new_slabs[i].thread, 0, memory_order_release);
 	}

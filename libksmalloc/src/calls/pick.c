@@ -125,6 +125,9 @@ __attribute__((noinline)) void *ksm_heap_sample(void *block, size_t usize, bool 
 
 void ksm_heap_watched(const void *block, size_t usize)
 {
+	/* All blocks of one size come by, also where nothing is watched. */
+	if (ksm_watched_count() == 0)
+		return;
 	ksm_fork_detect();
 	if (ksm_watched_holds(block))
 		ksm_watched_end(block);

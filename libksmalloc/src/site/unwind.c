@@ -111,7 +111,7 @@ static uintptr_t main_stack_top(uintptr_t high)
 	uintptr_t name = (uintptr_t)getauxval(AT_EXECFN);
 	uintptr_t top = name ? name + strlen((const char *)name) + 1 + sizeof(uintptr_t) : 0;
 
-	return top > high && top - high < MAIN_STACK_USUAL ? (top + KSM_PAGE - 1) & ~(uintptr_t)(KSM_PAGE - 1) : high;
+	return top > high && top - high < MAIN_STACK_USUAL ? ksm_align_up(top, KSM_PAGE) : high;
 }
 
 void ksm_unwind_own_main_stack(void)

@@ -347,16 +347,20 @@ static bool may_join(const struct ksm_share_work *work, const struct ksm_share_s
 struct gap {
 	uint32_t pages;
 	uint32_t filled; /* of them those that the file has */
-	uint32_t over_holes; /* since the last page that the file has, too: of which it would get one */
+	uint32_t over_holes; /* and pages in a row, untouched ones aside, of which the file would get one each */
 };
+
+/* True if the file would get a page for this one, where it has a hole: it is written back there. */
+static bool costs_file(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page)
+{
+	return !is_untouched(work, page) && !ksm_share_has(data, page) && !ksm_os_can_fill();
+}
 
 /* False if the page makes the gap too long for one mapping. */
 static bool bridges(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page, struct gap *gap)
 {
 	if (!is_untouched(work, page)) {
-		bool is_over_hole = !ksm_share_has(data, page) && !ksm_os_can_fill();
-
-		*gap = (struct gap){ .over_holes = is_over_hole ? gap->over_holes + 1 : 0 };
+		*gap = (struct gap){ .over_holes = costs_file(work, data, page) ? gap->over_holes + 1 : 0 };
 		return gap->over_holes <= MOST_OVER_HOLES;
 	}
 	gap->pages++;
@@ -382,7 +386,7 @@ static bool find_stretch(const struct ksm_share_work *work, const struct ksm_sha
 			break;
 		if (!bridges(work, data, page, &gap))
 			break;
-		over_holes += gap.over_holes > 0 && !is_untouched(work, page);
+		over_holes += costs_file(work, data, page);
 		if (ksm_share_has(equal, page)) {
 			found->end = page + 1;
 			found->equal++;

@@ -147,32 +147,29 @@ static bool is_known(const struct ksm_store *store, uint32_t index, const uint32
  * True if it pays to put files in order. Members that write now and then have some of them in disorder always, and each
  * time one is left its memory is taken twice for a while.
  */
-static bool is_out_of_order(const struct ksm_store *store, const uint32_t *pages, const uint32_t *alike)
+static bool is_out_of_order(const struct worth worths[KSM_STORE_FILES], const uint32_t *alike)
 {
 	uint64_t gained = 0, all = 0;
 
-	for (uint32_t i = 0; i < KSM_STORE_FILES && alike; i++) {
-		struct worth worth = { 0 };
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		const struct worth *worth = &worths[i];
 
-		if (is_known(store, i, pages))
-			worth = worth_of(store, i, pages[i], alike);
-		all += worth.taken;
-		if (worth.is_unordered || worth.is_waste)
+		all += worth->taken;
+		if (worth->is_unordered || worth->is_waste)
 			gained += (uint64_t)alike[i] * LEAST_COPIES +
-				  (worth.taken > worth.seen ? worth.taken - worth.seen : 0);
+				  (worth->taken > worth->seen ? worth->taken - worth->seen : 0);
 	}
 	return gained * ORDER > all;
 }
 
-/* Gives the file up if it is waste. */
-static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages, const uint32_t *alike)
+/* Gives the file up if it is waste, or if files are put in order and it is not. */
+static bool judge(const struct ksm_store *store, uint32_t index, const struct worth *worth, bool orders)
 {
 	struct ksmalloc_store_list *head = &store->tables->head;
 	struct ksmalloc_store_sight *sight = &head->sights[index];
-	struct worth worth = worth_of(store, index, pages, alike);
 
-	sight->most = ksm_max(sight->most, worth.seen);
-	if (!worth.is_waste && !(worth.is_unordered && may_go(head, worth.seen)))
+	sight->most = ksm_max(sight->most, worth->seen);
+	if (!worth->is_waste && !(orders && worth->is_unordered && may_go(head, worth->seen)))
 		return false;
 	sight->given_up = ksm_max((uint32_t)head->first.generation, 1u);
 	return true;
@@ -181,7 +178,9 @@ static bool judge(const struct ksm_store *store, uint32_t index, uint32_t pages,
 int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_FILES], const uint32_t *alike)
 {
 	struct ksmalloc_store_list *head = &store->tables->head;
+	struct worth worths[KSM_STORE_FILES] = { 0 };
 	bool changed = false;
+	bool orders = false;
 	int given_up = 0;
 	int error = ksm_store_table_lock(store);
 
@@ -191,14 +190,16 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 	if (!error && !ksm_store_table_is_ours(store))
 		error = -ESTALE;
 	for (uint32_t i = 0; i < KSM_STORE_FILES && !error; i++) {
-		if (is_known(store, i, pages))
-			changed |= note(store, i, pages[i]);
+		if (!is_known(store, i, pages))
+			continue;
+		changed |= note(store, i, pages[i]);
+		worths[i] = worth_of(store, i, pages[i], alike);
 	}
-	if (!error && alike && !is_out_of_order(store, pages, alike))
-		alike = NULL;
+	if (!error && alike)
+		orders = is_out_of_order(worths, alike);
 	for (uint32_t i = 0; i < KSM_STORE_FILES && !error; i++) {
 		if (is_known(store, i, pages))
-			given_up += judge(store, i, pages[i], alike);
+			given_up += judge(store, i, &worths[i], orders);
 	}
 	/* So that all make a pass soon. */
 	head->first.generation += given_up > 0;

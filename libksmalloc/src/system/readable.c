@@ -7,7 +7,7 @@ atomic_uintptr_t ksm_readable_pages[KSM_READABLE_PAGES] KSM_SPARSE;
 
 KSM_COLD bool ksm_readable_ask(uintptr_t page)
 {
-	if (!page || !ksm_os_can_read((const void *)(page << KSM_READABLE_SHIFT)))
+	if (!ksm_os_can_read((const void *)(page << KSM_READABLE_SHIFT)))
 		return false;
 	atomic_store_explicit(ksm_readable_entry(page), page, memory_order_relaxed);
 	return true;

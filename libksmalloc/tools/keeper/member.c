@@ -18,12 +18,12 @@
 /* A slice takes some milliseconds where nobody else wants the processor. */
 #define CALL_LIMIT_NS (500 * MS)
 
-/* Members of the header that are older than this one have been there in all versions that are accepted. */
-#define HEADER_BYTES (offsetof(struct ksmalloc_segment_header, keeper) + sizeof(struct ksmalloc_segment_keeper))
-
 /* A header that is so long has the member, too. */
 #define END_OF(field) \
 	(offsetof(struct ksmalloc_segment_header, field) + sizeof(((struct ksmalloc_segment_header *)NULL)->field))
+
+/* Members of the header that are older than this one have been there in all versions that are accepted. */
+#define HEADER_BYTES END_OF(keeper)
 
 uint64_t ksr_group_store(const struct ksmalloc_seed *seed)
 {

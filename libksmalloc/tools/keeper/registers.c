@@ -29,7 +29,6 @@ uint64_t ksr_registers_faults(void)
 #define RESTART_NO_HAND (-514)
 #define RESTART_BLOCK	(-516)
 #define NR_RESTART_SYSCALL 219
-#define SYSCALL_BYTES	2
 #define FLAGS_PLAIN	0x202 /* interrupts, and the bit that is always set */
 #define STACK_RESERVE	1024
 #define RED_ZONE_BYTES	128
@@ -178,11 +177,11 @@ static void restart(struct user_regs_struct *set)
 	case RESTART_NO_INTR:
 	case RESTART_NO_HAND:
 		set->rax = set->orig_rax;
-		set->rip -= SYSCALL_BYTES;
+		set->rip -= KSR_SYSCALL_BYTES;
 		break;
 	case RESTART_BLOCK:
 		set->rax = NR_RESTART_SYSCALL;
-		set->rip -= SYSCALL_BYTES;
+		set->rip -= KSR_SYSCALL_BYTES;
 		break;
 	default:
 		break;
@@ -237,8 +236,7 @@ void ksr_registers_park(const struct ksr_registers *registers, const struct ksr_
 {
 	lead(registers, room->park, record, other);
 	other->set.r12 = room->address;
-	/* A handler of a signal that cannot be kept away finds the record behind it. */
-	other->set.rsp = (record - 64) & ~UINT64_C(15);
+	other->set.rsp = ksr_registers_below(record);
 }
 
 bool ksr_registers_in_room(const struct ksr_registers *registers, const struct ksr_room *room)

@@ -58,6 +58,14 @@ void ksr_registers_call_again(struct ksr_registers *registers);
 bool ksr_registers_has_fault(pid_t tid);
 uint64_t ksr_registers_faults(void);
 
+#define KSR_SYSCALL_BYTES 2 /* of the instruction */
+
+/* Where the stack may begin below a record: a handler of a signal that cannot be kept away finds the record behind it. */
+static inline uint64_t ksr_registers_below(uint64_t record)
+{
+	return (record - 64) & ~UINT64_C(15);
+}
+
 /* Where the thread goes on by itself, and the record's address on its stack. */
 uint64_t ksr_registers_way_back(const struct ksr_registers *registers, struct ksr_record *record);
 

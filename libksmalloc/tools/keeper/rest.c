@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "keeper/rest.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,9 +10,7 @@
 
 #ifdef __x86_64__
 
-#define SYSCALL_BYTES 2
 #define SYSCALL	      0x050f /* the instruction */
-#define FRAME_BYTES   64 /* between the record and a handler's frame */
 
 /*
  * Of others a part may be the whole, or a second call would do something else than go on: on a socket it takes the error that
@@ -37,7 +34,7 @@ static bool has_signal(const struct ksr_image_status *status, uint64_t mask)
 /* Behind the call by which the rest of another one is moved. */
 static bool is_in_rest(const struct user_regs_struct *set, const struct ksr_room *room)
 {
-	return set->rip == room->rest + SYSCALL_BYTES;
+	return set->rip == room->rest + KSR_SYSCALL_BYTES;
 }
 
 static bool is_syscall(const struct ksr_image *image, uint64_t address)
@@ -54,7 +51,7 @@ static bool is_syscall(const struct ksr_image *image, uint64_t address)
  */
 static bool has_returned(const struct ksr_image *image, const struct user_regs_struct *set)
 {
-	return is_syscall(image, set->rip - SYSCALL_BYTES) && !(set->rax == set->orig_rax && is_syscall(image, set->rip));
+	return is_syscall(image, set->rip - KSR_SYSCALL_BYTES) && !(set->rax == set->orig_rax && is_syscall(image, set->rip));
 }
 
 /* The rest of what the registers are about is next. */
@@ -75,7 +72,7 @@ static int begin(const struct ksr_image *image, const struct ksr_registers *was,
 
 	set->rbx = address;
 	set->r12 = 0;
-	set->rsp = (address - FRAME_BYTES) & ~UINT64_C(15);
+	set->rsp = ksr_registers_below(address);
 	return ksr_image_write(image, address, &record, sizeof(record));
 }
 
