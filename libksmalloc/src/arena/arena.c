@@ -67,9 +67,13 @@ static unsigned int first_arena;
 extern bool ksm_heap_has_shelves;
 bool ksm_heap_has_shelves;
 
-/* What jemalloc has mapped before its memory has marks. Synchronization: the count is atomic; later pieces are lost. */
+/*
+ * What jemalloc has mapped before its memory has marks; pieces beyond the last are lost. Synchronization: atomic. A piece
+ * is there once it has a beginning, and whoever takes that away marks it: ksm_arena_mark_memory(), or the thread that has
+ * noted it and sees only then that all is over.
+ */
 struct piece {
-	uintptr_t begin;
+	atomic_uintptr_t begin;
 	size_t length;
 };
 
@@ -372,17 +376,36 @@ static bool reaches_into_slots(const void *memory, size_t length)
 static void mark(uintptr_t begin, size_t length)
 {
 	const struct ksm_mark_of of = { .weight = length, .kind = KSMALLOC_MARK_HEAP };
+
+	ksm_mark_set(begin, length, &of);
+}
+
+/* Marks a piece that was noted early, unless somebody else does. */
+static void take_early(struct piece *piece)
+{
+	uintptr_t begin = atomic_exchange(&piece->begin, 0);
+
+	if (begin)
+		mark(begin, piece->length);
+}
+
+static void mark_or_note(uintptr_t begin, size_t length)
+{
 	unsigned int number;
 
 	if (ksm_layout_is_shared())
 		return;
 	if (atomic_load_explicit(&early.is_over, memory_order_relaxed)) {
-		ksm_mark_set(begin, length, &of);
+		mark(begin, length);
 		return;
 	}
 	number = atomic_fetch_add_explicit(&early.count, 1, memory_order_relaxed);
-	if (number < EARLY_PIECES)
-		early.pieces[number] = (struct piece){ begin, length };
+	if (number >= EARLY_PIECES)
+		return;
+	early.pieces[number].length = length;
+	atomic_store(&early.pieces[number].begin, begin);
+	if (atomic_load(&early.is_over))
+		take_early(&early.pieces[number]);
 }
 
 /* Tells readers where blocks are counted; arenas that are made later have none that stand for others. */
@@ -406,13 +429,10 @@ static void describe_bins(struct ksmalloc_segment_bins *bins)
 
 void ksm_arena_mark_memory(void)
 {
-	unsigned int count;
-
 	describe_bins(&ksm_stat->header.bins);
 	atomic_store(&early.is_over, true);
-	count = (unsigned int)ksm_min(atomic_load(&early.count), EARLY_PIECES);
-	for (unsigned int i = 0; i < count; i++)
-		mark(early.pieces[i].begin, early.pieces[i].length);
+	for (unsigned int i = 0; i < EARLY_PIECES; i++)
+		take_early(&early.pieces[i]);
 }
 
 void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
@@ -436,7 +456,7 @@ void *ksm_heap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_
 	errno = saved_errno;
 	if (!(flags & MAP_FIXED)) {
 		count_mapped((int64_t)length);
-		mark((uintptr_t)memory, length);
+		mark_or_note((uintptr_t)memory, length);
 	}
 	return memory;
 }
