@@ -2,7 +2,7 @@
 /*
  * Damages what an interpreter keeps of its frames, has whoever is listening asked whose memory is (by mapping some), and puts
  * everything back before the interpreter looks at it again. Scripts call it as an extension; tests/language/damaged says which
- * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, PHP 8.2, Perl 5.36.
+ * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, LuaJIT 2.1 beta 3, PHP 8.2, Perl 5.36.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -190,6 +190,101 @@ int damage_lua(void *state)
 	else
 		damage_copy(closure, 24, 88, damage); /* lines */
 	return 0;
+}
+
+/* --- LuaJIT 2.1 beta 3 -------------------------------------------------------------------------- */
+
+int damage_luajit(void *state);
+int damage_luajit_compiled(const char *what, const char *name);
+
+#define JIT_ADDRESS ((UINT64_C(1) << 47) - 1) /* of a slot of the stack; the rest of it says of which kind it is */
+
+struct jit_field {
+	const char *name;
+	size_t offset;
+};
+
+/* The offset of the field with this name; the list ends with one that has none. */
+static size_t offset_of(const struct jit_field *fields, const char *name)
+{
+	for (; fields->name; fields++) {
+		if (strcmp(fields->name, name) == 0)
+			return fields->offset;
+	}
+	return SIZE_MAX;
+}
+
+/* A slot of the stack keeps its kind. */
+static void damage_slot(char *slot, enum damage damage)
+{
+	uint64_t was = (uintptr_t)pointer(slot, 0);
+	uint64_t value = (was & ~JIT_ADDRESS) | (damaged(damage, was & JIT_ADDRESS, was & JIT_ADDRESS) & JIT_ADDRESS);
+
+	memcpy(slot, &value, sizeof(value));
+	ask();
+	memcpy(slot, &was, sizeof(was));
+}
+
+/* The base of the frame that has called the one with this base: the call before where that goes on names the register. */
+static char *jit_caller(char *base)
+{
+	const unsigned char *call = (const unsigned char *)pointer(base - 8, 0) - 4;
+
+	return base - 8 * (2 + (size_t)call[1]);
+}
+
+static void damage_jit(char *state, const char *what, enum damage damage)
+{
+	static const struct jit_field states[] = {{"common", 16}, {"base", 32}, {"stack", 56}, {"cframe", 80}, {NULL, 0}};
+	static const struct jit_field frames[] = {{"c_state", 16}, {"c_next", 24}, {"c_previous", 32}, {NULL, 0}};
+	static const struct jit_field protos[] = {
+		{"constants", 32}, {"file", 64}, {"lines", 80}, {"upvalues", 88}, {"locals", 96}, {NULL, 0}};
+	char *base = pointer(state, 32);
+	char *caller = jit_caller(base);
+	char *closure = (char *)((uintptr_t)pointer(caller - 16, 0) & JIT_ADDRESS);
+	char *cframe = (char *)((uintptr_t)pointer(state, 80) & ~(uintptr_t)3);
+
+	if (offset_of(states, what) != SIZE_MAX)
+		damage_field(state, offset_of(states, what), damage);
+	else if (offset_of(frames, what) != SIZE_MAX)
+		damage_field(cframe, offset_of(frames, what), damage);
+	else if (offset_of(protos, what) != SIZE_MAX)
+		damage_field((char *)pointer(closure, 32) - 104, offset_of(protos, what), damage);
+	else if (strcmp(what, "link") == 0)
+		damage_field(base - 8, 0, damage);
+	else if (strcmp(what, "previous") == 0)
+		damage_field(caller - 8, 0, damage);
+	else if (strcmp(what, "function") == 0)
+		damage_slot(caller - 16, damage);
+	else
+		damage_field(closure, 32, damage); /* code */
+}
+
+static char *jit_state;
+
+int damage_luajit(void *state)
+{
+	const char *(*text)(void *, int, size_t *) = (const char *(*)(void *, int, size_t *))must_find("luaL_checklstring");
+	const char *what = text(state, 1, NULL);
+
+	jit_state = state;
+	if (strcmp(what, "nothing") != 0)
+		damage_jit(state, what, number_of(text(state, 2, NULL)));
+	return 0;
+}
+
+/* What is common to all states, while compiled code has called this; 0 if it was the interpreter. */
+int damage_luajit_compiled(const char *what, const char *name)
+{
+	static const struct jit_field fields[] = {{"main", 192}, {"state", 368}, {"base", 376}, {NULL, 0}};
+	char *common = pointer(jit_state, 16);
+	int trace;
+
+	memcpy(&trace, common + 184, sizeof(trace));
+	if (trace <= 0)
+		return 0;
+	damage_field(common, offset_of(fields, what), number_of(name));
+	return 1;
 }
 
 /* --- PHP 8.2 ----------------------------------------------------------------------------------- */

@@ -149,9 +149,15 @@ static int find(const struct ksm_dynsym *object, void *state)
 /* --- frames of a state -------------------------------------------------------------------------
  */
 
+/* What lies at an address, 0 where there is no memory: a pointer that led there may be damaged. */
 static uintptr_t word_at(uintptr_t address)
 {
-	return (uintptr_t)ksm_script_pointer((const void *)address, 0);
+	return ksm_readable((const void *)address) ? (uintptr_t)ksm_script_pointer((const void *)address, 0) : 0;
+}
+
+static uint32_t half_at(uintptr_t address)
+{
+	return ksm_readable((const void *)address) ? ksm_script_number((const void *)address, 0) : 0;
 }
 
 static bool is_state(uintptr_t state)
@@ -213,7 +219,7 @@ static uintptr_t next_instruction(struct walk *walk)
 		return word_at(walk->next - 2 * SLOT);
 	/* Calls that C has made meanwhile without a frame on the state's stack. */
 	while (walk->cframe) {
-		int64_t own = (int32_t)ksm_script_number((const void *)walk->cframe, CFRAME_SLOTS);
+		int64_t own = (int32_t)half_at(walk->cframe + CFRAME_SLOTS);
 
 		if (own >= 0 || !walk->next || walk->next >= walk->bottom + (uintptr_t)-own)
 			break;
@@ -232,8 +238,7 @@ static bool step(struct walk *walk)
 		if (!ksm_script_is_object((const void *)bytes))
 			return false;
 		/* The call before that instruction says in which register the function was. */
-		bytes = SLOT * (2 + (uintptr_t)(ksm_script_number((const void *)(how - 4), 0) >> 8 &
-						0xff));
+		bytes = SLOT * (2 + (uintptr_t)(half_at(how - 4) >> 8 & 0xff));
 	} else if ((how & FRAME_WITHOUT) == FRAME_C && walk->cframe) {
 		walk->cframe = cframe_before(walk->cframe);
 	}
@@ -311,7 +316,7 @@ static void walk_frames(struct walk *walk, struct ksm_script *script)
 static void walk_state(uintptr_t state, uintptr_t base, struct ksm_script *script)
 {
 	uintptr_t bottom = word_at(state + STATE_STACK);
-	uintptr_t slots = ksm_script_number((const void *)state, STATE_SLOTS);
+	uintptr_t slots = half_at(state + STATE_SLOTS);
 	struct walk walk = {.bottom = bottom, .frame = base - SLOT, .cframe = cframe_of(state)};
 
 	if (!ksm_script_is_object((const void *)bottom) || base % SLOT ||
@@ -406,7 +411,7 @@ static void find_by_common(struct search *search, uintptr_t common, uintptr_t pl
 	    !is_above(cframe_of(state), place - 1))
 		return;
 	search->state = state;
-	search->base = word_at((int32_t)ksm_script_number((const void *)common, COMMON_TRACE) > 0
+	search->base = word_at((int32_t)half_at(common + COMMON_TRACE) > 0
 				       ? common + COMMON_BASE
 				       : state + STATE_BASE);
 }

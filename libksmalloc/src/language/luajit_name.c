@@ -22,6 +22,7 @@
 #define PROTO_BYTES 104
 
 #define STRING_DATA 24
+#define NAME_MOST 65536u /* bytes of a variable's name that are passed over */
 #define INSTRUCTION 4
 
 /* Instructions: of these a few get what is called next, and the others up to these marks write to
@@ -62,10 +63,11 @@ const void *ksm_luajit_proto(const void *function)
 	const char *code;
 
 	if (!ksm_script_is_object(function) || !ksm_luajit_is(function, KSM_LUAJIT_FUNCTION) ||
-	    ((const uint8_t *)function)[FUNCTION_KIND] != 0)
+	    ksm_script_byte(function, FUNCTION_KIND) != 0)
 		return NULL;
 	code = ksm_script_pointer(function, FUNCTION_CODE);
-	if (!ksm_script_is_object(code) || !ksm_luajit_is(code - PROTO_BYTES, KSM_LUAJIT_PROTO))
+	if (!ksm_script_is_address(code) || !ksm_script_is_object(code - PROTO_BYTES) ||
+	    !ksm_luajit_is(code - PROTO_BYTES, KSM_LUAJIT_PROTO))
 		return NULL;
 	return code - PROTO_BYTES;
 }
@@ -90,17 +92,15 @@ uint32_t ksm_luajit_line(const void *proto, int32_t position)
 	uint32_t lines = ksm_script_number(proto, PROTO_LINES);
 	uint32_t begin = ksm_luajit_begin(proto);
 	size_t at = (size_t)position - 1;
-	uint16_t number;
 
 	/* The first instruction begins the function, and has no entry. */
-	if (position <= 0 || !list)
+	if (position <= 0 || !ksm_readable(list))
 		return begin;
 	if (lines < 256)
-		return begin + list[at];
+		return begin + ksm_script_byte(list, at);
 	if (lines >= 65536)
 		return begin + ksm_script_number(list, 4 * at);
-	memcpy(&number, list + 2 * at, sizeof(number));
-	return begin + number;
+	return begin + ksm_script_byte(list, 2 * at) + ((uint32_t)ksm_script_byte(list, 2 * at + 1) << 8);
 }
 
 /* Strings end with a NUL; where their length stands is not the same in all versions. */
@@ -110,7 +110,7 @@ static bool read_text(const void *string, size_t most, struct ksm_text *text)
 
 	if (!ksm_script_is_object(string) || !ksm_luajit_is(string, KSM_LUAJIT_STRING))
 		return false;
-	*text = (struct ksm_text){.bytes = bytes, .length = (uint32_t)strnlen(bytes, most)};
+	*text = (struct ksm_text){.bytes = bytes, .length = (uint32_t)ksm_script_length(bytes, most)};
 	return true;
 }
 
@@ -125,37 +125,41 @@ bool ksm_luajit_file(const void *proto, struct ksm_text *text)
 static bool read_constant(const void *proto, uint32_t index, struct ksm_text *text)
 {
 	const char *middle = ksm_script_pointer(proto, PROTO_CONSTANTS);
+	const char *place = middle - sizeof(void *) * (index + 1);
 
-	if (index >= ksm_script_number(proto, PROTO_OBJECTS))
+	if (!ksm_script_is_address(middle) || index >= ksm_script_number(proto, PROTO_OBJECTS) || !ksm_script_is_object(place))
 		return false;
-	return read_text(ksm_script_pointer(middle - sizeof(void *) * (index + 1), 0),
-			 KSM_SCRIPT_FUNCTION_BYTES, text);
+	return read_text(ksm_script_pointer(place, 0), KSM_SCRIPT_FUNCTION_BYTES, text);
 }
 
 static bool read_upvalue(const void *proto, uint32_t index, struct ksm_text *text)
 {
 	const char *name = ksm_script_pointer(proto, PROTO_UPVALUE_NAMES);
 
-	if (!name || index >= ((const uint8_t *)proto)[PROTO_UPVALUES])
+	if (!name || index >= ksm_script_byte(proto, PROTO_UPVALUES))
 		return false;
 	while (index-- > 0)
-		name += strlen(name) + 1;
-	*text = (struct ksm_text){.bytes = name,
-				  .length = (uint32_t)strnlen(name, KSM_SCRIPT_FUNCTION_BYTES)};
+		name += ksm_script_length(name, NAME_MOST) + 1;
+	*text = (struct ksm_text){.bytes = name, .length = (uint32_t)ksm_script_length(name, KSM_SCRIPT_FUNCTION_BYTES)};
 	return text->length > 0;
+}
+
+static uint8_t read_byte(const uint8_t *at)
+{
+	return ksm_readable(at) ? *at : 0;
 }
 
 static uint32_t read_number(const uint8_t **at)
 {
 	uint32_t number = 0;
-	unsigned int shift = 0;
 	uint8_t byte;
 
-	do {
-		byte = *(*at)++;
-		number |= (uint32_t)(byte & 0x7f) << (shift & 31);
-		shift += 7;
-	} while (byte & 0x80);
+	for (unsigned int shift = 0; shift < 32; shift += 7) {
+		byte = read_byte((*at)++);
+		number |= (uint32_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			break;
+	}
 	return number;
 }
 
@@ -167,9 +171,9 @@ static bool read_local(const void *proto, uint32_t index, int32_t position, stru
 	const uint8_t *at = ksm_script_pointer(proto, PROTO_LOCALS);
 	uint32_t begin = 0;
 
-	for (uint32_t i = 0; at && *at && i < FAR; i++) {
+	for (uint32_t i = 0; at && read_byte(at) && i < FAR; i++) {
 		const char *name = (const char *)at;
-		size_t length = *at < OWN ? 0 : strlen(name);
+		size_t length = *at < OWN ? 0 : ksm_script_length(name, NAME_MOST);
 		uint32_t end;
 
 		at += length + 1;

@@ -5,6 +5,8 @@
  * What it is: reads what the compiler has left in a function's prototype, of builds with pointers
  * of 64 bits. Who calls has made sure that a function is one (language/luajit.h).
  *
+ * Pointers in it may be damaged: none is followed before it is known that there is memory (site/script.h).
+ *
  * Locking: none. Failure: there is no name, and line 0.
  */
 #ifndef KSM_LUAJIT_NAME_H
@@ -21,9 +23,10 @@ enum {
 	KSM_LUAJIT_FUNCTION = 8,
 };
 
+/* The object has been found to be at the address of memory. */
 KSM_INLINE bool ksm_luajit_is(const void *object, uint8_t type)
 {
-	return ((const uint8_t *)object)[9] == type;
+	return ksm_script_byte(object, 9) == type;
 }
 
 /* The prototype of a function; NULL if it is one in C. */
