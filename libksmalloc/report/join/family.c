@@ -37,10 +37,14 @@ static uint64_t pid_of(const void *element)
 	return (uint64_t)((const struct ksr_family_member *)element)->pid;
 }
 
+size_t ksr_family_find(const struct ksr_family *family, pid_t pid)
+{
+	size_t at = ksr_search_from(family->members, family->count, sizeof(*family->members), pid_of, (uint64_t)pid);
+
+	return at < family->count && family->members[at].pid == pid ? family->members[at].index : KSR_FAMILY_NONE;
+}
+
 size_t ksr_family_parent(const struct ksr_family *family, const struct ksr_process *process)
 {
-	pid_t parent = process->status.parent;
-	size_t at = ksr_search_from(family->members, family->count, sizeof(*family->members), pid_of, (uint64_t)parent);
-
-	return at < family->count && family->members[at].pid == parent ? family->members[at].index : KSR_FAMILY_NONE;
+	return ksr_family_find(family, process->status.parent);
 }

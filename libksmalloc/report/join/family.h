@@ -27,7 +27,8 @@ struct ksr_family {
 /* 0 or -ENOMEM; to be destroyed in both cases. */
 int ksr_family_create(const struct ksr_report *report, struct ksr_family *family);
 void ksr_family_destroy(struct ksr_family *family);
-/* The index of the parent of a process in the report, or KSR_FAMILY_NONE. */
+/* The index in the report of the process of this number, and of the parent of a process, or KSR_FAMILY_NONE. */
+size_t ksr_family_find(const struct ksr_family *family, pid_t pid);
 size_t ksr_family_parent(const struct ksr_family *family, const struct ksr_process *process);
 
 #endif

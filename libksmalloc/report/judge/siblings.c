@@ -17,22 +17,49 @@ static pid_t parent_of(const struct ksr_worker *member)
 	return member->space.status.parent;
 }
 
-static bool has_member(const struct ksr_workers *members, pid_t pid)
+/* The members' numbers and those of their parents, each list sorted: whether one is there takes the logarithm of their count. */
+struct kin {
+	pid_t *pids;
+	pid_t *parents;
+	size_t count;
+};
+
+static int compare_pids(const void *left, const void *right)
 {
-	for (size_t i = 0; i < members->count; i++) {
-		if (members->list[i].pid == pid)
-			return true;
-	}
-	return false;
+	pid_t a = *(const pid_t *)left;
+	pid_t b = *(const pid_t *)right;
+
+	return a < b ? -1 : a > b;
 }
 
-static bool is_master(const struct ksr_workers *members, pid_t pid)
+static bool kin_create(const struct ksr_workers *members, struct kin *kin)
 {
-	for (size_t i = 0; i < members->count; i++) {
-		if (parent_of(&members->list[i]) == pid)
-			return true;
+	*kin = (struct kin){.pids = calloc(2 * members->count + 1, sizeof(*kin->pids)), .count = members->count};
+	if (!kin->pids)
+		return false;
+	kin->parents = kin->pids + kin->count;
+	for (size_t i = 0; i < kin->count; i++) {
+		kin->pids[i] = members->list[i].pid;
+		kin->parents[i] = parent_of(&members->list[i]);
 	}
-	return false;
+	qsort(kin->pids, kin->count, sizeof(*kin->pids), compare_pids);
+	qsort(kin->parents, kin->count, sizeof(*kin->parents), compare_pids);
+	return true;
+}
+
+static bool has(const pid_t *sorted, size_t count, pid_t pid)
+{
+	return bsearch(&pid, sorted, count, sizeof(*sorted), compare_pids) != NULL;
+}
+
+static bool is_member(const struct kin *kin, pid_t pid)
+{
+	return has(kin->pids, kin->count, pid);
+}
+
+static bool is_master(const struct kin *kin, pid_t pid)
+{
+	return has(kin->parents, kin->count, pid);
 }
 
 struct family {
@@ -40,46 +67,66 @@ struct family {
 	size_t count;
 	uint64_t memory;
 	bool workers; /* not only masters that somebody else has started side by side */
+	size_t first; /* of its members, in the order in which they were given */
 };
 
-static struct family family_of(const struct ksr_workers *members, pid_t parent)
+static int compare_families(const void *left, const void *right)
 {
-	struct family family = {.parent = parent, .workers = has_member(members, parent)};
+	const struct family *a = left;
+	const struct family *b = right;
 
-	for (size_t i = 0; i < members->count; i++) {
-		const struct ksr_worker *member = &members->list[i];
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	return a->first < b->first ? -1 : a->first > b->first;
+}
 
-		if (parent_of(member) != parent)
-			continue;
-		family.count++;
-		family.memory += member->memory;
-		family.workers = family.workers || !is_master(members, member->pid);
-	}
-	return family;
+static bool is_better(const struct family *family, const struct family *best)
+{
+	if (!family->workers || family->count < 2)
+		return false;
+	if (family->count != best->count)
+		return family->count > best->count;
+	if (family->memory != best->memory)
+		return family->memory > best->memory;
+	return family->first < best->first;
 }
 
 /* Of two siblings at least; its count is 0 when there are none. */
-static struct family largest_family(const struct ksr_workers *members)
+static struct family largest_family(const struct ksr_workers *members, const struct kin *kin)
 {
+	/* Each member is a family first; those of one parent stand together when they are sorted, and are added up. */
+	struct family *families = calloc(members->count + 1, sizeof(*families));
 	struct family best = {0};
+	size_t next;
 
-	for (size_t i = 0; i < members->count; i++) {
-		struct family family = family_of(members, parent_of(&members->list[i]));
+	for (size_t i = 0; families && i < members->count; i++) {
+		const struct ksr_worker *member = &members->list[i];
+		pid_t parent = parent_of(member);
 
-		if (family.workers && family.count >= 2 &&
-		    (family.count > best.count ||
-		     (family.count == best.count && family.memory > best.memory)))
-			best = family;
+		families[i] = (struct family){.parent = parent, .count = 1, .memory = member->memory, .first = i,
+					      .workers = is_member(kin, parent) || !is_master(kin, member->pid)};
 	}
+	if (families)
+		qsort(families, members->count, sizeof(*families), compare_families);
+	for (size_t i = 0; families && i < members->count; i = next) {
+		struct family *family = &families[i];
+
+		for (next = i + 1; next < members->count && families[next].parent == family->parent; next++) {
+			family->count++;
+			family->memory += families[next].memory;
+			family->workers = family->workers || families[next].workers;
+		}
+		if (is_better(family, &best))
+			best = *family;
+	}
+	free(families);
 	return best;
 }
 
 /* Stays the member, when the family is kept or, without one, those that are nobody's parents? */
-static bool stays(const struct ksr_workers *members, const struct family *family,
-		  const struct ksr_worker *member)
+static bool stays(const struct kin *kin, const struct family *family, const struct ksr_worker *member)
 {
-	return family->count ? parent_of(member) == family->parent
-			     : !is_master(members, member->pid);
+	return family->count ? parent_of(member) == family->parent : !is_master(kin, member->pid);
 }
 
 /* The larger first; what is equally large by age. */
@@ -94,7 +141,7 @@ static int compare_members(const void *left, const void *right)
 }
 
 /* Moves those that stay to the front, and returns how many they are. */
-static size_t part(struct ksr_workers *members, const struct family *family)
+static size_t part(struct ksr_workers *members, const struct kin *kin, const struct family *family)
 {
 	struct ksr_worker *parted = calloc(members->count, sizeof(*parted));
 	size_t kept = 0;
@@ -103,9 +150,9 @@ static size_t part(struct ksr_workers *members, const struct family *family)
 	if (!parted)
 		return members->count;
 	for (size_t i = 0; i < members->count; i++)
-		kept += stays(members, family, &members->list[i]);
+		kept += stays(kin, family, &members->list[i]);
 	for (size_t i = 0, front = 0; i < members->count; i++) {
-		bool front_end = stays(members, family, &members->list[i]);
+		bool front_end = stays(kin, family, &members->list[i]);
 
 		parted[front_end ? front++ : kept + left++] = members->list[i];
 	}
@@ -148,18 +195,30 @@ static void tell(const struct ksr_workers *members, size_t kept, const struct fa
 		 (int)members->list[0].pid, (int)members->list[1].pid, kept, kind, left_out);
 }
 
+/* Moves those of a kind to the front, and returns how many they are; without memory, all. */
+static size_t choose(struct ksr_workers *members, struct family *family)
+{
+	size_t kept = members->count;
+	bool masters = false;
+	struct kin kin;
+
+	if (!kin_create(members, &kin))
+		return kept;
+	for (size_t i = 0; i < members->count && !masters; i++)
+		masters = is_member(&kin, parent_of(&members->list[i]));
+	if (masters) {
+		*family = largest_family(members, &kin);
+		kept = part(members, &kin, family);
+	}
+	free(kin.pids);
+	return kept;
+}
+
 bool ksr_keep_siblings(struct ksr_workers *members, struct ksr_findings *findings)
 {
 	struct family family = {0};
-	size_t kept = members->count;
-	bool masters = false;
+	size_t kept = choose(members, &family);
 
-	for (size_t i = 0; i < members->count; i++)
-		masters = masters || has_member(members, parent_of(&members->list[i]));
-	if (masters) {
-		family = largest_family(members);
-		kept = part(members, &family);
-	}
 	if (kept < 2) {
 		ksr_find(findings, KSR_LEVEL_WARN, "siblings",
 			 "start a second worker, so that two of a kind are compared",

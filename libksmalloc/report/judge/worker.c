@@ -95,27 +95,51 @@ static void read_members(const struct ksr_fs *fs, const pid_t *pids, size_t coun
 			read_member(fs, pids[i], &members->list[members->count], findings);
 }
 
+static int compare_programs(const void *left, const void *right)
+{
+	const struct ksr_worker *a = *(const struct ksr_worker *const *)left;
+	const struct ksr_worker *b = *(const struct ksr_worker *const *)right;
+	int order = strcmp(a->program, b->program);
+
+	return order ? order : a < b ? -1 : a > b;
+}
+
+/* The first of those that run the program that most run, and how many these are; of several such programs the first member's. */
+static const struct ksr_worker *most_common(const struct ksr_workers *members, size_t *most)
+{
+	const struct ksr_worker **sorted = calloc(members->count + 1, sizeof(const struct ksr_worker *));
+	const struct ksr_worker *best = NULL;
+	size_t next;
+
+	*most = 0;
+	for (size_t i = 0; sorted && i < members->count; i++)
+		sorted[i] = &members->list[i];
+	if (sorted)
+		qsort(sorted, members->count, sizeof(*sorted), compare_programs);
+	for (size_t i = 0; sorted && i < members->count; i = next) {
+		for (next = i + 1; next < members->count && strcmp(sorted[next]->program, sorted[i]->program) == 0;)
+			next++;
+		if (next - i > *most || (next - i == *most && sorted[i] < best)) {
+			best = sorted[i];
+			*most = next - i;
+		}
+	}
+	free(sorted);
+	return best;
+}
+
 /* Keeps the members that run the program that most of them run. */
 static void keep_one_program(struct ksr_workers *members, struct ksr_findings *findings)
 {
-	size_t best = 0;
-	size_t best_count = 0;
-	size_t kept = 0;
 	char program[PATH_MAX];
+	size_t best_count;
+	size_t kept = 0;
+	const struct ksr_worker *best = most_common(members, &best_count);
 
-	for (size_t i = 0; i < members->count; i++) {
-		size_t same = 0;
-
-		for (size_t k = 0; k < members->count; k++)
-			same += strcmp(members->list[i].program, members->list[k].program) == 0;
-		if (same > best_count) {
-			best = i;
-			best_count = same;
-		}
-	}
-	if (best_count == members->count)
+	/* Without memory to compare them all are kept. */
+	if (!best || best_count == members->count)
 		return;
-	memcpy(program, members->list[best].program, sizeof(program));
+	memcpy(program, best->program, sizeof(program));
 	ksr_find(findings, KSR_LEVEL_WARN, "program",
 		 "give workers that run the same program a group of their own",
 		 "%zu of %zu processes run %s; the others are not looked at", best_count,
