@@ -94,6 +94,30 @@ Test(owners, test_mappings_and_samples_are_divided)
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
 }
 
+/* A mapping in which the program cuts memory up for others, and makes stacks: what lies around these is still the mapping's. */
+Test(owners, test_marks_that_lie_in_others_leave_these_their_rest)
+{
+	const struct ksr_vma vmas[] = {
+		{.begin = 100 * PAGE, .end = 155 * PAGE, .rss = 55 * PAGE, .anonymous = 55 * PAGE},
+		{.begin = 155 * PAGE, .end = 220 * PAGE, .rss = 65 * PAGE, .anonymous = 65 * PAGE},
+	};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	fake.marks[0] = (struct ksmalloc_segment_mark){100 * PAGE, 100 * PAGE, 100 * PAGE, 1, KSMALLOC_MARK_MAPPING, 0};
+	fake.marks[1] = (struct ksmalloc_segment_mark){100 * PAGE, 20 * PAGE, 20 * PAGE, 2, KSMALLOC_MARK_POOL, 0};
+	fake.marks[2] = (struct ksmalloc_segment_mark){130 * PAGE, 40 * PAGE, 40 * PAGE, 2, KSMALLOC_MARK_POOL, 0};
+	fake.marks[3] = (struct ksmalloc_segment_mark){140 * PAGE, 10 * PAGE, 10 * PAGE, 3, KSMALLOC_MARK_STACK, 0};
+	/* It begins in what ends before it does. */
+	fake.marks[4] = (struct ksmalloc_segment_mark){190 * PAGE, 20 * PAGE, 20 * PAGE, 4, KSMALLOC_MARK_POOL, 0};
+	divide(&fake, 5, vmas, 2, owned, left);
+	cr_assert_eq(owned[1].resident, 30 * PAGE);
+	cr_assert_eq(owned[2].resident, 50 * PAGE);
+	cr_assert_eq(owned[3].resident, 10 * PAGE);
+	cr_assert_eq(owned[4].resident, 20 * PAGE);
+	cr_assert_eq(left[KSR_PART_OTHERS].resident, 10 * PAGE);
+}
+
 /* Samples of a few bytes do not say whose a large heap is. */
 Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 {
@@ -138,6 +162,27 @@ Test(owners, test_pieces_of_the_heap_are_whose_samples_say_and_their_own_first)
 	cr_assert_eq(owned[1].merged, 5 * PAGE);
 	cr_assert_eq(owned[2].resident, 0);
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
+}
+
+/* What was freed and is kept is told apart by pieces only: nobody else has asked for that memory. */
+Test(owners, test_what_no_sample_accounts_for_stays_with_those_it_was_taken_for)
+{
+	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+	struct ksr_memory all;
+
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 60 * PAGE, 60 * PAGE, 3, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[1] = (struct ksmalloc_segment_mark){360 * PAGE, 20 * PAGE, 20 * PAGE, 4, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[2] = (struct ksmalloc_segment_mark){380 * PAGE, 20 * PAGE, 20 * PAGE, 0, KSMALLOC_MARK_HEAP, 0};
+	/* Twice as much at most: 40 pages, half of them in its own piece. */
+	fake.marks[3] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 20 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
+	all = divide(&fake, 4, &vma, 1, owned, left);
+	cr_assert_eq(all.resident, 100 * PAGE);
+	cr_assert_eq(owned[4].resident, 40 * PAGE);
+	/* Of the 60 that are left three quarters, as of what nobody has by samples. */
+	cr_assert_eq(owned[3].resident, 45 * PAGE);
+	cr_assert_eq(left[KSR_PART_HEAP].resident, 15 * PAGE);
 }
 
 /*

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "join/memory.h"
 #include "read/search.h"
 
 #define LARGEST_WEIGHT (UINT64_C(1) << 40) /* more is no mark of ours; sums of as many as there can be do not wrap */
 
 /* --- in order of addresses ------------------------------------------------------------------- */
 
+/* Of those that begin at one address the longest first: the others lie in it. */
 static int compare_marks(const void *left, const void *right)
 {
 	const struct ksmalloc_segment_mark *a = left;
@@ -17,6 +19,8 @@ static int compare_marks(const void *left, const void *right)
 
 	if (a->address != b->address)
 		return a->address < b->address ? -1 : 1;
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
 	return a->kind < b->kind ? -1 : a->kind > b->kind;
 }
 
@@ -38,15 +42,71 @@ static uint64_t base_of_slot(const void *element)
 	return ((const struct ksmalloc_segment_slot *)element)->base;
 }
 
-/* Sorts by address, and cuts each where the next one begins. */
-static void put_in_order(struct ksmalloc_segment_mark *marks, size_t count)
+static uint64_t end_of(const struct ksmalloc_segment_mark *mark)
 {
-	qsort(marks, count, sizeof(*marks), compare_marks);
-	for (size_t i = 0; i + 1 < count; i++) {
-		uint64_t room = marks[i + 1].address - marks[i].address;
+	return mark->address + ksm_min(mark->bytes, UINT64_MAX - mark->address);
+}
 
-		marks[i].bytes = ksm_min(marks[i].bytes, room);
+/* Marks that began before the place where a walk is, each in those before it or behind them. */
+struct nest {
+	struct ksmalloc_segment_mark *pieces; /* what they have so far, by address */
+	size_t count;
+	uint32_t *open; /* indexes of marks; the last one has what comes next */
+	size_t depth;
+	uint64_t at;
+};
+
+/* The innermost of the marks has all up to there. */
+static void take_piece(struct nest *nest, const struct ksmalloc_segment_mark *mark, uint64_t end)
+{
+	if (end <= nest->at)
+		return;
+	nest->pieces[nest->count] = *mark;
+	nest->pieces[nest->count].address = nest->at;
+	nest->pieces[nest->count].bytes = end - nest->at;
+	nest->pieces[nest->count++].weight = ksr_scale(mark->weight, end - nest->at, mark->bytes);
+	nest->at = end;
+}
+
+/* Goes on to an address: marks end before it, and what those around them have goes on behind them. */
+static void go_on(struct nest *nest, const struct ksmalloc_segment_mark *marks, uint64_t address)
+{
+	while (nest->depth) {
+		const struct ksmalloc_segment_mark *mark = &marks[nest->open[nest->depth - 1]];
+
+		take_piece(nest, mark, ksm_min(end_of(mark), address));
+		if (end_of(mark) > address)
+			break;
+		nest->depth--;
 	}
+	nest->at = address;
+}
+
+/*
+ * Puts pieces that overlap nowhere in the place of marks: those that lie in others cut these into what is before and behind
+ * them, and of two of which each has a part for itself the first ends where the second one begins.
+ */
+static int put_in_order(struct ksmalloc_segment_mark **marks, size_t *count)
+{
+	struct nest nest = {.pieces = calloc(2 * *count + 1, sizeof(*nest.pieces)),
+			    .open = calloc(*count + 1, sizeof(*nest.open))};
+
+	if (!nest.pieces || !nest.open) {
+		free(nest.pieces);
+		free(nest.open);
+		return -ENOMEM;
+	}
+	qsort(*marks, *count, sizeof(**marks), compare_marks);
+	for (size_t i = 0; i < *count; i++) {
+		go_on(&nest, *marks, (*marks)[i].address);
+		nest.open[nest.depth++] = (uint32_t)i;
+	}
+	go_on(&nest, *marks, UINT64_MAX);
+	free(nest.open);
+	free(*marks);
+	*marks = nest.pieces;
+	*count = nest.count;
+	return 0;
 }
 
 static const struct ksmalloc_segment_mark *find(const struct ksmalloc_segment_mark *list, size_t count, uint64_t address)
@@ -65,6 +125,18 @@ const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *m
 const struct ksmalloc_segment_mark *ksr_marks_block_at(const struct ksr_marks *marks, uint64_t address)
 {
 	return find(marks->blocks, marks->block_count, address);
+}
+
+const struct ksmalloc_segment_mark *ksr_marks_sample_in(const struct ksr_marks *marks, uint64_t begin, uint64_t end)
+{
+	const struct ksmalloc_segment_mark *best = NULL;
+	size_t next = ksr_search_from(marks->samples, marks->sample_count, sizeof(*marks->samples), address_of_mark, begin);
+
+	for (size_t i = next; i < marks->sample_count && marks->samples[i].address < end; i++) {
+		if (!best || marks->samples[i].weight > best->weight)
+			best = &marks->samples[i];
+	}
+	return best;
 }
 
 const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *marks, uint64_t address)
@@ -130,6 +202,7 @@ static int take_mark(struct ksr_marks *marks, struct ksmalloc_segment_mark *mark
 	if (mark->kind == KSMALLOC_MARK_SMALL) {
 		origin->sampled_bytes += ksm_min(mark->bytes, mark->weight);
 		marks->sampled_at = mark->address;
+		marks->samples[marks->sample_count++] = *mark;
 		return ksr_samples_add(samples, mark);
 	}
 	if (mark->weight > mark->bytes)
@@ -164,17 +237,18 @@ int ksr_marks_create(struct ksr_marks *marks, const struct ksr_fs *fs, const str
 	marks->slots = calloc((size_t)marks->slot_count + 1, sizeof(*marks->slots));
 	marks->owners = calloc((size_t)count + 1, sizeof(*marks->owners));
 	marks->blocks = calloc((size_t)count + 1, sizeof(*marks->blocks));
+	marks->samples = calloc((size_t)count + 1, sizeof(*marks->samples));
 	marks->origins = calloc((size_t)marks->origin_count + 1, sizeof(*marks->origins));
-	if (!marks->slots || !marks->owners || !marks->blocks || !marks->origins ||
-	    take_marks(marks, fs, snapshot) != 0) {
+	if (!marks->slots || !marks->owners || !marks->blocks || !marks->samples || !marks->origins ||
+	    take_marks(marks, fs, snapshot) != 0 || put_in_order(&marks->owners, &marks->owner_count) != 0 ||
+	    put_in_order(&marks->blocks, &marks->block_count) != 0) {
 		ksr_marks_destroy(marks);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < marks->slot_count; i++)
 		ksr_snapshot_slot(snapshot, i, &marks->slots[i]);
 	qsort(marks->slots, marks->slot_count, sizeof(*marks->slots), compare_slots);
-	put_in_order(marks->owners, marks->owner_count);
-	put_in_order(marks->blocks, marks->block_count);
+	qsort(marks->samples, marks->sample_count, sizeof(*marks->samples), compare_marks);
 	return 0;
 }
 
@@ -183,6 +257,7 @@ void ksr_marks_destroy(struct ksr_marks *marks)
 	free(marks->slots);
 	free(marks->owners);
 	free(marks->blocks);
+	free(marks->samples);
 	free(marks->origins);
 	*marks = (struct ksr_marks){0};
 }

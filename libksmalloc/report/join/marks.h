@@ -9,8 +9,9 @@
  *
  * What it is not: a division of memory. What is divided, counters of the kernel or pages, is known to who asks.
  *
- * Invariants: marks overlap nowhere, whatever the segment has: each is cut where the next one begins. Weights are so small
- * that sums of all of them do not wrap. Marks of no origin are left out, but for those of jemalloc's memory.
+ * Invariants: what owns overlaps nowhere, whatever the segment has: a mark that lies in another one has its place, and the
+ * other one is cut into what is before and behind it. Weights are so small that sums of all of them do not wrap. Marks of no
+ * origin are left out, but for those of jemalloc's memory.
  *
  * Locking and owner: one thread; the lists belong to who has the marks. Time is that of sorting.
  *
@@ -37,6 +38,8 @@ struct ksr_marks {
 	size_t owner_count;
 	struct ksmalloc_segment_mark *blocks; /* large ones, in slots; by address */
 	size_t block_count;
+	struct ksmalloc_segment_mark *samples; /* small blocks that stand for others; by address */
+	size_t sample_count;
 	struct ksr_marked *origins; /* by index in the segment */
 	uint32_t origin_count;
 	uint64_t sampled_at; /* where a small block that is a sample lies, or 0 */
@@ -49,6 +52,9 @@ void ksr_marks_destroy(struct ksr_marks *marks);
 const struct ksmalloc_segment_mark *ksr_marks_owner_at(const struct ksr_marks *marks, uint64_t address);
 const struct ksmalloc_segment_mark *ksr_marks_block_at(const struct ksr_marks *marks, uint64_t address);
 const struct ksmalloc_segment_slot *ksr_marks_slot_at(const struct ksr_marks *marks, uint64_t address);
+
+/* Of the small blocks that stand for others and begin in a range the one that stands for most; NULL if there is none. */
+const struct ksmalloc_segment_mark *ksr_marks_sample_in(const struct ksr_marks *marks, uint64_t begin, uint64_t end);
 
 /* How much of a range is jemalloc's memory, in which small blocks lie. */
 uint64_t ksr_marks_heap(const struct ksr_marks *marks, uint64_t begin, uint64_t end);

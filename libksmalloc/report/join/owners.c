@@ -227,6 +227,29 @@ static void give(struct ksr_owned *to, const struct ksr_memory *share, struct ks
 	ksr_memory_take(left, share);
 }
 
+/* What of the pieces that were taken for an origin its own samples do not account for. */
+static uint64_t unused_of(const struct ksr_owners *owners, uint32_t origin, uint64_t whole)
+{
+	return ksr_less(size_of(&owners->origins[origin].taken), heap_of(owners, origin, whole));
+}
+
+/* What no sample accounts for was freed, and is kept: it is there because of those for whom it was taken. */
+static void divide_kept(struct ksr_owners *owners, uint64_t whole, struct ksr_memory *left)
+{
+	const struct ksr_memory kept = *left;
+	uint64_t unused = size_of(&owners->heap);
+
+	for (uint32_t i = 0; i < owners->origin_count; i++)
+		unused = ksr_less(unused, size_of(&owners->origins[i].taken));
+	for (uint32_t i = 0; i < owners->origin_count; i++)
+		unused += unused_of(owners, i, whole);
+	for (uint32_t i = 0; i < owners->origin_count; i++) {
+		struct ksr_memory share = ksr_memory_share(&kept, unused_of(owners, i, whole), unused);
+
+		give(&owners->origins[i], &share, left);
+	}
+}
+
 /*
  * Divides jemalloc's memory by what each has by the samples: first of the pieces that were taken for the same origin, and
  * then of the others, of which somebody has less than was taken for him.
@@ -254,6 +277,7 @@ static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 
 		give(&owners->origins[i], &share, &left);
 	}
+	divide_kept(owners, whole, &left);
 }
 
 /* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */

@@ -10,11 +10,12 @@
  * does not tell which pages are there. Samples divide what they stand
  * for by their weights: all of jemalloc's memory, but at most twice what they stand for, since the rest is then of blocks that
  * are too few for samples (marks.h). In the shared layout it is known for whom each piece of it was taken, and whose they are
- * is looked for there first: so what is saved of an origin is that of its own pieces, as far as it has them still. Nurseries
+ * is looked for there first: so what is saved of an origin is that of its own pieces, as far as it has them still; and what no
+ * sample accounts for, which was freed and is kept, stays with those for whom it was taken. Nurseries
  * are divided by what their sites have live, which is counted.
  *
- * Invariants: what is divided adds up to what was told of, whatever the marks are: those that overlap are cut, where
- * the next one begins. Time is that of sorting.
+ * Invariants: what is divided adds up to what was told of, whatever the marks are: of those that lie in each other the inner
+ * one has its place (marks.h). Time is that of sorting.
  *
  * Locking and owner: one thread; the owners belong to the caller.
  *

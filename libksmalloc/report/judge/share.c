@@ -33,17 +33,24 @@ static int compare_pages(const void *left, const void *right)
 	return a->origin < b->origin ? -1 : a->origin > b->origin;
 }
 
-/* A small block says nothing of those around it. */
-static uint32_t origin_of(const struct ksr_marks *marks, uint64_t address)
+/*
+ * Of blocks that stand for others where they lie, one on the page tells best whose blocks are there; else it is for whom that
+ * memory was taken.
+ */
+static uint32_t origin_of(const struct ksr_marks *marks, uint64_t page, uint64_t page_bytes)
 {
-	const struct ksmalloc_segment_mark *mark = ksr_marks_owner_at(marks, address);
+	const struct ksmalloc_segment_mark *mark = ksr_marks_sample_in(marks, page, page + page_bytes);
 
+	/* The middle of the page: a mark need not begin or end on one. */
 	if (!mark)
-		mark = ksr_marks_block_at(marks, address);
+		mark = ksr_marks_owner_at(marks, page + page_bytes / 2);
+	if (!mark)
+		mark = ksr_marks_block_at(marks, page);
 	return mark ? mark->origin : 0;
 }
 
-int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, struct ksr_shares **result)
+int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, uint64_t page_bytes,
+		      struct ksr_shares **result)
 {
 	struct ksr_shares *shares = calloc(1, sizeof(*shares));
 
@@ -58,7 +65,7 @@ int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *not
 		const struct ksr_note *note = &notes->list[i];
 
 		shares->pages[shares->count++] =
-			(struct page){note->row, origin_of(marks, note->address), note->class};
+			(struct page){note->row, origin_of(marks, note->address, page_bytes), note->class};
 	}
 	qsort(shares->pages, shares->count, sizeof(*shares->pages), compare_pages);
 	*result = shares;

@@ -21,7 +21,9 @@ struct ksr_share {
 
 struct ksr_shares;
 
-int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, struct ksr_shares **shares);
+/* Notes are of pages of so many bytes. */
+int ksr_shares_create(const struct ksr_marks *marks, const struct ksr_notes *notes, uint64_t page_bytes,
+		      struct ksr_shares **shares);
 void ksr_shares_destroy(struct ksr_shares *shares);
 /*
  * Who has pages of this class in the row; any is true: of all classes. Fills *list, which lives until the next question,

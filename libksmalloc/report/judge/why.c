@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "join/aside.h"
+#include "join/family.h"
 #include "judge/facts.h"
 #include "judge/outlook.h"
 #include "judge/share.h"
@@ -381,7 +382,7 @@ static void divide_all(struct judge *judge, const struct ksr_notes *notes)
 	struct ksr_shares *shares;
 	size_t kept = 0;
 
-	if (ksr_shares_create(&judge->facts.marks, notes, &shares))
+	if (ksr_shares_create(&judge->facts.marks, notes, judge->report->page_bytes, &shares))
 		return;
 	for (size_t i = 0; i < count; i++)
 		divide(judge, shares, i);
@@ -407,13 +408,30 @@ static int compare_findings(const void *left, const void *right)
 	return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static const struct ksr_process *process_of(const struct ksr_report *report, pid_t pid)
+static const struct ksr_process *process_of(const struct ksr_report *report, const struct ksr_family *family, pid_t pid)
 {
-	for (size_t i = 0; i < report->process_count; i++) {
-		if (report->processes[i].snapshot.pid == pid)
-			return &report->processes[i];
+	size_t index = ksr_family_find(family, pid);
+
+	return index == KSR_FAMILY_NONE ? NULL : &report->processes[index];
+}
+
+/* What the first of the two has, and all of their kind. */
+static int count_own(const struct ksr_report *report, const struct ksr_workers *members, struct judge *judge)
+{
+	struct ksr_family family;
+	int error = ksr_family_create(report, &family);
+
+	for (size_t i = 0; i < members->count && !error; i++) {
+		const struct ksr_process *member = process_of(report, &family, members->list[i].pid);
+
+		judge->own_all += member ? ksr_own_of_process(member) : 0;
+		if (i == 0) {
+			judge->process = member;
+			judge->own = judge->own_all;
+		}
 	}
-	return NULL;
+	ksr_family_destroy(&family);
+	return error;
 }
 
 static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, const struct ksr_change *changes,
@@ -422,14 +440,7 @@ static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, c
 	struct judge judge = {.report = report, .why = why};
 	struct ksr_balances balances;
 
-	judge.process = process_of(report, why->members.list[0].pid);
-	judge.own = judge.process ? ksr_own_of_process(judge.process) : 0;
-	for (size_t i = 0; i < why->members.count; i++) {
-		const struct ksr_process *member = process_of(report, why->members.list[i].pid);
-
-		judge.own_all += member ? ksr_own_of_process(member) : 0;
-	}
-	if (ksr_balances_create(report, &balances))
+	if (count_own(report, &why->members, &judge) || ksr_balances_create(report, &balances))
 		return -ENOMEM;
 	if (balances.total.has_visited)
 		judge.unmet = ksr_less(balances.total.mergeable, balances.total.visited);
