@@ -88,7 +88,7 @@ static struct ksm_mapped_by ask(size_t length, uintptr_t caller, uintptr_t frame
 
 	if (is_wanted() && is_started(length) && *ksm_fork_mark != KSM_FORK_UNNOTICED &&
 	    is_due(length, &by.weight))
-		by.origin = ksm_origin_capture(caller, frame);
+		by.origin = ksm_origin_capture_mapping(caller, frame, length);
 	if (by.origin)
 		note_script(by.origin);
 	errno = saved_errno;

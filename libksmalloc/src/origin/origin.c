@@ -197,7 +197,7 @@ static bool wait_for_locks(void)
 	return false;
 }
 
-static uint32_t capture_in_haste(uintptr_t caller, uintptr_t frame)
+static uint32_t capture_in_haste(uintptr_t caller, uintptr_t frame, size_t mapping)
 {
 	struct ksm_thread *thread;
 	uint32_t index;
@@ -208,6 +208,7 @@ static uint32_t capture_in_haste(uintptr_t caller, uintptr_t frame)
 	if (!thread || thread->capturing || !ksm_module_begin_reading())
 		return 0;
 	thread->capturing = true;
+	thread->capture.mapping = mapping;
 	ksm_thread_settle(thread);
 	index = find(&thread->capture, caller, frame);
 	thread->capturing = false;
@@ -216,16 +217,26 @@ static uint32_t capture_in_haste(uintptr_t caller, uintptr_t frame)
 	return index;
 }
 
-uint32_t ksm_origin_capture(uintptr_t caller, uintptr_t frame)
+static uint32_t capture(uintptr_t caller, uintptr_t frame, size_t mapping)
 {
 	uint32_t index;
 
 	/* A signal handler that maps memory waits for nobody: that one may wait for what it has interrupted. */
 	if (!__atomic_load_n(&table.is_there, __ATOMIC_ACQUIRE) || !ksm_loader_begin_haste())
 		return 0;
-	index = capture_in_haste(caller, frame);
+	index = capture_in_haste(caller, frame, mapping);
 	ksm_loader_end_haste();
 	return index;
+}
+
+uint32_t ksm_origin_capture(uintptr_t caller, uintptr_t frame)
+{
+	return capture(caller, frame, 0);
+}
+
+uint32_t ksm_origin_capture_mapping(uintptr_t caller, uintptr_t frame, size_t length)
+{
+	return capture(caller, frame, length);
 }
 
 const void *ksm_origin_code(void)

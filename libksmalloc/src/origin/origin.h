@@ -29,6 +29,9 @@ int ksm_origin_init(void);
  */
 uint32_t ksm_origin_capture(uintptr_t caller, uintptr_t frame);
 
+/* The same of a call that maps memory: what an engine does later on behalf of its script is known by it (site/task.h). */
+uint32_t ksm_origin_capture_mapping(uintptr_t caller, uintptr_t frame, size_t length);
+
 /* Where the code of the script lies that the thread's last capture has seen (script.h); NULL: not known. */
 const void *ksm_origin_code(void);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "site/frames.h"
 
+#include "site/task.h"
+
 #include <ksmalloc/segment.h>
 
 #define XXH_INLINE_ALL
@@ -61,18 +63,53 @@ static bool is_outermost(struct ksm_capture *capture, uintptr_t end)
 /* Some stack has ended in such code; then others may do so further away. */
 static atomic_bool has_gaps;
 
+/* Keeps the frames from one on, for what an engine does on this script's behalf later. */
+static void keep_behalf(struct ksm_capture *capture, uint32_t from)
+{
+	const struct ksm_stack *stack = &capture->stack;
+	uint32_t count = stack->count - from;
+
+	/* The first one may be the engine's own; with nothing behind it, it tells nothing. */
+	if (capture->mapping && count >= 2)
+		ksm_behalf_add(&capture->behalf, &stack->frames[from], count, capture->mapping);
+}
+
+/* An engine's job: behind it stands the script that has made it necessary, in the place of the loop that ran it. */
+static void add_behalf(struct ksm_capture *capture)
+{
+	enum { KEPT = KSM_MAX_FRAMES - KSM_BEHALF_FRAMES };
+	const struct ksm_behalf_of *of = ksm_behalf_most(&capture->behalf);
+	struct ksm_stack *stack = &capture->stack;
+
+	if (!of)
+		return;
+	stack->count = ksm_min(stack->count, (uint32_t)KEPT - 1);
+	stack->frames[stack->count++] = stack->task;
+	memcpy(&stack->frames[stack->count], of->frames, of->count * sizeof(of->frames[0]));
+	stack->count += of->count;
+	stack->is_deeper = false;
+	stack->recognisable = false;
+}
+
 void ksm_frames_walk_beyond(struct ksm_capture *capture, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_stack *stack = &capture->stack;
+	uint32_t from;
 
-	if (atomic_load_explicit(&has_gaps, memory_order_relaxed))
+	if (atomic_load_explicit(&has_gaps, memory_order_relaxed)) {
+		ksm_task_look(ksm_module_generation());
 		ksm_unwind_capture_deep(stack, &capture->room, caller, frame);
-	else
+	} else {
 		ksm_unwind_capture(stack, &capture->room, caller, frame);
+	}
 	if (stack->end && !is_outermost(capture, stack->end)) {
 		atomic_store_explicit(&has_gaps, true, memory_order_relaxed);
 		ksm_unwind_leave_out(stack);
+		from = stack->count - 1;
 		ksm_unwind_follow(stack);
+		keep_behalf(capture, from);
+	} else if (ksm_unlikely(stack->task != 0)) {
+		add_behalf(capture);
 	}
 	capture->folded_count = fold(stack, capture->folded);
 }

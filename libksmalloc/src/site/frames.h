@@ -23,7 +23,10 @@
 /* Walks the stack above a call that returns to caller with frame address frame, and folds it. */
 void ksm_frames_walk(struct ksm_capture *capture, uintptr_t caller, uintptr_t frame);
 
-/* The same, and on through code that was made at run time. */
+/*
+ * The same, and on through code that was made at run time. Where an engine does a job by itself (task.h) that code is what has
+ * made the program map most memory in this thread of late (capture->mapping).
+ */
 void ksm_frames_walk_beyond(struct ksm_capture *capture, uintptr_t caller, uintptr_t frame);
 
 /* A hash of the folded addresses, which no stack has that was walked before code came or went. */

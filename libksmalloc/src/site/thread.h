@@ -18,6 +18,7 @@
 
 #include "base.h"
 #include "system/lock.h"
+#include "site/behalf.h"
 #include "site/module.h"
 #include "site/recall.h"
 #include "site/script.h"
@@ -36,6 +37,8 @@ struct ksm_capture {
 	struct ksm_stack stack;
 	uintptr_t folded[KSM_MAX_FRAMES];
 	uint32_t folded_count;
+	struct ksm_behalf behalf; /* whose scripts have made the program map memory, where their code was made at run time */
+	uint64_t mapping;	/* bytes that this capture's call maps, 0: another call */
 	uintptr_t known_end;	/* a frame that stacks end with, and that lies in a file */
 	uintptr_t known_gap;	/* one that the unwinder knows nothing of, so that stacks end too early */
 	uint32_t known_end_at;	/* generation of the modules */

@@ -6,6 +6,7 @@
 #include "site/unwind.h"
 
 #include "site/loader.h"
+#include "site/task.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -241,6 +242,7 @@ static void begin(struct ksm_stack *stack, struct ksm_unwind_room *room, uintptr
 	stack->frame = frame;
 	stack->room = room;
 	stack->is_deeper = false;
+	stack->task = 0;
 }
 
 void ksm_unwind_capture(struct ksm_stack *stack, struct ksm_unwind_room *room, uintptr_t caller,
@@ -306,6 +308,8 @@ void ksm_unwind_capture_deep(struct ksm_stack *stack, struct ksm_unwind_room *ro
 	take(stack, addresses, count);
 	if (count == (int)KSM_COUNT_OF(addresses))
 		stack->end = 0;
+	for (int i = 0; i < count && !stack->task; i++)
+		stack->task = ksm_task_is((uintptr_t)addresses[i]) ? (uintptr_t)addresses[i] : 0;
 	stack->recognisable = locate_frames(stack);
 }
 

@@ -35,6 +35,7 @@ struct ksm_stack {
 	uint32_t count;			/* frames, at least 1 */
 	bool recognisable;		/* the words below are complete */
 	bool is_deeper;			/* the walk has met more frames */
+	uintptr_t task;			/* one into a function of an engine's job (task.h), wherever a deep walk has met it; 0: none */
 	uintptr_t end;			/* the outermost return address that it has met; 0 if there was no end */
 	uintptr_t frames[KSM_MAX_FRAMES];	/* return addresses, innermost first; [0] is caller */
 	uint32_t words[KSM_MAX_FRAMES];	/* where frames[i] lies, in words from frame */
