@@ -365,18 +365,30 @@ class Benchmark:
             path.write_text(json.dumps(document, indent=1) + "\n")
 
 
+def pivot(cells, place):
+    """Cells in rows and columns: place(cell) says in which, or None. The columns, and the rows by key, as they come."""
+    columns, rows = {}, {}
+    for cell in cells:
+        found = place(cell)
+        if found:
+            row, column = found
+            columns[column] = None
+            rows.setdefault(row, {})[column] = cell
+    return list(columns), rows
+
+
+def spreads(cells, columns):
+    """The fields of one row of a pivot."""
+    return [format_spread(cells[name]) if name in cells else "-" for name in columns]
+
+
 def table_of(document):
     """The header and the rows of a document's results."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
+    columns, rows = pivot(document["results"], lambda cell: ((cell["case"], cell["unit"]), cell["column"]))
     order = {name: index for index, name in enumerate(ALLOCATORS)}
     # A column may say more than the allocator: "glibc, all mergeable". The sort is stable.
     columns.sort(key=lambda name: order.get(name.split(",")[0], len(order)))
-    rows = {}
-    for cell in document["results"]:
-        rows.setdefault((cell["case"], cell["unit"]), {})[cell["column"]] = format_spread(cell)
-    body = [[case, unit] + [cells.get(column, "-") for column in columns]
-            for (case, unit), cells in rows.items()]
-    return ["case", "unit"] + columns, body
+    return ["case", "unit"] + columns, [[*key, *spreads(cells, columns)] for key, cells in rows.items()]
 
 
 def goal_rows(document):

@@ -5,7 +5,7 @@ import json
 import re
 
 from lib import enginecharts, heapmap, merging, pages, plot
-from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, format_spread, goal_rows,
+from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, goal_rows, pivot, spreads,
                          table_of)
 
 
@@ -115,25 +115,35 @@ def section(document):
     return "\n".join(parts)
 
 
+def parts_of(case):
+    """What a case is of, and what was measured: `title: name`."""
+    title, _, name = case.rpartition(": ")
+    return title, name
+
+
 # The columns whose share of equal pages is worth a column: the best that addresses do without the library, and ours.
 SERVICES_EQUAL = {"glibc, setarch -R, all mergeable": "equal pages, %: setarch -R", "ksmalloc, shared": "equal pages, %: shared"}
 
 
 def services_table(document):
     """Memory of each service by the way to start it: before merging with glibc, what is left, and how equal its workers are."""
-    columns, rows = [], {}
-    for cell in document["results"]:
-        title, _, name = cell["case"].rpartition(": ")
-        row = rows.setdefault(title, {})
+    before = "glibc before merging"
+
+    def place(cell):
+        title, name = parts_of(cell["case"])
         if name == "Pss before" and cell["column"].startswith("glibc, all"):
-            row["glibc before merging"] = format_number(cell["median"])
-        elif name == "Pss after":
-            columns += [cell["column"]] if cell["column"] not in columns else []
-            row[cell["column"]] = format_spread(cell)
-        elif name.startswith("equal pages") and cell["column"] in SERVICES_EQUAL:
-            row[SERVICES_EQUAL[cell["column"]]] = format_spread(cell)
-    header = ["glibc before merging", *columns, *SERVICES_EQUAL.values()]
-    return markdown_table(["MiB", *header], [[title, *(cells.get(name, "-") for name in header)] for title, cells in rows.items()])
+            return title, before
+        if name == "Pss after":
+            return title, cell["column"]
+        if name.startswith("equal pages") and cell["column"] in SERVICES_EQUAL:
+            return title, SERVICES_EQUAL[cell["column"]]
+        return None
+
+    columns, rows = pivot(document["results"], place)
+    ways = [name for name in columns if name != before and name not in SERVICES_EQUAL.values()]
+    return markdown_table(["MiB", before, *ways, *SERVICES_EQUAL.values()],
+                          [[title, format_number(cells[before]["median"]) if before in cells else "-",
+                            *spreads(cells, [*ways, *SERVICES_EQUAL.values()])] for title, cells in rows.items()])
 
 
 def sharing_table(document):
@@ -142,19 +152,17 @@ def sharing_table(document):
              ("Pss after", "ksmalloc, shared, --share, no KSM"): "--share",
              ("mapped from the store", "ksmalloc, shared, --share, no KSM"): "mapped from the store",
              ("the store", "ksmalloc, shared, --share, no KSM"): "the store"}
-    rows = {}
-    for cell in document["results"]:
-        title, _, name = cell["case"].rpartition(": ")
+
+    def place(cell):
+        title, name = parts_of(cell["case"])
         column = named.get((name, cell["column"]))
-        if column:
-            rows.setdefault(title, {})[column] = cell
-    header = list(named.values())
+        return (title, column) if column else None
+
     table = []
-    for title, cells in rows.items():
+    for title, cells in pivot(document["results"], place)[1].items():
         both = [cells[name]["median"] for name in ("--share", "KSM") if name in cells]
-        table.append([title, *(format_spread(cells[name]) if name in cells else "-" for name in header),
-                      format_number(both[0] / both[1]) if len(both) == 2 else "-"])
-    return markdown_table(["MiB", *header, "--share / KSM"], table)
+        table.append([title, *spreads(cells, named.values()), format_number(both[0] / both[1]) if len(both) == 2 else "-"])
+    return markdown_table(["MiB", *named.values(), "--share / KSM"], table)
 
 
 # What pairs of nearly equal processes differ in.
@@ -170,29 +178,26 @@ def twins_table(document):
     """How equal two processes are that differ in one thing; of perturbed ones in most moments, too, and without one."""
     named = {"equal pages": "equal pages", "equal pages, 10th percentile": "10th percentile",
              "equal pages, not perturbed": "where nothing differs"}
-    rows = {}
-    for cell in document["results"]:
+
+    def place(cell):
         twin, _, name = cell["case"].partition(": ")
-        if cell["column"] == "ksmalloc, shared" and name in named:
-            rows.setdefault(twin, {})[named[name]] = format_spread(cell)
-    header = list(named.values())
-    return markdown_table(["two processes that differ in, %", *header],
-                          [[TWIN_WORDS.get(twin, twin), *(cells.get(name, "-") for name in header)]
-                           for twin, cells in rows.items()])
+        return (twin, named[name]) if cell["column"] == "ksmalloc, shared" and name in named else None
+
+    return markdown_table(["two processes that differ in, %", *named.values()],
+                          [[TWIN_WORDS.get(twin, twin), *spreads(cells, named.values())]
+                           for twin, cells in pivot(document["results"], place)[1].items()])
 
 
 def scale_tables(document):
     """What decisions cost as the machine grows, one table for each thing that grows."""
     groups = {}
     for cell in document["results"]:
-        group = cell["case"].split(":")[0].split(",")[0]
-        columns, rows = groups.setdefault(group, ([], {}))
-        columns += [cell["column"]] if cell["column"] not in columns else []
-        text = cell["case"].removeprefix(f"{group}: ").removeprefix(f"{group}, ")
-        rows.setdefault((text, cell["unit"]), {})[cell["column"]] = format_spread(cell)
-    tables = [markdown_table([group, "", *columns], [[text, unit, *(cells.get(name, "-") for name in columns)]
-                                                     for (text, unit), cells in rows.items()])
-              for group, (columns, rows) in groups.items()]
+        groups.setdefault(cell["case"].split(":")[0].split(",")[0], []).append(cell)
+    tables = []
+    for group, cells_of_group in groups.items():
+        columns, rows = pivot(cells_of_group, lambda cell, group=group: (
+            (cell["case"].removeprefix(f"{group}: ").removeprefix(f"{group}, "), cell["unit"]), cell["column"]))
+        tables.append(markdown_table([group, "", *columns], [[*key, *spreads(cells, columns)] for key, cells in rows.items()]))
     bytes_of_things = document["bytes"]
     tables.append(f"A process with hinted memory takes {bytes_of_things['lane']:.0f} bytes for its lane, and "
                   f"{bytes_of_things['site']:.0f} for each of its sites.")
@@ -201,12 +206,8 @@ def scale_tables(document):
 
 def rules_table(document):
     """What each set of rules needs for a page that is merged."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
-    rows = {}
-    for cell in document["results"]:
-        rows.setdefault((*cell["case"].split(": "), cell["unit"]), {})[cell["column"]] = format_spread(cell)
-    return markdown_table(["memory", "", "", *columns],
-                          [[*key, *(cells.get(name, "-") for name in columns)] for key, cells in rows.items()])
+    columns, rows = pivot(document["results"], lambda cell: ((*cell["case"].split(": "), cell["unit"]), cell["column"]))
+    return markdown_table(["memory", "", "", *columns], [[*key, *spreads(cells, columns)] for key, cells in rows.items()])
 
 
 # Tables in docs/, between two marks: of which results, and how they are made.
