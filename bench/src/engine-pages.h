@@ -9,6 +9,8 @@
 #include "ksm_index.h"
 #include "ksm_sched.h"
 
+#include "engine-random.h"
+
 #define PROCESSES 4
 #define REGIONS 8
 #define REGION_PAGES 1024
@@ -61,14 +63,6 @@ static bool by_content;			/* stock: both indexes are ordered by content alone */
 static unsigned int words = WORDS;	/* so many are hashed */
 static double visited, hashed, compared, merged, broken, in_vain;
 static long saved;
-static u64 random_state = 88172645463325252ull;
-
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	return random_state ^= random_state << 17;
-}
 
 static u64 mix(u64 value)
 {

@@ -23,6 +23,8 @@
 #include "ksm_sched.h"
 #include "ksm_site.h"
 
+#include "engine-random.h"
+
 #define PRIORITY 8
 /* pages_to_scan of bench/engine. */
 #define BATCH 2000
@@ -31,7 +33,6 @@
 #define ITEM_BYTES 72
 
 static double began;
-static u64 random_state = 88172645463325252ull;
 
 static double now_ns(void)
 {
@@ -40,13 +41,6 @@ static double now_ns(void)
 	/* Of this thread: what else runs takes none of it. */
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
 	return time.tv_sec * 1e9 + time.tv_nsec;
-}
-
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	return random_state ^= random_state << 17;
 }
 
 static void *must(void *memory)
