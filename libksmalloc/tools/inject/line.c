@@ -277,16 +277,24 @@ static void put_copying(FILE *out, const char *volume, const struct ksr_inject_w
 
 /*
  * A volume of podman's that is the image, since podman 4.3: no container has to be started for it. Where there is none such, as there is no
- * image, a container copies the files. Neither is done where one of both was done before.
+ * image, a container copies the files. Neither is done where one of both was done before. then: what is done where it is the image;
+ * how: a word of the shell's before the command that copies.
  */
-static void put_making(FILE *out, const char *volume, const struct ksr_inject_wish *wish)
+static void put_filling_of_podman(FILE *out, const char *const *words, size_t run, const char *then, const char *how,
+				  const struct ksr_inject_wish *wish)
 {
-	fprintf(out, "volume create --driver=image --opt=image=%s %s >/dev/null 2>&1", ksr_inject_wish_init_image(wish), volume);
-}
+	size_t engine = run - says_container(words, run);
+	char volume[256];
 
-static void put_asking(FILE *out, const char *volume)
-{
-	fprintf(out, "volume inspect --format={{.Driver}} %s 2>/dev/null | grep -qx image", volume);
+	name_volume(wish, volume);
+	fputs("if ", out);
+	put_engine(out, words, engine);
+	fprintf(out, "volume create --driver=image --opt=image=%s %s >/dev/null 2>&1 || ", ksr_inject_wish_init_image(wish), volume);
+	put_engine(out, words, engine);
+	fprintf(out, "volume inspect --format={{.Driver}} %s 2>/dev/null | grep -qx image; then %s; else %s", volume, then, how);
+	put_engine(out, words, run);
+	put_copying(out, volume, wish);
+	fputs("; fi", out);
 }
 
 /*
@@ -296,24 +304,18 @@ static void put_asking(FILE *out, const char *volume)
 static void put_filling(FILE *out, const char *const *words, size_t run, const struct ksr_inject_wish *wish)
 {
 	const char *place = place_of_volumes(words, run);
-	size_t engine = run - says_container(words, run);
 	char volume[256];
 
 	name_volume(wish, volume);
 	if (place)
 		fprintf(out, "file=\"%s/%s/_data/" KSR_INJECT_START "\"; [ -e \"$file\" ] || ", place, volume);
 	if (is_podman(words, run)) {
-		fputs("if ", out);
-		put_engine(out, words, engine);
-		put_making(out, volume, wish);
-		fputs(" || ", out);
-		put_engine(out, words, engine);
-		put_asking(out, volume);
-		fprintf(out, "; then %s; else ", place ? "touch \"$file\" 2>/dev/null" : ":");
+		put_filling_of_podman(out, words, run, place ? "touch \"$file\" 2>/dev/null" : ":", "", wish);
+	} else {
+		put_engine(out, words, run);
+		put_copying(out, volume, wish);
 	}
-	put_engine(out, words, run);
-	put_copying(out, volume, wish);
-	fputs(is_podman(words, run) ? "; fi\n" : "\n", out);
+	fputc('\n', out);
 }
 
 /* Of a volume what is behind the option's name, which Quadlet has in another form. */
@@ -471,18 +473,14 @@ static const char *problem_of_file(const char *text, const struct ksr_inject_wis
 /* A manager of a user and that of the system have their volumes elsewhere. Without the library is better than not at all. */
 static void put_filling_of_unit(FILE *out, const struct ksr_inject_wish *wish)
 {
-	static const char podman[] = "/usr/bin/podman ";
+	static const char *const podman[] = {"/usr/bin/podman", NULL};
 	char volume[256];
 
 	name_volume(wish, volume);
 	fprintf(out, "[Service]\nExecStartPre=-/bin/sh -c 'file=$$([ \"$$(id -u)\" = 0 ] && echo /var/lib || echo \"%%h/.local/share\")"
-		"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "; [ -e \"$$file\" ] || if %s", volume, podman);
-	put_making(out, volume, wish);
-	fprintf(out, " || %s", podman);
-	put_asking(out, volume);
-	fprintf(out, "; then touch \"$$file\" 2>/dev/null; else exec %s", podman);
-	put_copying(out, volume, wish);
-	fputs("; fi'\n", out);
+		"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "; [ -e \"$$file\" ] || ", volume);
+	put_filling_of_podman(out, podman, KSM_COUNT_OF(podman), "touch \"$$file\" 2>/dev/null", "exec ", wish);
+	fputs("'\n", out);
 }
 
 static char *put_part(const char *text, size_t kept, const char *group, const struct ksr_inject_wish *wish)
