@@ -2,15 +2,13 @@
 /* Marks lie by slice, so that the table takes memory for those slices that have some, and is read a slice at a time. */
 #include "store/mark.h"
 
-
 #include <errno.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define PROBES	 16u /* places that a slice's marks are looked for at */
-#define PATIENCE 20u /* times that the lock of a row is tried */
+#define PROBES 16u /* places that a slice's marks are looked for at */
 
 /* The row of a slice, which is made unless it is there; -ENOSPC if there is no room for it. */
 static int find_row(const struct ksm_store *store, uint64_t slice_place, uint64_t *offset)
@@ -93,19 +91,6 @@ static void hash_pages(const struct ksm_store *store, const struct ksm_share_sli
 	}
 }
 
-/* True if the row is this member's for a while: it was tried some times. */
-static bool lock_row(const struct ksm_store *store, uint64_t offset)
-{
-	int error = -EAGAIN;
-
-	for (uint32_t i = 0; i < PATIENCE && error == -EAGAIN; i++) {
-		if (i)
-			ksm_os_pause();
-		error = ksm_os_try_lock_part(store->table, offset, sizeof(struct ksm_store_row));
-	}
-	return error == 0;
-}
-
 static int mark_row(const struct ksm_store *store, uint64_t offset, const struct ksm_share_set *pages,
 		    struct ksm_share_set *common)
 {
@@ -132,9 +117,9 @@ int ksm_store_mark(struct ksm_store *store, const struct ksm_share_slice *slice,
 	if (error)
 		return error;
 	hash_pages(store, slice, pages);
-	is_locked = lock_row(store, offset);
+	is_locked = ksm_store_table_lock_row(store, offset) == 0;
 	error = mark_row(store, offset, pages, common);
 	if (is_locked)
-		ksm_os_unlock_part(store->table, offset, sizeof(struct ksm_store_row));
+		ksm_store_table_unlock_row(store, offset);
 	return error;
 }

@@ -21,16 +21,32 @@ int ksm_store_table_write(const struct ksm_store *store, const void *from, size_
 	return ksm_os_write(store->table, from, length, (off_t)offset);
 }
 
-int ksm_store_table_lock(const struct ksm_store *store)
+/* Tries it some times. length is 0: the table's own lock. */
+static int take_lock(const struct ksm_store *store, uint64_t offset, uint64_t length)
 {
 	int error = -EWOULDBLOCK;
 
 	for (uint32_t i = 0; i < PATIENCE && error == -EWOULDBLOCK; i++) {
-		error = ksm_os_try_lock(store->table);
-		if (error)
+		if (i)
 			ksm_os_pause();
+		error = length ? ksm_os_try_lock_part(store->table, offset, length) : ksm_os_try_lock(store->table);
 	}
 	return error;
+}
+
+int ksm_store_table_lock(const struct ksm_store *store)
+{
+	return take_lock(store, 0, 0);
+}
+
+int ksm_store_table_lock_row(const struct ksm_store *store, uint64_t offset)
+{
+	return take_lock(store, offset, sizeof(struct ksm_store_row));
+}
+
+void ksm_store_table_unlock_row(const struct ksm_store *store, uint64_t offset)
+{
+	ksm_os_unlock_part(store->table, offset, sizeof(struct ksm_store_row));
 }
 
 int ksm_store_table_read_head(struct ksm_store *store)

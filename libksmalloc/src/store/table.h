@@ -77,6 +77,10 @@ struct ksm_store_tables {
 /* Takes the lock, for microseconds. Others do so, too; not for ever: one that has it may be stopped. -EWOULDBLOCK then. */
 int ksm_store_table_lock(const struct ksm_store *store);
 
+/* The same of one row of marks, which lies there in the table. */
+int ksm_store_table_lock_row(const struct ksm_store *store, uint64_t offset);
+void ksm_store_table_unlock_row(const struct ksm_store *store, uint64_t offset);
+
 int ksm_store_table_read(const struct ksm_store *store, void *to, size_t length, uint64_t offset);
 int ksm_store_table_write(const struct ksm_store *store, const void *from, size_t length, uint64_t offset);
 
