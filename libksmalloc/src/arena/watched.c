@@ -63,25 +63,28 @@ static uintptr_t page_of(uintptr_t block)
 	return block >> KSM_PAGE_SHIFT;
 }
 
-/* The first row whose address, shifted, is wanted; NO_ROW if there is none. */
-static uint32_t find(uintptr_t page, uintptr_t wanted, unsigned int shift)
+/* The row of a block, or NO_ROW; and the first one of its page. */
+static uint32_t find(uintptr_t block, uint32_t *of_page)
 {
 	uint32_t last = atomic_load_explicit(&tables_in_use, memory_order_acquire);
+	uintptr_t page = page_of(block);
 
+	*of_page = NO_ROW;
 	for (uint32_t table = 0; table <= last; table++) {
 		uint32_t set = set_of(page, table);
 
 		for (uint32_t row = set; row < set + WAYS; row++) {
-			if (atomic_load_explicit(&blocks[row], memory_order_acquire) >> shift == wanted)
+			uintptr_t other = atomic_load_explicit(&blocks[row], memory_order_acquire);
+
+			if (page_of(other) != page)
+				continue;
+			if (*of_page == NO_ROW)
+				*of_page = row;
+			if (other == block)
 				return row;
 		}
 	}
 	return NO_ROW;
-}
-
-static uint32_t find_block(const void *block)
-{
-	return find(page_of((uintptr_t)block), (uintptr_t)block, 0);
 }
 
 static uint32_t find_free_locked(uintptr_t page)
@@ -104,11 +107,12 @@ static uint32_t find_free_locked(uintptr_t page)
 static uint32_t free_row_locked(uint32_t row)
 {
 	uintptr_t block = atomic_load_explicit(&blocks[row], memory_order_relaxed);
-	uintptr_t page = page_of(block);
+	uint32_t of_page;
 
 	atomic_store_explicit(&blocks[row], 0, memory_order_release);
 	atomic_fetch_sub_explicit(&watched, 1, memory_order_relaxed);
-	if (find(page, page, KSM_PAGE_SHIFT) == NO_ROW)
+	find(block, &of_page);
+	if (of_page == NO_ROW)
 		ksm_je_watch((const void *)block, false);
 	return rows[row].mark;
 }
@@ -136,19 +140,14 @@ void ksm_watched_add(const void *block, size_t size, uint32_t origin, uint64_t w
 	ksm_stat_add(&ksm_stat->header.marks_dropped_total, 1);
 }
 
-bool ksm_watched_holds(const void *block)
-{
-	return find_block(block) != NO_ROW;
-}
-
-void ksm_watched_end(const void *block)
+static void end(uintptr_t block)
 {
 	uint32_t mark = KSM_MARK_NONE;
-	uint32_t row;
+	uint32_t row, of_page;
 
 	ksm_lock_take(&lock);
 	/* It may have been tossed up meanwhile. */
-	row = find_block(block);
+	row = find(block, &of_page);
 	if (row != NO_ROW)
 		mark = free_row_locked(row);
 	pthread_mutex_unlock(&lock);
@@ -188,15 +187,11 @@ static void toss_up(uintptr_t page)
 	pthread_mutex_unlock(&lock);
 }
 
-void ksm_watched_pass(const void *block, size_t size)
+/* A block that has no mark; row is the first of its page. */
+static void pass(uintptr_t page, uint32_t row, size_t size)
 {
-	uintptr_t page = page_of((uintptr_t)block);
-	uint32_t row = find(page, page, KSM_PAGE_SHIFT);
 	uint64_t now;
 
-	/* Its last mark has ended a moment ago. */
-	if (row == NO_ROW)
-		return;
 	if (__atomic_add_fetch(&rows[row].passes, 1, __ATOMIC_RELAXED) < PASSES)
 		return;
 	now = atomic_load_explicit(&allocated, memory_order_relaxed);
@@ -206,6 +201,17 @@ void ksm_watched_pass(const void *block, size_t size)
 	}
 	__atomic_store_n(&rows[row].since, now, __ATOMIC_RELAXED);
 	__atomic_store_n(&rows[row].passes, 0, __ATOMIC_RELAXED);
+}
+
+void ksm_watched_freed(const void *block, size_t size)
+{
+	uint32_t of_page;
+
+	if (find((uintptr_t)block, &of_page) != NO_ROW)
+		end((uintptr_t)block);
+	/* Else its last mark has ended a moment ago. */
+	else if (of_page != NO_ROW)
+		pass(page_of((uintptr_t)block), of_page, size);
 }
 
 void ksm_watched_count_allocated(uint64_t bytes)

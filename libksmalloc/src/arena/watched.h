@@ -27,12 +27,8 @@
 /* The block, which its caller has just got from jemalloc, stands for so many bytes. */
 void ksm_watched_add(const void *block, size_t size, uint32_t origin, uint64_t weight);
 
-/* True if the block has a mark. */
-bool ksm_watched_holds(const void *block);
-
-/* It is freed, or resized. One that has no mark is one of a watched page. */
-void ksm_watched_end(const void *block);
-void ksm_watched_pass(const void *block, size_t size);
+/* A block of a watched page is freed, or resized: its mark ends, if it has one. */
+void ksm_watched_freed(const void *block, size_t size);
 
 /* So many bytes more were allocated, by any thread. */
 void ksm_watched_count_allocated(uint64_t bytes);

@@ -129,10 +129,7 @@ void ksm_heap_watched(const void *block, size_t usize)
 	if (ksm_watched_count() == 0)
 		return;
 	ksm_fork_detect();
-	if (ksm_watched_holds(block))
-		ksm_watched_end(block);
-	else
-		ksm_watched_pass(block, usize);
+	ksm_watched_freed(block, usize);
 }
 
 /* As jemalloc would do with a block that lies where the stand-in does, so that others lie where they would. */
