@@ -94,6 +94,11 @@ int ksr_registers_read(pid_t tid, struct ksr_registers *registers)
 	return trace(PTRACE_GETSIGMASK, tid, sizeof(registers->mask), &registers->mask);
 }
 
+long ksr_registers_call(pid_t tid)
+{
+	return ptrace(PTRACE_PEEKUSER, tid, (void *)offsetof(struct user, regs.orig_rax), NULL);
+}
+
 int ksr_registers_write(pid_t tid, const struct ksr_registers *registers)
 {
 	struct user_regs_struct set = registers->set;
@@ -261,6 +266,12 @@ int ksr_registers_read(pid_t tid, struct ksr_registers *registers)
 	(void)tid;
 	(void)registers;
 	return -ENOSYS;
+}
+
+long ksr_registers_call(pid_t tid)
+{
+	(void)tid;
+	return -1;
 }
 
 int ksr_registers_write(pid_t tid, const struct ksr_registers *registers)

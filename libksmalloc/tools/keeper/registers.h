@@ -39,6 +39,9 @@ struct ksr_registers {
 int ksr_registers_supported(void);
 
 int ksr_registers_read(pid_t tid, struct ksr_registers *registers);
+/* The number of the system call that the thread stands behind, -1 if there is none: one word, where most threads need no more. */
+long ksr_registers_call(pid_t tid);
+
 int ksr_registers_write(pid_t tid, const struct ksr_registers *registers);
 int ksr_registers_write_mask(pid_t tid, uint64_t mask);
 

@@ -84,7 +84,7 @@ static bool lead(const struct ksr_stop *stop, const struct ksr_room *room, pid_t
 	int64_t moved;
 	int error = 0;
 
-	if (ksr_registers_read(tid, &was) || was.set.orig_rax != SYS_write)
+	if (ksr_registers_call(tid) != SYS_write || ksr_registers_read(tid, &was))
 		return false;
 	moved = (int64_t)was.set.rax;
 	if (moved <= 0 || (uint64_t)moved >= was.set.rdx || !is_stream(stop->image->pid, was.set.rdi))
