@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "ksmalloc/ksmalloc.h"
+#include "os/clock.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -82,10 +83,7 @@ __attribute__((constructor(101))) static void find_next(void)
 
 static int64_t ns_of(clockid_t clock)
 {
-	struct timespec now = { 0, 0 };
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return (int64_t)ksm_clock_of(clock);
 }
 
 static int64_t now_ns(void)

@@ -18,13 +18,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "keeper/call.h"
 #include "keeper/hand.h"
 #include "offer.h"
 #include "keeper/stop.h"
+#include "read/clock.h"
 #include "test.h"
 
 #define MS UINT64_C(1000000)
@@ -75,18 +75,18 @@ static int cycle(void)
 	uint64_t threads;
 	int error;
 
-	at[0] = ksr_stop_now();
+	at[0] = ksr_clock_ns();
 	error = ksr_stop(&stop, &image, 300 * MS);
-	at[1] = ksr_stop_now();
+	at[1] = ksr_clock_ns();
 	if (error)
 		return error;
 	threads = ksr_stop_standing(&stop);
 	if (threads > shared->most_threads)
 		shared->most_threads = threads;
 	error = call_any(&stop);
-	at[2] = ksr_stop_now();
+	at[2] = ksr_clock_ns();
 	ksr_stop_end(&stop);
-	at[3] = ksr_stop_now();
+	at[3] = ksr_clock_ns();
 	if (!error && shared->cycles < MOST_TIMES) {
 		for (int i = 0; i < 3; i++)
 			shared->times[i][shared->cycles] = (uint32_t)(at[i + 1] - at[i]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "keeper/stop.h"
+#include "read/clock.h"
 
 #define WAIT_MS 5
 
@@ -115,12 +116,12 @@ static void wait_for_time(unsigned int number)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	for (unsigned int i = 0; !storm_ended(); i++) {
-		uint64_t begin = ksr_stop_now();
+		uint64_t begin = ksr_clock_ns();
 
 		errno = 0;
 		if (wait_once(i))
 			storm_failed("wait %u for a time ended with errno %d", i % 5, errno);
-		if (ksr_stop_now() - begin < WAIT_MS * 1000000ULL)
+		if (ksr_clock_ns() - begin < WAIT_MS * 1000000ULL)
 			storm_failed("wait %u for a time ended early", i % 5);
 		check_mask(&mask);
 		storm->rounds[number]++;

@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "join/memory.h"
+#include "read/clock.h"
 #include "read/number.h"
 
 static void add_mapping(struct ksr_facts *sum, const struct ksr_diff *diff, const struct ksr_vma *vma)
@@ -82,14 +82,6 @@ static void add_changes(struct ksr_facts *sum, const struct ksr_diff *diff, cons
 	}
 }
 
-uint64_t ksr_facts_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Of a process that has ended meanwhile nothing is known of lives. */
 static int look_again(const struct ksr_fs *fs, const struct ksr_diff *diff, uint64_t looked_ms, struct ksr_facts *facts)
 {
@@ -100,7 +92,7 @@ static int look_again(const struct ksr_fs *fs, const struct ksr_diff *diff, uint
 
 	if (!space->has_segment || ksr_snapshot_create(fs, space->pid, &later, reason) != 0)
 		return 0;
-	facts->between_ms = ksr_facts_now() - looked_ms;
+	facts->between_ms = ksr_clock_ms() - looked_ms;
 	add_lifetimes(facts, diff, &later);
 	error = ksr_turnover_create(&space->snapshot, &later, &facts->turnover);
 	ksr_snapshot_destroy(&later);

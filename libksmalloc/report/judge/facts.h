@@ -40,9 +40,6 @@ struct ksr_facts {
 	bool shares_mappings; /* the group's store takes the program's own mappings, too: it has some of them */
 };
 
-/* Milliseconds by the clock that only goes on. */
-uint64_t ksr_facts_now(void);
-
 /*
  * process is the first of the comparison, or NULL if nothing is known of its mappings; changes are by region, and its segment
  * was copied when it was looked_ms.

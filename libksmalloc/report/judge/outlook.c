@@ -10,11 +10,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "join/aside.h"
 #include "join/store.h"
 #include "names/human.h"
+#include "read/clock.h"
 
 /* Of a visit, without what is compared: it matters only where ksmd hardly sleeps. */
 #define VISIT_NS 1500
@@ -186,14 +186,6 @@ static void count_passes(const struct ksr_report *report, uint64_t now_ms, struc
 	}
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* After so many milliseconds come so many passes; KSR_NONE where nothing tells when, or how long they take. */
 static uint64_t seconds_of(const struct passes *passes, uint64_t wait_ms, uint64_t count)
 {
@@ -206,7 +198,7 @@ uint64_t ksr_sharing_seconds(const struct ksr_report *report)
 {
 	struct passes passes;
 
-	count_passes(report, clock_ms(), &passes);
+	count_passes(report, ksr_clock_ms(), &passes);
 	return passes.sharing ? seconds_of(&passes, passes.look_ms, 1) : KSR_NONE;
 }
 
@@ -229,7 +221,7 @@ static void outlook_of_sharing(const struct ksr_report *report, bool is_live, st
 	char time[KSR_TIME_BYTES];
 	struct passes passes;
 
-	count_passes(report, is_live ? clock_ms() : 0, &passes);
+	count_passes(report, is_live ? ksr_clock_ms() : 0, &passes);
 	engine->seconds = KSR_NONE;
 	engine->text[0] = '\0';
 	if (passes.sharing + passes.aside == 0) {

@@ -19,6 +19,7 @@
 #include "judge/siblings.h"
 #include "pages/scan.h"
 #include "pages/sum.h"
+#include "read/clock.h"
 #include "read/sample.h"
 
 /* A part of a row that is smaller is no finding. */
@@ -460,16 +461,10 @@ static int judge_all(const struct ksr_fs *fs, const struct ksr_report *report, c
 	return 0;
 }
 
-static void wait_until(const struct timespec *begin, uint64_t interval_ms)
+static void wait_until(uint64_t end_ns)
 {
-	struct timespec end = *begin;
+	const struct timespec end = ksr_clock_time(end_ns);
 
-	end.tv_sec += (time_t)(interval_ms / 1000);
-	end.tv_nsec += (long)(interval_ms % 1000) * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
 		;
 }
@@ -480,10 +475,9 @@ static int compare(const struct ksr_fs *fs, const struct ksr_report *report, str
 	struct ksr_change *counts = calloc(first->region_count + 1, sizeof(*counts));
 	struct ksr_changes *changes = NULL;
 	struct ksr_notes notes = {0};
-	struct timespec begin;
+	uint64_t begin_ns = ksr_clock_ns();
 	int error = counts ? 0 : -ENOMEM;
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	if (!error)
 		error = ksr_changes_begin(fs, first, why->every, &changes);
 	why->diff.notes = &notes;
@@ -491,7 +485,7 @@ static int compare(const struct ksr_fs *fs, const struct ksr_report *report, str
 		error = ksr_diff_scan(fs, &why->diff);
 	why->diff.notes = NULL;
 	if (!error) {
-		wait_until(&begin, why->interval_ms);
+		wait_until(begin_ns + why->interval_ms * KSR_CLOCK_MS);
 		error = ksr_changes_end(changes, counts);
 	}
 	if (!error)
@@ -509,7 +503,7 @@ int ksr_why_create(const struct ksr_fs *fs, const struct ksr_report *report, con
 
 	memset(why, 0, sizeof(*why));
 	why->interval_ms = interval_ms;
-	why->looked_ms = ksr_facts_now();
+	why->looked_ms = ksr_clock_ms();
 	ksr_workers_read(fs, pids, count, &why->members, &why->notes);
 	why->workers = 0;
 	if (why->members.count >= 2 && ksr_keep_siblings(&why->members, &why->notes)) {

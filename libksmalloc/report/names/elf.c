@@ -17,12 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "names/functions.h"
 #include "names/rust.h"
 #include "names/table.h"
+#include "read/clock.h"
 
 /* From the C++ runtime, which is linked for this one function. */
 char *__cxa_demangle(const char *mangled, char *output, size_t *length, int *status);
@@ -67,21 +67,13 @@ static bool asks_servers(void)
 	       setenv("DEBUGINFOD_RETRY_LIMIT", "0", 0) == 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base, const char *file,
 			  const char *link, GElf_Word link_crc, char **found)
 {
-	static int64_t asked_ms; /* by one thread: libdw is no more than that */
+	static uint64_t asked_ms; /* by one thread: libdw is no more than that */
 	static bool is_limited;
 	bool asks;
-	int64_t begin = now_ms();
+	uint64_t begin = ksr_clock_ms();
 	int fd;
 
 	/* Who gives one download more time gives it to all. */
@@ -89,8 +81,8 @@ static int find_debuginfo(Dwfl_Module *module, void **user, const char *name, Dw
 	asks = asks_servers();
 	fd = dwfl_standard_find_debuginfo(module, user, name, base, file, link, link_crc, found);
 
-	asked_ms += asks ? now_ms() - begin : 0;
-	if (asks && ((is_limited && asked_ms >= ALL_MS) || (fd < 0 && now_ms() - begin >= IN_VAIN_MS)))
+	asked_ms += asks ? ksr_clock_ms() - begin : 0;
+	if (asks && ((is_limited && asked_ms >= ALL_MS) || (fd < 0 && ksr_clock_ms() - begin >= IN_VAIN_MS)))
 		unsetenv("DEBUGINFOD_URLS");
 	return fd;
 }

@@ -17,9 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "read/clock.h"
+
 #define AUXV_RANDOM 25 /* AT_RANDOM */
 #define MOST_IDS 1024
-#define SECOND UINT64_C(1000000000)
 
 static void add_id(struct ksr_identity *identity, pid_t id)
 {
@@ -100,22 +101,14 @@ static void read_ids(const struct ksr_fs *fs, pid_t pid, const struct ksr_status
 	read_threads(fs, pid, identity);
 }
 
-static uint64_t clock_now(clockid_t clock)
-{
-	struct timespec now = {0};
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 static void read_clocks(const struct ksr_status *status, struct ksr_identity *identity)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
 	uint64_t age;
 
-	identity->real_end = clock_now(CLOCK_REALTIME);
-	identity->boot_end = clock_now(CLOCK_BOOTTIME);
-	identity->boot_begin = status->start_time_ticks / ticks * SECOND;
+	identity->real_end = ksr_clock_of(CLOCK_REALTIME);
+	identity->boot_end = ksr_clock_of(CLOCK_BOOTTIME);
+	identity->boot_begin = status->start_time_ticks / ticks * KSR_CLOCK_SECOND;
 	age = identity->boot_end > identity->boot_begin ? identity->boot_end - identity->boot_begin
 							: 0;
 	identity->real_begin = identity->real_end - ksm_min(age, identity->real_end);

@@ -2,6 +2,7 @@
 /* Memory, time and what the kernel is told about memory; files are in os/file.c. */
 #include "os/os.h"
 #include "os/call.h"
+#include "os/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -203,13 +204,13 @@ void ksm_os_random(void *buffer, size_t length)
 	int saved_errno = errno;
 	const unsigned char *seed = (const unsigned char *)getauxval(AT_RANDOM);
 	unsigned char *bytes = buffer;
-	struct timespec now;
+	uint64_t now;
 
 	if (syscall(SYS_getrandom, buffer, length, 1 /* GRND_NONBLOCK */) != (long)length) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
+		now = ksm_clock_of(CLOCK_MONOTONIC);
 		for (size_t i = 0; i < length; i++)
 			bytes[i] = (unsigned char)((seed ? seed[i % 16] : 0) ^
-						   (unsigned long)now.tv_nsec >> (i % 24));
+						   now >> (i % 24));
 	}
 	errno = saved_errno;
 }
@@ -246,18 +247,12 @@ void ksm_os_pause(void)
 
 uint64_t ksm_os_now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return ksm_clock_of(CLOCK_MONOTONIC_COARSE) / 1000000;
 }
 
 uint64_t ksm_os_now_us(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return ksm_clock_of(CLOCK_MONOTONIC) / 1000;
 }
 
 bool ksm_os_is_resident(const void *address)

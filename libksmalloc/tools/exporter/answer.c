@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "top/reader.h"
 
 #define PAGE_POLICY                                                                                                \
@@ -103,7 +104,7 @@ static bool is_healthy(const struct ksr_answers *answers)
 {
 	uint64_t made_ms = answers->made_ms[KSR_DOCUMENT_NOW];
 
-	return made_ms && ksr_top_now() - made_ms < LATE_INTERVALS * answers->interval_ms + LATE_MS;
+	return made_ms && ksr_clock_ms() - made_ms < LATE_INTERVALS * answers->interval_ms + LATE_MS;
 }
 
 /*
@@ -256,6 +257,6 @@ int ksr_answers_take(struct ksr_answers *answers, enum ksr_document which, int f
 	if (answers->documents[which])
 		MHD_destroy_response(answers->documents[which]);
 	answers->documents[which] = response;
-	answers->made_ms[which] = ksr_top_now();
+	answers->made_ms[which] = ksr_clock_ms();
 	return 0;
 }

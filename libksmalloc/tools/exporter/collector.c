@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "exporter/document.h"
 #include "exporter/live.h"
+#include "read/clock.h"
 #include "read/status.h"
 #include "top/reader.h"
 
@@ -28,14 +28,6 @@ struct collector {
 	uint64_t last_cpu_us; /* of the exporter at the snapshot before */
 	char host[HOST_NAME_MAX + 1];
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* --- what the exporter takes itself ------------------------------------------------------------------ */
 
@@ -101,7 +93,7 @@ static struct ksr_self measure_self(const struct collector *collector, uint64_t 
 		.cpu_us = cpu_us,
 		.resident = resident,
 		.report_peak = peak_of_children(),
-		.snapshot_us = now_us() - begin_us,
+		.snapshot_us = ksr_clock_us() - begin_us,
 	};
 }
 
@@ -209,8 +201,8 @@ static void publish(struct collector *collector, const struct ksr_top_sample *sa
 
 static void take_snapshot(struct collector *collector)
 {
-	uint64_t begin_us = now_us();
-	uint64_t now_ms = ksr_top_now();
+	uint64_t begin_us = ksr_clock_us();
+	uint64_t now_ms = ksr_clock_ms();
 	uint64_t after_ms = collector->last_ms ? now_ms - collector->last_ms : 0;
 	struct ksr_top_sample *sample = ksr_top_reader_sample(collector->reader, after_ms);
 
@@ -221,7 +213,7 @@ static void take_snapshot(struct collector *collector)
 		publish(collector, sample, begin_us, after_ms);
 	ksr_top_sample_free(sample);
 	if (now_ms >= collector->whole.next_ms)
-		renew_whole(collector, ksr_top_now());
+		renew_whole(collector, ksr_clock_ms());
 	/* What a snapshot has taken for a moment is given back. */
 	malloc_trim(0);
 }
@@ -231,7 +223,7 @@ static bool wait_for_turn(const struct collector *collector, uint64_t next_ms)
 {
 	for (;;) {
 		struct pollfd other = {collector->socket, POLLIN, 0};
-		uint64_t now_ms = ksr_top_now();
+		uint64_t now_ms = ksr_clock_ms();
 		int ready;
 
 		if (now_ms >= next_ms)
@@ -245,17 +237,17 @@ static bool wait_for_turn(const struct collector *collector, uint64_t next_ms)
 static void watch(struct collector *collector)
 {
 	uint64_t interval_ms = collector->options->interval_ms;
-	uint64_t next_ms = ksr_top_now();
+	uint64_t next_ms = ksr_clock_ms();
 
 	do {
 		bool is_first = collector->last_ms == 0;
 
 		take_snapshot(collector);
 		/* The first report makes the second snapshot due, so that places are there soon, and so are costs. */
-		next_ms = is_first ? ksr_top_now() + ksm_min(interval_ms, 1000) : next_ms + interval_ms;
+		next_ms = is_first ? ksr_clock_ms() + ksm_min(interval_ms, 1000) : next_ms + interval_ms;
 		/* After a report that took long, turns that were missed are left out. */
-		if (next_ms < ksr_top_now())
-			next_ms = ksr_top_now();
+		if (next_ms < ksr_clock_ms())
+			next_ms = ksr_clock_ms();
 	} while (wait_for_turn(collector, next_ms));
 }
 

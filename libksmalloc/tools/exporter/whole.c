@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "join/aggregate.h"
+#include "read/clock.h"
 #include "show/draw.h"
 #include "show/openmetrics.h"
 #include "show/page.h"
@@ -193,6 +194,6 @@ int ksr_whole_make(struct ksr_whole *whole, uint64_t now_ms)
 		return (int)used_us;
 	}
 	whole->next_ms = now_ms + (uint64_t)used_us * KSR_WHOLE_PAUSE / 1000;
-	take(whole, parts, ksr_top_now() - now_ms);
+	take(whole, parts, ksr_clock_ms() - now_ms);
 	return 0;
 }

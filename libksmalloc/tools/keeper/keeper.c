@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "keeper/stop.h"
+#include "read/clock.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -50,7 +51,7 @@ static bool is_known(pid_t pid, void *data)
 static void stir(struct ksr_keep *keep)
 {
 	uint64_t tick_ns = TICK_NS * (1 + keep->count / TICK_WORKERS);
-	uint64_t next_ns = ksr_stop_now() + tick_ns;
+	uint64_t next_ns = ksr_clock_ns() + tick_ns;
 
 	keep->is_stirred = true;
 	keep->tick_ns = tick_ns;
@@ -209,7 +210,7 @@ static bool make_step(struct ksr_keep *keep, struct ksr_worker *worker)
 	worker->stood_ns += step.stood_ns;
 	worker->longest_ns = ksm_max(worker->longest_ns, step.stood_ns);
 	worker->last_stood_ns = step.stood_ns;
-	worker->last_ended_ns = ksr_stop_now();
+	worker->last_ended_ns = ksr_clock_ns();
 	worker->last_cpu_ns = ksr_image_cpu_ns(&worker->member.image);
 	worker->next_ns = worker->last_ended_ns + ksr_pace_pause(step.stood_ns, 0);
 	if (error && may_go_well_soon(step.reason) && ++worker->failures < TRIES) {
@@ -232,7 +233,7 @@ static bool has_run(const struct ksr_keep *keep, struct ksr_worker *worker)
 		return true;
 	worker->next_ns = ksm_max(worker->next_ns,
 				  worker->last_ended_ns + ksr_pace_pause(worker->last_stood_ns, ran_ns));
-	return ksr_stop_now() >= worker->next_ns;
+	return ksr_clock_ns() >= worker->next_ns;
 }
 
 /* A pass of its own, and what others have published. */
@@ -253,7 +254,7 @@ static void take_note_of_news(struct ksr_keep *keep, struct ksr_worker *worker)
 /* So many passes are under way that another one would come too early. */
 static bool is_full(const struct ksr_keep *keep)
 {
-	uint64_t soon_ns = ksr_stop_now() + PAUSE_NS;
+	uint64_t soon_ns = ksr_clock_ns() + PAUSE_NS;
 	unsigned int passes = 0;
 
 	for (size_t i = 0; i < keep->count; i++)
@@ -295,7 +296,7 @@ static bool attend(struct ksr_keep *keep, struct ksr_worker *worker)
 	if (worker->in_pass)
 		return !has_run(keep, worker) || make_step(keep, worker);
 	worker->postponed = is_full(keep);
-	worker->next_ns = ksr_stop_now() + tick_of(keep);
+	worker->next_ns = ksr_clock_ns() + tick_of(keep);
 	if (worker->postponed)
 		return true;
 	if (ksr_member_look(&worker->member, &worker->look))
@@ -333,7 +334,6 @@ static void look_at_seed(struct ksr_keep *keep)
 static void look_at_table(struct ksr_keep *keep)
 {
 	struct ksmalloc_store_head head;
-	struct timespec now;
 	int file = open(keep->table, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (file < 0)
@@ -342,9 +342,8 @@ static void look_at_table(struct ksr_keep *keep)
 		head = (struct ksmalloc_store_head){.requests = keep->requests, .generation = keep->generation};
 	if (head.requests != keep->requests) {
 		keep->requests = head.requests;
-		keep->asked_ns = ksr_stop_now();
-		clock_gettime(CLOCK_BOOTTIME, &now);
-		keep->asked_since_boot_ns = (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+		keep->asked_ns = ksr_clock_ns();
+		keep->asked_since_boot_ns = ksr_clock_of(CLOCK_BOOTTIME);
 		stir(keep);
 	}
 	if (head.generation != keep->generation) {
@@ -356,7 +355,7 @@ static void look_at_table(struct ksr_keep *keep)
 
 static void sleep_until(uint64_t time_ns)
 {
-	struct timespec time = {(time_t)(time_ns / SECOND), (long)(time_ns % SECOND)};
+	struct timespec time = ksr_clock_time(time_ns);
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
@@ -366,7 +365,7 @@ static int scan(struct ksr_keep *keep, struct ksr_watch *watch)
 	const struct ksr_watcher watcher = {is_known, add, forbidden, keep};
 
 	look_at_seed(keep);
-	return ksr_watch_scan(watch, ksr_stop_now(), &watcher);
+	return ksr_watch_scan(watch, ksr_clock_ns(), &watcher);
 }
 
 /* Attends to those whose time has come; the time of the next one. */
@@ -377,7 +376,7 @@ static uint64_t attend_all(struct ksr_keep *keep, uint64_t latest_ns)
 	for (size_t i = 0; i < keep->count;) {
 		struct ksr_worker *worker = &keep->workers[i];
 
-		if (ksr_stop_now() >= worker->next_ns && !attend(keep, worker)) {
+		if (ksr_clock_ns() >= worker->next_ns && !attend(keep, worker)) {
 			drop(keep, worker);
 			continue;
 		}
@@ -421,7 +420,7 @@ static bool is_over(struct ksr_keep *keep, uint64_t now_ns)
 /* What fails now is tried again at the next look. False where there is another keeper by now. */
 static bool look_around(struct ksr_keep *keep, struct ksr_watch *watch)
 {
-	uint64_t now_ns = ksr_stop_now();
+	uint64_t now_ns = ksr_clock_ns();
 
 	if (now_ns >= keep->scan_ns) {
 		keep->scan_ns = UINT64_MAX;
@@ -429,7 +428,7 @@ static bool look_around(struct ksr_keep *keep, struct ksr_watch *watch)
 		/* Without workers nobody needs it, and who removes the folder must not find the file again. */
 		if (has_living(keep) && ksr_post_hold(&keep->post))
 			return false;
-		keep->scan_ns = ksm_min(keep->scan_ns, ksr_stop_now() + ksm_min(2 * tick_of(keep), LONGEST_TICK_NS));
+		keep->scan_ns = ksm_min(keep->scan_ns, ksr_clock_ns() + ksm_min(2 * tick_of(keep), LONGEST_TICK_NS));
 	}
 	if (now_ns >= keep->look_ns) {
 		keep->tick_ns = keep->is_stirred ? keep->tick_ns : ksm_min(2 * keep->tick_ns, LONGEST_TICK_NS);
@@ -449,9 +448,9 @@ int ksr_keep(struct ksr_keep *keep)
 	if (error)
 		return error;
 	watch.fs = &fs;
-	keep->worker_seen_ns = ksr_stop_now();
+	keep->worker_seen_ns = ksr_clock_ns();
 	keep->tick_ns = TICK_NS;
-	while (!is_over(keep, ksr_stop_now()) && look_around(keep, &watch))
+	while (!is_over(keep, ksr_clock_ns()) && look_around(keep, &watch))
 		sleep_until(attend_all(keep, ksm_min(keep->scan_ns, keep->look_ns)));
 	ksr_watch_end(&watch);
 	drop_all(keep);

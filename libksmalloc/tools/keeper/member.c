@@ -11,6 +11,7 @@
 #include "keeper/midst.h"
 #include "keeper/partner.h"
 #include "keeper/rest.h"
+#include "read/clock.h"
 #include "read/snapshot.h"
 
 #define MS UINT64_C(1000000)
@@ -133,7 +134,7 @@ int ksr_member_look(struct ksr_member *member, struct ksr_look *look)
 	struct ksmalloc_segment_header header;
 	int error = ksr_image_usage(&member->image, &look->usage);
 
-	look->now_ns = ksr_stop_now();
+	look->now_ns = ksr_clock_ns();
 	if (!error)
 		error = read_header(member, &header);
 	if (!error)
@@ -188,7 +189,7 @@ static int work_in_hand(void *data)
 	int error;
 
 	error = ksr_midst_check(&work->member->image);
-	work->began_ns = work->ended_ns = ksr_stop_now();
+	work->began_ns = work->ended_ns = ksr_clock_ns();
 	/* Whatever call it stands in: that it is stopped comes first, and lasts longer. */
 	work->stopped = error && ksr_image_state(&work->member->image, work->member->pid) == 'T';
 	if (error)
@@ -199,7 +200,7 @@ static int work_in_hand(void *data)
 		error = call(&stop, &room, work);
 	ksr_rest_lead(&stop, &room);
 	ksr_stop_end(&stop);
-	work->ended_ns = ksr_stop_now();
+	work->ended_ns = ksr_clock_ns();
 	return error;
 }
 
@@ -249,10 +250,10 @@ int ksr_member_step(const struct ksr_member *member, unsigned int budget_us, str
 	*work = (struct work){.member = member, .budget_us = budget_us};
 	error = ksr_partner_begin(&work->partner, &member->image, member->offer.room_address);
 	if (!error) {
-		work->began_ns = ksr_stop_now();
+		work->began_ns = ksr_clock_ns();
 		error = ksr_hand_run(work_in_hand, work);
 		/* One that was killed let go when it ended. */
-		step->stood_ns = (work->ended_ns ? work->ended_ns : ksr_stop_now()) - work->began_ns;
+		step->stood_ns = (work->ended_ns ? work->ended_ns : ksr_clock_ns()) - work->began_ns;
 	}
 	step->reason = error && work->stopped ? KSMALLOC_KEEPER_STOPPED :
 						reason_of(words_of_stop, KSM_COUNT_OF(words_of_stop), error);

@@ -25,7 +25,7 @@
 #include "keeper/image.h"
 
 struct ksr_look {
-	uint64_t now_ns; /* ksr_stop_now() */
+	uint64_t now_ns; /* ksr_clock_ns() */
 	struct ksr_image_usage usage;
 };
 

@@ -13,20 +13,13 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "read/clock.h"
 
 /* So much after the limit a hand that could not keep to it ends. */
 #define WATCH_NS UINT64_C(20000000)
 #define SEIZE_TRIES 3
 #define EVENT_OF(status) ((status) >> 8)
 #define SIGNAL_OF(status) ((status)&0x7f)
-
-uint64_t ksr_stop_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static long trace(int request, pid_t tid, void *data)
 {
@@ -147,7 +140,7 @@ int ksr_stop_wait(struct ksr_stop *stop, struct ksr_thread **thread, enum ksr_ne
 {
 	siginfo_t info = {.si_pid = 0};
 
-	if (ksr_stop_now() >= stop->deadline)
+	if (ksr_clock_ns() >= stop->deadline)
 		return -ETIMEDOUT;
 	/* The hand's timer ends it now and then. */
 	if (waitid(P_ALL, 0, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL))
@@ -281,7 +274,7 @@ static int stop_all(struct ksr_stop *stop)
 		/* Only who runs makes threads: where none is new and all stand, there are no others. */
 		if (still_standing(stop) && !found)
 			break;
-		if (ksr_stop_now() >= stop->deadline)
+		if (ksr_clock_ns() >= stop->deadline)
 			return -ETIMEDOUT;
 	}
 	/* The pid was the image's before and after, and what we hold kept it. */
@@ -308,10 +301,10 @@ void ksr_stop_limit(struct ksr_stop *stop, uint64_t limit_ns)
 {
 	uint64_t watch_ns = limit_ns + WATCH_NS;
 	const struct itimerspec once = {
-		.it_value = {(time_t)(watch_ns / 1000000000), (long)(watch_ns % 1000000000)},
+		.it_value = ksr_clock_time(watch_ns),
 	};
 
-	stop->deadline = ksr_stop_now() + limit_ns;
+	stop->deadline = ksr_clock_ns() + limit_ns;
 	timer_settime(stop->watch, 0, &once, NULL);
 }
 

@@ -101,6 +101,4 @@ int ksr_stop_wait(struct ksr_stop *stop, struct ksr_thread **thread, enum ksr_ne
 /* Takes the news of a stop, also of a signal, which is then lost. */
 void ksr_stop_take(struct ksr_thread *thread);
 
-uint64_t ksr_stop_now(void);
-
 #endif

@@ -5,19 +5,12 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "read/clock.h"
 
 /* So many are accepted before those that are connected have their turn. */
 #define ACCEPT_AT_ONCE 64
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void ksr_door_init(struct ksr_door *door, int listener)
 {
@@ -59,7 +52,7 @@ void ksr_door_completed(void *user, struct MHD_Connection *connection, void **re
 
 	(void)request;
 	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		ksr_clients_touch(&door->clients, ksr_door_fd(connection), now_ms());
+		ksr_clients_touch(&door->clients, ksr_door_fd(connection), ksr_clock_ms());
 }
 
 int ksr_door_watch(int epoll, int fd)
@@ -78,7 +71,7 @@ static bool accept_one(struct ksr_door *door)
 
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
-	if (!ksr_clients_add(&door->clients, fd, (struct sockaddr *)&address, now_ms())) {
+	if (!ksr_clients_add(&door->clients, fd, (struct sockaddr *)&address, ksr_clock_ms())) {
 		close(fd);
 		return true;
 	}
@@ -107,7 +100,7 @@ void ksr_door_change(struct ksr_door *door, struct MHD_Daemon *daemon)
 {
 	stop_leaving(door);
 	door->leaving = door->daemon;
-	door->leaves_ms = now_ms() + KSR_CLIENTS_SECONDS * 1000;
+	door->leaves_ms = ksr_clock_ms() + KSR_CLIENTS_SECONDS * 1000;
 	door->daemon = daemon;
 }
 
@@ -135,12 +128,12 @@ void ksr_door_turn(struct ksr_door *door)
 {
 	const union MHD_DaemonInfo *info;
 
-	ksr_clients_sweep(&door->clients, now_ms());
+	ksr_clients_sweep(&door->clients, ksr_clock_ms());
 	MHD_run(door->daemon);
 	if (!door->leaving)
 		return;
 	MHD_run(door->leaving);
 	info = MHD_get_daemon_info(door->leaving, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-	if (!info || !info->num_connections || now_ms() >= door->leaves_ms)
+	if (!info || !info->num_connections || ksr_clock_ms() >= door->leaves_ms)
 		stop_leaving(door);
 }

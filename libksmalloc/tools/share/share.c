@@ -14,6 +14,7 @@
 
 #include "join/aggregate.h"
 #include "join/aside.h"
+#include "read/clock.h"
 #include "share/group.h"
 #include "share/leaving.h"
 
@@ -236,14 +237,6 @@ static uint64_t sum_of_work(const struct ksr_share_group *group)
 	return sum;
 }
 
-static uint64_t seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec;
-}
-
 /* Nobody could be asked, and time does not help. Where there is no table yet, or somebody has it, it does. */
 static bool is_forbidden(const struct ksr_share_group *group)
 {
@@ -261,7 +254,7 @@ static void wait_until(struct ksr_share_group *group, bool (*is_over)(const stru
 	for (;;) {
 		ask(group);
 		look_at_all(group);
-		if (is_over(group) || is_forbidden(group) || seconds_now() >= end)
+		if (is_over(group) || is_forbidden(group) || ksr_clock_seconds() >= end)
 			return;
 		nanosleep(&pause, NULL);
 	}
@@ -274,7 +267,7 @@ static bool ask_once(struct ksr_share_group *group, uint64_t end)
 
 	for (size_t i = 0; i < group->count; i++)
 		group->members[i].is_asked = false;
-	wait_until(group, have_answered, ksm_min(end, seconds_now() + ROUND_SECONDS));
+	wait_until(group, have_answered, ksm_min(end, ksr_clock_seconds() + ROUND_SECONDS));
 	group->leaving = ksr_share_leaving(group);
 	return sum_of_work(group) >= before + LEAST_WORK || sum_of_files(group) + LEAST_WORK <= held;
 }
@@ -285,10 +278,10 @@ static bool ask_once(struct ksr_share_group *group, uint64_t end)
  */
 static void ask_until_done(struct ksr_share_group *group, uint64_t wait)
 {
-	uint64_t end = seconds_now() + wait;
+	uint64_t end = ksr_clock_seconds() + wait;
 	int idle = 0;
 
-	for (int round = 0; seconds_now() < end; round++) {
+	for (int round = 0; ksr_clock_seconds() < end; round++) {
 		bool is_over = round + 1 >= MOST_ROUNDS && group->leaving == 0;
 
 		idle = ask_once(group, end) ? 0 : idle + 1;

@@ -19,6 +19,7 @@
 
 #include "beside.h"
 #include "keeper/post.h"
+#include "read/clock.h"
 #include "seed_file.h"
 #include "sidecar/fill.h"
 #include "sidecar/member.h"
@@ -65,9 +66,9 @@ static const struct ksr_option options[] = {
 
 struct crew_member {
 	pid_t pid; /* 0: does not run */
-	time_t next;
+	uint64_t next;
 	unsigned int failures; /* in a row, each soon after its start */
-	time_t started;
+	uint64_t started;
 };
 
 struct crew {
@@ -86,14 +87,6 @@ struct crew {
 	sigset_t before;
 	pid_t self;
 };
-
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
-}
 
 /* --- what the processes become ------------------------------------------------------- */
 
@@ -170,9 +163,9 @@ static void start(struct crew *crew, struct crew_member *member, void (*run)(con
 {
 	pid_t pid;
 
-	if (member->pid || now() < member->next)
+	if (member->pid || ksr_clock_seconds() < member->next)
 		return;
-	member->started = now();
+	member->started = ksr_clock_seconds();
 	pid = fork();
 	if (pid == 0) {
 		unsetenv("XDG_RUNTIME_DIR");
@@ -195,12 +188,12 @@ static void end(struct crew_member *member)
 /* One that has ended is started again a while later; longer each time that it did not get far. */
 static void note_end(struct crew_member *member, int status)
 {
-	bool soon = now() - member->started < 10;
+	bool soon = ksr_clock_seconds() - member->started < 10;
 
 	member->pid = 0;
 	member->failures = soon && !(WIFEXITED(status) && WEXITSTATUS(status) >= POST_IS_TAKEN && WEXITSTATUS(status) <= NOT_THAT_USER) ?
 				   member->failures + 1 : 0;
-	member->next = now() + SECONDS_BETWEEN * (1 + member->failures);
+	member->next = ksr_clock_seconds() + SECONDS_BETWEEN * (1 + member->failures);
 }
 
 /* A keeper that may not stop the workers would be in the way of one of their own. */

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "top/reader.h"
 #include "top/screen.h"
 
@@ -117,7 +118,7 @@ static int run(struct loop *loop)
 	int error = 0;
 
 	while (!loop->state->quit && !loop->ended_by && !error) {
-		loop->state->now_ms = ksr_top_now();
+		loop->state->now_ms = ksr_clock_ms();
 		error = draw(loop);
 		if (poll(files, KSM_COUNT_OF(files), loop->state->wishes.paused ? -1 : IDLE_MS) < 0 && errno != EINTR)
 			error = -errno;

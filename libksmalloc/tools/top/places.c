@@ -12,6 +12,7 @@
 #include "join/group.h"
 #include "join/origin.h"
 #include "names/symbols.h"
+#include "read/clock.h"
 #include "read/search.h"
 
 #define XXH_INLINE_ALL
@@ -277,17 +278,14 @@ static int take_report(struct ksr_top_places *places, const struct ksr_report *r
 	return 0;
 }
 
-static int64_t processor_ms(void)
+static uint64_t processor_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return ksr_clock_of(CLOCK_THREAD_CPUTIME_ID) / KSR_CLOCK_MS;
 }
 
 static int read_places(struct ksr_top_places *places, uint64_t now_ms)
 {
-	int64_t begin = processor_ms();
+	uint64_t begin = processor_ms();
 	struct ksr_report report;
 	int error = ksr_report_create(places->fs, places->selection, &report);
 
@@ -297,7 +295,7 @@ static int read_places(struct ksr_top_places *places, uint64_t now_ms)
 	}
 	places->read = !error;
 	places->read_ms = now_ms;
-	places->next_ms = now_ms + (uint64_t)(processor_ms() - begin) * PAUSE_FOR_COST;
+	places->next_ms = now_ms + (processor_ms() - begin) * PAUSE_FOR_COST;
 	return error;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "join/memory.h"
+#include "read/clock.h"
 #include "top/divide.h"
 #include "top/known.h"
 
@@ -38,22 +39,6 @@ struct ksr_top_reader {
 	uint64_t costs_ms; /* since the costs were measured */
 	struct ksr_top_costs costs;
 };
-
-uint64_t ksr_top_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static int64_t processor_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 struct ksr_top_reader *ksr_top_reader_create(const struct ksr_fs *fs, const struct ksr_selection *selection,
 					     bool whole)
@@ -254,7 +239,7 @@ static size_t find_due(struct ksr_top_reader *reader, uint64_t now_ms, struct ks
 static void visit_in_turn(struct ksr_top_reader *reader, uint64_t now_ms, struct ksr_top_known **due, size_t members,
 			  size_t count)
 {
-	int64_t begin = processor_ns(CLOCK_THREAD_CPUTIME_ID);
+	int64_t begin = (int64_t)ksr_clock_of(CLOCK_THREAD_CPUTIME_ID);
 	size_t member = 0;
 	size_t other = members;
 
@@ -265,7 +250,7 @@ static void visit_in_turn(struct ksr_top_reader *reader, uint64_t now_ms, struct
 		if (reader->began && !reader->whole && reader->account_ns <= 0 && i > 1)
 			break;
 		visit(reader, is_members_turn ? due[member++] : due[other++], now_ms);
-		end = processor_ns(CLOCK_THREAD_CPUTIME_ID);
+		end = (int64_t)ksr_clock_of(CLOCK_THREAD_CPUTIME_ID);
 		reader->account_ns -= end - begin;
 		begin = end;
 	}
@@ -326,7 +311,7 @@ static int divide(struct ksr_top_reader *reader)
 /* after_ms: since they were measured, 0 if they never were. */
 static void take_costs(struct ksr_top_reader *reader, struct ksr_top_costs *costs, uint64_t after_ms)
 {
-	uint64_t own = (uint64_t)processor_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t own = ksr_clock_of(CLOCK_PROCESS_CPUTIME_ID);
 	double ms = after_ms ? (double)after_ms : 1;
 	uint64_t keepers = 0;
 	uint64_t work = 0;
@@ -416,7 +401,7 @@ struct ksr_top_sample *ksr_top_reader_sample(struct ksr_top_reader *reader, uint
 
 	if (!sample)
 		return NULL;
-	sample->at_ms = ksr_top_now();
+	sample->at_ms = ksr_clock_ms();
 	sample->time = reader->fs->live ? (int64_t)time(NULL) : 0;
 	sample->page_bytes = reader->page_bytes;
 	ksr_kernel_read(reader->fs, &reader->kernel);

@@ -28,7 +28,5 @@ struct ksr_top_reader *ksr_top_reader_create(const struct ksr_fs *fs, const stru
 void ksr_top_reader_destroy(struct ksr_top_reader *reader);
 /* after_ms: since the sample before. NULL without memory. */
 struct ksr_top_sample *ksr_top_reader_sample(struct ksr_top_reader *reader, uint64_t after_ms);
-/* Milliseconds on the machine's clock. */
-uint64_t ksr_top_now(void);
 
 #endif

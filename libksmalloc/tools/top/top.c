@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "prepare.h"
+#include "read/clock.h"
 #include "selected.h"
 #include "show/text.h"
 #include "top/frame.h"
@@ -140,19 +141,18 @@ static int read_once(const struct ksr_fs *fs, const struct top_options *chosen, 
 {
 	struct ksr_top_reader *reader = ksr_top_reader_create(fs, &chosen->selected.selection, true);
 	struct ksr_top_places *places = ksr_top_places_create(fs, &chosen->selected.selection, &chosen->naming);
-	uint64_t begin_ms = ksr_top_now();
+	uint64_t begin_ms = ksr_clock_ms();
 	struct ksr_top_sample *sample = NULL;
 	int error = -ENOMEM;
 
 	if (reader && places)
 		sample = ksr_top_reader_sample(reader, 0);
 	if (sample && fs->live && !sample->error) {
-		struct timespec pause = {(time_t)(state->wishes.interval_ms / 1000),
-					 (long)(state->wishes.interval_ms % 1000) * 1000000};
+		struct timespec pause = ksr_clock_time(state->wishes.interval_ms * KSR_CLOCK_MS);
 
 		ksr_top_sample_free(sample);
 		nanosleep(&pause, NULL);
-		sample = ksr_top_reader_sample(reader, ksr_top_now() - begin_ms);
+		sample = ksr_top_reader_sample(reader, ksr_clock_ms() - begin_ms);
 	}
 	if (sample && state->wishes.places && !sample->error)
 		sample->error = ksr_top_places_add(places, sample);

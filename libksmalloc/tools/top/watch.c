@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "top/places.h"
 #include "top/reader.h"
 
@@ -27,26 +28,15 @@ struct ksr_top_watch {
 	struct ksr_top_sample *sample;
 };
 
-static void add_ms(struct timespec *time, uint64_t ms)
-{
-	time->tv_sec += (time_t)(ms / 1000);
-	time->tv_nsec += (long)(ms % 1000) * 1000000;
-	if (time->tv_nsec >= 1000000000) {
-		time->tv_nsec -= 1000000000;
-		time->tv_sec++;
-	}
-}
-
 /* Waits until it is time for a sample, and says what is wished; false when the thread is to end. */
-static bool wait_for_turn(struct ksr_top_watch *watch, const struct timespec *last, struct ksr_top_wishes *wishes)
+static bool wait_for_turn(struct ksr_top_watch *watch, uint64_t last_ns, struct ksr_top_wishes *wishes)
 {
 	bool end;
 
 	pthread_mutex_lock(&watch->mutex);
 	while (!watch->end && !watch->hurry) {
-		struct timespec due = *last;
+		struct timespec due = ksr_clock_time(last_ns + watch->wishes.interval_ms * KSR_CLOCK_MS);
 
-		add_ms(&due, watch->wishes.interval_ms);
 		if (watch->wishes.paused)
 			pthread_cond_wait(&watch->changed, &watch->mutex);
 		else if (pthread_cond_timedwait(&watch->changed, &watch->mutex, &due) == ETIMEDOUT)
@@ -75,14 +65,14 @@ static void *work(void *argument)
 {
 	struct ksr_top_watch *watch = argument;
 	struct ksr_top_wishes wishes;
-	struct timespec last = {0};
+	uint64_t last_ns = 0;
 	uint64_t last_ms = 0;
 
-	while (wait_for_turn(watch, &last, &wishes)) {
-		uint64_t now_ms = ksr_top_now();
+	while (wait_for_turn(watch, last_ns, &wishes)) {
+		uint64_t now_ms = ksr_clock_ms();
 		struct ksr_top_sample *sample = ksr_top_reader_sample(watch->reader, last_ms ? now_ms - last_ms : 0);
 
-		clock_gettime(CLOCK_MONOTONIC, &last);
+		last_ns = ksr_clock_ns();
 		last_ms = now_ms;
 		/* Without memory there is another turn. */
 		if (!sample)
@@ -151,8 +141,7 @@ void ksr_top_watch_end(struct ksr_top_watch *watch)
 	watch->end = true;
 	pthread_cond_signal(&watch->changed);
 	pthread_mutex_unlock(&watch->mutex);
-	clock_gettime(CLOCK_REALTIME, &due);
-	add_ms(&due, END_MS);
+	due = ksr_clock_time(ksr_clock_of(CLOCK_REALTIME) + END_MS * KSR_CLOCK_MS);
 	if (pthread_timedjoin_np(watch->thread, NULL, &due) == 0)
 		destroy(watch);
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "read/kernel.h"
 #include "tune/rate.h"
 #include "tune/settings.h"
@@ -49,7 +50,7 @@ struct moment {
 	uint64_t scanned;
 	uint64_t saved;
 	uint64_t ticks; /* of ksmd's processor time; KSR_NONE: not known */
-	struct timespec at;
+	uint64_t at_ns;
 };
 
 /* The number behind a label of /proc/meminfo. */
@@ -107,13 +108,13 @@ static int look(const struct ksr_fs *fs, pid_t *ksmd, struct moment *moment)
 	moment->scanned = kernel.pages_scanned == KSR_NONE ? 0 : kernel.pages_scanned;
 	moment->saved = kernel.pages_sharing == KSR_NONE ? 0 : kernel.pages_sharing;
 	moment->ticks = read_ticks(fs, ksmd);
-	clock_gettime(CLOCK_MONOTONIC, &moment->at);
+	moment->at_ns = ksr_clock_ns();
 	return 0;
 }
 
 static struct ksr_rate_look compare(const struct moment *before, const struct moment *now)
 {
-	double seconds = (double)(now->at.tv_sec - before->at.tv_sec) + (double)(now->at.tv_nsec - before->at.tv_nsec) / 1e9;
+	double seconds = (double)(now->at_ns - before->at_ns) / (double)KSR_CLOCK_SECOND;
 	struct ksr_rate_look result = {
 		.available = now->available,
 		.cost = -1,

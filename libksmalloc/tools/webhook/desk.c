@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "serve/door.h"
 #include "serve/listener.h"
 #include "serve/rights.h"
@@ -26,7 +26,7 @@ struct desk {
 	struct ksr_requests requests;
 	struct ksr_door door;
 	struct ksr_keys keys;
-	struct timespec looked;
+	uint64_t looked_s;
 	int signals;
 	int epoll;
 };
@@ -88,12 +88,11 @@ static int take_keys(struct desk *desk, char why[KSR_KEYS_WHY])
 static void look_at_keys(struct desk *desk, bool now)
 {
 	char why[KSR_KEYS_WHY] = "";
-	struct timespec at;
+	uint64_t now_s = ksr_clock_seconds();
 
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	if (!now && at.tv_sec - desk->looked.tv_sec < LOOK_SECONDS)
+	if (!now && now_s - desk->looked_s < LOOK_SECONDS)
 		return;
-	desk->looked = at;
+	desk->looked_s = now_s;
 	if (!now && !ksr_keys_are_old(&desk->keys, desk->options->certificate, desk->options->key))
 		return;
 	if (take_keys(desk, why))
@@ -127,7 +126,7 @@ static int start(struct desk *desk, char why[KSR_KEYS_WHY])
 		error = ksr_door_watch(desk->epoll, desk->signals);
 	if (error && !why[0])
 		snprintf(why, KSR_KEYS_WHY, "cannot serve: %s", strerror(-error));
-	clock_gettime(CLOCK_MONOTONIC, &desk->looked);
+	desk->looked_s = ksr_clock_seconds();
 	return error;
 }
 
