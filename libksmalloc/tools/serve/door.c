@@ -9,8 +9,11 @@
 
 #include "read/clock.h"
 
-/* So many are accepted before those that are connected have their turn. */
-#define ACCEPT_AT_ONCE 64
+/*
+ * So many are accepted before those that are connected have their turn. As many as an address may have end all others of it: one that
+ * is being answered has several turns until then, and most answers take two or three.
+ */
+#define ACCEPT_AT_ONCE (KSR_CLIENTS_EACH / 8)
 
 void ksr_door_init(struct ksr_door *door, int listener)
 {
