@@ -23,6 +23,7 @@
 #define NO_OBJECT 0 /* RUBY_T_NONE */
 #define LAST_SEEN 0x0f /* no more types from here on that a program sees: RUBY_T_COMPLEX */
 #define DEAD_OBJECT 0x1d /* RUBY_T_ZOMBIE: its finalizer is to run */
+#define MOVED_OBJECT 0x1e /* RUBY_T_MOVED */
 #define FREE_AT_ONCE 1 /* RUBY_TYPED_FREE_IMMEDIATELY */
 
 struct data_type {
@@ -54,7 +55,7 @@ static struct {
 	value (*enable_collector)(void);
 	value (*new_object)(value class);
 	value (*wrap)(value class, void *data, const struct data_type *type);
-	void (*mark)(value maybe);
+	void (*mark)(value object);
 	size_t (*size)(value object);
 	void (*keep)(value *variable);
 	value (*intern)(const char *name);
@@ -78,7 +79,7 @@ static const struct ksh_symbol symbols[] = {
 	{ &ruby.enable_collector, "rb_gc_enable" },
 	{ &ruby.new_object, "rb_obj_alloc" },
 	{ &ruby.wrap, "rb_data_typed_object_wrap" },
-	{ &ruby.mark, "rb_gc_mark_maybe" },
+	{ &ruby.mark, "rb_gc_mark" },
 	{ &ruby.size, "rb_obj_memsize_of" },
 	{ &ruby.keep, "rb_gc_register_address" },
 	{ &ruby.intern, "rb_intern" },
@@ -260,6 +261,18 @@ static void choose_all(struct pages *pages)
 	}
 }
 
+/*
+ * rb_gc_mark_maybe() would look for the page of each of them first, which takes longer than to mark it; but that is known, and the
+ * page is there as long as they are.
+ */
+static void mark(uintptr_t slot)
+{
+	value type = *(const value *)slot & TYPES;
+
+	if (type != NO_OBJECT && type != DEAD_OBJECT && type != MOVED_OBJECT)
+		ruby.mark(slot);
+}
+
 /* Called by the collector. What is marked so stays where it is. */
 static void mark_all(void *data)
 {
@@ -270,7 +283,7 @@ static void mark_all(void *data)
 
 		for (size_t number = 0; number < SLOTS_OF_PAGE; number++) {
 			if (page->kept[number / 64] >> number % 64 & 1)
-				ruby.mark(slot_of(page, number));
+				mark(slot_of(page, number));
 		}
 	}
 }
