@@ -165,6 +165,19 @@ def sharing_table(document):
     return markdown_table(["MiB", *named.values(), "--share / KSM"], table)
 
 
+def requests_table(document):
+    """What a request of each service takes, in the private layout and in the shared one."""
+    rows, names = {}, {}
+    for cell in document["results"]:
+        title, _, name = cell["case"].rpartition(": ")
+        names[name] = f"{name}, {cell['unit'].replace('us a', 'µs a')}"
+        rows.setdefault(title, {}).setdefault(name, {})[cell["column"]] = format_spread(cell)
+    columns = ("ksmalloc, private", "ksmalloc, shared")
+    return markdown_table(["private / shared", *names.values()],
+                          [[title, *(" / ".join(cells.get(name, {}).get(column, "-") for column in columns) for name in names)]
+                           for title, cells in rows.items()])
+
+
 # What pairs of nearly equal processes differ in.
 TWIN_WORDS = {"fork-plain": "nothing: two children of one python", "fork-perturb": "a string that the master keeps between the two forks",
               "differing-folder": "the working folder's name", "differing-argument": "an argument's length",
@@ -211,7 +224,7 @@ def rules_table(document):
 
 
 # Tables in docs/, between two marks: of which results, and how they are made.
-TABLES = {"services": ("services.md", services_table), "services-sharing": ("sharing.md", sharing_table),
+TABLES = {"services": ("services.md", services_table), "requests": ("services.md", requests_table), "services-sharing": ("sharing.md", sharing_table),
           "services-twins": ("shared-layout.md", twins_table), "engine-scale": ("merge-engine.md", scale_tables),
           "engine-rules": ("merge-engine.md", rules_table)}
 

@@ -129,6 +129,7 @@ class PhpFpm(Server):
     needs = (("/usr/sbin/php-fpm8.2", "php8.2-fpm"),)  # php-fpm brings it.
     has_preload = False
     user = "www-data"  # The workers; the master is root.
+    worth = 50
 
     def command(self, folder, port, workers, preload):
         configuration = folder / f"fpm-{port}.conf"
@@ -143,7 +144,7 @@ class PhpFpm(Server):
         return fastcgi.get(port, running.folder / "apps" / "index.php", f"n={number}")
 
     def speed(self, running, seconds):
-        return services.count_requests(running, seconds)
+        return services.stream_requests(running, seconds)
 
 
 class Puma(Server):
@@ -223,7 +224,7 @@ class JavaCluster(Server):
 
     def speed(self, running, seconds):
         """wrk knows one port only."""
-        return services.count_requests(running, seconds)
+        return services.stream_requests(running, seconds)
 
 
 class CeleryPool(Server):

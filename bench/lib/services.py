@@ -125,6 +125,7 @@ class Server:
     own_ports = False  # Whether each worker listens for itself, on the port that it is given or one behind it.
     user = "root"
     end_signal = signal.SIGTERM
+    worth = 1  # One of its requests takes as long as so many of most others.
 
     def __init__(self, name):
         self.name = name
@@ -374,11 +375,29 @@ def warm_up(running):
 
 
 def count_requests(running, seconds, at_once=None):
-    """Requests a second, sent from here: for servers that speak something else than HTTP."""
+    """Requests a second, sent from here: for servers that speak something else than HTTP, or that only one program can ask."""
     begin, count = time.monotonic(), 0
     while time.monotonic() - begin < seconds:
         count += len(running.server.ask(running, at_once or 10 * running.wanted))
     return count / (time.monotonic() - begin)
+
+
+def stream_requests(running, seconds):
+    """The same on as many connections as wrk has: each is asked again at once, so that no worker waits for the last of a turn."""
+    def one(index):
+        count, number = 0, index
+        while time.monotonic() < end:
+            running.server.request(running, running.ports[number % len(running.ports)], number)
+            count += time.monotonic() < end
+            number += 2 * running.wanted
+        return count
+
+    end = time.monotonic() + seconds
+    with concurrent.futures.ThreadPoolExecutor(2 * running.wanted) as pool:
+        try:
+            return sum(pool.map(one, range(2 * running.wanted))) / seconds
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise BenchError(f"{running.server.name}: a request failed: {error!r}" + running.last_words()) from error
 
 
 def speed(running, seconds):
