@@ -2,6 +2,8 @@
 /* More of share: what is mapped over without being shared, and pages of other files. */
 #include "share_memory.h"
 
+#include <sys/resource.h>
+
 TestSuite(share_more, .init = setup, .timeout = 60);
 
 Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
@@ -106,6 +108,33 @@ Test(share_more, without_that_long_rows_of_holes_are_left_out)
 	cr_assert_eq(pages_of_file(), 304, "but not of four");
 	count_mappings(&of_file);
 	cr_assert_eq(of_file, 2);
+}
+
+/* All descriptors that the process may have are in use, for a while. */
+Test(share_more, without_a_descriptor_for_that_neither)
+{
+	struct rlimit limit, before;
+	int next = ksm_os_open_filler();
+
+	if (next < 0)
+		cr_skip_test("there is no userfaultfd here");
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)next;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(ksm_os_open_filler(), -EMFILE);
+	alternate(4);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	cr_assert_eq(slices[0].gained, 0);
+	cr_assert_eq(pages_of_file(), PAGES / 2);
+	/* It is asked again in the next step, and then there is one. */
+	ksm_share_close(&work);
+	cr_assert_eq(ksm_share_open(&work), 0);
+	cr_assert_eq(share(0), 0);
+	cr_assert_eq(slices[0].gained, PAGES / 2);
+	cr_assert_eq(pages_of_file(), PAGES / 2);
+	expect_usual(0, PAGES);
 }
 
 /* As the loader leaves a data segment: some pages were written to, and some of these are protected afterwards. */

@@ -135,6 +135,56 @@ Test(store_sight, who_has_published_a_file_had_all_of_it)
 	cr_assert_eq(say(PAGES / 2), 1, "written to before anybody has said anything");
 }
 
+/* So many pages of a file's second slice, where it has none. */
+static void write_over_holes(uint32_t index, uint32_t pages)
+{
+	int fd = store.files[index].descriptor;
+	char *mapped = mmap(NULL, KSM_SHARE_SLICE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, KSM_SHARE_SLICE);
+
+	cr_assert_neq((void *)mapped, MAP_FAILED);
+	for (uint32_t i = 0; i < pages; i++)
+		mapped[i * KSM_PAGE] = 1;
+	munmap(mapped, KSM_SHARE_SLICE);
+}
+
+Test(store_sight, what_a_file_has_got_over_holes_is_waste)
+{
+	begin();
+	write_over_holes(0, PAGES / 10);
+	cr_assert_eq(say(PAGES), 0, "that does not pay");
+	write_over_holes(0, PAGES / 6);
+	cr_assert_eq(say(PAGES), 1);
+	cr_assert(ksm_store_is_given_up(&store, 0, PAGES), "who sees all that was published leaves it, too");
+}
+
+Test(store_sight, what_members_cannot_but_write_over_holes_is_none)
+{
+	begin();
+	store.has_written = true;
+	write_over_holes(0, PAGES / 2);
+	cr_assert_eq(say(PAGES), 0);
+	cr_assert_not(store.has_written, "it is said once");
+	cr_assert_eq(say(PAGES - 30), 0, "nor with a little that was lost");
+	cr_assert_eq(say(PAGES - 90), 1);
+}
+
+Test(store_sight, what_was_published_since_has_not_got_that)
+{
+	uint32_t seen[KSM_STORE_FILES];
+
+	begin();
+	store.has_written = true;
+	cr_assert_eq(say(PAGES), 0);
+	cr_assert_eq(publish(), 1);
+	for (uint32_t i = 0; i < 2; i++)
+		write_over_holes(i, PAGES / 3);
+	memset(seen, 0xff, sizeof(seen));
+	seen[0] = seen[1] = PAGES;
+	cr_assert_eq(ksm_store_note_seen(&store, seen, NULL), 1);
+	cr_assert(ksm_store_is_given_up(&store, 1, PAGES));
+	cr_assert_not(ksm_store_is_given_up(&store, 0, PAGES));
+}
+
 static void forget_sight(void)
 {
 	const struct ksmalloc_store_sight none = { 0 };

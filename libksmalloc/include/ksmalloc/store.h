@@ -25,7 +25,7 @@ struct ksmalloc_store_head {
 	uint64_t generation;  /* grows with each file */
 	uint64_t lease_until; /* milliseconds of the machine's clock */
 	uint32_t lease_pid;
-	uint32_t reserved;
+	uint32_t over_holes; /* generation when a member has said last that it made files larger than what was published */
 	uint64_t requests;
 	uint64_t room[2];
 };

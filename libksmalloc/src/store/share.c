@@ -19,7 +19,7 @@
 /* Of the pages of a mapping one in so many is shared at least. */
 #define WORTH 8u
 /*
- * Where the kernel cannot put the process's pages into holes of the file by themselves (ksm_os_fill()), the file gets
+ * Where the process's pages cannot be put into holes of the file by themselves (ksm_share_can_fill()), the file gets
  * one for each: so many may lie in a row, and half as many as are shared in all. Else sharing could take more memory
  * than it saves.
  */
@@ -62,7 +62,8 @@ int ksm_share_begin(struct ksm_share_work *work)
 
 	if (error)
 		return error;
-	work->pagemap = work->filler = -1;
+	work->pagemap = -1;
+	work->filler = KSM_SHARE_NOT_ASKED;
 	work->entries = memory;
 	work->compared = (unsigned char *)memory + ENTRIES_BYTES;
 	work->saved = work->compared + COMPARED_BYTES;
@@ -79,9 +80,8 @@ void ksm_share_close(struct ksm_share_work *work)
 {
 	if (work->pagemap >= 0)
 		ksm_os_close(work->pagemap);
-	if (work->filler >= 0)
-		ksm_os_close(work->filler);
-	work->pagemap = work->filler = -1;
+	ksm_share_end_filling(work);
+	work->pagemap = -1;
 	/* What was carried over last is somebody's data, and memory. */
 	ksm_os_madvise(work->saved, KSM_SHARE_SLICE, MADV_DONTNEED);
 }
@@ -351,13 +351,13 @@ struct gap {
 };
 
 /* True if the file would get a page for this one, where it has a hole: it is written back there. */
-static bool costs_file(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page)
+static bool costs_file(struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page)
 {
-	return !is_untouched(work, page) && !ksm_share_has(data, page) && !ksm_os_can_fill();
+	return !is_untouched(work, page) && !ksm_share_has(data, page) && !ksm_share_can_fill(work);
 }
 
 /* False if the page makes the gap too long for one mapping. */
-static bool bridges(const struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page, struct gap *gap)
+static bool bridges(struct ksm_share_work *work, const struct ksm_share_set *data, uint32_t page, struct gap *gap)
 {
 	if (!is_untouched(work, page)) {
 		*gap = (struct gap){ .over_holes = costs_file(work, data, page) ? gap->over_holes + 1 : 0 };
@@ -369,7 +369,7 @@ static bool bridges(const struct ksm_share_work *work, const struct ksm_share_se
 }
 
 /* Finds the next stretch from here on; false if there is none. data: which pages the file has. */
-static bool find_stretch(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+static bool find_stretch(struct ksm_share_work *work, const struct ksm_share_slice *slice,
 			 const struct ksm_share_set *equal, const struct ksm_share_set *data, uint32_t from,
 			 struct stretch *found)
 {
@@ -425,6 +425,7 @@ static void put_back(struct ksm_share_work *work, struct ksm_share_slice *slice,
 	find_over_holes(work, data, stretch, &over_holes);
 	ksm_share_fill(work, slice->address, &over_holes, &filled);
 	slice->carried += ksm_share_count(&filled);
+	work->has_written |= ksm_share_count(&filled) < ksm_share_count(&over_holes);
 	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
 		if (ksm_share_has(equal, page) || ksm_share_has(&filled, page))
 			continue;
@@ -546,7 +547,7 @@ static void note_alone(const struct ksm_share_work *work, struct ksm_share_slice
 	}
 }
 
-void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+void ksm_share_keep_worthy(struct ksm_share_work *work, const struct ksm_share_slice *slice,
 			   struct ksm_share_set *pages)
 {
 	struct ksm_share_set all = *pages;

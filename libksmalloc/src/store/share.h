@@ -71,8 +71,12 @@ struct ksm_share_work {
 	uint64_t *entries;	 /* what it says of a slice */
 	unsigned char *compared; /* some pages of the file */
 	unsigned char *saved;	 /* what is carried over: a slice */
-	int filler;		 /* by which it is put back over holes (os.h), negative: not opened */
+	int filler;		 /* by which it is put back over holes (share_fill.h), or one of these */
+	bool has_written;	 /* over holes: the file has got pages for that; set, and reset by the owner */
 };
+
+#define KSM_SHARE_NOT_ASKED (-1) /* whether there is one */
+#define KSM_SHARE_NO_FILLER (-2) /* until the work is closed */
 
 /* 0 or -errno; the memory stays until ksm_share_end(), the descriptor until ksm_share_close(). */
 int ksm_share_begin(struct ksm_share_work *work);
@@ -111,7 +115,7 @@ struct ksm_share_slice {
  * Takes off a set what would not be shared if a file had just these pages: too few of them lie together. slice and work are
  * as ksm_share_slice() has left them.
  */
-void ksm_share_keep_worthy(const struct ksm_share_work *work, const struct ksm_share_slice *slice,
+void ksm_share_keep_worthy(struct ksm_share_work *work, const struct ksm_share_slice *slice,
 			   struct ksm_share_set *pages);
 
 /* Which pages of the slice at this place the file has. 0 or -errno. */

@@ -21,7 +21,32 @@ static struct ksm_share_run range_of(const struct ksm_share_set *pages)
 	return range;
 }
 
-static void fill_runs(const struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *pages,
+bool ksm_share_can_fill(struct ksm_share_work *work)
+{
+	if (work->filler == KSM_SHARE_NOT_ASKED) {
+		work->filler = ksm_os_open_filler();
+		if (work->filler < 0)
+			work->filler = KSM_SHARE_NO_FILLER;
+	}
+	return work->filler >= 0;
+}
+
+void ksm_share_end_filling(struct ksm_share_work *work)
+{
+	if (work->filler >= 0)
+		ksm_os_close(work->filler);
+	work->filler = KSM_SHARE_NOT_ASKED;
+}
+
+/* What failed here would fail again, each time for a file that gets pages which nobody sees. */
+static void stop_filling(struct ksm_share_work *work)
+{
+	ksm_share_end_filling(work);
+	work->filler = KSM_SHARE_NO_FILLER;
+}
+
+/* False if not all of them could be. */
+static bool fill_runs(const struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *pages,
 		      struct ksm_share_set *filled)
 {
 	struct ksm_share_run run = { 0, 0 };
@@ -31,10 +56,11 @@ static void fill_runs(const struct ksm_share_work *work, uintptr_t address, cons
 		size_t bytes = (size_t)(run.end - run.begin) << KSM_PAGE_SHIFT;
 
 		if (ksm_os_fill(work->filler, page_of(address, run.begin), from, bytes) != 0)
-			return;
+			return false;
 		for (uint32_t page = run.begin; page < run.end; page++)
 			ksm_share_add(filled, page);
 	}
+	return true;
 }
 
 void ksm_share_fill(struct ksm_share_work *work, uintptr_t address, const struct ksm_share_set *pages,
@@ -42,17 +68,17 @@ void ksm_share_fill(struct ksm_share_work *work, uintptr_t address, const struct
 {
 	const struct ksm_share_run range = range_of(pages);
 	const size_t bytes = (size_t)(range.end - range.begin) << KSM_PAGE_SHIFT;
+	bool is_whole;
 
 	memset(filled, 0, sizeof(*filled));
-	if (!bytes)
+	if (!bytes || !ksm_share_can_fill(work))
 		return;
-	if (work->filler < 0)
-		work->filler = ksm_os_open_filler();
-	if (work->filler < 0 || ksm_os_begin_filling(work->filler, page_of(address, range.begin), bytes) != 0)
+	if (ksm_os_begin_filling(work->filler, page_of(address, range.begin), bytes) != 0) {
+		stop_filling(work);
 		return;
-	fill_runs(work, address, pages, filled);
-	if (ksm_os_end_filling(work->filler, page_of(address, range.begin), bytes) != 0) {
-		ksm_os_close(work->filler);
-		work->filler = -1;
 	}
+	is_whole = fill_runs(work, address, pages, filled);
+	/* Else closing it lets go of the pages. */
+	if (ksm_os_end_filling(work->filler, page_of(address, range.begin), bytes) != 0 || !is_whole)
+		stop_filling(work);
 }

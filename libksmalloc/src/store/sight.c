@@ -74,6 +74,21 @@ static bool may_go(const struct ksmalloc_store_list *head, uint32_t pages)
 	return going == 0 || (going + pages) * GOING <= all;
 }
 
+/*
+ * The pages that the file had for somebody at a time, and those that it has got since: for holes that were written to, which nobody
+ * will see. Where a member had to write over holes when it mapped the file (share_fill.h) that may be half of what is shared. Of a file that
+ * nobody has said anything of when it was published it is not known which ones these are.
+ */
+static uint32_t pages_before(const struct ksmalloc_store_list *head, const struct ksmalloc_store_sight *sight,
+			     uint32_t most, uint32_t taken)
+{
+	uint32_t grown = sight->generation && taken > most ? taken - most : 0;
+
+	if (head->first.over_holes && (int32_t)(head->first.over_holes - sight->generation) >= 0)
+		grown -= ksm_min(grown, most / 2);
+	return most + grown;
+}
+
 /* True if so little of these pages is seen that it pays to copy that. */
 static bool is_too_much(uint32_t pages, uint32_t seen, uint32_t before, uint64_t part)
 {
@@ -112,6 +127,19 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 	return changed;
 }
 
+/* This member has made files larger. True if something was changed. */
+static bool note_written(struct ksm_store *store)
+{
+	struct ksmalloc_store_head *first = &store->tables->head.first;
+	const uint32_t now = ksm_max((uint32_t)first->generation, 1u);
+	const bool changed = store->has_written && first->over_holes != now;
+
+	if (changed)
+		first->over_holes = now;
+	store->has_written = false;
+	return changed;
+}
+
 /* Whether a file is worth its memory. */
 struct worth {
 	uint32_t taken;	  /* pages */
@@ -125,13 +153,14 @@ static struct worth worth_of(const struct ksm_store *store, uint32_t index, uint
 	const struct ksmalloc_store_list *head = &store->tables->head;
 	const struct ksmalloc_store_sight *sight = &head->sights[index];
 	struct worth worth = { .seen = most_seen(&head->files[index], sight, pages) };
-	uint32_t most = ksm_max(sight->most, worth.seen);
+	uint32_t before;
 
 	if (worth.seen == KSM_STORE_NOT_SEEN || sight->given_up)
 		return (struct worth){ 0 };
 	worth.taken = pages_of(&store->files[index]);
-	worth.is_waste = is_too_much(worth.taken, worth.seen, most, PART);
-	worth.is_unordered = alike && (is_too_much(worth.taken, worth.seen, most, PART_RESTING) ||
+	before = pages_before(head, sight, ksm_max(sight->most, worth.seen), worth.taken);
+	worth.is_waste = is_too_much(worth.taken, worth.seen, before, PART);
+	worth.is_unordered = alike && (is_too_much(worth.taken, worth.seen, before, PART_RESTING) ||
 				       is_regained(alike[index], worth.taken, worth.seen));
 	return worth;
 }
@@ -189,6 +218,8 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 	error = ksm_store_table_read_head(store);
 	if (!error && !ksm_store_table_is_ours(store))
 		error = -ESTALE;
+	if (!error)
+		changed = note_written(store);
 	for (uint32_t i = 0; i < KSM_STORE_FILES && !error; i++) {
 		if (!is_known(store, i, pages))
 			continue;

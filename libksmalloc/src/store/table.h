@@ -43,6 +43,7 @@ struct ksm_store {
 	uint32_t tag;	   /* this member's in marks */
 	int table;	   /* open while entered, else negative */
 	bool was_in;	   /* the table was this layout's once */
+	bool has_written;  /* this member, over holes of files; it is told to others with what is seen (sight.h) */
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
 	struct ksm_store_file built; /* what is to be published next */
 	uint32_t built_pages;
