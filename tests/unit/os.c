@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 Test(os, places_are_exact_or_refused)
 {
@@ -62,4 +63,12 @@ Test(os, waiting_ends, .timeout = 30)
 		ksm_os_wait(&word, 0, 0);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(errno, 99);
+}
+
+Test(os, there_is_less_memory_than_the_machine_has)
+{
+	const uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * KSM_PAGE;
+
+	cr_assert_gt(ksm_os_memory_room(), 0);
+	cr_assert_lt(ksm_os_memory_room(), all);
 }

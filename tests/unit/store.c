@@ -105,6 +105,50 @@ static int mark_in_child(void)
 	return ksm_store_enter(&store) == 0 ? (int)mark(0, 100) : 255;
 }
 
+/* --- memory ------------------------------------------------------------------------------------ */
+
+/* As if the kernel had just said that there is so much. */
+static void say_room(uint64_t bytes)
+{
+	store.room = bytes;
+	store.room_until = UINT64_MAX;
+}
+
+Test(store, nothing_is_published_where_memory_is_short)
+{
+	struct ksm_share_slice slice = slice_at(0);
+	struct ksm_share_set all = pages(0, KSM_SHARE_PAGES);
+
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	say_room(8 * KSM_MIB - 1);
+	cr_assert_not(ksm_store_may_publish(&store));
+	cr_assert_not(ksm_store_may_carry_over(&store));
+	cr_assert(store.lacks_room);
+	say_room(9 * KSM_MIB);
+	cr_assert(ksm_store_may_publish(&store));
+	cr_assert_not(store.lacks_room);
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert_not(ksm_store_is_full(&store), "half of it, which is 4.5 MiB, is the file's");
+		cr_assert_eq(ksm_store_add(&store, &slice, &all), 0);
+		slice.place += KSM_SHARE_SLICE;
+	}
+	cr_assert(ksm_store_is_full(&store));
+	cr_assert_eq(store.room_until, 0, "it is looked at anew");
+	say_room(0);
+	cr_assert(ksm_store_may_publish(&store), "what was begun goes on");
+}
+
+Test(store, memory_that_is_taken_is_not_there_any_more)
+{
+	say_room(16 * KSM_MIB);
+	cr_assert(ksm_store_take_room(&store, 5 * KSM_MIB));
+	cr_assert_not(ksm_store_take_room(&store, 5 * KSM_MIB));
+	cr_assert(ksm_store_take_room(&store, 3 * KSM_MIB));
+	cr_assert_not(ksm_store_take_room(&store, 1));
+	store.room_until = 0;
+	cr_assert(ksm_store_take_room(&store, 1), "the kernel knows of more");
+}
+
 /* --- what members find ------------------------------------------------------------------------- */
 
 Test(store, what_a_second_member_has_too_is_common)

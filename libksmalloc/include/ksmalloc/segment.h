@@ -32,6 +32,7 @@
 #ifndef KSMALLOC_SEGMENT_H
 #define KSMALLOC_SEGMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define KSMALLOC_SEGMENT_MAGIC		"KSMALLOC"	/* 8 bytes, no NUL */
@@ -221,7 +222,9 @@ struct ksmalloc_bounds_stats {
 	  "raise RLIMIT_FSIZE (ulimit -f)")						\
 	X(FAILED, "failed", "could not go on", "")					\
 	X(RENEWED, "renewed", "has the addresses of a seed that its group had before (--renew-seed)", \
-	  "start it again; what it shares already stays shared")
+	  "start it again; what it shares already stays shared")			\
+	X(NO_ROOM, "no_room", "shares what others publish and publishes nothing: hardly any memory is left for it", \
+	  "raise its control group's limit (memory.max), or end something else")
 
 #define KSMALLOC_ASIDE_ID(name, key, words, remedy) KSMALLOC_ASIDE_##name,
 
@@ -229,6 +232,12 @@ enum ksmalloc_aside {
 	KSMALLOC_ASIDE_REASONS(KSMALLOC_ASIDE_ID)
 	KSMALLOC_ASIDE_COUNT,
 };
+
+/* True if it shares: what keeps it from publishing keeps it from nothing else. */
+static inline bool ksmalloc_aside_shares(uint32_t aside)
+{
+	return aside == KSMALLOC_ASIDE_NOT || aside == KSMALLOC_ASIDE_FILE_SIZE || aside == KSMALLOC_ASIDE_NO_ROOM;
+}
 
 /* Synchronization: each field is read and written with relaxed atomics. */
 struct ksmalloc_share_stats {

@@ -44,5 +44,5 @@ bool ksr_store_is_aside(const struct ksmalloc_segment_header *header)
 {
 	uint32_t aside = header->share.aside;
 
-	return ksr_store_is_asked(header) && aside != KSMALLOC_ASIDE_NOT && aside != KSMALLOC_ASIDE_FILE_SIZE;
+	return ksr_store_is_asked(header) && !ksmalloc_aside_shares(aside);
 }

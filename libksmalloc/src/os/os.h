@@ -305,6 +305,12 @@ int64_t ksm_os_next_hole(int file, uint64_t offset);
 /* False if a file may not become that long (setrlimit(2)): writing there would end the program with SIGXFSZ. */
 bool ksm_os_may_write_to(uint64_t end);
 
+/*
+ * Bytes that this process may take besides before the kernel ends somebody for want of memory, roughly: by the limits of
+ * its control groups, and what the machine has. Much more if that is not known. One thread at a time; not quick.
+ */
+uint64_t ksm_os_memory_room(void);
+
 /* A memory file that can be sealed; its length; all seals; whether it has them, and is one on small pages. */
 int ksm_os_create_store(const char *name);
 int ksm_os_set_length(int file, uint64_t bytes);

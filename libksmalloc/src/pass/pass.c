@@ -82,7 +82,8 @@ struct walk {
 static bool is_full(void)
 {
 	return pass.round.batch_count == KSM_PASS_BATCH ||
-	       (pass.round.batch_count > 0 && pass.round.store.built_pages >= BATCH_PAGES);
+	       (pass.round.batch_count > 0 &&
+		(pass.round.store.built_pages >= BATCH_PAGES || ksm_store_is_full(&pass.round.store)));
 }
 
 static bool is_of_batch(uintptr_t slice)
@@ -224,6 +225,7 @@ static void begin_pass(void)
 	pass.round.moved = 0;
 	pass.has_published = pass.has_given_up = false;
 	pass.round.carries_over = pass.round.takes_back = false;
+	pass.round.store.lacks_room = false;
 	has_to_leave = ksm_pass_files_begin(&pass.round.files, &pass.round.store);
 	ksm_huge_look(&pass.round.store.huge);
 	has_grown = ksm_pass_time_begin(&pass.time, &pass.round.store, size_now());
@@ -358,6 +360,14 @@ static bool is_for_now(enum ksmalloc_aside why)
 	return why == KSMALLOC_ASIDE_BORROWED || (why == KSMALLOC_ASIDE_THREADS && ksm_os_now_ms() < pass.kept_ms);
 }
 
+/* Of a process that makes passes. */
+static enum ksmalloc_aside why_nothing_is_published(void)
+{
+	if (!ksm_os_may_write_to(pass.round.store.bytes))
+		return KSMALLOC_ASIDE_FILE_SIZE;
+	return pass.round.store.lacks_room ? KSMALLOC_ASIDE_NO_ROOM : KSMALLOC_ASIDE_NOT;
+}
+
 /* The step itself, with signals blocked. */
 static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 {
@@ -393,7 +403,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 		end_pass(error);
 		ksm_pass_stat_failed(why, error);
 	} else {
-		ksm_pass_stat_aside(ksm_os_may_write_to(pass.round.store.bytes) ? KSMALLOC_ASIDE_NOT : KSMALLOC_ASIDE_FILE_SIZE, 0);
+		ksm_pass_stat_aside(why_nothing_is_published(), 0);
 	}
 	pass.places.is_valid = false;
 	ksm_pass_stat_worked(ksm_os_now_us() - begin_us);

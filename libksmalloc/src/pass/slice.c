@@ -150,7 +150,7 @@ static int move(struct ksm_pass_round *pass, struct ksm_shared_slice *entry, str
 			carry_over(pass, view, &found);
 		return 0;
 	}
-	if (!leave(entry, view, layer, allowed))
+	if (!ksm_store_take_room(&pass->store, KSM_SHARE_SLICE) || !leave(entry, view, layer, allowed))
 		return 0;
 	pass->moved++;
 	if (pass->is_return) {

@@ -75,9 +75,9 @@ static bool may_go(const struct ksmalloc_store_list *head, uint32_t pages)
 }
 
 /*
- * The pages that the file had for somebody at a time, and those that it has got since: for holes that were written to, which nobody
- * will see. Where a member had to write over holes when it mapped the file (share_fill.h) that may be half of what is shared. Of a file that
- * nobody has said anything of when it was published it is not known which ones these are.
+ * The pages that somebody saw at a time, and those that the file has got since: for holes that were written to, which
+ * nobody will see. Where a member had to write over holes when it mapped the file (share_fill.h) these may be half as
+ * many. Which ones they are is not known of a file whose publisher is of a version that does not say what it had.
  */
 static uint32_t pages_before(const struct ksmalloc_store_list *head, const struct ksmalloc_store_sight *sight,
 			     uint32_t most, uint32_t taken)

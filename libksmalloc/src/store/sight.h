@@ -9,14 +9,14 @@
  * same ones, and only the members that the record has room for are heard.
  *
  * What is given up has to pay: what nobody sees is a part of what is seen, and who saw most has lost a part of it since,
- * by writes, or the file has got pages since, for holes that somebody has written to. So what is copied stays in
- * proportion to what the program has written, also where members see different
- * pages. Members that cannot but write over holes (store/share_fill.h) say so, and what that may have come to is no
- * reason: the next file would be no better. That is an eighth. Where members have come to rest, or somebody has asked for a pass, it is a sixty-fourth,
- * also of what was copied and is alike in several members, and no more than a quarter of all files is given up at a
- * time; and only as long as all such files together would gain a part of the whole store: files are in order then, and
- * members that write now and then stay so. All that the table says may be a lie, and makes members copy, or keep, what
- * they need not. They copy nothing of which they see nearly all.
+ * by writes, or the file has got as much for holes that were written to. So what is copied stays in proportion to what
+ * the program has written, also where members see different pages. That part is an eighth. Where members have come to
+ * rest, or somebody has asked for a pass, it is a sixty-fourth, also of what was copied and is alike in several members,
+ * and no more than a quarter of all files is given up at a time; and only as long as all such files together would gain a
+ * part of the whole store: files are in order then, and members that write now and then stay so. Members that cannot but
+ * write over holes when they map a file (store/share_fill.h) say so, and what that may have come to is no reason: the
+ * next file would be no better. All that the table says may be a lie, and makes members copy, or keep, what they need
+ * not. They copy nothing of which they see nearly all.
  *
  * Locking: as the store. Failure: -errno; nothing was noted.
  */

@@ -10,6 +10,8 @@
 #define LEASE_MS 10000u /* for as long a member publishes if it says nothing more */
 #define HIGH	 700	/* descriptors from here on are few programs' */
 #define PATIENCE 8u	/* times that what is to be published waits for the lock, each for a while */
+#define ROOM_MS	   200u		   /* so long it is believed how much memory there is */
+#define LEAST_ROOM (8 * KSM_MIB) /* what is left to the program in any case */
 #define SPARE	 2u	/* places in the table for what is carried over: it makes others free */
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
@@ -292,6 +294,36 @@ static int free_record(const struct ksm_store *store, uint32_t spare)
 	return -ENOSPC;
 }
 
+bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes)
+{
+	uint64_t now = ksm_os_now_ms();
+
+	if (now >= store->room_until) {
+		store->room = ksm_os_memory_room();
+		store->room_until = now + ROOM_MS;
+	}
+	store->lacks_room = store->room < LEAST_ROOM || store->room - LEAST_ROOM < bytes;
+	if (!store->lacks_room)
+		store->room -= bytes;
+	return !store->lacks_room;
+}
+
+bool ksm_store_is_full(const struct ksm_store *store)
+{
+	return store->built_pages > 0 && store->built_pages >= store->most_pages;
+}
+
+/* The next file gets half of it at most: the program goes on to take memory, and so do others. */
+static bool has_room(struct ksm_store *store)
+{
+	if (store->built.inode)
+		return true;
+	if (!ksm_store_take_room(store, 0))
+		return false;
+	store->most_pages = (uint32_t)ksm_min(store->room / 2 >> KSM_PAGE_SHIFT, (uint64_t)UINT32_MAX);
+	return true;
+}
+
 static bool may_publish(struct ksm_store *store, uint32_t spare)
 {
 	uint64_t now = ksm_os_now_ms();
@@ -299,7 +331,7 @@ static bool may_publish(struct ksm_store *store, uint32_t spare)
 	bool mine = false;
 
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
-	    ksm_store_table_lock(store) != 0)
+	    !has_room(store) || ksm_store_table_lock(store) != 0)
 		return false;
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && !is_leased(store, now)) {
 		head->first.lease_pid = (uint32_t)store->pid;
@@ -338,6 +370,8 @@ static int begin_file(struct ksm_store *store)
 	};
 	store->built_pages = 0;
 	store->built_huge_bytes = 0;
+	/* It takes memory from now on. */
+	store->room_until = 0;
 	return 0;
 }
 

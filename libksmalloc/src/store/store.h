@@ -62,6 +62,15 @@ void ksm_store_want_all(struct ksm_store *store);
 bool ksm_store_may_publish(struct ksm_store *store);
 bool ksm_store_may_carry_over(struct ksm_store *store);
 
+/*
+ * Before so many bytes of memory are taken besides: true if there is enough for them and for what the program may need
+ * next. The kernel would end a process that has come to a limit (os.h), and not refuse it memory.
+ */
+bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes);
+
+/* True if the file that is published next has as many pages as there is memory for. */
+bool ksm_store_is_full(const struct ksm_store *store);
+
 /* Adds pages of the slice to the file that is published next. */
 int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, const struct ksm_share_set *pages);
 

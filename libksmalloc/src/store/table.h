@@ -47,6 +47,10 @@ struct ksm_store {
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
 	struct ksm_store_file built; /* what is to be published next */
 	uint32_t built_pages;
+	uint32_t most_pages; /* that it may have: there is memory for them */
+	uint64_t room;	     /* bytes of memory that there were when that was looked at last, less what was taken since */
+	bool lacks_room;     /* it was not enough then */
+	uint64_t room_until; /* when that is looked at anew */
 	uint64_t built_huge_bytes; /* of them, on huge pages; known until the next file is begun */
 	uint64_t unwanted[KSM_STORE_FILES]; /* inodes of files that are not to be opened again */
 	struct ksm_store_tables *tables; /* what was read */

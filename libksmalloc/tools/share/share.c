@@ -62,7 +62,7 @@ static void look(struct ksr_share_group *group, struct ksr_share_member *member)
 
 static bool takes_part(const struct ksr_share_member *member)
 {
-	return !member->is_gone && (member->aside == KSMALLOC_ASIDE_NOT || member->aside == KSMALLOC_ASIDE_FILE_SIZE);
+	return !member->is_gone && ksmalloc_aside_shares(member->aside);
 }
 
 /* Is its answer waited for? Of one with threads the keeper makes the pass, which may never have come so far. */
