@@ -130,3 +130,30 @@ Test(pass_files, what_is_alike_is_a_reason_to_leave_a_file_that_is_seen_whole)
 	cr_assert(ksm_pass_files_begin(&files, &store), "it is left");
 	cr_assert_eq(files.going, 1);
 }
+
+/* What this process has said of the second file, or all bits. */
+static uint32_t said_of_second(void)
+{
+	const struct ksmalloc_store_list *head = &store.tables->head;
+
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++) {
+		if (head->files[1].holders[i].pid == (uint32_t)store.pid && (head->sights[1].seen[i] & KSMALLOC_STORE_SAID))
+			return head->sights[1].seen[i] & KSMALLOC_STORE_PAGES_MASK;
+	}
+	return UINT32_MAX;
+}
+
+/* Else the others would have to take it for all of it until the next pass, which may be minutes away. */
+Test(pass_files, of_what_came_during_the_pass_and_was_not_mapped_nothing_is_seen)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	ksm_pass_files_begin(&files, &store);
+	cr_assert_eq(publish(), 1);
+	cr_assert_eq(said_of_second(), UINT32_MAX);
+	ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+	cr_assert(ksm_pass_files_end(&files, &store, false), "nobody sees it: it is given up");
+	cr_assert_eq(said_of_second(), 0);
+	cr_assert_not(ksm_pass_files_is_going(&files, &store, 0));
+}

@@ -177,16 +177,26 @@ static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *s
 	return files->idle[index] >= IDLE_PASSES || (is_idle && ksm_pass_files_is_going(files, store, index));
 }
 
+/*
+ * What this pass has seen of the file. Of one that was opened since it began, and of which nothing was counted, this process maps no page: as
+ * long as it did not say so, the others would take it for all, and keep the file until its next pass, which may be minutes away.
+ */
+static uint32_t seen_of(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, bool is_resting)
+{
+	if (!store->files[index].inode)
+		return KSM_STORE_NOT_SEEN;
+	if (files->inodes[index] != store->files[index].inode)
+		return 0;
+	return is_resting ? worth_of(files, index) : files->seen[index];
+}
+
 bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, bool is_resting)
 {
 	uint32_t seen[KSM_STORE_FILES];
 	bool has_given_up;
 
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_known = store->files[i].inode && files->inodes[i] == store->files[i].inode;
-
-		seen[i] = !is_known ? KSM_STORE_NOT_SEEN : is_resting ? worth_of(files, i) : files->seen[i];
-	}
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+		seen[i] = seen_of(files, store, i, is_resting);
 	has_given_up = ksm_store_note_seen(store, seen, is_resting ? files->alike : NULL) > 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		if (!is_done_with(files, store, i))
