@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,7 @@ class Engine:
         self.folder = tempfile.mkdtemp(prefix="ksmalloc-pods.", dir="/tmp")
         self.name = os.path.basename(self.folder).replace(".", "-").lower()
         self.group = self.name
+        self.prepared = INIT.rpartition("/")[2].replace(":", "-")
         for path in ("run", "home", "app/proc", "app/sys", "app/dev", "app/etc", "app/run", "app/tmp", "app/ksmalloc", "app/load",
                      *("app" + folder for folder in FOLDERS)):
             os.makedirs(f"{self.folder}/{path}")
@@ -145,6 +147,25 @@ class Engine:
     def fill(self, volume="ksmalloc"):
         """The init image, as before the pod's other containers."""
         return self.try_to("run", "--rm", f"--volume={volume}:/volume", INIT)
+
+    def prepare(self, command, engine="podman"):
+        """The volume that is ready before anything starts, as `ksmalloc inject --prepare` has it made; once more changes nothing."""
+        made = subprocess.run([command, "inject", "--prepare", "--init-image=" + INIT, engine], capture_output=True, text=True, check=True).stdout
+        for _ in range(2):
+            done = subprocess.run(["/bin/sh", "-e"], input=made, capture_output=True, text=True, check=False, timeout=200, cwd="/",
+                                  env={"PATH": f"{self.script(engine)}:{os.environ['PATH']}"})
+            expect(done.returncode == 0, (made, done))
+        self.do("volume", "exists", self.prepared)
+
+    def script(self, name):
+        """The folder of a program of this name that executes our podman, and not itself where it is in front of it."""
+        folder = self.folder + "/bin"
+        words = [shutil.which("podman") if word == "podman" else word for word in self.podman]
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nexec {shlex.join(words)} \"$@\"\n")
+        os.chmod(f"{folder}/{name}", 0o755)
+        return folder
 
     def pod(self):
         self.do("pod", "create", "--name", self.name, "--share", "pid,ipc")

@@ -305,17 +305,25 @@ static int add_to_services(const struct work *work, json_t *services, json_t *no
 	return 0;
 }
 
-/* The service that fills the volume before the others start, and the volume. */
-static int add_filling(const struct work *work, json_t *document, json_t *services)
+/* The service that fills the volume before the others start. */
+static int add_filling(const struct work *work, json_t *services)
+{
+	return set_new(work, services, KSR_INJECT_INIT,
+		       json_pack("{s:s, s:[s], s:s}", "image", ksr_inject_wish_init_image(work->wish), "volumes",
+				 KSR_INJECT_VOLUME ":" KSR_INJECT_FILLED, "network_mode", "none"));
+}
+
+/* One that is prepared is nobody's file's: it is neither made nor removed with this one. */
+static int add_declaration(const struct work *work, json_t *document, bool prepared)
 {
 	json_t *volumes = json_object_get(document, "volumes");
+	char name[KSR_INJECT_VOLUME_NAME];
 
-	if (set_new(work, services, KSR_INJECT_INIT, json_pack("{s:s, s:[s], s:s}", "image", ksr_inject_wish_init_image(work->wish),
-							       "volumes", KSR_INJECT_VOLUME ":" KSR_INJECT_FILLED, "network_mode", "none")))
-		return -1;
+	ksr_inject_wish_volume(work->wish, name);
 	if (!json_is_object(volumes) && set_new(work, document, "volumes", volumes = json_object()))
 		return -1;
-	return set_new(work, volumes, KSR_INJECT_VOLUME, json_object());
+	return set_new(work, volumes, KSR_INJECT_VOLUME,
+		       prepared ? json_pack("{s:b, s:s}", "external", 1, "name", name) : json_object());
 }
 
 static int check_names(const struct work *work, const json_t *document, const json_t *services)
@@ -331,6 +339,7 @@ static int check_names(const struct work *work, const json_t *document, const js
 static int add(const struct work *work, json_t *document)
 {
 	json_t *services = json_object_get(document, "services");
+	enum ksr_inject_way way = ksr_inject_wish_way(work->wish);
 	json_t *notes;
 	int error = check_names(work, document, services);
 
@@ -338,8 +347,10 @@ static int add(const struct work *work, json_t *document)
 		return error;
 	notes = json_object();
 	error = notes ? add_to_services(work, services, notes) : out_of_memory(work);
-	if (!error && ksr_inject_wish_way(work->wish) == KSR_INJECT_BY_VOLUME)
-		error = add_filling(work, document, services);
+	if (!error && way == KSR_INJECT_BY_VOLUME)
+		error = add_filling(work, services);
+	if (!error && (way == KSR_INJECT_BY_VOLUME || way == KSR_INJECT_BY_PREPARED))
+		error = add_declaration(work, document, way == KSR_INJECT_BY_PREPARED);
 	if (!error)
 		error = set_new(work, document, KSR_INJECT_COMPOSE_DONE, json_pack("{s:s, s:O}", "form", "1", "services", notes));
 	json_decref(notes);

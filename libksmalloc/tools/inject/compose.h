@@ -5,9 +5,10 @@
  * What it is: for the tree of a file (jansson), as kube is for Kubernetes' documents.
  * What it is not: a check of the file against Compose's schema; it follows neither include, extends nor several files.
  *
- * What is added: where the library comes by a volume, that and a service that fills it and ends; to each service that is meant the
- * volume, read-only, the same two variables, that it waits for that service, and ipc: shareable; a sidecar for it with its processes and
- * its shared memory; and x-ksmalloc, which the removal reads. The wish's containers are names of services.
+ * What is added: where the library comes by a volume, that, and a service that fills it and ends, or of a prepared one its name; to each
+ * service that is meant the volume, read-only, the same two variables, that it waits for the service that fills, and ipc: shareable; a
+ * sidecar for it with its processes and its shared memory; and x-ksmalloc, which the removal reads. The wish's containers are names of
+ * services.
  *
  * Invariants: those of kube. Locking and owner: as there.
  * Failure: NULL and a sentence that names the field; nothing is half done.

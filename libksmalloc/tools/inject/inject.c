@@ -25,6 +25,7 @@ struct inject_options {
 	const char *names[NAMES_MOST];
 	bool remove;
 	bool in_place;
+	bool prepare;
 };
 
 enum option_id {
@@ -41,6 +42,7 @@ enum option_id {
 	OPTION_SIDECAR_IMAGE,
 	OPTION_REMOVE,
 	OPTION_IN_PLACE,
+	OPTION_PREPARE,
 };
 
 #define AT(member) offsetof(struct inject_options, member)
@@ -64,6 +66,8 @@ static const struct ksr_option options[] = {
 	[OPTION_SIDECAR_IMAGE] = {"sidecar-image", "IMAGE", "Instead of ksmalloc-sidecar.", KSR_OPTION_TEXT, AT(wish.sidecar_image), 0},
 	[OPTION_REMOVE] = {"remove", NULL, "Take it out again.", KSR_OPTION_SWITCH, AT(remove), 0},
 	[OPTION_IN_PLACE] = {"in-place", NULL, "Replace the file instead of printing it.", KSR_OPTION_SWITCH, AT(in_place), 0},
+	[OPTION_PREPARE] = {"prepare", NULL, "podman, docker: print what makes the volume of --from=prepared, once for each host.",
+			    KSR_OPTION_SWITCH, AT(prepare), 0},
 };
 
 static int set(const struct ksr_command *command, size_t option, const char *value, void *user)
@@ -263,6 +267,21 @@ static int inject_line(const struct ksr_command *command, const struct inject_op
 	return status;
 }
 
+/* For those who have a Compose file, or may not see where the engine has its volumes. */
+static int prepare(const struct ksr_command *command, const struct inject_options *chosen, const char *engine, bool alone)
+{
+	char *text;
+	int status;
+
+	if (!alone || chosen->in_place || chosen->remove)
+		return ksr_usage_error(command, "--prepare stands without a definition, and without --remove and --in-place, such as: "
+				       "ksmalloc inject --prepare %s", engine);
+	text = ksr_inject_prepare(engine, &chosen->wish);
+	status = text ? give(command, chosen, "", text) : ksr_failure(command, "out of memory");
+	free(text);
+	return status;
+}
+
 static int inject(const struct ksr_command *command, const struct inject_options *chosen, int argc, char **argv)
 {
 	static const char *const kinds[] = {"kube", "compose", "podman", "docker"};
@@ -274,6 +293,10 @@ static int inject(const struct ksr_command *command, const struct inject_options
 	if (i == KSM_COUNT_OF(kinds))
 		return ksr_usage_error(command, "%s%s%s; give kube, compose, podman or docker, and what is to be changed",
 				       argc ? "'" : "the kind of definition is missing", kind, argc ? "' is no kind of definition" : "");
+	if (chosen->prepare && i < 2)
+		return ksr_usage_error(command, "--prepare is for podman or docker, whose volume is meant");
+	if (chosen->prepare)
+		return prepare(command, chosen, kind, argc == 1);
 	if (argc == 1)
 		return ksr_usage_error(command, i < 2 ? "a file is missing; - is the standard input" :
 							"a command line is missing, such as: -- %s run --name=web IMAGE", kind);

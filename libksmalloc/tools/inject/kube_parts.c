@@ -103,6 +103,7 @@ json_t *ksr_kube_mount(void)
 json_t *ksr_kube_volume(const struct ksr_kube_parts *parts)
 {
 	const struct ksr_inject_wish *wish = parts->wish;
+	char name[KSR_INJECT_VOLUME_NAME];
 
 	switch (ksr_inject_wish_way(wish)) {
 	case KSR_INJECT_BY_IMAGE:
@@ -110,6 +111,10 @@ json_t *ksr_kube_volume(const struct ksr_kube_parts *parts)
 	case KSR_INJECT_BY_FOLDER:
 		/* On a node where nobody has filled it programs run without the library. */
 		return json_pack("{s:s, s:{s:s, s:s}}", "name", KSR_INJECT_VOLUME, "hostPath", "path", wish->from, "type", "DirectoryOrCreate");
+	case KSR_INJECT_BY_PREPARED:
+		/* What podman kube play takes for the volume of that name, and a cluster for a claim in the namespace. */
+		ksr_inject_wish_volume(wish, name);
+		return json_pack("{s:s, s:{s:s, s:b}}", "name", KSR_INJECT_VOLUME, "persistentVolumeClaim", "claimName", name, "readOnly", 1);
 	default:
 		return json_pack("{s:s, s:{s:s}}", "name", KSR_INJECT_VOLUME, "emptyDir", "sizeLimit", VOLUME_LIMIT);
 	}

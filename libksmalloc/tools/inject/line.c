@@ -222,17 +222,6 @@ static const char *problem_of(const char *const *rest, const struct ksr_inject_w
 	return NULL;
 }
 
-/* Each release, and each image of one's own, has a volume of its own. */
-static void name_volume(const struct ksr_inject_wish *wish, char name[256])
-{
-	const char *image = ksr_inject_wish_init_image(wish);
-	const char *slash = strrchr(image, '/');
-
-	snprintf(name, 256, "%s", slash ? slash + 1 : image);
-	for (char *at = name; (at = strpbrk(at, ":@"));)
-		*at = '-';
-}
-
 static const char *base_of(const char *word)
 {
 	const char *slash = strrchr(word, '/');
@@ -284,7 +273,7 @@ static void put_filling_of_podman(FILE *out, const char *const *words, size_t ru
 				  const struct ksr_inject_wish *wish)
 {
 	size_t engine = run - says_container(words, run);
-	char volume[256];
+	char volume[KSR_INJECT_VOLUME_NAME];
 
 	name_volume(wish, volume);
 	fputs("if ", out);
@@ -304,13 +293,13 @@ static void put_filling_of_podman(FILE *out, const char *const *words, size_t ru
 static void put_filling(FILE *out, const char *const *words, size_t run, const struct ksr_inject_wish *wish)
 {
 	const char *place = place_of_volumes(words, run);
-	char volume[256];
+	char volume[KSR_INJECT_VOLUME_NAME];
 
-	name_volume(wish, volume);
+	ksr_inject_wish_volume(wish, volume);
 	if (place)
 		fprintf(out, "file=\"%s/%s/_data/" KSR_INJECT_START "\"; [ -e \"$file\" ] || ", place, volume);
 	if (is_podman(words, run)) {
-		put_filling_of_podman(out, words, run, place ? "touch \"$file\" 2>/dev/null" : ":", "", wish);
+		put_filling_of_podman(out, words, run, place ? "touch \"$file\" 2>/dev/null || :" : ":", "", wish);
 	} else {
 		put_engine(out, words, run);
 		put_copying(out, volume, wish);
@@ -318,12 +307,28 @@ static void put_filling(FILE *out, const char *const *words, size_t run, const s
 	fputc('\n', out);
 }
 
+char *ksr_inject_prepare(const char *engine, const struct ksr_inject_wish *wish)
+{
+	const char *const words[] = {engine, "run", NULL};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	put_filling(out, words, 2, wish);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* Of a volume what is behind the option's name, which Quadlet has in another form. */
 static void put_mount_value(FILE *out, const struct ksr_inject_wish *wish)
 {
-	char volume[256];
+	char volume[KSR_INJECT_VOLUME_NAME];
 
-	name_volume(wish, volume);
+	ksr_inject_wish_volume(wish, volume);
 	if (ksr_inject_wish_way(wish) == KSR_INJECT_BY_IMAGE)
 		fprintf(out, IMAGE_WORD "%s" IMAGE_END, ksr_inject_wish_init_image(wish));
 	else
@@ -474,9 +479,9 @@ static const char *problem_of_file(const char *text, const struct ksr_inject_wis
 static void put_filling_of_unit(FILE *out, const struct ksr_inject_wish *wish)
 {
 	static const char *const podman[] = {"/usr/bin/podman", NULL};
-	char volume[256];
+	char volume[KSR_INJECT_VOLUME_NAME];
 
-	name_volume(wish, volume);
+	ksr_inject_wish_volume(wish, volume);
 	fprintf(out, "[Service]\nExecStartPre=-/bin/sh -c 'file=$$([ \"$$(id -u)\" = 0 ] && echo /var/lib || echo \"%%h/.local/share\")"
 		"/containers/storage/volumes/%s/_data/" KSR_INJECT_START "; [ -e \"$$file\" ] || ", volume);
 	put_filling_of_podman(out, podman, KSM_COUNT_OF(podman), "touch \"$$file\" 2>/dev/null", "exec ", wish);

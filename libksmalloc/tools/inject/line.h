@@ -16,6 +16,11 @@
 
 /* words: the command line from the engine on, NULL at its end. wish NULL: take it out. The result ends with a line end. */
 char *ksr_inject_line(const char *const *words, const struct ksr_inject_wish *wish, char why[KSR_INJECT_WHY]);
+/*
+ * What has the volume of a wish by a prepared one ready on this host, by the engine of this name: for sh, to be run as who runs the containers,
+ * and again as often as one likes. NULL without memory.
+ */
+char *ksr_inject_prepare(const char *engine, const struct ksr_inject_wish *wish);
 /* The next value of an option of the engine's, from *at on, which begins as 0; NULL: there is none, or that is no such command. */
 const char *ksr_inject_line_value(const char *const *words, const char *option, size_t *at);
 /* A .container file; name is what the group is called where the wish has none. wish NULL: take it out. */

@@ -39,8 +39,11 @@ enum ksr_inject_way {
 	KSR_INJECT_BY_VOLUME, /* a container of the init image copies it into a volume first: any engine can */
 	KSR_INJECT_BY_IMAGE,  /* the init image is mounted: nothing is copied, and no container has to run first */
 	KSR_INJECT_BY_FOLDER, /* a folder of the host that somebody has filled is mounted */
+	KSR_INJECT_BY_PREPARED, /* a volume that one command has made ready before any of this: nothing has to run first */
 };
-#define KSR_INJECT_WAYS "volume (copied into one), image (mounted itself) or /FOLDER of the host"
+#define KSR_INJECT_WAYS "volume (copied into one), prepared (one that is there), image (mounted itself) or /FOLDER of the host"
+/* How long the name of a volume may be, with its end. */
+#define KSR_INJECT_VOLUME_NAME 256
 
 /* Zero is a wish with defaults: share, with a sidecar, in all containers, by a volume. */
 struct ksr_inject_wish {
@@ -48,7 +51,7 @@ struct ksr_inject_wish {
 	const char *profile;	   /* the interpreter; NULL: auto */
 	const char *init_image;	   /* NULL: ksmalloc-init of this release */
 	const char *sidecar_image; /* NULL: ksmalloc-sidecar of this release */
-	const char *from;	   /* NULL: volume; or image, or the path of a folder */
+	const char *from;	   /* NULL: volume; or prepared, image, or the path of a folder */
 	const char *const *containers; /* names of those that are meant, container_count of them; NULL: all */
 	size_t container_count;
 	const char *seccomp; /* a profile on the node that lets addresses be equal (localhostProfile); NULL: none is named */
@@ -65,6 +68,8 @@ char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *gr
 enum ksr_inject_way ksr_inject_wish_way(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish);
+/* What an engine's volume with the library is called on a host: each release, and each image of one's own, has one of its own. */
+void ksr_inject_wish_volume(const struct ksr_inject_wish *wish, char name[KSR_INJECT_VOLUME_NAME]);
 /* Whether the container of this name is meant. */
 bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container);
 /* A group's name made of another name: what cannot stand in one becomes a dash. */

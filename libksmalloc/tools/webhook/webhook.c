@@ -49,6 +49,9 @@ static int webhook_main(const struct ksr_command *command, int argc, char **argv
 		.init_image = chosen.init_image, .sidecar_image = chosen.sidecar_image, .seccomp = chosen.seccomp, .from = chosen.from,
 		.token_secret = chosen.token_secret};
 	problem = ksr_inject_wish_problem(&defaults);
+	/* A pod whose claim is not there waits for it, and no pod is to wait for our sake. */
+	if (!problem && ksr_inject_wish_way(&defaults) == KSR_INJECT_BY_PREPARED)
+		problem = "a prepared volume is one of an engine's; in a cluster the library comes by a volume, an image or a folder of the nodes";
 	if (problem)
 		return ksr_usage_error(command, "%s", problem);
 	return start(command, &chosen, &defaults);
