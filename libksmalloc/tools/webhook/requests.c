@@ -52,19 +52,33 @@ static enum MHD_Result say_counts(const struct ksr_requests *requests, struct MH
 }
 
 #define OF_ALL	    "/inject"
-#define OF_STANDARD "/inject/standard"
+#define BELOW	    OF_ALL "/"
+#define OF_STANDARD BELOW "standard"
+#define WORD_MOST   63
 
+/* One word below it may be any: one that is not known here is of a release to come, whose configuration is there before its webhooks are. */
 static bool is_review(const char *url)
 {
-	return strcmp(url, OF_ALL) == 0 || strcmp(url, OF_STANDARD) == 0;
+	const char *word = url + strlen(BELOW);
+	size_t length;
+
+	if (strcmp(url, OF_ALL) == 0)
+		return true;
+	if (strncmp(url, BELOW, strlen(BELOW)) != 0)
+		return false;
+	length = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	return length > 0 && length <= WORD_MOST && !word[length];
 }
 
-/* Baseline and restricted refuse a pod that has a folder of the node; all other ways fit them. */
+/*
+ * Baseline and restricted refuse a pod that has a folder of the node; all other ways fit them. What is not known gets what every
+ * namespace takes, too.
+ */
 static struct ksr_inject_wish wish_for(const struct ksr_requests *requests, const char *url)
 {
 	struct ksr_inject_wish wish = *requests->defaults;
 
-	if (strcmp(url, OF_STANDARD) == 0 && ksr_inject_wish_way(&wish) == KSR_INJECT_BY_FOLDER)
+	if (strcmp(url, OF_ALL) != 0 && ksr_inject_wish_way(&wish) == KSR_INJECT_BY_FOLDER)
 		wish.from = NULL;
 	return wish;
 }

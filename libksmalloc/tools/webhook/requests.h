@@ -4,6 +4,9 @@
  *
  * What it is: POST /inject with an AdmissionReview as JSON, answered by review.h; POST /inject/standard, the same for namespaces with a
  * standard for pods, which allow no folder of a node: there a container copies the library instead; GET /healthz, and /metrics with how many there were.
+ * POST /inject/WORD with any other word is answered as /inject/standard is: while a cluster changes from one release to the next, the
+ * configuration of the new one reaches webhooks of both. So no path is ever taken away, and what a release adds below /inject/ has
+ * to be such that this is a fitting answer to it.
  * What it is not: a place that knows connections (serve/door.h) or certificates (desk.h).
  * Invariants: an error is a status and a line of text; no request changes anything but counters.
  * Locking and owner: one thread, that of the daemon.

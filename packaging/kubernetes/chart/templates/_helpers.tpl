@@ -1,7 +1,7 @@
-{{/* An image of this release: include "ksmalloc.image" (list . "sidecar") */}}
+{{/* An image: include "ksmalloc.image" (list . "sidecar" TAG), where an empty TAG is this release's */}}
 {{- define "ksmalloc.image" -}}
 {{- $top := index . 0 -}}
-{{- with $top.Values.images.registry }}{{ . }}/{{ end }}ksmalloc-{{ index . 1 }}:{{ $top.Values.images.tag | default $top.Chart.AppVersion }}
+{{- with $top.Values.images.registry }}{{ . }}/{{ end }}ksmalloc-{{ index . 1 }}:{{ index . 2 | default $top.Values.images.tag | default $top.Chart.AppVersion }}
 {{- end }}
 
 {{/* Labels: include "ksmalloc.labels" (list . "node") */}}
@@ -33,7 +33,8 @@ imagePullSecrets:
 {{ .Values.library.from | default (ternary "node" "volume" .Values.node.enabled) }}
 {{- end }}
 
-{{/* Each release has a folder of its own: pods that run keep theirs. */}}
+{{/* Each release has a folder of its own: pods that run keep theirs. include "ksmalloc.folder" (list . TAG), as above */}}
 {{- define "ksmalloc.folder" -}}
-{{ .Values.library.folder }}/{{ .Values.images.tag | default .Chart.AppVersion }}
+{{- $top := index . 0 -}}
+{{ $top.Values.library.folder }}/{{ index . 1 | default $top.Values.images.tag | default $top.Chart.AppVersion }}
 {{- end }}
