@@ -275,7 +275,7 @@ static void put_filling_of_podman(FILE *out, const char *const *words, size_t ru
 	size_t engine = run - says_container(words, run);
 	char volume[KSR_INJECT_VOLUME_NAME];
 
-	name_volume(wish, volume);
+	ksr_inject_wish_volume(wish, volume);
 	fputs("if ", out);
 	put_engine(out, words, engine);
 	fprintf(out, "volume create --driver=image --opt=image=%s %s >/dev/null 2>&1 || ", ksr_inject_wish_init_image(wish), volume);
