@@ -182,7 +182,9 @@ def requests_table(document):
 TWIN_WORDS = {"fork-plain": "nothing: two children of one python", "fork-perturb": "a string that the master keeps between the two forks",
               "differing-folder": "the working folder's name", "differing-argument": "an argument's length",
               "differing-length": "the length of a variable", "differing-environment": "one variable more, and the length of another",
-              "differing-log": "the log's name",
+              "differing-arguments": "one argument more", "differing-log": "the log's name",
+              **{f"differing-environment-{name.lower()}": f"one variable more, and the length of another: {name}" for name in ("PHP", "Perl", "Ruby", "Lua")},
+              **{f"differing-arguments-{name.lower()}": f"one argument more: {name}" for name in ("PHP", "Perl", "Ruby", "Lua")},
               **{f"perturbed-{name}": f"one block at a random moment: {name}" for name in ("python", "lua", "perl", "ruby")},
               "perturbed-c": "one block at a random moment: C"}
 

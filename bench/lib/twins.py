@@ -150,6 +150,8 @@ class Differing(Twin):
     OTHERS = {
         "php": (["/usr/bin/php", "differing.php"], "php-cli", {}),
         "perl": (["/usr/bin/perl", "differing.pl"], "perl", {"PERL_HASH_SEED": "1", "PERL_PERTURB_KEYS": "0"}),
+        "ruby": (["/usr/bin/ruby", "differing.rb"], "ruby", {}),
+        "lua": (["/usr/bin/lua5.4", "differing.lua"], "lua5.4", {}),
     }
     FROM_OUTSIDE = ("environment", "argument", "arguments", "length", "longer")
 

@@ -22,14 +22,19 @@
  * When not: without streams (the private layout, or without libksmalloc.so), where another runtime
  * follows them, where the user has a LUA_INIT of his own, and with `lua -E`.
  */
+#include "level.h"
 #include "places.h"
 
 #include "../group.h"
 #include "../symbols.h"
 
+#include "ksmalloc/stream.h"
+
 #include <dlfcn.h>
 #include <string.h>
 #include <time.h>
+
+#pragma weak ksmalloc_stream_leave_start
 
 /* --- the seed -------------------------------------------------------------------------------- */
 
@@ -148,6 +153,10 @@ int ksmalloc_lua_follow(void *state)
 
 	if (before || !get || !set || !start_places())
 		return 0;
+	/* What lies before is Lua's table of arguments. */
+	ksl_level(state);
+	if (ksmalloc_stream_leave_start)
+		ksmalloc_stream_leave_start();
 	before = get(state, &before_context);
 	set(state, allocate, NULL);
 	return 0;

@@ -23,7 +23,10 @@ struct interpreter; /* Perl's */
 /* All lists go on at a place that other workers find, too; with what was set aside, or in new arenas. */
 void ksp_lists_renew(struct interpreter *perl, bool with_aside);
 
-/* Free heads and bodies are not used again: they lie in memory that the child of a fork shares. */
+/*
+ * Free heads and bodies are not used again: they lie in memory that the child of a fork shares, or among what was made of
+ * arguments and environment.
+ */
 void ksp_lists_leave(struct interpreter *perl);
 
 #endif

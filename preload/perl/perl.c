@@ -17,6 +17,7 @@
  * interpreters the first one, in the thread that the process began with; those that it clones for threads are left
  * alone, as is a Perl that is loaded later.
  */
+#include "environment.h"
 #include "gap.h"
 #include "interpreter.h"
 #include "lists.h"
@@ -24,6 +25,7 @@
 
 #include "../source.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <ksmalloc/ksmalloc.h>
 #include <ksmalloc/stream.h>
@@ -60,6 +62,10 @@
 #define PART_THAT_IS_NEAR 8
 #define MOST_COUNTS 1024u
 
+#define EXPORT __attribute__((visibility("default")))
+
+typedef char *getenv_function(const char *name);
+
 static __thread char self __attribute__((tls_model("initial-exec")));
 static const char *owner; /* the thread that the process began with; it has the same address in a child */
 static struct ksp_perl perl;
@@ -68,6 +74,7 @@ static struct ksh_source source;
 /* Of the owner, which may be in a signal handler, or inside malloc, when it writes counts or is_moved. */
 static struct {
 	PerlInterpreter *interpreter; /* NULL: none was found yet */
+	IV base;		      /* so many there were when it began: they are not counted */
 	IV level;		      /* so many values call for a boundary */
 	unsigned int ordinal;	      /* of the level */
 	unsigned int lot;	      /* what lists have left over came back at so many */
@@ -116,9 +123,15 @@ static IV step_at(IV level)
 	return level / STEP_PART > STEP_LEAST ? level / STEP_PART : STEP_LEAST;
 }
 
+/* Of values: what arguments and environment have made is a worker's own, and is left out. */
+static IV count_of(const PerlInterpreter *interpreter)
+{
+	return interpreter->Isv_count - now.base;
+}
+
 static bool is_near(const PerlInterpreter *interpreter)
 {
-	return interpreter->Isv_count >= now.level - step_at(now.level) / PART_THAT_IS_NEAR;
+	return count_of(interpreter) >= now.level - step_at(now.level) / PART_THAT_IS_NEAR;
 }
 
 /* Inside malloc: variables are written, and nothing is called that allocates. */
@@ -185,25 +198,32 @@ static void set_boundary(PerlInterpreter *interpreter)
 	if (now.level >= now.next_anchor)
 		pass_anchor();
 	ksp_gap_take(now.ordinal);
-	now.last = interpreter->Isv_count;
-	pass_level(interpreter->Isv_count);
+	now.last = count_of(interpreter);
+	pass_level(count_of(interpreter));
 }
 
-/* The first op that is executed, of what the script begins to use: what lies before it are the environment and arguments. */
-static void begin(void)
+/*
+ * Perl has made %ENV and @ARGV, and nothing of the script yet: what lies before this is what arguments and environment are
+ * made of.
+ */
+static void begin(PerlInterpreter *interpreter)
 {
+	if (now.has_begun)
+		return;
 	now.has_begun = true;
+	now.base = interpreter->Isv_count;
+	/* What this takes and frees is as much as there are variables, and is left behind as well. */
+	ksp_environment_own(interpreter);
+	ksp_lists_leave(interpreter);
 	if (ksmalloc_stream_leave_start)
 		ksmalloc_stream_leave_start();
+	set_boundary(interpreter);
 }
 
 static void follow_move(PerlInterpreter *interpreter)
 {
 	unsigned int depth = source.among(source.stream(), 1);
-	bool begins = !now.has_begun;
 
-	if (begins)
-		begin();
 	now.is_moved = false;
 	ksp_gap_moved();
 	/* A script that has opened no file is first moved in a child: what that inherited is left all the same. */
@@ -211,7 +231,7 @@ static void follow_move(PerlInterpreter *interpreter)
 		now.depth = depth;
 		ksp_lists_leave(interpreter);
 		set_boundary(interpreter);
-	} else if (begins || interpreter->Isv_count - now.last >= STEP_OF_ANCHOR) {
+	} else if (count_of(interpreter) - now.last >= STEP_OF_ANCHOR) {
 		set_boundary(interpreter);
 	}
 }
@@ -231,10 +251,10 @@ static void look(PerlInterpreter *interpreter)
 		now.looks = 0;
 		now.is_armed = true;
 	}
-	if (ksp_moment_is(interpreter, bits_now(interpreter->Isv_count)))
+	if (ksp_moment_is(interpreter, bits_now(count_of(interpreter))))
 		set_boundary(interpreter);
 	else if (++now.looks == MOST_LOOKS)
-		pass_level(interpreter->Isv_count);
+		pass_level(count_of(interpreter));
 }
 
 /* --- between two ops ------------------------------------------------------------------------- */
@@ -261,7 +281,7 @@ static void between_ops(pTHX)
 	if (my_perl == ours()) {
 		if (now.is_moved)
 			follow_move(my_perl);
-		if (now.is_armed || my_perl->Isv_count >= now.level)
+		if (now.is_armed || count_of(my_perl) >= now.level)
 			look(my_perl);
 		again = now.is_armed || (is_near(my_perl) && ++now.counts < MOST_COUNTS);
 	}
@@ -274,11 +294,39 @@ static void between_ops(pTHX)
 		my_perl->Isig_pending = 1;
 }
 
+/* --- start ------------------------------------------------------------------------------------ */
+
+static getenv_function *next_getenv;
+
 __attribute__((constructor)) static void start(void)
 {
-	if (!ksp_perl_find(&perl) || !ksmalloc_stream_watch || !ksh_source_follow(&source, moved))
+	next_getenv = (getenv_function *)dlsym(RTLD_NEXT, "getenv");
+	if (owner || !ksp_perl_find(&perl) || !ksmalloc_stream_watch || !ksh_source_follow(&source, moved))
 		return;
 	owner = &self;
+	ksp_environment_start();
 	now.depth = source.among(source.stream(), 1);
 	ksmalloc_stream_watch(grown);
+}
+
+/* What Perl asks for right behind making %ENV, before it reads the script. A program may ask for it, too: it has begun by then. */
+static bool is_asked_at_begin(const char *name)
+{
+	return strcmp(name, "PERL_SIGNALS") == 0;
+}
+
+EXPORT char *getenv(const char *name)
+{
+	PerlInterpreter *found;
+
+	if (!next_getenv)
+		start();
+	if (owner == &self && !now.has_begun && is_asked_at_begin(name)) {
+		if (!now.interpreter)
+			adopt();
+		found = ours();
+		if (found)
+			begin(found);
+	}
+	return next_getenv(name);
 }

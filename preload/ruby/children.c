@@ -2,6 +2,7 @@
 #include "children.h"
 
 #include "boundaries.h"
+#include "title.h"
 #include "value.h"
 
 #include "../symbols.h"
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 
 #pragma weak ksmalloc_stream_follow
+#pragma weak ksmalloc_stream_leave_start
 
 /* --- what is used of ruby -------------------------------------------------------------------------- */
 
@@ -421,12 +423,43 @@ static void install(void)
 	krb_boundaries_start();
 }
 
+/*
+ * Ruby loads two tables of encodings, then makes ARGV, and then opens the script, or the first file of its own library:
+ * the third anchor tells that ARGV is there.
+ */
+#define ANCHOR_OF_SCRIPT 4
+
+/* So many were passed, no more than are counted. Synchronization: of the thread that the process began with. */
+static volatile int anchors_of_start;
+static bool has_left_start;
+
+static bool is_to_leave_start(void)
+{
+	return !has_left_start && anchors_of_start == ANCHOR_OF_SCRIPT;
+}
+
+/*
+ * An argument more is an object more, and a block of malloc's. What there is so far is kept, with what is free between it, so that
+ * all workers go on in new pages, and ruby counts alike in them.
+ */
+static void leave_start(void)
+{
+	has_left_start = true;
+	/* Ruby counts the bytes that it takes, from the last collection on. */
+	krb_title_begin();
+	settle(true);
+	if (ksmalloc_stream_leave_start)
+		ksmalloc_stream_leave_start();
+}
+
 /* Called by ruby between two instructions, which may be of those that it starts with. */
 static void pass_anchor(void *argument)
 {
 	(void)argument;
-	if (!is_installed) {
+	if (!is_installed)
 		install();
+	if (is_to_leave_start()) {
+		leave_start();
 	} else if (anchors_to_come) {
 		anchors_to_come--;
 		settle(false);
@@ -438,7 +471,9 @@ static void moved(void)
 {
 	if (!*ruby.machine)
 		return;
-	if (!is_installed || anchors_to_come)
+	if (anchors_of_start < ANCHOR_OF_SCRIPT)
+		anchors_of_start++;
+	if (!is_installed || is_to_leave_start() || anchors_to_come)
 		ruby.call_later(0, pass_anchor, NULL);
 }
 
