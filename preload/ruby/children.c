@@ -2,6 +2,7 @@
 #include "children.h"
 
 #include "boundaries.h"
+#include "level.h"
 #include "title.h"
 #include "value.h"
 
@@ -425,7 +426,7 @@ static void install(void)
 
 /*
  * Ruby loads two tables of encodings, then makes ARGV, and then opens the script, or the first file of its own library:
- * the third anchor tells that ARGV is there.
+ * the fourth anchor tells that ARGV is there.
  */
 #define ANCHOR_OF_SCRIPT 4
 
@@ -438,16 +439,12 @@ static bool is_to_leave_start(void)
 	return !has_left_start && anchors_of_start == ANCHOR_OF_SCRIPT;
 }
 
-/*
- * An argument more is an object more, and a block of malloc's. What there is so far is kept, with what is free between it, so that
- * all workers go on in new pages, and ruby counts alike in them.
- */
+/* What comes next is the same in workers that differ in arguments and environment, and goes on at equal places. */
 static void leave_start(void)
 {
 	has_left_start = true;
-	/* Ruby counts the bytes that it takes, from the last collection on. */
 	krb_title_begin();
-	settle(true);
+	krb_level();
 	if (ksmalloc_stream_leave_start)
 		ksmalloc_stream_leave_start();
 }
