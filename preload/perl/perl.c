@@ -62,6 +62,9 @@
 #define PART_THAT_IS_NEAR 8
 #define MOST_COUNTS 1024u
 
+/* So many are counted as what Perl itself has made when the script begins. */
+#define VALUES_OF_PERL 1500
+
 #define EXPORT __attribute__((visibility("default")))
 
 typedef char *getenv_function(const char *name);
@@ -211,7 +214,7 @@ static void begin(PerlInterpreter *interpreter)
 	if (now.has_begun)
 		return;
 	now.has_begun = true;
-	now.base = interpreter->Isv_count;
+	now.base = interpreter->Isv_count - VALUES_OF_PERL;
 	/* What this takes and frees is as much as there are variables, and is left behind as well. */
 	ksp_environment_own(interpreter);
 	ksp_lists_leave(interpreter);
