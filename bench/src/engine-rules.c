@@ -122,8 +122,7 @@ static void begin_hinted(void)
 {
 	unsigned int i;
 
-	INIT_LIST_HEAD(&sched.queue);
-	sched.batch = 1;
+	ksm_sched_init(&sched);
 	for (i = 0; i < PROCESSES; i++) {
 		ksm_lane_init(&lanes[i], &lanes[i]);
 		ksm_lane_join(&sched, &lanes[i]);

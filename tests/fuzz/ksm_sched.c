@@ -9,6 +9,8 @@
  *   - a lane that has work waits for no more than two quanta of each other lane, and a class for no more
  *     than its part of the lane;
  *   - no page is visited twice in a batch;
+ *   - who rests has no work, and what the epoch waits for is counted right;
+ *   - each process is asked once in a batch whether it has grown;
  *   - when an epoch is done, each page that was there at its start was visited in it.
  */
 #include "ksm_sched.h"
@@ -62,7 +64,9 @@ static bool has_work(struct process *process, unsigned int which)
 {
 	struct ksm_sched_class *class = class_of(process, which);
 
-	return process->joined && class->present && class->idle < KSM_SCHED_IDLE_PASSES &&
+	/* Whoever has not seen yet that all were woken has one pass more. */
+	return process->joined && class->present &&
+		(class->idle < KSM_SCHED_IDLE_PASSES || process->lane.woken != sched.woken) &&
 		class->address < ksm_sched_limit(&sched, &process->lane, priorities[which]);
 }
 
@@ -192,6 +196,30 @@ static bool take_turn(unsigned int *left)
 	return true;
 }
 
+/* What the scheduler keeps of all lanes is what a look at each of them says. */
+static void check_counts(void)
+{
+	unsigned long present = 0, pending = 0;
+	unsigned int i, which, lanes = 0;
+
+	for (i = 0; i < LANES; i++) {
+		lanes += processes[i].joined;
+		need(!processes[i].joined || !processes[i].lane.rests || !lane_has_work(&processes[i]),
+		     "a lane rests that has work");
+		for (which = 0; processes[i].joined && which < CLASSES; which++) {
+			const struct ksm_sched_class *class = class_of(&processes[i], which);
+
+			present += class->present;
+			pending += class->present && !class->done && !class->late &&
+				class->idle < KSM_SCHED_IDLE_PASSES;
+		}
+	}
+	need(sched.lanes == lanes && sched.present == present && sched.pending == pending,
+	     "the lanes or their classes are counted wrong");
+	need(list_count_nodes(&sched.all) == lanes &&
+	     list_count_nodes(&sched.queue) + list_count_nodes(&sched.resting) == lanes, "a lane is lost");
+}
+
 /* What was there when the epoch began is what is visited in it. */
 static void begin_epoch(bool term)
 {
@@ -231,6 +259,21 @@ static bool end_epoch(void)
 	return true;
 }
 
+/* Who has grown, as scan_begin_batch() asks: all, since they are few, and each once. */
+static void ask_all(void)
+{
+	unsigned int asked = 0, i;
+	struct ksm_lane *lane;
+
+	while ((lane = ksm_sched_ask(&sched))) {
+		i = (struct process *)lane->owner - processes;
+		need(!(asked & (1u << i)), "a lane was asked twice in a batch");
+		asked |= 1u << i;
+	}
+	for (i = 0; i < LANES; i++)
+		need(!(asked & (1u << i)) == !processes[i].joined, "a lane was not asked");
+}
+
 /* A batch, as ksm_do_scan() has it: it ends with the epoch, which may end after any turn. */
 static void take_batch(void)
 {
@@ -238,6 +281,7 @@ static void take_batch(void)
 	unsigned int left = ksm_sched_batch(&sched, pages, share);
 
 	need(left <= pages, "hinted memory has more than the batch");
+	ask_all();
 	while (left && turns++ < 2000 && take_turn(&left)) {
 		if (next_byte() % 16 == 0 && end_epoch())
 			break;
@@ -325,10 +369,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = data;
 	input_end = data + size;
 	memset(processes, 0, sizeof(processes));
-	INIT_LIST_HEAD(&sched.queue);
-	sched.batch = 1;
-	sched.credit = 0;
-	while (input < input_end)
+	ksm_sched_init(&sched);
+	while (input < input_end) {
 		step();
+		check_counts();
+	}
 	return 0;
 }

@@ -77,6 +77,17 @@ typedef struct { int unused; } logic_lock;
 
 #define div64_u64(number, by) ((u64)(number) / (u64)(by))
 
+/* The list.h of tools/include has not got it. */
+static inline size_t list_count_nodes(struct list_head *head)
+{
+	struct list_head *node;
+	size_t count = 0;
+
+	list_for_each(node, head)
+		count++;
+	return count;
+}
+
 /* The number of the highest bit that is set, from 1 on. */
 #ifndef fls
 #define fls(value) ((value) ? 32 - __builtin_clz(value) : 0)
