@@ -528,24 +528,6 @@ bool ksm_heap_place_slab(unsigned int arena, unsigned int size_class, unsigned i
 	return true;
 }
 
-bool ksm_heap_map_slab_again(void *slab, size_t bytes);
-
-/* At a limit unused slabs are unmapped, so that others have their addresses. jemalloc holds a lock of the arena's meanwhile. */
-bool ksm_heap_map_slab_again(void *slab, size_t bytes)
-{
-	int saved_errno = errno;
-	bool is_mapped = ksm_region_map_place((uintptr_t)slab, bytes, PROT_READ | PROT_WRITE,
-					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) == 0;
-
-	if (is_mapped) {
-		ksm_region_introduce(KSM_REGION_HEAP, slab, bytes);
-		count_mapped((int64_t)bytes);
-		note_slab((uintptr_t)slab, bytes);
-	}
-	errno = saved_errno;
-	return is_mapped;
-}
-
 int ksm_heap_munmap(void *addr, size_t length)
 {
 	int saved_errno = errno;
