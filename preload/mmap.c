@@ -38,7 +38,7 @@ KSM_EXPORT void *mmap64(void *addr, size_t length, int prot, int flags, int fd, 
 
 KSM_EXPORT void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
-	struct ksm_mapped_by by = ksm_mapped_ask(length, flags, (uintptr_t)__builtin_return_address(0),
+	struct ksm_mapped_by by = ksm_mapped_ask(length, prot, flags, (uintptr_t)__builtin_return_address(0),
 						 (uintptr_t)__builtin_frame_address(0));
 	size_t distance = tell(__builtin_return_address(0), length);
 	void *memory;

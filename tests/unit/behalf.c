@@ -47,6 +47,14 @@ Test(behalf, what_was_long_ago_counts_less)
 	cr_assert_eq(most(), 200);
 }
 
+Test(behalf, one_huge_mapping_is_not_for_ever)
+{
+	add(100, 10 * 1024 * 1024);
+	for (uint32_t i = 0; i < 16; i++)
+		add(200, 16 * 1024);
+	cr_assert_eq(most(), 200);
+}
+
 Test(behalf, more_frames_than_there_is_room_for_are_cut)
 {
 	uintptr_t frames[KSM_BEHALF_FRAMES + 4] = { 0 };

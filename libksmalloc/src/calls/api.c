@@ -275,7 +275,8 @@ int ksmalloc_arena_resize(void *arena, size_t bytes)
 
 	ksm_fork_detect();
 	/* Whose the arena's new memory is: that of whom it grows for. */
-	by = ksm_mapped_ask(bytes, flags, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+	by = ksm_mapped_ask(bytes, PROT_READ | PROT_WRITE, flags, (uintptr_t)__builtin_return_address(0),
+			    (uintptr_t)__builtin_frame_address(0));
 	error = ksm_labelled_resize(arena, bytes, &before, &after);
 	if (after > before) {
 		ksm_mapped_note(by, (char *)arena + before, after - before, PROT_READ | PROT_WRITE, flags);

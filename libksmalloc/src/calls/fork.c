@@ -18,6 +18,7 @@
 #include "block/returned.h"
 #include "store/shared.h"
 #include "site/site.h"
+#include "site/task.h"
 #include "segment/stat.h"
 #include "layout/stream.h"
 #include "site/thread.h"
@@ -150,6 +151,7 @@ static void renew_locks(void)
 	ksm_policy_postfork_child();
 	ksm_origin_postfork_child();
 	ksm_language_postfork_child();
+	ksm_task_postfork_child();
 	ksm_thread_postfork_child();
 	ksm_magazine_postfork_child();
 	ksm_witness_postfork_child();

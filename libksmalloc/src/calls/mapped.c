@@ -81,14 +81,15 @@ static void note_script(uint32_t origin)
 		ksm_mark_set(begin, rest, &of);
 }
 
-static struct ksm_mapped_by ask(size_t length, uintptr_t caller, uintptr_t frame)
+/* taken: bytes that it will be memory, which a reservation is not yet. */
+static struct ksm_mapped_by ask(size_t length, size_t taken, uintptr_t caller, uintptr_t frame)
 {
 	struct ksm_mapped_by by = { 0, 0 };
 	int saved_errno = errno;
 
 	if (is_wanted() && is_started(length) && *ksm_fork_mark != KSM_FORK_UNNOTICED &&
 	    is_due(length, &by.weight))
-		by.origin = ksm_origin_capture_mapping(caller, frame, length);
+		by.origin = ksm_origin_capture_mapping(caller, frame, taken);
 	if (by.origin)
 		note_script(by.origin);
 	errno = saved_errno;
@@ -100,11 +101,11 @@ static bool is_marked_kind(int flags)
 	return (flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE;
 }
 
-struct ksm_mapped_by ksm_mapped_ask(size_t length, int flags, uintptr_t caller, uintptr_t frame)
+struct ksm_mapped_by ksm_mapped_ask(size_t length, int prot, int flags, uintptr_t caller, uintptr_t frame)
 {
 	if (!is_marked_kind(flags) || length == 0)
 		return (struct ksm_mapped_by){ 0, 0 };
-	return ask(length, caller, frame);
+	return ask(length, prot == PROT_NONE ? 0 : length, caller, frame);
 }
 
 static size_t whole(size_t length)
@@ -158,7 +159,7 @@ void ksm_mapped_note_rights(void *addr, size_t length, int prot, uintptr_t calle
 	if (prot == PROT_NONE || !atomic_load_explicit(&has_reservations, memory_order_relaxed) ||
 	    !ksm_mark_is_reserved((uintptr_t)addr, whole(length), KSMALLOC_MARK_MAPPING))
 		return;
-	by = ask(length, caller, frame);
+	by = ask(length, length, caller, frame);
 	if (by.origin)
 		mark(by, addr, length, false);
 }
@@ -172,7 +173,7 @@ struct ksm_mapped_by ksm_mapped_ask_thread(uintptr_t caller, uintptr_t frame)
 
 	if (atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) >= ASKED_THREADS)
 		return (struct ksm_mapped_by){ 0, 0 };
-	return ask(LARGE, caller, frame);
+	return ask(LARGE, 0, caller, frame);
 }
 
 /* glibc puts its descriptor at the upper end of the stack. */
@@ -209,7 +210,7 @@ void ksm_mapped_note_taken(void *addr, size_t length, uintptr_t caller, uintptr_
 
 void ksm_mapped_note_pool(void *addr, size_t length, uintptr_t caller, uintptr_t frame)
 {
-	struct ksm_mapped_by by = ask(length, caller, frame);
+	struct ksm_mapped_by by = ask(length, length, caller, frame);
 	const struct ksm_mark_of of = { .weight = ksm_max(by.weight, whole(length)), .origin = by.origin,
 					.kind = KSMALLOC_MARK_POOL };
 

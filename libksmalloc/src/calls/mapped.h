@@ -26,7 +26,7 @@ struct ksm_mapped_by {
 };
 
 /* Of a call mmap(2) that returns to caller with this frame. */
-struct ksm_mapped_by ksm_mapped_ask(size_t length, int flags, uintptr_t caller, uintptr_t frame);
+struct ksm_mapped_by ksm_mapped_ask(size_t length, int prot, int flags, uintptr_t caller, uintptr_t frame);
 
 void ksm_mapped_note(struct ksm_mapped_by by, void *addr, size_t length, int prot, int flags);
 void ksm_mapped_note_unmap(const void *addr, size_t length);

@@ -37,6 +37,10 @@ void ksm_behalf_add(struct ksm_behalf *behalf, const uintptr_t *frames, uint32_t
 	struct ksm_behalf_of *of;
 	uint64_t taken;
 
+	/* One mapping alone says no more than all that count. */
+	bytes = ksm_min(bytes, HALF_LIFE);
+	if (behalf->since >= HALF_LIFE)
+		halve(behalf);
 	count = ksm_min(count, KSM_BEHALF_FRAMES);
 	of = find(behalf, frames, count);
 	behalf->since += bytes;
@@ -52,8 +56,6 @@ void ksm_behalf_add(struct ksm_behalf *behalf, const uintptr_t *frames, uint32_t
 		of->count = count;
 	}
 	of->bytes += bytes;
-	if (behalf->since >= HALF_LIFE)
-		halve(behalf);
 }
 
 const struct ksm_behalf_of *ksm_behalf_most(const struct ksm_behalf *behalf)

@@ -47,6 +47,8 @@ static bool is_outermost(struct ksm_capture *capture, uintptr_t end)
 
 	if (capture->known_end_at != generation) {
 		capture->known_end = capture->known_gap = 0;
+		/* Other code may lie at those addresses now. */
+		capture->behalf = (struct ksm_behalf){ 0 };
 		capture->known_end_at = generation;
 	}
 	if (capture->known_end == end || capture->known_gap == end)
@@ -74,7 +76,10 @@ static void keep_behalf(struct ksm_capture *capture, uint32_t from)
 		ksm_behalf_add(&capture->behalf, &stack->frames[from], count, capture->mapping);
 }
 
-/* An engine's job: behind it stands the script that has made it necessary, in the place of the loop that ran it. */
+/*
+ * An engine's job: behind it stands the script that has made it necessary, in the place of the outermost frames where there
+ * are many.
+ */
 static void add_behalf(struct ksm_capture *capture)
 {
 	enum { KEPT = KSM_MAX_FRAMES - KSM_BEHALF_FRAMES };

@@ -60,6 +60,11 @@ void ksm_task_look(uint32_t generation)
 	atomic_flag_clear(&is_looking);
 }
 
+void ksm_task_postfork_child(void)
+{
+	atomic_flag_clear(&is_looking);
+}
+
 bool ksm_task_is(uintptr_t address)
 {
 	for (size_t i = 0; i < NAMES; i++) {

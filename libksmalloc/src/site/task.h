@@ -18,6 +18,9 @@
 /* Looks for the functions where that was not done since code came or went; the generation is that of the modules. */
 void ksm_task_look(uint32_t generation);
 
+/* In a forked child: the thread that looked is not there. */
+void ksm_task_postfork_child(void);
+
 /* True of an address in one of them. */
 bool ksm_task_is(uintptr_t address);
 

@@ -70,6 +70,8 @@ static struct ksm_thread *begin(struct ksm_thread *thread)
 	if (!thread)
 		return NULL;
 	thread->capturing = false;
+	/* For whom the one before has mapped memory is nothing of this one's. */
+	thread->capture.behalf = (struct ksm_behalf){ 0 };
 	thread->labels = 0;
 	thread->mark_in = 0;
 	thread->regrets = 0;
