@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import shutil
 import signal
 import statistics
@@ -31,6 +32,8 @@ LIBRARIES = {
     "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
 }
 ALLOCATORS = ("glibc", "jemalloc", "mimalloc", "tcmalloc", "ksmalloc")
+# What a document says of how it came to be, or one of its parts that was measured another time.
+MADE = ("command", "date", "commit", "machine", "rounds")
 MEASURED_PACKAGES = ("libc6", "python3.11", "redis-server", "sqlite3", "lua5.4", "valgrind",
                      "php8.2-cli", "nodejs", "openjdk-17-jre-headless")
 
@@ -231,6 +234,36 @@ class Benchmark:
         self.values = {}
         self.goals = []
         self.extra = {}
+        self.kept = None
+        self.anew = []
+
+    # ---- keeping ---------------------------------------------------------------------------
+
+    def keep(self, names, measured):
+        """Keeps what --output knows already of all cases but those for which measured(case) holds: they are measured anew.
+
+        How the kept ones came to be stays what the document says of itself. The new ones become a part of it, which is of
+        these names.
+        """
+        path = pathlib.Path(self.options.output or "")
+        if not self.options.output or not path.exists():
+            return
+        self.kept, self.anew = json.loads(path.read_text()), list(names)
+        for cell in self.kept["results"]:
+            if not measured(cell["case"]):
+                self.values.setdefault((cell["case"], cell["unit"]), {})[cell["column"]] = cell["values"]
+
+    def made(self):
+        """How what this run has measured came to be."""
+        date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return dict(zip(MADE, (self.command(), date, describe_commit(), self.machine, self.options.rounds)))
+
+    def parts(self):
+        """The document's parts that were measured at other times than the rest of it; what is measured anew leaves the former one."""
+        if not self.kept:
+            return []
+        parts = [{**part, "of": [name for name in part["of"] if name not in self.anew]} for part in self.kept.get("parts", [])]
+        return [part for part in parts if part["of"]] + [{"of": self.anew, **self.made()}]
 
     # ---- measuring -----------------------------------------------------------------------
 
@@ -320,7 +353,9 @@ class Benchmark:
                 result.append({"case": case, "unit": unit, "column": column,
                                "median": median(values), "min": min(values), "max": max(values),
                                "values": values})
-        return result
+        # Cases that are measured anew stay where they were.
+        order = {place_of(cell): number for number, cell in enumerate(self.kept["results"] if self.kept else [])}
+        return sorted(result, key=lambda cell: order.get(place_of(cell), len(order)))
 
     def command(self):
         """The command as another reader would give it: without where things lie here."""
@@ -332,19 +367,16 @@ class Benchmark:
             if action.dest in ("output", "build", "library"):
                 continue
             if value not in (None, action.default):
-                words += [action.option_strings[0]] if value is True else [action.option_strings[0], str(value)]
+                words += [action.option_strings[0]] if value is True else [action.option_strings[0], shlex.quote(str(value))]
         return " ".join(words)
 
     def document(self):
         return {
             "benchmark": self.name,
             "title": self.title,
-            "command": self.command(),
-            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "commit": describe_commit(),
-            "machine": self.machine,
-            "packages": describe_packages(),
-            "rounds": self.options.rounds,
+            **({name: self.kept[name] for name in MADE} if self.kept else self.made()),
+            **({"parts": self.parts()} if self.kept else {}),
+            "packages": {**(self.kept["packages"] if self.kept else {}), **describe_packages()},
             "results": self.cells(),
             "goals": self.goals,
             "missing": self.allocators.missing,
@@ -382,6 +414,10 @@ def spreads(cells, columns):
     return [format_spread(cells[name]) if name in cells else "-" for name in columns]
 
 
+def place_of(cell):
+    return cell["case"], cell["unit"], cell["column"]
+
+
 def table_of(document):
     """The header and the rows of a document's results."""
     columns, rows = pivot(document["results"], lambda cell: ((cell["case"], cell["unit"]), cell["column"]))
@@ -401,12 +437,22 @@ def goal_rows(document):
     return ["goal", "measured", "wanted", "verdict"], rows
 
 
+def describe_made(made):
+    machine = made["machine"]
+    return (f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
+            f"load {machine['load_average_at_start']} at start, commit {made['commit']}, "
+            f"median (min..max) of {made['rounds']} rounds") if machine else f"machine not noted, commit {made['commit']}"
+
+
+def all_but(parts):
+    """What a document's own date and commit are of, where parts of it have others."""
+    return f"All but {', '.join(name for part in parts for name in part['of'])}: " if parts else ""
+
+
 def render_document(document):
-    machine = document["machine"]
-    parts = [f"{document['benchmark']}: {document['title']}",
-             f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
-             f"load {machine['load_average_at_start']} at start, commit {document['commit']}, "
-             f"median (min..max) of {document['rounds']} rounds", "",
+    others = document.get("parts", [])
+    parts = [f"{document['benchmark']}: {document['title']}", all_but(others) + describe_made(document),
+             *(f"{', '.join(part['of'])}: {describe_made(part)}" for part in others), "",
              format_table(*table_of(document))]
     if document["goals"]:
         parts += ["", format_table(*goal_rows(document))]

@@ -5,7 +5,7 @@ import json
 import re
 
 from lib import enginecharts, heapmap, merging, pages, plot
-from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, format_number, goal_rows, pivot, spreads,
+from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, all_but, format_number, format_spread, goal_rows, pivot, spreads,
                          table_of)
 
 
@@ -99,13 +99,21 @@ CHARTS = {"heaps": draw_heaps, "kernel": draw_kernel, "merge": draw_merge,
           "merge-huge-pages": draw_merge, "shared-stock": draw_shared, "sizes": draw_sizes}
 
 
+def how_made(made):
+    """The command of a document or of a part of one, when it was given, and on what."""
+    rounds, machine = made["rounds"], made["machine"]
+    words = [f"`{made['command']}`", made["date"][:10], f"commit {made['commit']}",
+             "single run" if rounds == 1 else f"median (smallest..largest) of {rounds} rounds"]
+    words += [f"{machine['cpu']}, {machine['cores']} cores", f"huge pages `{machine['transparent_hugepages']}`",
+              f"load {machine['load_average_at_start']} at the start"] if machine else ["which machine was not noted"]
+    return ", ".join(words) + "."
+
+
 def section(document):
-    machine = document["machine"]
-    parts = [f"## {document['benchmark']}", "", document["title"], "",
-             f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, "
-             f"median (smallest..largest) of {document['rounds']} rounds, "
-             f"huge pages `{machine['transparent_hugepages']}`, "
-             f"load {machine['load_average_at_start']} at the start.", ""]
+    others = document.get("parts", [])
+    parts = [f"## {document['benchmark']}", "", document["title"], "", all_but(others) + how_made(document), ""]
+    for part in others:
+        parts += [f"{', '.join(part['of'])}: {how_made(part)}", ""]
     if document["benchmark"] in CHARTS:
         chart = RESULTS / f"{document['benchmark']}.svg"
         CHARTS[document["benchmark"]](document, chart)
@@ -254,13 +262,20 @@ def load_documents(order):
     return [found[name] for name in order if name in found]
 
 
+def machines_of(documents):
+    """Each machine that something was measured on, newest first."""
+    made = [made for document in documents for made in (document, *document.get("parts", [])) if made["machine"]]
+    made.sort(key=lambda made: made["date"], reverse=True)
+    return list(dict.fromkeys(f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, Linux {machine['kernel']}"
+                              for machine in (each["machine"] for each in made)))
+
+
 def write_results(order):
     """Rewrites RESULTS.md and the charts; order names the benchmarks."""
     documents = load_documents(order)
     if not documents:
         return None
     newest = max(documents, key=lambda document: document["date"])
-    machine = newest["machine"]
     goals = [[f"[{document['benchmark']}](#{document['benchmark']})"] + row
              for document in documents for row in goal_rows(document)[1]]
     versions = {}  # Not each benchmark has all of them; the newest one that has a package knows its version.
@@ -270,8 +285,7 @@ def write_results(order):
     parts = ["# Results", "",
              "Written by `bench/all` from the files in [results](results); do not edit. What each",
              "benchmark does and how to read it is in [README.md](README.md).", "",
-             f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_mib']} MiB, "
-             f"Linux {machine['kernel']}.", "",
+             f"Measured on: {'; '.join(machines_of(documents))}. Each section says which.", "",
              f"Packages: {packages}.", "",
              "## Goals", "",
              markdown_table(["benchmark", *goal_rows(newest)[0]], goals), ""]
