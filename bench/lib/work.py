@@ -43,8 +43,11 @@ def done_by(pids):
 
 def tracers(pids):
     """Whom each thread of the processes is traced by."""
-    texts = [(task / "status").read_text() for pid in pids for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
-    return [int(re.search(r"^TracerPid:\s+(\d+)", text, re.M)[1]) for text in texts]
+    found = []
+    for task in (task for pid in pids for task in pathlib.Path(f"/proc/{pid}/task").iterdir()):
+        with contextlib.suppress(OSError):  # Threads end.
+            found.append(int(re.search(r"^TracerPid:\s+(\d+)", (task / "status").read_text(), re.M)[1]))
+    return found
 
 
 @contextlib.contextmanager
