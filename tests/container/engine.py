@@ -50,6 +50,14 @@ def wait_until(holds, what, seconds=90):
         time.sleep(0.5)
 
 
+def volume_of(image):
+    """What the volume of an image is called that is not ksmalloc-init:TAG, with all letters small: with FNV-1a of its whole name."""
+    value = 2166136261
+    for byte in image.encode():
+        value = (value ^ byte) * 16777619 % (1 << 32)
+    return image.rpartition("/")[2].replace(":", "-").replace("@", "-") + f"-{value:08x}"
+
+
 class Engine:
     """Everything below one folder, which end() removes."""
 
@@ -58,7 +66,7 @@ class Engine:
         self.folder = tempfile.mkdtemp(prefix="ksmalloc-pods.", dir="/tmp")
         self.name = os.path.basename(self.folder).replace(".", "-").lower()
         self.group = self.name
-        self.prepared = INIT.rpartition("/")[2].replace(":", "-")
+        self.prepared = volume_of(INIT)
         for path in ("run", "home", "app/proc", "app/sys", "app/dev", "app/etc", "app/run", "app/tmp", "app/ksmalloc", "app/load",
                      *("app" + folder for folder in FOLDERS)):
             os.makedirs(f"{self.folder}/{path}")

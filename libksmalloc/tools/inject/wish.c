@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define SECRET_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789.-"
+#define SMALL_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
+#define SECRET_LETTERS SMALL_LETTERS ".-"
 #define IMAGE_LETTERS NAME_LETTERS "/:@"
 
 static bool is_of(const char *text, const char *letters, size_t most)
@@ -83,14 +84,49 @@ const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish)
 	return wish->sidecar_image ? wish->sidecar_image : "ksmalloc-sidecar:" KSMALLOC_VERSION;
 }
 
+static bool is_small(char letter)
+{
+	return letter && strchr(SMALL_LETTERS, letter);
+}
+
+/* A claim of Kubernetes' has a name as of a host: small letters, digits, dashes, and dots between two of the first. */
+static void make_host_name(char *name)
+{
+	for (char *at = name; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	for (char *at = name; *at; at++) {
+		bool may_stay = is_small(*at) || (*at == '.' && at > name && is_small(at[-1]) && is_small(at[1]));
+
+		if (!may_stay)
+			*at = at > name ? '-' : 'x';
+	}
+}
+
+/* FNV-1a: it tells names apart that nobody has chosen so that they are hard to tell apart. */
+static uint32_t hash_of(const char *text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619u;
+	return hash;
+}
+
 void ksr_inject_wish_volume(const struct ksr_inject_wish *wish, char name[KSR_INJECT_VOLUME_NAME])
 {
+	static const char ours[] = KSR_INJECT_INIT ":";
 	const char *image = ksr_inject_wish_init_image(wish);
 	const char *slash = strrchr(image, '/');
+	const char *last = slash ? slash + 1 : image;
+	size_t length;
 
-	snprintf(name, KSR_INJECT_VOLUME_NAME, "%s", slash ? slash + 1 : image);
-	for (char *at = name; (at = strpbrk(at, ":@"));)
-		*at = '-';
+	snprintf(name, KSR_INJECT_VOLUME_NAME, "%.*s", KSR_INJECT_VOLUME_LETTERS, *last ? last : KSR_INJECT_INIT);
+	make_host_name(name);
+	length = strlen(name);
+	/* A tag that is as it was says all; in any other name something was left out that may be the only difference from another one. */
+	if (!slash && strncmp(image, ours, strlen(ours)) == 0 && strcmp(name + strlen(ours), image + strlen(ours)) == 0 && is_small(name[length - 1]))
+		return;
+	snprintf(name + length, KSR_INJECT_VOLUME_NAME - length, "-%08x", hash_of(image));
 }
 
 bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container)

@@ -42,8 +42,9 @@ enum ksr_inject_way {
 	KSR_INJECT_BY_PREPARED, /* a volume that one command has made ready before any of this: nothing has to run first */
 };
 #define KSR_INJECT_WAYS "volume (copied into one), prepared (one that is there), image (mounted itself) or /FOLDER of the host"
-/* How long the name of a volume may be, with its end. */
-#define KSR_INJECT_VOLUME_NAME 256
+/* How long the name of a volume may be, with its end, and without the hash behind it: 253 is what a claim may have. */
+#define KSR_INJECT_VOLUME_NAME	  254
+#define KSR_INJECT_VOLUME_LETTERS (253 - 9)
 
 /* Zero is a wish with defaults: share, with a sidecar, in all containers, by a volume. */
 struct ksr_inject_wish {
@@ -68,7 +69,10 @@ char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *gr
 enum ksr_inject_way ksr_inject_wish_way(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish);
 const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish);
-/* What an engine's volume with the library is called on a host: each release, and each image of one's own, has one of its own. */
+/*
+ * What an engine's volume with the library is called on a host: each release, and each image of one's own, has one of its own. It is a
+ * DNS name, and that of an image of another name than ours has 8 digits of its hash at its end.
+ */
 void ksr_inject_wish_volume(const struct ksr_inject_wish *wish, char name[KSR_INJECT_VOLUME_NAME]);
 /* Whether the container of this name is meant. */
 bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container);
