@@ -245,9 +245,7 @@ void ksm_language_walk(const struct ksm_stack *stack, struct ksm_script *script)
 	ksm_language_callback *callback = atomic_load_explicit(&own_callback, memory_order_acquire);
 	uint32_t generation = ksm_module_generation();
 
-	script->count = 0;
-	script->code_at = NULL;
-	script->reader = 0;
+	ksm_script_clear(script);
 	if (callback)
 		ask_program(callback, script);
 	if (script->count || ksm_options.language != KSM_LANGUAGE_ON)
@@ -266,19 +264,74 @@ void ksm_language_walk(const struct ksm_stack *stack, struct ksm_script *script)
 	}
 }
 
-static uint64_t hash_text(const struct ksm_text *text, size_t most, uint64_t seed)
+/* Both halves of a product, which all bits of both numbers go into. */
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-	return XXH3_64bits_withSeed(text->bytes ? text->bytes : "", ksm_min(text->length, most), seed);
+	__extension__ unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+#define MIX_WITH UINT64_C(0x9e3779b97f4a7c15)
+
+/* All of up to 16 bytes, some of them twice, as wyhash has it. */
+static uint64_t hash_few(const unsigned char *bytes, uint32_t length, uint64_t seed)
+{
+	uint64_t first = 0, last = 0;
+
+	if (length >= 8) {
+		memcpy(&first, bytes, 8);
+		memcpy(&last, bytes + length - 8, 8);
+	} else if (length >= 4) {
+		memcpy(&first, bytes, 4);
+		memcpy(&last, bytes + length - 4, 4);
+	} else if (length) {
+		first = (uint64_t)bytes[0] << 16 | (uint64_t)bytes[length / 2] << 8 | bytes[length - 1];
+	}
+	return mix(mix(first ^ MIX_WITH, last ^ seed) ^ length, MIX_WITH);
+}
+
+static __attribute__((noinline)) uint64_t hash_many(const void *bytes, size_t length, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(bytes, length, seed);
+}
+
+/* Most names are short, and for these there is a shorter way than XXH3's. */
+static uint64_t hash_text(const struct ksm_text *text, uint32_t most, uint64_t seed)
+{
+	if (ksm_likely(text->length <= 16))
+		return hash_few(text->bytes, text->length, seed);
+	return hash_many(text->bytes, ksm_min(text->length, most), seed);
+}
+
+/* Is this the same text in the same place? */
+static bool is_same_text(const struct ksm_text *text, const struct ksm_text *other)
+{
+	return text->bytes == other->bytes && text->length == other->length;
+}
+
+/*
+ * Frames of one file, which most are that call each other, have it once: that there is another one like it says as much. The same
+ * with what functions belong to.
+ */
 uint64_t ksm_language_hash(const struct ksm_script *script, uint64_t seed)
 {
+	const struct ksm_text none = { 0 };
+	const struct ksm_text *file = &none;
+	const struct ksm_text *owner = &none;
+
 	for (uint32_t i = 0; i < script->count; i++) {
 		const struct ksm_script_frame *frame = &script->frames[i];
 
-		seed = hash_text(&frame->file, KSM_SCRIPT_FILE_BYTES, seed ^ frame->position);
-		seed = hash_text(&frame->owner, KSM_SCRIPT_FUNCTION_BYTES, seed ^ frame->line);
+		seed ^= frame->position ^ (uint64_t)frame->line << 32;
+		seed = (seed ^ seed >> 32) * MIX_WITH;
+		if (!is_same_text(&frame->file, file))
+			seed = hash_text(&frame->file, KSM_SCRIPT_FILE_BYTES, seed);
+		if (!is_same_text(&frame->owner, owner))
+			seed = hash_text(&frame->owner, KSM_SCRIPT_FUNCTION_BYTES, seed);
 		seed = hash_text(&frame->function, KSM_SCRIPT_FUNCTION_BYTES, seed ^ (uintptr_t)frame->code);
+		file = &frame->file;
+		owner = &frame->owner;
 	}
 	return seed;
 }

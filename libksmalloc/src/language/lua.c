@@ -30,8 +30,10 @@ bool ksm_je_owns(const void *block);
 /* In a call: function, and the call that made it. */
 #define CALL_FUNCTION 0
 #define CALL_PREVIOUS 16
+#define CALL_BYTES    48 /* of which something is read, in all versions */
 
 #define CLOSURE_PROTO 24
+#define CLOSURE_BYTES 32 /* at least */
 
 /* In a string: length if it is short, if it is long, and characters. */
 #define STRING_SHORT 11
@@ -41,6 +43,7 @@ bool ksm_je_owns(const void *block);
 #define PROTO_CODE_COUNT     24
 #define PROTO_CONSTANT_COUNT 20
 #define PROTO_UPVALUE_COUNT  16
+#define PROTO_BYTES	     120 /* of which something is read */
 #define UPVALUE_BYTES	     16
 
 struct layout {
@@ -101,21 +104,28 @@ static bool read_text(const void *string, struct ksm_text *text)
 	uint8_t type;
 	uint64_t length;
 
-	if (!ksm_script_is_object(string))
+	if (!ksm_script_is_whole(string, STRING_DATA))
 		return false;
-	type = ksm_script_byte(string, OBJECT_TYPE);
+	type = ksm_script_byte_in(string, OBJECT_TYPE);
 	if (type != TYPE_SHORT_STRING && type != TYPE_LONG_STRING)
 		return false;
-	length = type == TYPE_SHORT_STRING ? ksm_script_byte(string, STRING_SHORT) :
-					     (uint64_t)(uintptr_t)ksm_script_pointer(string, STRING_LONG);
+	length = type == TYPE_SHORT_STRING ? ksm_script_byte_in(string, STRING_SHORT) :
+					     (uint64_t)(uintptr_t)ksm_script_pointer_in(string, STRING_LONG);
 	if (length > INT32_MAX)
 		return false;
 	*text = (struct ksm_text){ .bytes = (const char *)string + STRING_DATA, .length = (uint32_t)length };
-	return ksm_script_is_text(text);
+	return ksm_script_is_text_in(string, STRING_DATA, text->length);
 }
 
-static bool read_file(const void *string, struct ksm_text *text)
+/* The file of the frame that comes next; most have that of the one before, behind a sign. */
+static bool read_file(const struct ksm_script *script, const void *string, struct ksm_text *text)
 {
+	const struct ksm_text *before = script->count ? &script->frames[script->count - 1].file : NULL;
+
+	if (before && before->bytes == (const char *)string + STRING_DATA + 1) {
+		*text = *before;
+		return true;
+	}
 	if (!read_text(string, text))
 		return false;
 	ksm_lua_take_file(text);
@@ -127,21 +137,22 @@ static const void *proto_of(const struct lua *lua, const void *value)
 {
 	const void *closure, *proto;
 
-	if (!ksm_script_is_object(value) || (ksm_script_byte(value, VALUE_TYPE) & 0x7f) != VALUE_IS_CLOSURE)
+	if (!ksm_script_is_whole(value, VALUE_BYTES) || (ksm_script_byte_in(value, VALUE_TYPE) & 0x7f) != VALUE_IS_CLOSURE)
 		return NULL;
-	closure = ksm_script_pointer(value, 0);
-	if (!ksm_script_is_object(closure) || (ksm_script_byte(closure, OBJECT_TYPE) & 0x3f) != TYPE_CLOSURE)
+	closure = ksm_script_pointer_in(value, 0);
+	if (!ksm_script_is_whole(closure, CLOSURE_BYTES) || (ksm_script_byte_in(closure, OBJECT_TYPE) & 0x3f) != TYPE_CLOSURE)
 		return NULL;
-	proto = ksm_script_pointer(closure, CLOSURE_PROTO);
-	return ksm_script_is_object(proto) && ksm_script_byte(proto, OBJECT_TYPE) == lua->at.proto_type ? proto : NULL;
+	proto = ksm_script_pointer_in(closure, CLOSURE_PROTO);
+	return ksm_script_is_whole(proto, PROTO_BYTES) && ksm_script_byte_in(proto, OBJECT_TYPE) == lua->at.proto_type ? proto :
+															 NULL;
 }
 
-/* The number of the instruction that a call of a function is at, or -1. */
+/* The number of the instruction that a call of a function is at, or -1. Both are there. */
 static int32_t instruction_of(const struct lua *lua, const void *call, const void *proto)
 {
-	uintptr_t next = (uintptr_t)ksm_script_pointer(call, lua->at.next_instruction);
-	uintptr_t code = (uintptr_t)ksm_script_pointer(proto, lua->at.code);
-	uint32_t count = ksm_script_number(proto, PROTO_CODE_COUNT);
+	uintptr_t next = (uintptr_t)ksm_script_pointer_in(call, lua->at.next_instruction);
+	uintptr_t code = (uintptr_t)ksm_script_pointer_in(proto, lua->at.code);
+	uint32_t count = ksm_script_number_in(proto, PROTO_CODE_COUNT);
 
 	if (next <= code || (next - code) / 4 > count)
 		return -1;
@@ -213,11 +224,17 @@ struct instruction {
 	bool is_constant; /* c is the number of one */
 };
 
+/* Its a alone: of most instructions that are looked at it says that they are of no interest. */
+static uint8_t register_of(const struct lua *lua, uint32_t word)
+{
+	return word >> lua->at.operation_bits & 0xff;
+}
+
 static struct instruction decode(const struct lua *lua, uint32_t word)
 {
 	struct instruction result = { .operation = word & ((1u << lua->at.operation_bits) - 1) };
 
-	result.a = word >> lua->at.operation_bits & 0xff;
+	result.a = register_of(lua, word);
 	if (lua->is_53) {
 		result.b = word >> 23 & 0x1ff;
 		result.c = word >> 14 & 0xff;
@@ -232,18 +249,18 @@ static struct instruction decode(const struct lua *lua, uint32_t word)
 
 static bool read_constant(const struct lua *lua, const void *proto, uint32_t index, struct ksm_text *text)
 {
-	const char *constants = ksm_script_pointer(proto, lua->at.constants);
+	const char *constants = ksm_script_pointer_in(proto, lua->at.constants);
 
-	if (!ksm_script_is_object(constants) || index >= ksm_script_number(proto, PROTO_CONSTANT_COUNT))
+	if (!ksm_script_is_object(constants) || index >= ksm_script_number_in(proto, PROTO_CONSTANT_COUNT))
 		return false;
 	return read_text(ksm_script_pointer(constants, index * VALUE_BYTES), text);
 }
 
 static bool read_upvalue(const struct lua *lua, const void *proto, uint32_t index, struct ksm_text *text)
 {
-	const char *upvalues = ksm_script_pointer(proto, lua->at.upvalues);
+	const char *upvalues = ksm_script_pointer_in(proto, lua->at.upvalues);
 
-	if (!ksm_script_is_object(upvalues) || index >= ksm_script_number(proto, PROTO_UPVALUE_COUNT))
+	if (!ksm_script_is_object(upvalues) || index >= ksm_script_number_in(proto, PROTO_UPVALUE_COUNT))
 		return false;
 	return read_text(ksm_script_pointer(upvalues, index * UPVALUE_BYTES), text);
 }
@@ -269,17 +286,19 @@ static bool read_local(const struct lua *lua, const void *proto, uint32_t index,
 static bool read_name(const struct lua *lua, const void *caller, int32_t instruction, struct ksm_text *text)
 {
 	enum { FAR = 64 };
-	const char *code = ksm_script_pointer(caller, lua->at.code);
-	struct instruction call;
+	const char *code = ksm_script_pointer_in(caller, lua->at.code);
+	uint8_t called;
 
 	if (instruction < 0 || !ksm_script_is_object(code))
 		return false;
-	call = decode(lua, ksm_script_number(code, 4 * (size_t)instruction));
+	called = register_of(lua, ksm_script_number(code, 4 * (size_t)instruction));
 	for (int32_t at = instruction - 1; at >= 0 && at >= instruction - FAR; at--) {
-		struct instruction get = decode(lua, ksm_script_number(code, 4 * (size_t)at));
+		uint32_t word = ksm_script_number(code, 4 * (size_t)at);
+		struct instruction get;
 
-		if (get.a != call.a)
+		if (register_of(lua, word) != called)
 			continue;
+		get = decode(lua, word);
 		if (get.operation == lua->at.op_upvalue)
 			return read_upvalue(lua, caller, get.b, text);
 		if (get.operation == lua->at.op_global || get.operation == lua->at.op_field ||
@@ -291,19 +310,35 @@ static bool read_name(const struct lua *lua, const void *caller, int32_t instruc
 	return false;
 }
 
-static void name_function(const struct lua *lua, const void *call, const void *proto, struct ksm_script_frame *result)
+/* What a call is of. */
+struct active {
+	const void *call;  /* NULL: there is none */
+	const void *proto; /* NULL: it is of a function in C */
+	int32_t instruction;
+};
+
+static struct active active_of(const struct lua *lua, const void *call)
 {
-	const void *previous = ksm_script_pointer(call, CALL_PREVIOUS);
-	uint32_t begins = ksm_script_number(proto, lua->at.begins);
-	const void *caller = NULL;
+	struct active active = { 0 };
+
+	if (!ksm_script_is_whole(call, CALL_BYTES))
+		return active;
+	active.call = call;
+	active.proto = proto_of(lua, ksm_script_pointer_in(call, CALL_FUNCTION));
+	if (active.proto)
+		active.instruction = instruction_of(lua, call, active.proto);
+	return active;
+}
+
+static void name_function(const struct lua *lua, const void *proto, const struct active *caller, struct ksm_script_frame *result)
+{
+	uint32_t begins = ksm_script_number_in(proto, lua->at.begins);
 
 	if (begins == 0) {
 		result->function = (struct ksm_text){ .bytes = "main chunk", .length = 10 };
 		return;
 	}
-	if (ksm_script_is_object(previous))
-		caller = proto_of(lua, ksm_script_pointer(previous, CALL_FUNCTION));
-	if (caller && read_name(lua, caller, instruction_of(lua, previous, caller), &result->function))
+	if (caller->proto && read_name(lua, caller->proto, caller->instruction, &result->function))
 		return;
 	result->made_number = begins;
 	result->function = (struct ksm_text){ .bytes = "function:", .length = 9 };
@@ -311,27 +346,32 @@ static void name_function(const struct lua *lua, const void *call, const void *p
 
 /* --- states ---------------------------------------------------------------------------------- */
 
+/* False if the list is full, or the call not what it was taken for. */
+static bool add(const struct lua *lua, struct ksm_script *script, const struct active *active, const struct active *caller)
+{
+	struct ksm_script_frame *result;
+	uint64_t position = (uint64_t)active->instruction;
+
+	if (ksm_script_has(script, active->proto, position))
+		return true;
+	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_LUA, active->proto, position);
+	if (!read_file(script, ksm_script_pointer_in(active->proto, lua->at.file), &result->file))
+		return false;
+	name_function(lua, active->proto, caller, result);
+	script->count++;
+	return !ksm_script_is_full(script);
+}
+
 static void walk_state(const struct lua *lua, const char *state, struct ksm_script *script)
 {
-	const void *call = ksm_script_pointer(state, STATE_CALL);
+	struct active active = active_of(lua, ksm_script_pointer(state, STATE_CALL));
 
-	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_object(call); i++) {
-		struct ksm_script_frame *result = &script->frames[script->count];
-		const void *proto = proto_of(lua, ksm_script_pointer(call, CALL_FUNCTION));
-		uint64_t position = proto ? (uint64_t)instruction_of(lua, call, proto) : 0;
+	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && active.call; i++) {
+		struct active caller = active_of(lua, ksm_script_pointer_in(active.call, CALL_PREVIOUS));
 
-		if (proto && !ksm_script_has(script, proto, position)) {
-			*result = (struct ksm_script_frame){ .language = KSMALLOC_LANGUAGE_LUA,
-							     .code = proto,
-							     .position = position };
-			if (!read_file(ksm_script_pointer(proto, lua->at.file), &result->file))
-				return;
-			name_function(lua, call, proto, result);
-			script->count++;
-			if (ksm_script_is_full(script))
-				return;
-		}
-		call = ksm_script_pointer(call, CALL_PREVIOUS);
+		if (active.proto && !add(lua, script, &active, &caller))
+			return;
+		active = caller;
 	}
 }
 
@@ -342,8 +382,7 @@ static bool is_state(const struct lua *lua, uintptr_t word)
 	uintptr_t stack, top, function;
 	const void *call;
 
-	/* A state lies one word behind the beginning of its block, and blocks of that size on 16 bytes. */
-	if (word % 16 != 8 || !ksm_script_is_address(state) || !ksm_je_owns(state) ||
+	if (!ksm_script_is_address(state) || !ksm_je_owns(state) ||
 	    ksm_script_byte(state, OBJECT_TYPE) != TYPE_THREAD)
 		return false;
 	call = ksm_script_pointer(state, STATE_CALL);
@@ -377,6 +416,9 @@ static void walk(const void *reader, const struct ksm_stack *stack, struct ksm_s
 		uintptr_t word = word_at(stack, i);
 		uint32_t known = 0;
 
+		/* A state lies one word behind the beginning of its block, and blocks of that size on 16 bytes. */
+		if (word % 16 != 8)
+			continue;
 		while (known < states && seen[known] != word)
 			known++;
 		if (known < states || !is_state(lua, word))

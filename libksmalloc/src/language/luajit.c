@@ -262,13 +262,12 @@ static const void *proto_of(uintptr_t frame)
 /* The new frame of the list, NULL if it is none: it is there, or has no file. */
 static struct ksm_script_frame *add(struct ksm_script *script, const void *proto, int32_t position)
 {
-	struct ksm_script_frame *result = &script->frames[script->count];
+	struct ksm_script_frame *result;
 	uint32_t begin = ksm_luajit_begin(proto);
 
 	if (ksm_script_has(script, proto, (uint64_t)position))
 		return NULL;
-	*result = (struct ksm_script_frame){
-		.language = KSMALLOC_LANGUAGE_LUA, .code = proto, .position = (uint64_t)position};
+	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_LUA, proto, (uint64_t)position);
 	if (!ksm_luajit_file(proto, &result->file))
 		return NULL;
 	if (begin == 0) {

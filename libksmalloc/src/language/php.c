@@ -11,6 +11,7 @@
 #define FRAME_INSTRUCTION 0
 #define FRAME_FUNCTION	  24
 #define FRAME_PREVIOUS	  48
+#define FRAME_BYTES	  56 /* of which something is read */
 
 /* In a function: kind, name, class. In a class: its name. In an instruction: its line. */
 #define FUNCTION_NAME	  8
@@ -36,6 +37,9 @@ static const struct layout {
 };
 
 #define BEGINS_BEHIND_FILE 8
+
+/* How much of a function of a script is read. All of them have more. */
+#define FUNCTION_BYTES 180
 
 /* A string: its kind in 4 bits, the length, and the characters. */
 #define STRING_KIND   4
@@ -101,41 +105,50 @@ static bool read_text(const void *string, struct ksm_text *text)
 {
 	uint64_t length;
 
-	if (!ksm_script_is_object(string) || (ksm_script_number(string, STRING_KIND) & 15) != IS_STRING)
+	if (!ksm_script_is_whole(string, STRING_DATA) || (ksm_script_number_in(string, STRING_KIND) & 15) != IS_STRING)
 		return false;
-	length = (uint64_t)(uintptr_t)ksm_script_pointer(string, STRING_LENGTH);
+	length = (uint64_t)(uintptr_t)ksm_script_pointer_in(string, STRING_LENGTH);
 	if (length > INT32_MAX)
 		return false;
 	text->bytes = (const char *)string + STRING_DATA;
 	text->length = (uint32_t)length;
-	return ksm_script_is_text(text);
+	return ksm_script_is_text_in(string, STRING_DATA, text->length);
 }
 
-/* The function of a frame if it is one of a script. */
+/* The file of the frame that comes next; most have that of the one before. */
+static bool read_file(const struct ksm_script *script, const void *string, struct ksm_text *file)
+{
+	const struct ksm_text *before = script->count ? &script->frames[script->count - 1].file : NULL;
+
+	if (!before || before->bytes != (const char *)string + STRING_DATA)
+		return read_text(string, file);
+	*file = *before;
+	return true;
+}
+
+/* The function of a frame, which is there, if it is one of a script. */
 static const void *function_of(const void *frame)
 {
-	const void *function = ksm_script_pointer(frame, FRAME_FUNCTION);
-	uint8_t kind;
+	const void *function = ksm_script_pointer_in(frame, FRAME_FUNCTION);
 
-	if (!ksm_script_is_object(function))
+	if (!ksm_script_is_object(function) || ksm_script_byte_in(function, 0) & OF_PHP)
 		return NULL;
-	memcpy(&kind, function, sizeof(kind));
-	return kind & OF_PHP ? NULL : function;
+	return ksm_script_reaches(function, FUNCTION_BYTES - 1) ? function : NULL;
 }
 
 /* Is it one of the function's? Nothing is read of what it points to. */
 static bool is_of(const struct layout *at, const void *function, uintptr_t instruction)
 {
-	uintptr_t first = (uintptr_t)ksm_script_pointer(function, at->instructions);
+	uintptr_t first = (uintptr_t)ksm_script_pointer_in(function, at->instructions);
 
 	return instruction >= first && (instruction - first) % INSTRUCTION_BYTES == 0 &&
-	       (instruction - first) / INSTRUCTION_BYTES < ksm_script_number(function, at->count);
+	       (instruction - first) / INSTRUCTION_BYTES < ksm_script_number_in(function, at->count);
 }
 
 /* The layout by which the frame is at one of the function's instructions; NULL if there is none. */
 static const struct layout *layout_of(const void *frame, const void *function, size_t file_at)
 {
-	uintptr_t instruction = (uintptr_t)ksm_script_pointer(frame, FRAME_INSTRUCTION);
+	uintptr_t instruction = (uintptr_t)ksm_script_pointer_in(frame, FRAME_INSTRUCTION);
 
 	for (size_t i = 0; i < KSM_COUNT_OF(layouts); i++)
 		if (layouts[i].file == file_at && is_of(&layouts[i], function, instruction))
@@ -151,14 +164,14 @@ static uint32_t line_of(const void *frame, const void *function, const struct la
 {
 	if (at)
 		return ksm_script_number(ksm_script_pointer(frame, FRAME_INSTRUCTION), INSTRUCTION_LINE);
-	return ksm_script_number(function, file_at + BEGINS_BEHIND_FILE);
+	return ksm_script_number_in(function, file_at + BEGINS_BEHIND_FILE);
 }
 
 /* Where functions have their file, seen in the innermost one; 0 if it is nowhere. */
 static size_t find_file(const void *function, const void *file)
 {
 	for (size_t i = 0; i < KSM_COUNT_OF(layouts); i++)
-		if (ksm_script_pointer(function, layouts[i].file) == file)
+		if (ksm_script_pointer_in(function, layouts[i].file) == file)
 			return layouts[i].file;
 	return 0;
 }
@@ -166,8 +179,8 @@ static size_t find_file(const void *function, const void *file)
 static void name_function(const void *function, struct ksm_script_frame *result)
 {
 	static const char outside[] = "{main}";
-	const void *class = ksm_script_pointer(function, FUNCTION_CLASS);
-	const void *name = ksm_script_pointer(function, FUNCTION_NAME);
+	const void *class = ksm_script_pointer_in(function, FUNCTION_CLASS);
+	const void *name = ksm_script_pointer_in(function, FUNCTION_NAME);
 
 	if (!read_text(name, &result->function)) {
 		result->function = (struct ksm_text){ .bytes = outside, .length = sizeof(outside) - 1 };
@@ -182,18 +195,16 @@ static bool add(struct ksm_script *script, const void *frame, const void *functi
 {
 	const struct layout *at = layout_of(frame, function, file_at);
 	uint32_t line = line_of(frame, function, at, file_at);
-	struct ksm_script_frame *result = &script->frames[script->count];
+	struct ksm_script_frame *result;
 
 	if (at)
-		script->code_at = ksm_script_pointer(function, at->instructions);
+		script->code_at = ksm_script_pointer_in(function, at->instructions);
 	if (ksm_script_has(script, function, line))
 		return true;
-	*result = (struct ksm_script_frame){ .language = KSMALLOC_LANGUAGE_PHP,
-					     .code = function,
-					     .position = line,
-					     .line = line,
-					     .has_line = true };
-	if (!read_text(ksm_script_pointer(function, file_at), &result->file))
+	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_PHP, function, line);
+	result->line = line;
+	result->has_line = true;
+	if (!read_file(script, ksm_script_pointer_in(function, file_at), &result->file))
 		return false;
 	name_function(function, result);
 	script->count++;
@@ -206,7 +217,7 @@ static void walk_frames(const struct php *php, const void *globals, struct ksm_s
 	const void *frame = ksm_script_pointer(globals, CURRENT);
 	size_t file_at = 0;
 
-	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_object(frame); i++) {
+	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_whole(frame, FRAME_BYTES); i++) {
 		const void *function = function_of(frame);
 
 		if (function && !file_at) {
@@ -218,7 +229,7 @@ static void walk_frames(const struct php *php, const void *globals, struct ksm_s
 		}
 		if (function && !add(script, frame, function, file_at))
 			return;
-		frame = ksm_script_pointer(frame, FRAME_PREVIOUS);
+		frame = ksm_script_pointer_in(frame, FRAME_PREVIOUS);
 	}
 }
 

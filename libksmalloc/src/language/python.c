@@ -68,6 +68,8 @@ static const struct layout layouts[] = {
 struct python {
 	struct layout at;
 	uint32_t minor;
+	uint16_t frame_bytes; /* of which something is read */
+	uint16_t code_bytes;
 	void *(*this_state)(void);    /* of this thread, as first seen */
 	void *(*current_state)(void); /* up to 3.11: of who has the lock */
 	int (*is_finalizing)(void);
@@ -136,6 +138,21 @@ static uint32_t find_version(const struct ksm_dynsym *object)
 	return ksm_reader_symbol(object, "PyModule_AddType") ? 9 : 0;
 }
 
+/* How much of a frame is read, and of a code. */
+static void find_ends(struct python *python)
+{
+	const struct layout *at = &python->at;
+	uint32_t frame = ksm_max(ksm_max(at->code, at->previous), at->instruction);
+	uint32_t code = ksm_max(ksm_max(at->file, at->name), ksm_max(at->first_line, at->lines));
+
+	if (at->owner != NONE)
+		frame = ksm_max(frame, at->owner);
+	if (at->first_traceable != NONE)
+		code = ksm_max(code, at->first_traceable);
+	python->frame_bytes = (uint16_t)(frame + sizeof(void *));
+	python->code_bytes = (uint16_t)(code + sizeof(void *));
+}
+
 static int find(const struct ksm_dynsym *object, void *state)
 {
 	struct python *python = state;
@@ -149,6 +166,7 @@ static int find(const struct ksm_dynsym *object, void *state)
 	python->at = layouts[python->minor - OLDEST];
 	if (python->minor == 13 && !ask(object, &python->at))
 		return -EOPNOTSUPP;
+	find_ends(python);
 	python->current_state = (void *(*)(void))ksm_reader_symbol(object, "_PyThreadState_UncheckedGet");
 	python->is_finalizing = (int (*)(void))ksm_reader_symbol(
 		object, python->minor >= 13 ? "Py_IsFinalizing" : "_Py_IsFinalizing");
@@ -163,9 +181,10 @@ static int find(const struct ksm_dynsym *object, void *state)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static bool is_a(const void *object, const void *type)
+/* Is this an object of the type, which has so many bytes at least? */
+KSM_INLINE bool is_a(const void *object, const void *type, size_t bytes)
 {
-	return ksm_script_is_object(object) && ksm_script_pointer(object, OBJECT_TYPE) == type;
+	return ksm_script_is_whole(object, bytes) && ksm_script_pointer_in(object, OBJECT_TYPE) == type;
 }
 
 static bool read_text(const struct python *python, const void *object, struct ksm_text *text)
@@ -173,18 +192,20 @@ static bool read_text(const struct python *python, const void *object, struct ks
 	static const enum ksm_text_form forms[] = { [1] = KSM_TEXT_LATIN1, [2] = KSM_TEXT_UCS2, [4] = KSM_TEXT_UCS4 };
 	uint32_t state, kind;
 	uint64_t length;
+	size_t begin;
 
-	if (!is_a(object, python->text_type))
+	if (!is_a(object, python->text_type, TEXT_STATE + sizeof(state)))
 		return false;
-	state = ksm_script_number(object, TEXT_STATE);
+	state = ksm_script_number_in(object, TEXT_STATE);
 	kind = TEXT_KIND(state);
-	length = (uint64_t)(uintptr_t)ksm_script_pointer(object, TEXT_LENGTH);
+	length = (uint64_t)(uintptr_t)ksm_script_pointer_in(object, TEXT_LENGTH);
 	if (!(state & TEXT_IS_COMPACT) || (kind != 1 && kind != 2 && kind != 4) || length > INT32_MAX / 4)
 		return false;
-	text->bytes = (const char *)object + (state & TEXT_IS_ASCII ? python->at.ascii : python->at.compact);
+	begin = state & TEXT_IS_ASCII ? python->at.ascii : python->at.compact;
+	text->bytes = (const char *)object + begin;
 	text->form = state & TEXT_IS_ASCII ? KSM_TEXT_UTF8 : forms[kind];
 	text->length = (uint32_t)length * kind;
-	return ksm_script_is_text(text);
+	return ksm_script_is_text_in(object, begin, text->length);
 }
 
 /*
@@ -227,7 +248,7 @@ static const void *innermost(const struct python *python)
 	return ksm_script_pointer(first, python->at.through);
 }
 
-/* Where in the code the frame is, in bytes. False if it is no function of a script, or one that has not begun. */
+/* Where in the code the frame is, in bytes; both are there. False if it is no function of a script, or one that has not begun. */
 static bool find_position(const struct python *python, const void *frame, const void *code, uint64_t *position)
 {
 	const struct layout *at = &python->at;
@@ -235,16 +256,16 @@ static bool find_position(const struct python *python, const void *frame, const 
 	uint8_t owner;
 
 	if (python->minor <= 10) {
-		int32_t number = (int32_t)ksm_script_number(frame, at->instruction);
+		int32_t number = (int32_t)ksm_script_number_in(frame, at->instruction);
 
 		*position = number < 0 ? 0 : (uint64_t)number * (python->minor == 10 ? 2 : 1);
 		return true;
 	}
-	owner = ksm_script_byte(frame, at->owner);
-	units = ((intptr_t)ksm_script_pointer(frame, at->instruction) - (intptr_t)code - at->instructions) / 2;
+	owner = ksm_script_byte_in(frame, at->owner);
+	units = ((intptr_t)ksm_script_pointer_in(frame, at->instruction) - (intptr_t)code - at->instructions) / 2;
 	if (owner >= OWNED_BY_C || units < -1 || units > INT32_MAX)
 		return false;
-	if (owner != OWNED_BY_GENERATOR && units < (int32_t)ksm_script_number(code, at->first_traceable))
+	if (owner != OWNED_BY_GENERATOR && units < (int32_t)ksm_script_number_in(code, at->first_traceable))
 		return false;
 	*position = units < 0 ? 0 : (uint64_t)units * 2;
 	return true;
@@ -254,26 +275,32 @@ static void walk(const void *state, const struct ksm_stack *stack, struct ksm_sc
 {
 	const struct python *python = state;
 	const void *frame = innermost(python);
+	const void *file = NULL; /* of the frame before, as most have the same one */
+	struct ksm_text file_text = { 0 };
 
 	(void)stack;
-	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_object(frame); i++) {
-		struct ksm_script_frame *result = &script->frames[script->count];
-		const void *code = ksm_script_pointer(frame, python->at.code);
+	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_whole(frame, python->frame_bytes); i++) {
+		const void *code = ksm_script_pointer_in(frame, python->at.code);
 		uint64_t position;
 
-		if (is_a(code, python->code_type) && find_position(python, frame, code, &position) &&
+		if (is_a(code, python->code_type, python->code_bytes) && find_position(python, frame, code, &position) &&
 		    !ksm_script_has(script, code, position)) {
-			*result = (struct ksm_script_frame){ .language = KSMALLOC_LANGUAGE_PYTHON,
-							     .code = code,
-							     .position = position };
-			if (!read_text(python, ksm_script_pointer(code, python->at.file), &result->file) ||
-			    !read_text(python, ksm_script_pointer(code, python->at.name), &result->function))
+			struct ksm_script_frame *result =
+				ksm_script_begin(script, KSMALLOC_LANGUAGE_PYTHON, code, position);
+
+			if (!file || ksm_script_pointer_in(code, python->at.file) != file) {
+				file = ksm_script_pointer_in(code, python->at.file);
+				if (!read_text(python, file, &file_text))
+					return;
+			}
+			result->file = file_text;
+			if (!read_text(python, ksm_script_pointer_in(code, python->at.name), &result->function))
 				return;
 			script->count++;
 			if (ksm_script_is_full(script))
 				return;
 		}
-		frame = ksm_script_pointer(frame, python->at.previous);
+		frame = ksm_script_pointer_in(frame, python->at.previous);
 	}
 }
 
@@ -285,9 +312,9 @@ static uint32_t line(const void *state, const struct ksm_script_frame *frame)
 	const uint8_t *bytes = (const uint8_t *)table + BYTES_DATA;
 	uint64_t length;
 
-	if (!is_a(table, python->bytes_type))
+	if (!is_a(table, python->bytes_type, BYTES_DATA))
 		return 0;
-	length = (uint64_t)(uintptr_t)ksm_script_pointer(table, OBJECT_SIZE);
+	length = (uint64_t)(uintptr_t)ksm_script_pointer_in(table, OBJECT_SIZE);
 	if (length > INT32_MAX)
 		return 0;
 	if (python->minor == 9)

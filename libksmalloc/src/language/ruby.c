@@ -16,6 +16,7 @@
 #define STRING_LENGTH  16
 #define STRING_DATA    16
 #define STRING_POINTER 24
+#define STRING_BYTES   32 /* of which something is read */
 
 /* Immediate values (nil, numbers, symbols) are none of these. */
 #define IMMEDIATE 7
@@ -64,14 +65,14 @@ static bool read_text(value string, struct ksm_text *text)
 	uint32_t flags;
 	uint64_t length;
 
-	if (string & IMMEDIATE || !ksm_script_is_object(object))
+	if (string & IMMEDIATE || !ksm_script_is_whole(object, STRING_BYTES))
 		return false;
-	flags = ksm_script_number(object, 0);
+	flags = ksm_script_number_in(object, 0);
 	if ((flags & FLAGS_TYPE) != TYPE_STRING)
 		return false;
 	if (flags & FLAG_ELSEWHERE) {
-		text->bytes = ksm_script_pointer(object, STRING_POINTER);
-		length = (uint64_t)(uintptr_t)ksm_script_pointer(object, STRING_LENGTH);
+		text->bytes = ksm_script_pointer_in(object, STRING_POINTER);
+		length = (uint64_t)(uintptr_t)ksm_script_pointer_in(object, STRING_LENGTH);
 	} else {
 		text->bytes = (const char *)object + STRING_DATA;
 		length = flags >> FLAGS_LENGTH & 0x1f;
@@ -108,18 +109,16 @@ static void walk(const void *state, const struct ksm_stack *stack, struct ksm_sc
 		return;
 	count = ruby->frames(0, MOST, frames, lines);
 	for (int i = 0; i < count && i < MOST && !ksm_script_is_full(script); i++) {
-		struct ksm_script_frame *result = &script->frames[script->count];
+		struct ksm_script_frame *result;
 		uint32_t line = lines[i] > 0 ? (uint32_t)lines[i] : 0;
 		const void *code = (const void *)frames[i];
 
 		/* What has no line stands for the beginning of all scripts. */
 		if (!line || ksm_script_has(script, code, line))
 			continue;
-		*result = (struct ksm_script_frame){ .language = KSMALLOC_LANGUAGE_RUBY,
-						     .code = code,
-						     .position = line,
-						     .line = line,
-						     .has_line = true };
+		result = ksm_script_begin(script, KSMALLOC_LANGUAGE_RUBY, code, line);
+		result->line = line;
+		result->has_line = true;
 		/* A method in C has no path. */
 		if (read_text(ruby->path(frames[i]), &result->file) &&
 		    read_text(ruby->label(frames[i]), &result->function))

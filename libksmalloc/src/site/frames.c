@@ -14,18 +14,22 @@
 
 static_assert(KSM_MAX_FRAMES == KSMALLOC_MAX_FRAMES, "the segment has room for a whole stack");
 
-/* Leaves out return addresses that came before. */
+/* Leaves out return addresses that came before. Which may have come is told by a bit each, so that few are looked for. */
 static uint32_t fold(const struct ksm_stack *stack, uintptr_t *folded)
 {
+	uint64_t bits = 0;
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < stack->count; i++) {
-		uint32_t seen = 0;
+		uintptr_t address = stack->frames[i];
+		uint64_t bit = UINT64_C(1) << ((address * UINT64_C(0x9e3779b97f4a7c15)) >> 58);
+		uint32_t seen = bits & bit ? 0 : count;
 
-		while (seen < count && folded[seen] != stack->frames[i])
+		bits |= bit;
+		while (seen < count && folded[seen] != address)
 			seen++;
 		if (seen == count)
-			folded[count++] = stack->frames[i];
+			folded[count++] = address;
 	}
 	return count;
 }

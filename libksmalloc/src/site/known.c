@@ -56,8 +56,14 @@ static void insert(struct ksm_known_table *table, uint64_t entry)
 	table->count++;
 }
 
+/* What a table has room for. The fuller one is, the further from its place an entry lies that is looked for all the time. */
+static uint32_t most_of(const struct ksm_known_table *table)
+{
+	return table->size < MANY ? table->size / 2 : table->size / 4 * 3;
+}
+
 /*
- * Makes room in a table that is three quarters full: a larger one takes the entries over, and the old one stays for
+ * Makes room in a table that is full: a larger one takes the entries over, and the old one stays for
  * readers that still look at it. The largest one is emptied: much folds into few numbers, or code came and went.
  */
 static struct ksm_known_table *make_room_locked(struct ksm_known *known, struct ksm_known_table *table)
@@ -84,7 +90,7 @@ void ksm_known_add_locked(struct ksm_known *known, uint64_t hash, uint32_t numbe
 {
 	struct ksm_known_table *table = known->table;
 
-	if (table->count >= table->size / 4 * 3)
+	if (table->count >= most_of(table))
 		table = make_room_locked(known, table);
 	insert(table, ksm_known_hash(hash) | number);
 }

@@ -51,6 +51,7 @@ struct ksm_script_frame {
 
 struct ksm_script {
 	uint32_t count;
+	uint64_t asked; /* a bit for each frame that ksm_script_has() was asked for; of two frames it may be the same one */
 	/*
 	 * Where the code of the outermost frame lies that was looked at, for an interpreter that puts it into the memory
 	 * that it goes on to cut up; NULL: not known.
@@ -68,27 +69,73 @@ KSM_INLINE bool ksm_script_is_full(const struct ksm_script *script)
 	return script->count == KSMALLOC_MAX_SCRIPT_FRAMES;
 }
 
-/* True if the list has a frame of this code and position. */
-KSM_INLINE bool ksm_script_has(const struct ksm_script *script, const void *code, uint64_t position)
+KSM_INLINE void ksm_script_no_text(struct ksm_text *text)
 {
-	for (uint32_t i = 0; i < script->count; i++)
+	text->bytes = NULL;
+	text->length = 0;
+	text->form = KSM_TEXT_UTF8;
+}
+
+/* An empty list. */
+KSM_INLINE void ksm_script_clear(struct ksm_script *script)
+{
+	script->count = 0;
+	script->asked = 0;
+	script->code_at = NULL;
+	script->reader = 0;
+}
+
+/* True if the list has a frame of this code and position. Each frame is asked for before it is added. */
+KSM_INLINE bool ksm_script_has(struct ksm_script *script, const void *code, uint64_t position)
+{
+	uint64_t bit = UINT64_C(1) << ((((uintptr_t)code + position) * UINT64_C(0x9e3779b97f4a7c15)) >> 58);
+	bool was_asked = script->asked & bit;
+
+	script->asked |= bit;
+	for (uint32_t i = 0; was_asked && i < script->count; i++)
 		if (script->frames[i].code == code && script->frames[i].position == position)
 			return true;
 	return false;
 }
 
+/*
+ * The next frame of the list, with nothing in it but these; it is one of the list when the list counts it. Field by field, as
+ * compilers fill a structure of this size by an instruction that is slow to begin.
+ */
+KSM_INLINE struct ksm_script_frame *ksm_script_begin(struct ksm_script *script, enum ksmalloc_language language, const void *code,
+						     uint64_t position)
+{
+	struct ksm_script_frame *frame = &script->frames[script->count];
+
+	ksm_script_no_text(&frame->file);
+	ksm_script_no_text(&frame->owner);
+	ksm_script_no_text(&frame->function);
+	frame->made_number = 0;
+	frame->separator = NULL;
+	frame->language = language;
+	frame->line = 0;
+	frame->code = code;
+	frame->position = position;
+	frame->has_line = false;
+	return frame;
+}
+
+#define KSM_SCRIPT_LOWEST (64 * KSM_KIB) /* address that anything is at */
+static_assert(sizeof(void *) == 8, "objects lie on eight bytes");
+
 /* Could this be the address of an object? It says nothing of what lies there. */
 KSM_INLINE bool ksm_script_is_address(const void *pointer)
 {
-	uintptr_t address = (uintptr_t)pointer;
+	/* Bits that no aligned address has are the highest ones here: one comparison tells them and both bounds. */
+	uint64_t above = (uintptr_t)pointer - KSM_SCRIPT_LOWEST;
 
-	return address % sizeof(void *) == 0 && address >= 64 * KSM_KIB && address < UINT64_C(1) << 47;
+	return (above >> 3 | above << 61) < ((UINT64_C(1) << 47) - KSM_SCRIPT_LOWEST) >> 3;
 }
 
 /* The same, and there is memory. */
 KSM_INLINE bool ksm_script_is_object(const void *pointer)
 {
-	return ksm_script_is_address(pointer) && ksm_readable(pointer);
+	return ksm_script_is_address(pointer) && ksm_readable_beyond(pointer);
 }
 
 /* Is there memory so many bytes behind the beginning of an object, which was found to be one? */
@@ -97,6 +144,54 @@ KSM_INLINE bool ksm_script_reaches(const void *object, size_t offset)
 	const char *end = (const char *)object + offset;
 
 	return ksm_likely((uintptr_t)object >> KSM_READABLE_SHIFT == (uintptr_t)end >> KSM_READABLE_SHIFT) || ksm_readable(end);
+}
+
+/*
+ * The same, and there is memory for all of so many bytes, no more than a page: who reads many parts of an object asks once for all
+ * of them.
+ */
+KSM_INLINE bool ksm_script_is_whole(const void *pointer, size_t bytes)
+{
+	return ksm_script_is_object(pointer) && ksm_script_reaches(pointer, bytes - 1);
+}
+
+/* The same of any number of bytes. */
+KSM_INLINE bool ksm_script_is_whole_array(const char *pointer, size_t bytes)
+{
+	const size_t page = (size_t)1 << KSM_READABLE_SHIFT;
+
+	for (; bytes > page; pointer += page, bytes -= page)
+		if (!ksm_script_is_object(pointer))
+			return false;
+	return ksm_script_is_whole(pointer, bytes);
+}
+
+/* Parts of an object that was found to be there so far. */
+KSM_INLINE const void *ksm_script_pointer_in(const void *object, size_t offset)
+{
+	const void *pointer;
+
+	__builtin_memcpy(&pointer, (const char *)object + offset, sizeof(pointer));
+	return pointer;
+}
+
+KSM_INLINE uint32_t ksm_script_number_in(const void *object, size_t offset)
+{
+	uint32_t number;
+
+	__builtin_memcpy(&number, (const char *)object + offset, sizeof(number));
+	return number;
+}
+
+KSM_INLINE uint8_t ksm_script_byte_in(const void *object, size_t offset)
+{
+	return ((const uint8_t *)object)[offset];
+}
+
+/* Can a text be read that lies in an object from an offset on, as much of it as is ever used? The object was found to be there up to it. */
+KSM_INLINE bool ksm_script_is_text_in(const void *object, size_t offset, uint32_t length)
+{
+	return ksm_script_reaches(object, offset + ksm_min(length, KSM_SCRIPT_FILE_BYTES) - (length > 0));
 }
 
 /* Can a text be read, as much of it as is ever used? */

@@ -153,6 +153,17 @@ uintptr_t ksm_unwind_own_stack_end(uintptr_t address)
 	return address >= own_stack.low && address < own_stack.high ? own_stack.high : 0;
 }
 
+/* The first of these words from one on that is this address; end if none is. Four at a time: most words are none. */
+KSM_READS_FRAMES uint32_t find_word(const uintptr_t *words, uint32_t at, uint32_t end, uintptr_t address)
+{
+	while (at + 4 <= end && words[at] != address && words[at + 1] != address && words[at + 2] != address &&
+	       words[at + 3] != address)
+		at += 4;
+	while (at < end && words[at] != address)
+		at++;
+	return at;
+}
+
 /* Fills stack->words; false if the stack is not the thread's own or an address is not in reach. */
 KSM_READS_FRAMES bool locate_frames(struct ksm_stack *stack)
 {
@@ -163,8 +174,7 @@ KSM_READS_FRAMES bool locate_frames(struct ksm_stack *stack)
 		return false;
 	end = (uint32_t)ksm_min((own_stack.high - stack->frame) / sizeof(words[0]), KSM_SEARCH_WORDS);
 	for (uint32_t i = 1; i < stack->count; i++) {
-		while (at < end && words[at] != stack->frames[i])
-			at++;
+		at = find_word(words, at, end, stack->frames[i]);
 		if (at == end)
 			return false;
 		stack->words[i] = at++;

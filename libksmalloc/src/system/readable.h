@@ -29,15 +29,20 @@ bool ksm_readable_ask(uintptr_t page);
 
 KSM_INLINE atomic_uintptr_t *ksm_readable_entry(uintptr_t page)
 {
-	return &ksm_readable_pages[(page * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - KSM_READABLE_BITS)];
+	return &ksm_readable_pages[((uint32_t)page * UINT32_C(0x9e3779b9)) >> (32 - KSM_READABLE_BITS)];
+}
+
+/* Of an address that is not in the first page. */
+KSM_INLINE bool ksm_readable_beyond(const void *address)
+{
+	uintptr_t page = (uintptr_t)address >> KSM_READABLE_SHIFT;
+
+	return ksm_likely(atomic_load_explicit(ksm_readable_entry(page), memory_order_relaxed) == page) || ksm_readable_ask(page);
 }
 
 KSM_INLINE bool ksm_readable(const void *address)
 {
-	uintptr_t page = (uintptr_t)address >> KSM_READABLE_SHIFT;
-
-	return page && (ksm_likely(atomic_load_explicit(ksm_readable_entry(page), memory_order_relaxed) == page) ||
-			ksm_readable_ask(page));
+	return (uintptr_t)address >> KSM_READABLE_SHIFT && ksm_readable_beyond(address);
 }
 
 #endif
