@@ -2,7 +2,8 @@
 /*
  * Damages what an interpreter keeps of its frames, has whoever is listening asked whose memory is (by mapping some), and puts
  * everything back before the interpreter looks at it again. Scripts call it as an extension; tests/language/damaged says which
- * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, LuaJIT 2.1 beta 3, PHP 8.2, Perl 5.36.
+ * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, LuaJIT 2.1 beta 3, PHP 8.2,
+ * Perl 5.36, Ruby 3.1.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -141,6 +142,21 @@ static void *must_find(const char *symbol)
 	return address;
 }
 
+struct field {
+	const char *name;
+	size_t offset;
+};
+
+/* The offset of the field with this name; the list ends with one that has none. */
+static size_t offset_of(const struct field *fields, const char *name)
+{
+	for (; fields->name; fields++) {
+		if (strcmp(fields->name, name) == 0)
+			return fields->offset;
+	}
+	return SIZE_MAX;
+}
+
 /* --- Python 3.11 ------------------------------------------------------------------------------- */
 
 void damage_python(const char *what, const char *name);
@@ -199,21 +215,6 @@ int damage_luajit_compiled(const char *what, const char *name);
 
 #define JIT_ADDRESS ((UINT64_C(1) << 47) - 1) /* of a slot of the stack; the rest of it says of which kind it is */
 
-struct jit_field {
-	const char *name;
-	size_t offset;
-};
-
-/* The offset of the field with this name; the list ends with one that has none. */
-static size_t offset_of(const struct jit_field *fields, const char *name)
-{
-	for (; fields->name; fields++) {
-		if (strcmp(fields->name, name) == 0)
-			return fields->offset;
-	}
-	return SIZE_MAX;
-}
-
 /* A slot of the stack keeps its kind. */
 static void damage_slot(char *slot, enum damage damage)
 {
@@ -235,9 +236,9 @@ static char *jit_caller(char *base)
 
 static void damage_jit(char *state, const char *what, enum damage damage)
 {
-	static const struct jit_field states[] = {{"common", 16}, {"base", 32}, {"stack", 56}, {"cframe", 80}, {NULL, 0}};
-	static const struct jit_field frames[] = {{"c_state", 16}, {"c_next", 24}, {"c_previous", 32}, {NULL, 0}};
-	static const struct jit_field protos[] = {
+	static const struct field states[] = {{"common", 16}, {"base", 32}, {"stack", 56}, {"cframe", 80}, {NULL, 0}};
+	static const struct field frames[] = {{"c_state", 16}, {"c_next", 24}, {"c_previous", 32}, {NULL, 0}};
+	static const struct field protos[] = {
 		{"constants", 32}, {"file", 64}, {"lines", 80}, {"upvalues", 88}, {"locals", 96}, {NULL, 0}};
 	char *base = pointer(state, 32);
 	char *caller = jit_caller(base);
@@ -276,7 +277,7 @@ int damage_luajit(void *state)
 /* What is common to all states, while compiled code has called this; 0 if it was the interpreter. */
 int damage_luajit_compiled(const char *what, const char *name)
 {
-	static const struct jit_field fields[] = {{"main", 192}, {"state", 368}, {"base", 376}, {NULL, 0}};
+	static const struct field fields[] = {{"main", 192}, {"state", 368}, {"base", 376}, {NULL, 0}};
 	char *common = pointer(jit_state, 16);
 	int trace;
 
@@ -323,4 +324,54 @@ void damage_perl(void *interpreter, void *sub)
 		damage_field(interpreter, statement, damage);
 	else
 		damage_field(interpreter, stack, damage);
+}
+
+/* --- Ruby 3.1 ---------------------------------------------------------------------------------- */
+
+void damage_ruby(const char *what, const char *name);
+
+/* The first frame from this one on that is at code of a script. */
+static char *ruby_frame(char *frame)
+{
+	while (!pointer(frame, 16))
+		frame += 64;
+	return frame;
+}
+
+/* A name's or a file's: a string, or an array with one that lies elsewhere. */
+static void damage_ruby_text(char *object, const char *what, enum damage damage)
+{
+	if (strcmp(what, "names") == 0)
+		damage_field(object, 32, damage);
+	else if (strcmp(what, "characters") == 0)
+		damage_field(object, 24, damage);
+	else
+		damage_field(object, 0, damage); /* what it is */
+}
+
+void damage_ruby(const char *what, const char *name)
+{
+	static const struct field contexts[] = {{"stack", 0}, {"words", 8}, {"innermost", 16}, {NULL, 0}};
+	static const struct field frames[] = {{"next", 0}, {"code", 16}, {"values", 32}, {NULL, 0}};
+	static const struct field bodies[] = {{"instructions", 8}, {"file", 64}, {"label", 80}, {"lines", 120},
+					      {"count", 136},	   {"index", 144}, {"outermost", 176}, {NULL, 0}};
+	enum damage damage = number_of(name);
+	char *context = *(char **)must_find("ruby_current_ec"); /* this thread's */
+	char *inner = ruby_frame(pointer(context, 16));
+	char *caller = ruby_frame(inner + 64);
+	char *code = pointer(caller, 16);
+	char *body = pointer(code, 16);
+
+	if (offset_of(contexts, what) != SIZE_MAX)
+		damage_field(context, offset_of(contexts, what), damage);
+	else if (offset_of(frames, what) != SIZE_MAX)
+		damage_field(caller, offset_of(frames, what), damage);
+	else if (offset_of(bodies, what) != SIZE_MAX)
+		damage_field(body, offset_of(bodies, what), damage);
+	else if (strcmp(what, "kind") == 0)
+		damage_field(code, 0, damage);
+	else if (strcmp(what, "body") == 0)
+		damage_field(code, 16, damage);
+	else
+		damage_ruby_text(pointer(body, 64), what, damage);
 }
