@@ -224,7 +224,7 @@ struct ksmalloc_bounds_stats {
 	X(RENEWED, "renewed", "has the addresses of a seed that its group had before (--renew-seed)", \
 	  "start it again; what it shares already stays shared")			\
 	X(NO_ROOM, "no_room", "shares what others publish and publishes nothing: hardly any memory is left for it", \
-	  "raise its control group's limit (memory.max), or end something else")
+	  "raise its control group's limits (memory.max, memory.high), or end something else")
 
 #define KSMALLOC_ASIDE_ID(name, key, words, remedy) KSMALLOC_ASIDE_##name,
 

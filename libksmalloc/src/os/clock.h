@@ -2,10 +2,11 @@
 /*
  * clock: what time is it, as one number?
  *
- * What it is: one of the kernel's clocks, read without a system call. Header only, since helpers that are loaded beside the library
- * ask, too, and have nothing of os.
+ * What it is: one of the kernel's clocks. Those of the machine (CLOCK_MONOTONIC and its like) are read without a system call, where the
+ * kernel shows them to programs; those of processor time (CLOCK_PROCESS_CPUTIME_ID and its like) take one each time. Header only,
+ * since helpers that are loaded beside the library ask, too, and have nothing of os.
  * What it is not: for what decides where memory lies in the shared layout; that must not know of time.
- * Locking: none. Failure: none; a clock that the kernel does not have shows 0.
+ * Locking: none. Failure: a clock that the kernel does not have shows 0, and sets errno; no other does.
  */
 #ifndef KSM_OS_CLOCK_H
 #define KSM_OS_CLOCK_H

@@ -306,8 +306,8 @@ int64_t ksm_os_next_hole(int file, uint64_t offset);
 bool ksm_os_may_write_to(uint64_t end);
 
 /*
- * Bytes that this process may take besides before the kernel ends somebody for want of memory, roughly: by the limits of
- * its control groups, and what the machine has. Much more if that is not known. One thread at a time; not quick.
+ * Bytes that this process may take besides before the kernel ends somebody for want of memory, or makes this process wait for
+ * that (memory.high), roughly: by the limits of its control groups, and what the machine has. Much more if that is not known. One thread at a time; not quick.
  */
 uint64_t ksm_os_memory_room(void);
 

@@ -13,14 +13,16 @@
 struct names {
 	const char *top; /* where all groups are found */
 	const char *limit;
+	const char *high; /* NULL, or beyond which the kernel makes a group wait and takes from it what it can */
 	const char *used;
 	const char *inactive, *active; /* in memory.stat: pages of files, groups below included */
+	const char *slab; /* NULL, or there, too: the kernel's own that goes where it is in the way, as names of files */
 };
 
-static const struct names version1 = { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-				       "\ntotal_inactive_file ", "\ntotal_active_file " };
-static const struct names version2 = { "/sys/fs/cgroup", "memory.max", "memory.current", "\ninactive_file ",
-				       "\nactive_file " };
+static const struct names version1 = { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", NULL, "memory.usage_in_bytes",
+				       "\ntotal_inactive_file ", "\ntotal_active_file ", NULL };
+static const struct names version2 = { "/sys/fs/cgroup", "memory.max", "memory.high", "memory.current",
+				       "\ninactive_file ", "\nactive_file ", "\nslab_reclaimable " };
 
 /* Not on the stack, of which a keeper has little. One thread asks at a time (os.h). */
 static char text[8192];
@@ -42,20 +44,29 @@ static bool read_of_group(const struct names *names, const char *name)
 	return length > 0 && (size_t)length < sizeof(file) && ksm_os_read_file(file, text, sizeof(text)) > 0;
 }
 
-/* Pages of files go where they are in the way; of those that are in use half are counted. */
+/* UINT64_MAX where there is none, or it is not known. */
+static uint64_t limit_of_group(const struct names *names, const char *name)
+{
+	if (!name || !read_of_group(names, name) || text[0] < '0' || text[0] > '9')
+		return UINT64_MAX;
+	return strtoul(text, NULL, 10);
+}
+
+/* Pages of files go where they are in the way; of those that are in use half are counted, and half of the kernel's own. */
 static uint64_t room_of_group(const struct names *names)
 {
-	uint64_t limit, used, files;
+	uint64_t limit = ksm_min(limit_of_group(names, names->limit), limit_of_group(names, names->high));
+	uint64_t used, files;
 
-	if (!read_of_group(names, names->limit) || text[0] < '0' || text[0] > '9')
+	if (limit == UINT64_MAX)
 		return UINT64_MAX;
-	limit = strtoul(text, NULL, 10);
 	if (!read_of_group(names, names->used))
 		return UINT64_MAX;
 	used = strtoul(text, NULL, 10);
 	if (!read_of_group(names, "memory.stat"))
 		text[0] = '\0';
 	files = number_after(names->inactive, 0) + number_after(names->active, 0) / 2;
+	files += names->slab ? number_after(names->slab, 0) / 2 : 0;
 	used -= ksm_min(files, used);
 	return limit > used ? limit - used : 0;
 }
