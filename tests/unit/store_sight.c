@@ -2,6 +2,8 @@
 /* What members say that they see of files, and when those are given up; also where the table lies. */
 #include "store_members.h"
 
+#include <errno.h>
+
 TestSuite(store_sight, .init = setup, .fini = teardown, .timeout = 100);
 
 Test(store_sight, a_file_of_which_little_is_seen_is_given_up)
@@ -166,6 +168,41 @@ Test(store_sight, what_members_cannot_but_write_over_holes_is_none)
 	cr_assert_not(store.has_written, "it is said once");
 	cr_assert_eq(say(PAGES - 30), 0, "nor with a little that was lost");
 	cr_assert_eq(say(PAGES - 90), 1);
+}
+
+Test(store_sight, what_could_not_be_written_to_the_table_is_said_the_next_time)
+{
+	int kept, locked;
+
+	begin();
+	store.has_written = true;
+	kept = store.table;
+	locked = open(store.path, O_RDONLY);
+	store.table = locked;
+	cr_assert_eq(say(PAGES), -EBADF);
+	cr_assert(store.has_written);
+	close(locked);
+	store.table = kept;
+	cr_assert_eq(say(PAGES), 0);
+	cr_assert_not(store.has_written);
+	cr_assert_neq(store.tables->head.first.over_holes, 0);
+}
+
+Test(store_sight, a_child_has_not_written_what_its_parent_has)
+{
+	int status;
+	pid_t child;
+
+	begin();
+	store.has_written = true;
+	ksm_store_leave(&store);
+	child = fork();
+	if (child == 0)
+		_exit(ksm_store_enter(&store) || store.has_written);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert(store.has_written);
 }
 
 Test(store_sight, what_was_published_since_has_not_got_that)

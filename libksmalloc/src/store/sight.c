@@ -127,8 +127,8 @@ static bool note(const struct ksm_store *store, uint32_t index, uint32_t pages)
 	return changed;
 }
 
-/* This member has made files larger. True if something was changed. */
-static bool note_written(struct ksm_store *store)
+/* This member has made files larger. True if something was changed. What cannot be written is said the next time. */
+static bool note_written(const struct ksm_store *store)
 {
 	struct ksmalloc_store_head *first = &store->tables->head.first;
 	const uint32_t now = ksm_max((uint32_t)first->generation, 1u);
@@ -136,7 +136,6 @@ static bool note_written(struct ksm_store *store)
 
 	if (changed)
 		first->over_holes = now;
-	store->has_written = false;
 	return changed;
 }
 
@@ -236,6 +235,8 @@ int ksm_store_note_seen(struct ksm_store *store, const uint32_t pages[KSM_STORE_
 	head->first.generation += given_up > 0;
 	if (!error && (changed || given_up))
 		error = ksm_store_table_write_head(store);
+	if (!error)
+		store->has_written = false;
 	ksm_os_unlock(store->table);
 	return error ? error : given_up;
 }

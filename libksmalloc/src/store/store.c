@@ -208,6 +208,8 @@ static void become_member(struct ksm_store *store)
 	close_file(&store->built);
 	store->built_pages = 0;
 	store->built_huge_bytes = 0;
+	/* It tells of that itself. */
+	store->has_written = false;
 	ksm_os_random(&store->tag, sizeof(store->tag));
 	store->tag = (store->tag & KSM_STORE_TAG_MASK) ? store->tag & KSM_STORE_TAG_MASK : 1;
 	store->pid = pid;
