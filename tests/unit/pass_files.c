@@ -143,17 +143,66 @@ static uint32_t said_of_second(void)
 	return UINT32_MAX;
 }
 
+/* It would map them in its next pass, and the one that has published them may have ended. */
+Test(pass_files, of_what_came_during_the_pass_nothing_is_said)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	for (uint32_t mapped = 0; mapped <= 100; mapped += 100) {
+		ksm_pass_files_begin(&files, &store);
+		if (mapped == 0)
+			cr_assert_eq(publish(), 1);
+		else
+			files.inodes[1] = 0;
+		ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+		if (mapped > 0)
+			ksm_pass_files_count(&files, &store, 1, mapped, mapped);
+		cr_assert_not(ksm_pass_files_end(&files, &store, false), "some of it may be in slices that were over");
+		cr_assert_eq(said_of_second(), UINT32_MAX);
+		cr_assert_eq(files.late, 2, "the next pass is soon");
+	}
+	ksm_pass_files_begin(&files, &store);
+	ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+	ksm_pass_files_count(&files, &store, 1, 100, 100);
+	cr_assert(ksm_pass_files_end(&files, &store, false));
+	cr_assert_eq(files.late, 0);
+	cr_assert_eq(said_of_second(), 100);
+}
+
 /* Else the others would have to take it for all of it until the next pass, which may be minutes away. */
-Test(pass_files, of_what_came_during_the_pass_and_was_not_mapped_nothing_is_seen)
+Test(pass_files, what_is_opened_before_the_first_slice_or_published_is_judged)
 {
 	static struct ksm_pass_files files;
 
 	begin();
 	ksm_pass_files_begin(&files, &store);
 	cr_assert_eq(publish(), 1);
-	cr_assert_eq(said_of_second(), UINT32_MAX);
+	ksm_pass_files_follow(&files, &store);
 	ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
-	cr_assert(ksm_pass_files_end(&files, &store, false), "nobody sees it: it is given up");
+	cr_assert(ksm_pass_files_end(&files, &store, false), "nobody sees it");
 	cr_assert_eq(said_of_second(), 0);
 	cr_assert_not(ksm_pass_files_is_going(&files, &store, 0));
+	cr_assert_eq(publish(), 2);
+	ksm_pass_files_follow_one(&files, &store, 2);
+	ksm_pass_files_count(&files, &store, 2, PAGES, PAGES);
+	cr_assert_not(ksm_pass_files_end(&files, &store, false));
+	cr_assert_eq(store.tables->head.sights[2].seen[0] & KSMALLOC_STORE_PAGES_MASK, PAGES);
+}
+
+/* So that the others need not carry over for its sake what nobody wants. */
+Test(pass_files, of_what_came_late_and_was_given_up_it_is_said)
+{
+	static struct ksm_pass_files files;
+	uint32_t seen[KSM_STORE_FILES];
+
+	begin();
+	ksm_pass_files_begin(&files, &store);
+	cr_assert_eq(publish(), 1);
+	memset(seen, 0xff, sizeof(seen));
+	seen[1] = PAGES / 2;
+	cr_assert_eq(ksm_store_note_seen(&store, seen, NULL), 1);
+	ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+	cr_assert_not(ksm_pass_files_end(&files, &store, false));
+	cr_assert_eq(said_of_second(), 0);
 }

@@ -32,7 +32,7 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 	uint64_t before = files->going;
 	bool is_new = false;
 
-	files->going = 0;
+	files->going = files->late = 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		bool is_same = files->inodes[i] == store->files[i].inode;
 
@@ -49,14 +49,34 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 	return is_new;
 }
 
+/* True if another file has come to this place meanwhile. */
+static bool is_another(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	return files->inodes[index] != store->files[index].inode;
+}
+
+void ksm_pass_files_follow_one(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	if (!is_another(files, store, index))
+		return;
+	files->inodes[index] = store->files[index].inode;
+	files->mapped[index] = files->seen[index] = files->huge[index] = files->alike[index] = 0;
+	files->going &= ~bit(index);
+	files->late &= ~bit(index);
+}
+
+void ksm_pass_files_follow(struct ksm_pass_files *files, const struct ksm_store *store)
+{
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+		ksm_pass_files_follow_one(files, store, i);
+}
+
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,
 			  uint32_t seen)
 {
-	/* Another file has come to this place meanwhile. */
-	if (files->inodes[index] != store->files[index].inode) {
-		files->inodes[index] = store->files[index].inode;
-		files->mapped[index] = files->seen[index] = files->huge[index] = files->alike[index] = 0;
-		files->going &= ~bit(index);
+	if (is_another(files, store, index)) {
+		ksm_pass_files_follow_one(files, store, index);
+		files->late |= bit(index);
 	}
 	files->mapped[index] += mapped;
 	files->seen[index] += seen;
@@ -178,15 +198,18 @@ static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *s
 }
 
 /*
- * What this pass has seen of the file. Of one that was opened since it began, and of which nothing was counted, this process maps no page: as
- * long as it did not say so, the others would take it for all, and keep the file until its next pass, which may be minutes away.
+ * What this pass has seen of the file. Of one that has come late it is not known what this process will see: nothing, or a part, would
+ * be a reason to give the file up when its publisher ends, or right now if it has. So the next pass has to be soon (ksm_pass_files_end()):
+ * until then the others take it for all. Of one that was given up already no more will be seen; the others need not wait for that.
  */
 static uint32_t seen_of(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, bool is_resting)
 {
 	if (!store->files[index].inode)
 		return KSM_STORE_NOT_SEEN;
-	if (files->inodes[index] != store->files[index].inode)
-		return 0;
+	if (is_another(files, store, index))
+		return ksm_store_is_given_up(store, index, 0) ? 0 : KSM_STORE_NOT_SEEN;
+	if ((files->late & bit(index)) && !ksm_store_is_given_up(store, index, files->seen[index]))
+		return KSM_STORE_NOT_SEEN;
 	return is_resting ? worth_of(files, index) : files->seen[index];
 }
 
@@ -195,8 +218,11 @@ bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, b
 	uint32_t seen[KSM_STORE_FILES];
 	bool has_given_up;
 
-	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		seen[i] = seen_of(files, store, i, is_resting);
+		if (store->files[i].inode && is_another(files, store, i))
+			files->late |= bit(i);
+	}
 	has_given_up = ksm_store_note_seen(store, seen, is_resting ? files->alike : NULL) > 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
 		if (!is_done_with(files, store, i))

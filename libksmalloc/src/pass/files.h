@@ -25,11 +25,19 @@ struct ksm_pass_files {
 	uint32_t huge[KSM_STORE_FILES];	  /* of them those that are mapped by huge pages */
 	uint32_t alike[KSM_STORE_FILES];  /* pages that were copied, and that another member has alike */
 	uint64_t going;			  /* files that were given up when this pass began: a bit for each */
+	uint64_t late;			  /* files that came during this pass, which has looked at a part of the slices for them */
 	uint8_t idle[KSM_STORE_FILES];	  /* passes that have found none mapped */
 };
 
 /* A pass begins; true if files are to be left that were not before. While the store is entered, as with all that follows. */
 bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store);
+
+/*
+ * The pass looks, from now on, at all slices for all files that are open now; or for the one that it has published itself. What comes
+ * otherwise comes too late: nothing is said of it at the end.
+ */
+void ksm_pass_files_follow(struct ksm_pass_files *files, const struct ksm_store *store);
+void ksm_pass_files_follow_one(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index);
 
 /* So many pages of the file were found in a slice. */
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,
@@ -71,7 +79,7 @@ void ksm_pass_files_count_left(struct ksm_pass_files *files, const struct ksm_pa
 
 /*
  * The pass has seen all slices. Lets go of files that this process has no page of: they are waste if that is so for all. True
- * if a file was given up: another pass is of use soon.
+ * if a file was given up: another pass is of use soon, as where some have come late.
  */
 bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, bool is_resting);
 

@@ -232,6 +232,8 @@ static void begin_pass(void)
 	/* It may want what it did not before; and so may one that has to leave a file for another one. */
 	if (has_grown || has_to_leave)
 		ksm_store_want_all(&pass.round.store);
+	/* All slices are looked at for what was opened by that. */
+	ksm_pass_files_follow(&pass.round.files, &pass.round.store);
 }
 
 static void end_pass(int error)
@@ -246,7 +248,8 @@ static void end_pass(int error)
 		ksm_pass_time_wait_again(&pass.time);
 	else
 		ksm_pass_time_wait(&pass.time, error ? 0 : bytes,
-				   !error && (pass.has_published || pass.has_given_up || pass.round.moved > 0));
+				   !error && (pass.has_published || pass.has_given_up || pass.round.moved > 0 ||
+					      pass.round.files.late));
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -266,6 +269,8 @@ static int publish(void)
 		index = ksm_store_publish(&pass.round.store);
 		if (index < 0)
 			return index;
+		/* Of this one all slices are looked at that it has. */
+		ksm_pass_files_follow_one(&pass.round.files, &pass.round.store, (uint32_t)index);
 		ksm_pass_stat_published(pages, pass.round.store.built_huge_bytes);
 		pass.has_published = true;
 	}
