@@ -314,6 +314,9 @@ static int work_until(uint64_t until_us)
 	do {
 		struct walk walk = { .begun_us = ksm_os_now_us(), .until_us = until_us };
 
+		/* A pass that is made at once is one step, but no short one. */
+		if (until_us == UINT64_MAX)
+			ksm_store_look_at_room(&pass.round.store);
 		error = look_at_slices(&walk);
 		if (!error)
 			error = turn(&walk);
@@ -370,7 +373,7 @@ static enum ksmalloc_aside why_nothing_is_published(void)
 {
 	if (!ksm_os_may_write_to(pass.round.store.bytes))
 		return KSMALLOC_ASIDE_FILE_SIZE;
-	return pass.round.store.lacks_room ? KSMALLOC_ASIDE_NO_ROOM : KSMALLOC_ASIDE_NOT;
+	return !pass.has_published && ksm_store_lacks_room(&pass.round.store) ? KSMALLOC_ASIDE_NO_ROOM : KSMALLOC_ASIDE_NOT;
 }
 
 /* The step itself, with signals blocked. */

@@ -12,7 +12,14 @@
 #define PATIENCE 8u	/* times that what is to be published waits for the lock, each for a while */
 #define ROOM_MS	   200u		   /* so long it is believed how much memory there is */
 #define LEAST_ROOM (8 * KSM_MIB) /* what is left to the program in any case */
+#define FEW_BYTES  (64 * KSM_KIB) /* of a slice; they are taken back for half of that, since it sets more free than it takes */
 #define SPARE	 2u	/* places in the table for what is carried over: it makes others free */
+/*
+ * A file that has to be smaller than that, a quarter of what a pass publishes at once (pass.c), leaves so many: near a limit of memory
+ * each batch is one of a few MiB, and the table, and the descriptors of all, would be full before there is anything in it.
+ */
+#define SMALL_PAGES	4096u
+#define SPARE_OF_SMALL (KSM_STORE_FILES / 2)
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
 {
@@ -237,6 +244,7 @@ int ksm_store_enter(struct ksm_store *store)
 	if (store->built.inode && !is_open(&store->built))
 		forget_file(&store->built);
 	follow_files(store);
+	ksm_store_look_at_room(store);
 	return 0;
 }
 
@@ -296,18 +304,37 @@ static int free_record(const struct ksm_store *store, uint32_t spare)
 	return -ENOSPC;
 }
 
-bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes)
+void ksm_store_look_at_room(struct ksm_store *store)
 {
 	uint64_t now = ksm_os_now_ms();
 
-	if (now >= store->room_until) {
-		store->room = ksm_os_memory_room();
-		store->room_until = now + ROOM_MS;
-	}
-	store->lacks_room = store->room < LEAST_ROOM || store->room - LEAST_ROOM < bytes;
-	if (!store->lacks_room)
-		store->room -= bytes;
-	return !store->lacks_room;
+	if (now < store->room_until)
+		return;
+	store->room = ksm_os_memory_room();
+	store->room_until = now + ROOM_MS;
+}
+
+static bool take_room(struct ksm_store *store, uint64_t bytes, uint64_t least)
+{
+	if (store->room < least || store->room - least < bytes)
+		return false;
+	store->room -= bytes;
+	return true;
+}
+
+bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes)
+{
+	return take_room(store, bytes, LEAST_ROOM);
+}
+
+bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes)
+{
+	return take_room(store, bytes, bytes <= FEW_BYTES ? LEAST_ROOM / 2 : LEAST_ROOM);
+}
+
+bool ksm_store_lacks_room(const struct ksm_store *store)
+{
+	return store->lacks_room && store->room < LEAST_ROOM;
 }
 
 bool ksm_store_is_full(const struct ksm_store *store)
@@ -320,10 +347,20 @@ static bool has_room(struct ksm_store *store)
 {
 	if (store->built.inode)
 		return true;
-	if (!ksm_store_take_room(store, 0))
+	store->lacks_room = !ksm_store_take_room(store, 0);
+	if (store->lacks_room)
 		return false;
 	store->most_pages = (uint32_t)ksm_min(store->room / 2 >> KSM_PAGE_SHIFT, (uint64_t)UINT32_MAX);
 	return true;
+}
+
+/* True if the file that is published next is begun already, or the table has a place for one of its size. */
+static bool has_place(const struct ksm_store *store, uint32_t spare)
+{
+	bool is_small = !store->built.inode && store->most_pages < SMALL_PAGES;
+
+	/* What is carried over makes places free. */
+	return free_record(store, spare > 0 && is_small ? SPARE_OF_SMALL : spare) >= 0;
 }
 
 static bool may_publish(struct ksm_store *store, uint32_t spare)
@@ -333,7 +370,7 @@ static bool may_publish(struct ksm_store *store, uint32_t spare)
 	bool mine = false;
 
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
-	    !has_room(store) || ksm_store_table_lock(store) != 0)
+	    !has_room(store) || !has_place(store, spare) || ksm_store_table_lock(store) != 0)
 		return false;
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && !is_leased(store, now)) {
 		head->first.lease_pid = (uint32_t)store->pid;
@@ -372,7 +409,7 @@ static int begin_file(struct ksm_store *store)
 	};
 	store->built_pages = 0;
 	store->built_huge_bytes = 0;
-	/* It takes memory from now on. */
+	/* It takes memory from now on, which the next step sees. */
 	store->room_until = 0;
 	return 0;
 }
@@ -385,6 +422,7 @@ int ksm_store_add(struct ksm_store *store, const struct ksm_share_slice *slice, 
 	if (error)
 		return error;
 	store->built_pages += ksm_share_count(pages);
+	store->room -= ksm_min((uint64_t)ksm_share_count(pages) << KSM_PAGE_SHIFT, store->room);
 	huge = ksm_huge_write(&store->huge, store->built.descriptor, slice->place, slice->address, pages);
 	if (huge < 0)
 		return (int)huge;

@@ -64,9 +64,20 @@ bool ksm_store_may_carry_over(struct ksm_store *store);
 
 /*
  * Before so many bytes of memory are taken besides: true if there is enough for them and for what the program may need
- * next. The kernel would end a process that has come to a limit (os.h), and not refuse it memory.
+ * next. The kernel would end a process that has come to a limit (os.h), and not refuse it memory. Of what is seen of a file that was given
+ * up few pages are taken where there is less: as long as they are not, the file takes the memory of all of it.
  */
 bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes);
+bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes);
+
+/*
+ * Looks how much there is, unless that was done a moment ago: several files are read for it. ksm_store_enter() does so, and nothing that
+ * follows, of which the time is counted. What is taken and published is subtracted from what was found.
+ */
+void ksm_store_look_at_room(struct ksm_store *store);
+
+/* True if something was not published for want of memory, and there was no more when that was looked at last. */
+bool ksm_store_lacks_room(const struct ksm_store *store);
 
 /* True if the file that is published next has as many pages as there is memory for. */
 bool ksm_store_is_full(const struct ksm_store *store);
