@@ -5,7 +5,8 @@
  * What it is: to have room for the name that a program gives itself ($0 =) ruby copies all variables by malloc, when it
  * has loaded its own library, and all blocks of those sizes that come later are shifted by a variable more. Here it does so
  * sooner, when it is told to, and not a second time.
- * What it is not: for a ruby that another program has within itself and does not start so.
+ * What it is not: for a ruby that another program has within itself, whose arguments and variables are that program's: only
+ * where the file of the process is called ruby, or ruby with a version.
  * Failure: ruby copies it when it always does.
  */
 #ifndef KRB_TITLE_H
