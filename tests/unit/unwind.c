@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Captures of known call chains, and stacks that are recalled without a walk. */
 #include "site/recall.h"
+#include "site/script.h"
 #include "site/unwind.h"
 
 #include <criterion/criterion.h>
@@ -132,3 +133,23 @@ Test(unwind, a_handlers_stack_is_told_from_others)
 	cr_assert_not(ksm_unwind_is_interrupt(&last));
 }
 #endif
+
+static bool is_address(uint64_t address)
+{
+	return ksm_script_is_address((const void *)(uintptr_t)address);
+}
+
+Test(unwind, all_addresses_of_a_process_may_be_an_objects)
+{
+#ifdef __aarch64__
+	const uint64_t end = UINT64_C(1) << 48;
+#else
+	const uint64_t end = UINT64_C(1) << 47;
+#endif
+
+	cr_assert(is_address(end - 8) && is_address(end / 2) && is_address(64 * KSM_KIB));
+	cr_assert(!is_address(end) && !is_address(64 * KSM_KIB - 8) && !is_address(0));
+	cr_assert(!is_address(UINT64_MAX - 7));
+	for (uint64_t i = 1; i < 8; i++)
+		cr_assert(!is_address(end - i) && !is_address(end / 2 + i));
+}

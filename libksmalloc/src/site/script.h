@@ -43,7 +43,10 @@ struct ksm_script_frame {
 	const char *separator; /* between the two */
 	enum ksmalloc_language language;
 	uint32_t line;
-	/* Tells frames of one function apart while the line is not known; an address in the interpreter's memory, too. */
+	/*
+	 * Tells frames of one function apart while the line is not known; an address in the interpreter's memory, too. Where the
+	 * reader finds the line later the upper half of position is the one where the code begins.
+	 */
 	const void *code;
 	uint64_t position;
 	bool has_line; /* else the reader finds it from code and position when it is needed */
@@ -120,6 +123,13 @@ KSM_INLINE struct ksm_script_frame *ksm_script_begin(struct ksm_script *script, 
 	return frame;
 }
 
+/* Addresses that a process has: kernels give more only to who asks for them by a hint. */
+#ifdef __aarch64__
+#define KSM_SCRIPT_ADDRESS_BITS 48
+#else
+#define KSM_SCRIPT_ADDRESS_BITS 47
+#endif
+
 #define KSM_SCRIPT_LOWEST (64 * KSM_KIB) /* address that anything is at */
 static_assert(sizeof(void *) == 8, "objects lie on eight bytes");
 
@@ -129,7 +139,7 @@ KSM_INLINE bool ksm_script_is_address(const void *pointer)
 	/* Bits that no aligned address has are the highest ones here: one comparison tells them and both bounds. */
 	uint64_t above = (uintptr_t)pointer - KSM_SCRIPT_LOWEST;
 
-	return (above >> 3 | above << 61) < ((UINT64_C(1) << 47) - KSM_SCRIPT_LOWEST) >> 3;
+	return (above >> 3 | above << 61) < ((UINT64_C(1) << KSM_SCRIPT_ADDRESS_BITS) - KSM_SCRIPT_LOWEST) >> 3;
 }
 
 /* The same, and there is memory. */
