@@ -2,11 +2,12 @@
 /*
  * Damages what an interpreter keeps of its frames, has whoever is listening asked whose memory is (by mapping some), and puts
  * everything back before the interpreter looks at it again. Scripts call it as an extension; tests/language/damaged says which
- * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.4, LuaJIT 2.1 beta 3, PHP 8.2,
+ * frames are to be found then. It knows the releases that Debian 12 has: Python 3.11, Lua 5.3 and 5.4, LuaJIT 2.1 beta 3, PHP 8.2,
  * Perl 5.36, Ruby 3.1.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,10 +117,14 @@ static void damage_field(void *object, size_t offset, enum damage damage)
 	*field = was;
 }
 
-/* The same of an object that others share: what leads to it leads to a copy of it, one field of which is damaged. */
+/*
+ * The same of an object that others share: what leads to it leads to a copy of it, one field of which is damaged. Each damage has a copy
+ * of its own: a frame's line is looked for only if its code was not seen before.
+ */
 static void damage_copy(void *object, size_t offset, size_t field, enum damage damage)
 {
-	static _Alignas(64) char copy[ROOM];
+	static _Alignas(64) char copies[DAMAGES][ROOM];
+	char *copy = copies[damage];
 	void **link = (void **)((char *)object + offset);
 	void *was = *link;
 	uint64_t value = damaged(damage, (uintptr_t)copy, (uintptr_t)pointer(was, field));
@@ -161,6 +166,22 @@ static size_t offset_of(const struct field *fields, const char *name)
 
 void damage_python(const char *what, const char *name);
 
+/* The table of lines lies at the end of memory, and says that it is longer than that; the first entry has no end. */
+static void damage_python_table(char *code)
+{
+	enum { HEAD = 32, DATA = 8 };
+	char *table = pages + PAGE - HEAD - DATA;
+	void *was = pointer(code, 136);
+	uint64_t length = 1000;
+
+	memcpy(table, was, HEAD);
+	memcpy(table + 16, &length, sizeof(length));
+	memset(table + HEAD, 0, DATA);
+	memcpy(code + 136, &table, sizeof(table));
+	ask();
+	memcpy(code + 136, &was, sizeof(was));
+}
+
 void damage_python(const char *what, const char *name)
 {
 	void *(*this_state)(void) = (void *(*)(void))must_find("PyGILState_GetThisThreadState");
@@ -174,6 +195,8 @@ void damage_python(const char *what, const char *name)
 		damage_field(frame, 48, damage);
 	else if (strcmp(what, "code") == 0)
 		damage_field(frame, 32, damage);
+	else if (strcmp(what, "table") == 0)
+		damage_python_table(pointer(frame, 32));
 	else if (strcmp(what, "name") == 0)
 		damage_copy(frame, 32, 128, damage);
 	else if (strcmp(what, "file") == 0)
@@ -182,7 +205,7 @@ void damage_python(const char *what, const char *name)
 		damage_copy(frame, 32, 136, damage); /* lines */
 }
 
-/* --- Lua 5.4 ----------------------------------------------------------------------------------- */
+/* --- Lua 5.3 and 5.4 --------------------------------------------------------------------------- */
 
 int damage_lua(void *state);
 
@@ -194,6 +217,7 @@ int damage_lua(void *state)
 	void *call = pointer(state, 32);      /* of this function */
 	void *caller = pointer(call, 16);     /* of the script's, which called it */
 	void *closure = pointer(pointer(caller, 0), 0);
+	bool is_53 = !dlsym(RTLD_DEFAULT, "lua_toclose");
 
 	if (strcmp(what, "innermost") == 0)
 		damage_field(state, 32, damage);
@@ -202,9 +226,9 @@ int damage_lua(void *state)
 	else if (strcmp(what, "code") == 0)
 		damage_field(closure, 24, damage);
 	else if (strcmp(what, "file") == 0)
-		damage_copy(closure, 24, 112, damage);
+		damage_copy(closure, 24, is_53 ? 104 : 112, damage);
 	else
-		damage_copy(closure, 24, 88, damage); /* lines */
+		damage_copy(closure, 24, is_53 ? 72 : 88, damage); /* lines */
 	return 0;
 }
 
@@ -292,6 +316,17 @@ int damage_luajit_compiled(const char *what, const char *name)
 
 void damage_php(const char *what, const char *name);
 
+/* The function's code and the instruction that the frame is at lead to the same place. */
+static void damage_php_code(void *frame, enum damage damage)
+{
+	void *was = pointer(frame, 0);
+	uint64_t value = damaged(damage, (uintptr_t)frame, (uintptr_t)was);
+
+	memcpy(frame, &value, sizeof(value));
+	damage_copy(frame, 24, 88, damage);
+	memcpy(frame, &was, sizeof(was));
+}
+
 void damage_php(const char *what, const char *name)
 {
 	char *globals = must_find("executor_globals");
@@ -301,6 +336,10 @@ void damage_php(const char *what, const char *name)
 
 	if (strcmp(what, "previous") == 0)
 		damage_field(caller, 48, damage);
+	else if (strcmp(what, "innermost") == 0)
+		damage_field(frame, 24, damage); /* its function */
+	else if (strcmp(what, "instructions") == 0)
+		damage_php_code(caller, damage);
 	else if (strcmp(what, "code") == 0)
 		damage_field(pointer(caller, 48), 24, damage); /* of who called that */
 	else

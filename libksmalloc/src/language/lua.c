@@ -202,7 +202,8 @@ static uint32_t line(const void *state, const struct ksm_script_frame *frame)
 	enum { LINE_COUNT = 28 };
 	const struct lua *lua = state;
 	int32_t instruction = (int32_t)frame->position;
-	const int32_t *lines;
+	const void *lines;
+	uint32_t result;
 
 	if (instruction < 0)
 		return 0;
@@ -211,7 +212,9 @@ static uint32_t line(const void *state, const struct ksm_script_frame *frame)
 	lines = ksm_script_pointer(frame->code, lua->at.lines);
 	if (!ksm_script_is_object(lines) || instruction >= (int32_t)ksm_script_number(frame->code, LINE_COUNT))
 		return 0;
-	return lines[instruction] > 0 ? (uint32_t)lines[instruction] : 0;
+	/* Their number is what the function says, and no bound of the memory that they lie in. */
+	result = ksm_script_number(lines, sizeof(result) * (size_t)instruction);
+	return result <= INT32_MAX ? result : 0;
 }
 
 /* --- names of functions, by the code that gets them for a call ------------------------------------- */

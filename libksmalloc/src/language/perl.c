@@ -219,8 +219,8 @@ static bool walk_stack(struct walk *walk, struct ksm_script *script, const void 
 {
 	const char *contexts = ksm_script_pointer_in(stack, STACK_CONTEXTS);
 	int32_t last = (int32_t)ksm_script_number_in(stack, STACK_LAST);
-	int32_t first = last - (int32_t)(KSM_SCRIPT_LOOK_AT - walk->seen);
 	const char *context;
+	int32_t first;
 
 	if (!ksm_script_is_object(contexts) || last > (int32_t)ksm_script_number_in(stack, STACK_MOST))
 		return false;
@@ -228,6 +228,7 @@ static bool walk_stack(struct walk *walk, struct ksm_script *script, const void 
 		return true;
 	if (walk->seen > KSM_SCRIPT_LOOK_AT)
 		return false;
+	first = last - (int32_t)(KSM_SCRIPT_LOOK_AT - walk->seen);
 	first = first < 0 ? 0 : first;
 	if (!ksm_script_is_whole_array(contexts + (size_t)first * CONTEXT_BYTES, (size_t)(last - first + 1) * CONTEXT_BYTES))
 		return false;

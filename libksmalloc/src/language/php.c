@@ -19,7 +19,7 @@
 #define CLASS_NAME	  8
 #define INSTRUCTION_LINE  24
 
-#define OF_PHP 1u /* a bit of the kind of a function that is no code of a script */
+#define OF_PHP 1u /* the kind of a function that is no code of a script; a bit of others that are none, up to 7.4 */
 
 #define INSTRUCTION_BYTES 32
 
@@ -126,14 +126,29 @@ static bool read_file(const struct ksm_script *script, const void *string, struc
 	return true;
 }
 
-/* The function of a frame, which is there, if it is one of a script. */
-static const void *function_of(const void *frame)
+/*
+ * The function of a frame, which is there, if it is one of a script, else NULL. False if it leads nowhere: then PHP must not be asked
+ * for the innermost file either, for which it would follow it.
+ */
+static bool find_function(const void *frame, const void **function)
 {
-	const void *function = ksm_script_pointer_in(frame, FRAME_FUNCTION);
+	const void *pointer = ksm_script_pointer_in(frame, FRAME_FUNCTION);
+	uint8_t kind;
 
-	if (!ksm_script_is_object(function) || ksm_script_byte_in(function, 0) & OF_PHP)
-		return NULL;
-	return ksm_script_reaches(function, FUNCTION_BYTES - 1) ? function : NULL;
+	*function = NULL;
+	if (!pointer)
+		return true;
+	if (!ksm_script_is_object(pointer))
+		return false;
+	kind = ksm_script_byte_in(pointer, 0);
+	if (kind == OF_PHP)
+		return true;
+	/* PHP takes all other kinds for a script's since 8.0, and reads the file. */
+	if (!ksm_script_reaches(pointer, FUNCTION_BYTES - 1))
+		return false;
+	if (!(kind & OF_PHP))
+		*function = pointer;
+	return true;
 }
 
 /* Is it one of the function's? Nothing is read of what it points to. */
@@ -162,8 +177,11 @@ static const struct layout *layout_of(const void *frame, const void *function, s
  */
 static uint32_t line_of(const void *frame, const void *function, const struct layout *at, size_t file_at)
 {
-	if (at)
-		return ksm_script_number(ksm_script_pointer(frame, FRAME_INSTRUCTION), INSTRUCTION_LINE);
+	if (at) {
+		const void *instruction = ksm_script_pointer_in(frame, FRAME_INSTRUCTION);
+
+		return ksm_script_is_object(instruction) ? ksm_script_number(instruction, INSTRUCTION_LINE) : 0;
+	}
 	return ksm_script_number_in(function, file_at + BEGINS_BEHIND_FILE);
 }
 
@@ -218,8 +236,10 @@ static void walk_frames(const struct php *php, const void *globals, struct ksm_s
 	size_t file_at = 0;
 
 	for (uint32_t i = 0; i < KSM_SCRIPT_LOOK_AT && ksm_script_is_whole(frame, FRAME_BYTES); i++) {
-		const void *function = function_of(frame);
+		const void *function;
 
+		if (!find_function(frame, &function))
+			return;
 		if (function && !file_at) {
 			const void *file = php->innermost_file();
 

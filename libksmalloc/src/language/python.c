@@ -13,6 +13,8 @@
 
 #define NONE UINT16_MAX
 
+#define LINES_BYTES KSM_MIB /* of a table of lines; what says that it has more is taken for damaged */
+
 /* Of an object and its variable-sized part, the same in all versions. */
 #define OBJECT_TYPE  8
 #define OBJECT_SIZE  16
@@ -315,7 +317,7 @@ static uint32_t line(const void *state, const struct ksm_script_frame *frame)
 	if (!is_a(table, python->bytes_type, BYTES_DATA))
 		return 0;
 	length = (uint64_t)(uintptr_t)ksm_script_pointer_in(table, OBJECT_SIZE);
-	if (length > INT32_MAX)
+	if (length > LINES_BYTES || (length && !ksm_script_is_whole_array((const char *)bytes, length)))
 		return 0;
 	if (python->minor == 9)
 		return ksm_python_line_39(bytes, length, first, (uint32_t)frame->position);

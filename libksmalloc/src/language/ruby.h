@@ -9,8 +9,8 @@
  * What it is not: for methods in C; nor the class of a method, whose name Ruby would make.
  *
  * A thread that Ruby does not run, or not yet, has no context; that is looked at first. While objects are collected they
- * may move, and there are no frames: that alone is asked of Ruby, which follows two pointers for it that each of its own
- * allocations follows, too. Any other pointer may be damaged: none is followed before it is known that there is memory, and the
+ * may move, and there are no frames: that is asked of Ruby, which follows two pointers for it that each of its own
+ * allocations follows, too; and before that whether the thread is one of its own, for which it reads a word of the thread's. Any other pointer may be damaged: none is followed before it is known that there is memory, and the
  * list ends where something is not what it should be.
  */
 #ifndef KSM_LANGUAGE_RUBY_H
