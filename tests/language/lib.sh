@@ -42,5 +42,20 @@ has_not() {
 	! grep -qF -- "$1" "$work/origins" || fail "an origin has: $1 ($2)"
 }
 
+# has_made LANGUAGE FUNCTION WHAT: code that was made 40 times from one text, each time for the next line, and thrown away, is at its own
+# line each time, though it lies where that before it did.
+has_made() {
+	local line
+	for ((line = 101; line <= 140; line++)); do
+		has "$1|made|$2|$line" "$3"
+	done
+}
+
+# has_once FUNCTION LINE WHAT: some origin has a frame of the function at this line, and none two.
+has_once() {
+	has "|$1|$2" "$3"
+	! grep -qE "\|$1\|$2"$'\t'"(.*\\|)?$1\|$2"$'(\t|$)' "$work/origins" || fail "an origin with $1 at line $2 twice ($3)"
+}
+
 # line_of FILE TEXT: the number of the line that has the text.
 line_of() { grep -nF -- "$2" "$1" | head -1 | cut -d: -f1; }

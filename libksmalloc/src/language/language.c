@@ -323,7 +323,8 @@ uint64_t ksm_language_hash(const struct ksm_script *script, uint64_t seed)
 	for (uint32_t i = 0; i < script->count; i++) {
 		const struct ksm_script_frame *frame = &script->frames[i];
 
-		seed ^= frame->position ^ (uint64_t)frame->line << 32;
+		/* A sum: both may be the line where the function begins, and are not to cancel each other. */
+		seed ^= frame->position + ((uint64_t)(frame->line + frame->made_number) << 32);
 		seed = (seed ^ seed >> 32) * MIX_WITH;
 		if (!is_same_text(&frame->file, file))
 			seed = hash_text(&frame->file, KSM_SCRIPT_FILE_BYTES, seed);
@@ -334,6 +335,32 @@ uint64_t ksm_language_hash(const struct ksm_script *script, uint64_t seed)
 		owner = &frame->owner;
 	}
 	return seed;
+}
+
+/* Is there such a frame among the first ones, at the same line? */
+static bool has_line_among(const struct ksm_script *script, uint32_t count, const struct ksm_script_frame *frame)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (script->frames[i].code == frame->code && script->frames[i].line == frame->line)
+			return true;
+	return false;
+}
+
+/* Two places in one line, as a recursion has that calls itself twice there, are told apart only until the line is known. */
+static void fold(struct ksm_script *script)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < script->count; i++) {
+		const struct ksm_script_frame *frame = &script->frames[i];
+
+		if (frame->code && frame->line && has_line_among(script, count, frame))
+			continue;
+		if (count != i)
+			script->frames[count] = *frame;
+		count++;
+	}
+	script->count = count;
 }
 
 void ksm_language_find_lines(struct ksm_script *script)
@@ -349,4 +376,5 @@ void ksm_language_find_lines(struct ksm_script *script)
 		frame->line = reader->line(state, frame);
 		frame->has_line = true;
 	}
+	fold(script);
 }

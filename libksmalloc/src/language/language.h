@@ -39,7 +39,7 @@ bool ksm_language_look_again(void);
 /* A hash of all that is known of the frames without a look at their lines, over one of something else. */
 uint64_t ksm_language_hash(const struct ksm_script *script, uint64_t seed);
 
-/* Finds the lines of all frames. */
+/* Finds the lines of all frames, and drops those that are at the line of one before them in the same code. */
 void ksm_language_find_lines(struct ksm_script *script);
 
 /* See ksmalloc_frame_callback(). 0, or -EPERM where frames are not wanted. */

@@ -353,7 +353,8 @@ static void name_function(const struct lua *lua, const void *proto, const struct
 static bool add(const struct lua *lua, struct ksm_script *script, const struct active *active, const struct active *caller)
 {
 	struct ksm_script_frame *result;
-	uint64_t position = (uint64_t)active->instruction;
+	/* With the line where it begins: a function that is made anew in a freed one's place may have all else from it. */
+	uint64_t position = (uint32_t)active->instruction | (uint64_t)ksm_script_number_in(active->proto, lua->at.begins) << 32;
 
 	if (ksm_script_has(script, active->proto, position))
 		return true;

@@ -264,10 +264,12 @@ static struct ksm_script_frame *add(struct ksm_script *script, const void *proto
 {
 	struct ksm_script_frame *result;
 	uint32_t begin = ksm_luajit_begin(proto);
+	/* A function that is made anew in a freed one's place may have all but its line from it. */
+	uint64_t place = (uint32_t)position | (uint64_t)begin << 32;
 
-	if (ksm_script_has(script, proto, (uint64_t)position))
+	if (ksm_script_has(script, proto, place))
 		return NULL;
-	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_LUA, proto, (uint64_t)position);
+	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_LUA, proto, place);
 	if (!ksm_luajit_file(proto, &result->file))
 		return NULL;
 	if (begin == 0) {

@@ -250,17 +250,21 @@ static const void *innermost(const struct python *python)
 	return ksm_script_pointer(first, python->at.through);
 }
 
-/* Where in the code the frame is, in bytes; both are there. False if it is no function of a script, or one that has not begun. */
+/*
+ * Where in the code the frame is, in bytes, and in the upper half the line where the code begins: code that is made anew in a freed
+ * one's place may have all else from it. Both are there. False if it is no function of a script, or one that has not begun.
+ */
 static bool find_position(const struct python *python, const void *frame, const void *code, uint64_t *position)
 {
 	const struct layout *at = &python->at;
+	uint64_t first_line = (uint64_t)ksm_script_number_in(code, at->first_line) << 32;
 	int64_t units;
 	uint8_t owner;
 
 	if (python->minor <= 10) {
 		int32_t number = (int32_t)ksm_script_number_in(frame, at->instruction);
 
-		*position = number < 0 ? 0 : (uint64_t)number * (python->minor == 10 ? 2 : 1);
+		*position = first_line | (number < 0 ? 0 : (uint64_t)number * (python->minor == 10 ? 2 : 1));
 		return true;
 	}
 	owner = ksm_script_byte_in(frame, at->owner);
@@ -269,7 +273,7 @@ static bool find_position(const struct python *python, const void *frame, const 
 		return false;
 	if (owner != OWNED_BY_GENERATOR && units < (int32_t)ksm_script_number_in(code, at->first_traceable))
 		return false;
-	*position = units < 0 ? 0 : (uint64_t)units * 2;
+	*position = first_line | (units < 0 ? 0 : (uint64_t)units * 2);
 	return true;
 }
 

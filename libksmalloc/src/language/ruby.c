@@ -32,6 +32,7 @@
 #define BODY_INSTRUCTIONS 8
 #define BODY_FILE	  64
 #define BODY_LABEL	  80
+#define BODY_FIRST_LINE	  88 /* a small number, as Ruby has them: twice, and one more */
 #define BODY_LINES	  120
 #define BODY_LINE_COUNT	  136
 #define BODY_LINE_INDEX	  144
@@ -220,6 +221,15 @@ static int64_t position_of(const void *frame, const void *body)
 	return words ? (int64_t)words - 1 : 0;
 }
 
+/*
+ * The same, and the line where the code begins in the upper half: code that is made anew in a freed one's place may have all else from
+ * it, as what eval() makes of the same text for another line.
+ */
+static uint64_t place_of(const void *body, int64_t position)
+{
+	return (uint64_t)position | (uint64_t)(ksm_script_number(body, BODY_FIRST_LINE) >> 1) << 32;
+}
+
 /* False if the list is full, or the frame not what it was taken for. */
 static bool add(struct ksm_script *script, const void *frame)
 {
@@ -227,6 +237,7 @@ static bool add(struct ksm_script *script, const void *frame)
 	struct ksm_script_frame *result;
 	const void *body;
 	int64_t position;
+	uint64_t place;
 
 	/* A method in C has no code, and a block in C is at no instruction. */
 	if (!code || !ksm_script_pointer(frame, FRAME_NEXT))
@@ -235,9 +246,12 @@ static bool add(struct ksm_script *script, const void *frame)
 	position = body ? position_of(frame, body) : -1;
 	if (position < 0)
 		return false;
-	if (!has_lines(body) || ksm_script_has(script, code, (uint64_t)position))
+	if (!has_lines(body))
 		return true;
-	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_RUBY, code, (uint64_t)position);
+	place = place_of(body, position);
+	if (ksm_script_has(script, code, place))
+		return true;
+	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_RUBY, code, place);
 	if (!read_file(body, &result->file) || !read_name(body, &result->function))
 		return false;
 	script->count++;
