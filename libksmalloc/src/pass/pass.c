@@ -248,8 +248,8 @@ static void end_pass(int error)
 		ksm_pass_time_wait_again(&pass.time);
 	else
 		ksm_pass_time_wait(&pass.time, error ? 0 : bytes,
-				   !error && (pass.has_published || pass.has_given_up || pass.round.moved > 0 ||
-					      pass.round.files.late));
+				   !error && (pass.has_published || pass.has_given_up || pass.round.moved > 0),
+				   !error && pass.round.files.late);
 }
 
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
@@ -394,7 +394,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */
-		ksm_pass_time_wait(&pass.time, 0, false);
+		ksm_pass_time_wait(&pass.time, 0, false, false);
 		if (!is_for_now(why))
 			ksm_pass_stat_aside(why, error);
 		/* A keeper could do it, and may be another one than before. */

@@ -76,13 +76,13 @@ static void wait_for(struct ksm_pass_time *time, uint64_t interval_ms)
 	ksm_offer_note_due(time->due_ms);
 }
 
-void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful)
+void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful, bool is_soon)
 {
 	was_useful = was_useful || gained > time->size / WORTH;
 	if (was_useful)
 		time->useful_ms = ksm_os_now_ms();
-	wait_for(time, was_useful ? ksm_max(SHORTEST_MS, time->slices * USEFUL_MS) :
-				    ksm_max(2 * time->interval_ms, time->slices * SLICE_MS));
+	wait_for(time, was_useful || is_soon ? ksm_max(SHORTEST_MS, time->slices * USEFUL_MS) :
+					       ksm_max(2 * time->interval_ms, time->slices * SLICE_MS));
 }
 
 void ksm_pass_time_wait_again(struct ksm_pass_time *time)

@@ -36,8 +36,11 @@ void ksm_pass_time_init(struct ksm_pass_time *time);
 /* A pass begins, in a process of so many bytes: true if it has grown by much since the last one. While the store is entered. */
 bool ksm_pass_time_begin(struct ksm_pass_time *time, const struct ksm_store *store, uint64_t size);
 
-/* A pass has ended that has gained so many bytes, or was not to be. The next one is soon if it was of use, and else later. */
-void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful);
+/*
+ * A pass has ended that has gained so many bytes, or was not to be. The next one is soon if it was of use, or if there is something to
+ * look at soon (is_soon), which says nothing of whether the process rests; and else later.
+ */
+void ksm_pass_time_wait(struct ksm_pass_time *time, uint64_t gained, bool was_useful, bool is_soon);
 
 /* The same, but it says nothing of the next one. */
 void ksm_pass_time_wait_again(struct ksm_pass_time *time);
