@@ -206,3 +206,72 @@ Test(pass_files, of_what_came_late_and_was_given_up_it_is_said)
 	cr_assert_not(ksm_pass_files_end(&files, &store, false));
 	cr_assert_eq(said_of_second(), 0);
 }
+
+/* A file that is too small to be given up. */
+static int publish_little(void)
+{
+	const struct ksm_share_slice slice = { .address = (uintptr_t)memory };
+	struct ksm_share_set pages = { 0 };
+
+	ksm_share_add_range(&pages, (uintptr_t)memory, (uintptr_t)memory, (uintptr_t)memory + 10 * KSM_PAGE);
+	if (!ksm_store_may_publish(&store) || ksm_store_add(&store, &slice, &pages))
+		return -1;
+	return ksm_store_publish(&store);
+}
+
+/* So many passes that find no page of another file than the first one: after three it is closed. */
+static void pass_in_vain(struct ksm_pass_files *files, uint32_t passes)
+{
+	for (uint32_t i = 0; i < passes; i++) {
+		ksm_pass_files_begin(files, &store);
+		ksm_pass_files_count(files, &store, 0, PAGES, PAGES);
+		ksm_pass_files_end(files, &store, false);
+	}
+}
+
+/* It would be closed before a pass has looked for it. */
+Test(pass_files, passes_without_a_page_are_counted_anew_for_another_file)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	for (uint32_t comes = 0; comes < 3; comes++) {
+		cr_assert_eq(publish_little(), 1);
+		pass_in_vain(&files, 2);
+		cr_assert_neq(store.files[1].inode, 0);
+		ksm_store_let_go(&store, 1);
+		cr_assert_eq(publish_little(), 1);
+		if (comes == 1)
+			ksm_pass_files_follow_one(&files, &store, 1);
+		if (comes == 2) {
+			ksm_pass_files_begin(&files, &store);
+			ksm_store_let_go(&store, 1);
+			cr_assert_eq(publish_little(), 1);
+			ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+			cr_assert_not(ksm_pass_files_end(&files, &store, false), "it is another one");
+			cr_assert_neq(store.files[1].inode, 0);
+		}
+		pass_in_vain(&files, 2);
+		cr_assert_neq(store.files[1].inode, 0, "comes %u", comes);
+		pass_in_vain(&files, 1);
+		cr_assert_eq(store.files[1].inode, 0, "it has been looked for three times");
+	}
+}
+
+Test(pass_files, one_that_has_come_late_is_not_closed_for_the_slices_before)
+{
+	static struct ksm_pass_files files;
+
+	begin();
+	cr_assert_eq(publish_little(), 1);
+	for (uint32_t i = 0; i < 5; i++) {
+		ksm_pass_files_begin(&files, &store);
+		files.inodes[1] = 0;
+		ksm_pass_files_count(&files, &store, 0, PAGES, PAGES);
+		/* Found nowhere, in a part of all slices. */
+		ksm_pass_files_count(&files, &store, 1, 0, 0);
+		files.idle[1] = 2;
+		ksm_pass_files_end(&files, &store, false);
+		cr_assert_neq(store.files[1].inode, 0);
+	}
+}

@@ -40,6 +40,8 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 			files->going |= bit(i);
 			is_new |= !is_same || !(before & bit(i));
 		}
+		if (!is_same)
+			files->idle[i] = 0;
 		files->inodes[i] = store->files[i].inode;
 	}
 	memset(files->mapped, 0, sizeof(files->mapped));
@@ -61,6 +63,7 @@ void ksm_pass_files_follow_one(struct ksm_pass_files *files, const struct ksm_st
 		return;
 	files->inodes[index] = store->files[index].inode;
 	files->mapped[index] = files->seen[index] = files->huge[index] = files->alike[index] = 0;
+	files->idle[index] = 0;
 	files->going &= ~bit(index);
 	files->late &= ~bit(index);
 }
@@ -188,11 +191,13 @@ void ksm_pass_files_count_left(struct ksm_pass_files *files, const struct ksm_pa
 	files->seen[i] -= ksm_min(layer->seen, files->seen[i]);
 }
 
-/* True if the file is not needed any more. */
+/* True if the file is not needed any more. One that has come late this pass has looked for in a part of the slices only. */
 static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
 {
 	bool is_idle = store->files[index].inode && files->mapped[index] == 0;
 
+	if (files->late & bit(index))
+		return false;
 	files->idle[index] = is_idle ? (uint8_t)(files->idle[index] + 1) : 0;
 	return files->idle[index] >= IDLE_PASSES || (is_idle && ksm_pass_files_is_going(files, store, index));
 }
