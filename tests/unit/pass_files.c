@@ -275,3 +275,25 @@ Test(pass_files, one_that_has_come_late_is_not_closed_for_the_slices_before)
 		cr_assert_neq(store.files[1].inode, 0);
 	}
 }
+
+/* For few pages also what is copied at once, of the longest run, has to be there besides 4 MiB; for each holder what is seen. */
+Test(pass_files, memory_for_what_is_left_is_that_of_all_holders)
+{
+	struct ksm_pass_layer layer = { .seen = 16, .index = 0 };
+	struct member member;
+
+	begin();
+	member = begin_member(PAGES, PAGES);
+	ksm_share_add_range(&layer.mapped, 0, 0, 100 * KSM_PAGE);
+	ksm_share_add_range(&layer.mapped, 0, 110 * KSM_PAGE, 410 * KSM_PAGE);
+	store.room = 4 * KSM_MIB + (300 + 2 * 16) * KSM_PAGE;
+	store.needs_room = true;
+	cr_assert(ksm_pass_files_take_room(&store, &layer));
+	cr_assert_eq(store.room, 4 * KSM_MIB + 300 * KSM_PAGE);
+	cr_assert_not(ksm_pass_files_take_room(&store, &layer));
+	layer.index = KSM_STORE_FILES;
+	store.room = 4 * KSM_MIB + (300 + 7 * 16) * KSM_PAGE;
+	cr_assert(ksm_pass_files_take_room(&store, &layer), "nobody knows who holds it");
+	cr_assert_eq(store.room, 4 * KSM_MIB + 300 * KSM_PAGE);
+	end_member(member);
+}

@@ -105,113 +105,6 @@ static int mark_in_child(void)
 	return ksm_store_enter(&store) == 0 ? (int)mark(0, 100) : 255;
 }
 
-/* --- memory ------------------------------------------------------------------------------------ */
-
-/* As if the kernel had just said that there is so much. */
-static void say_room(uint64_t bytes)
-{
-	store.room = bytes;
-	store.room_until = UINT64_MAX;
-}
-
-Test(store, nothing_is_published_where_memory_is_short)
-{
-	struct ksm_share_slice slice = slice_at(0);
-	struct ksm_share_set all = pages(0, KSM_SHARE_PAGES);
-
-	cr_assert_eq(ksm_store_enter(&store), 0);
-	say_room(8 * KSM_MIB - 1);
-	cr_assert_not(ksm_store_may_publish(&store));
-	cr_assert_not(ksm_store_may_carry_over(&store));
-	cr_assert(store.lacks_room);
-	say_room(9 * KSM_MIB);
-	cr_assert(ksm_store_may_publish(&store));
-	cr_assert_not(store.lacks_room);
-	for (uint32_t i = 0; i < 3; i++) {
-		cr_assert_not(ksm_store_is_full(&store), "half of it, which is 4.5 MiB, is the file's");
-		cr_assert_eq(ksm_store_add(&store, &slice, &all), 0);
-		slice.place += KSM_SHARE_SLICE;
-	}
-	cr_assert(ksm_store_is_full(&store));
-	cr_assert_eq(store.room, 3 * KSM_MIB, "what was published is taken");
-	cr_assert_eq(store.room_until, 0, "it is looked at anew");
-	say_room(0);
-	cr_assert(ksm_store_may_publish(&store), "what was begun goes on");
-}
-
-Test(store, memory_that_is_taken_is_not_there_any_more)
-{
-	say_room(16 * KSM_MIB);
-	cr_assert(ksm_store_take_room(&store, 5 * KSM_MIB));
-	cr_assert_not(ksm_store_take_room(&store, 5 * KSM_MIB));
-	cr_assert(ksm_store_take_room(&store, 3 * KSM_MIB));
-	cr_assert_not(ksm_store_take_room(&store, 1));
-	store.room_until = 0;
-	cr_assert_not(ksm_store_take_room(&store, 1), "the kernel is not asked in the midst of a step");
-	cr_assert_eq(ksm_store_enter(&store), 0);
-	cr_assert(ksm_store_take_room(&store, 1), "the kernel knows of more");
-}
-
-/* Else what is seen keeps all of the file, and there is ever less memory. */
-Test(store, few_pages_of_a_file_that_was_given_up_are_taken_where_memory_is_short)
-{
-	say_room(7 * KSM_MIB);
-	cr_assert_not(ksm_store_take_room_to_leave(&store, 17 * KSM_PAGE));
-	cr_assert_not(ksm_store_take_room(&store, 16 * KSM_PAGE));
-	cr_assert(ksm_store_take_room_to_leave(&store, 16 * KSM_PAGE));
-	cr_assert_eq(store.room, 7 * KSM_MIB - 16 * KSM_PAGE);
-	say_room(4 * KSM_MIB + KSM_PAGE);
-	cr_assert(ksm_store_take_room_to_leave(&store, KSM_PAGE));
-	cr_assert_not(ksm_store_take_room_to_leave(&store, KSM_PAGE));
-	say_room(9 * KSM_MIB);
-	cr_assert(ksm_store_take_room_to_leave(&store, KSM_MIB));
-	cr_assert_not(ksm_store_take_room_to_leave(&store, KSM_MIB));
-}
-
-Test(store, what_was_not_published_is_what_memory_is_said_to_lack_for)
-{
-	cr_assert_eq(ksm_store_enter(&store), 0);
-	say_room(0);
-	cr_assert_not(ksm_store_take_room(&store, 1));
-	cr_assert_not(ksm_store_take_room_to_leave(&store, 1));
-	cr_assert_not(ksm_store_lacks_room(&store), "nothing was to be published");
-	cr_assert_not(ksm_store_may_publish(&store));
-	cr_assert(ksm_store_lacks_room(&store));
-	say_room(30 * KSM_MIB);
-	cr_assert_not(ksm_store_lacks_room(&store), "there is more now");
-	say_room(0);
-	cr_assert(ksm_store_lacks_room(&store));
-	say_room(30 * KSM_MIB);
-	cr_assert(ksm_store_may_publish(&store));
-	say_room(0);
-	cr_assert_not(ksm_store_lacks_room(&store), "it was enough when it was needed");
-}
-
-static int publish_page(void)
-{
-	const struct ksm_share_slice slice = slice_at(0);
-	const struct ksm_share_set set = pages(0, 1);
-
-	return ksm_store_add(&store, &slice, &set) ? -1 : ksm_store_publish(&store);
-}
-
-Test(store, small_files_do_not_fill_the_table)
-{
-	uint32_t files = 0;
-
-	cr_assert_eq(ksm_store_enter(&store), 0);
-	for (say_room(20 * KSM_MIB); ksm_store_may_publish(&store); say_room(20 * KSM_MIB)) {
-		cr_assert_eq(publish_page(), (int)files);
-		files++;
-	}
-	cr_assert_eq(files, KSM_STORE_FILES / 2);
-	cr_assert(ksm_store_may_carry_over(&store), "that makes a place free");
-	cr_assert_not(ksm_store_lacks_room(&store));
-	say_room(40 * KSM_MIB);
-	cr_assert(ksm_store_may_publish(&store), "there are places for larger ones");
-	cr_assert_eq(publish_page(), (int)files);
-}
-
 /* --- what members find ------------------------------------------------------------------------- */
 
 Test(store, what_a_second_member_has_too_is_common)
@@ -299,6 +192,21 @@ Test(store, what_one_publishes_all_find)
 	cr_assert_not(ksm_store_is_changed(&store, before, 0));
 	cr_assert(ksm_store_is_changed(&store, before, 1), "somebody asks");
 	cr_assert_eq(in_child(find_in_child), 6);
+}
+
+static int count_in_child(void)
+{
+	return ksm_store_enter(&store) == 0 ? (int)ksm_store_holders(&store, 0) : 255;
+}
+
+Test(store, who_holds_a_file_is_counted_while_it_lives)
+{
+	cr_assert_eq(publish_in_child(), 0);
+	cr_assert_eq(in_child(count_in_child), 2);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	cr_assert_eq(ksm_store_holders(&store, 0), 1, "the child has ended");
+	cr_assert_eq(ksm_store_holders(&store, 1), KSMALLOC_STORE_HOLDERS, "none is open there");
+	cr_assert_eq(ksm_store_holders(&store, KSM_STORE_FILES), KSMALLOC_STORE_HOLDERS);
 }
 
 static int find_anew_in_child(void)

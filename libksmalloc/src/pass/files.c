@@ -191,6 +191,23 @@ void ksm_pass_files_count_left(struct ksm_pass_files *files, const struct ksm_pa
 	files->seen[i] -= ksm_min(layer->seen, files->seen[i]);
 }
 
+/* What is taken for a moment when all of these pages are left: a run of them is copied at once (shared.h). */
+static uint64_t bytes_besides(const struct ksm_share_set *mapped)
+{
+	struct ksm_share_run run = { 0, 0 };
+	uint32_t longest = 0;
+
+	while (ksm_share_next_run(mapped, &run))
+		longest = ksm_max(longest, run.end - run.begin);
+	return (uint64_t)longest << KSM_PAGE_SHIFT;
+}
+
+bool ksm_pass_files_take_room(struct ksm_store *store, const struct ksm_pass_layer *layer)
+{
+	return ksm_store_take_room_to_leave(store, (uint64_t)layer->seen << KSM_PAGE_SHIFT, bytes_besides(&layer->mapped),
+					    ksm_store_holders(store, layer->index));
+}
+
 /* True if the file is not needed any more. One that has come late this pass has looked for in a part of the slices only. */
 static bool is_done_with(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
 {

@@ -74,6 +74,9 @@ struct ksm_pass_layer {
 int ksm_pass_files_decide(const struct ksm_pass_files *files, struct ksm_store *store, struct ksm_share_work *work,
 			  struct ksm_pass_layer *layer);
 
+/* True if there is memory to leave what the slice maps of a file, as it was decided. What was copied is the process's already. */
+bool ksm_pass_files_take_room(struct ksm_store *store, const struct ksm_pass_layer *layer);
+
 /* They were left after they were counted. */
 void ksm_pass_files_count_left(struct ksm_pass_files *files, const struct ksm_pass_layer *layer);
 

@@ -76,6 +76,7 @@ struct walk {
 	uint64_t begun_us; /* with the slice before */
 	uint64_t until_us;
 	int error;
+	bool is_long;	 /* the step: what is known of memory at its beginning is too old before its end */
 	bool is_stopped; /* before the end of memory */
 };
 
@@ -103,6 +104,8 @@ static bool finish_slice(struct walk *walk)
 
 	if (!slice || slice < pass.next || (pass.phase == RETURN && !is_of_batch(slice)))
 		return true;
+	if (walk->is_long)
+		ksm_store_look_at_room(&pass.round.store);
 	walk->error = ksm_pass_slice_share(&pass.round, &walk->view);
 	pass.time.slices++;
 	pass.next = slice + KSM_SHARE_SLICE;
@@ -225,7 +228,7 @@ static void begin_pass(void)
 	pass.round.moved = 0;
 	pass.has_published = pass.has_given_up = false;
 	pass.round.carries_over = pass.round.takes_back = false;
-	pass.round.store.lacks_room = false;
+	ksm_store_begin_pass(&pass.round.store);
 	has_to_leave = ksm_pass_files_begin(&pass.round.files, &pass.round.store);
 	ksm_huge_look(&pass.round.store.huge);
 	has_grown = ksm_pass_time_begin(&pass.time, &pass.round.store, size_now());
@@ -302,6 +305,8 @@ static int turn(const struct walk *walk)
 		pass.next = pass.after_return;
 		pass.round.batch_count = 0;
 		pass.round.carries_over = pass.round.takes_back = false;
+		/* What was published took memory twice until now. */
+		ksm_store_look_at_room_anew(&pass.round.store);
 	}
 	return 0;
 }
@@ -309,14 +314,13 @@ static int turn(const struct walk *walk)
 /* A slice at least. */
 static int work_until(uint64_t until_us)
 {
+	/* As a pass that is made at once is: it is one step. */
+	bool is_long = until_us > ksm_os_now_us() + KSM_STORE_ROOM_MS * 1000u;
 	int error;
 
 	do {
-		struct walk walk = { .begun_us = ksm_os_now_us(), .until_us = until_us };
+		struct walk walk = { .begun_us = ksm_os_now_us(), .until_us = until_us, .is_long = is_long };
 
-		/* A pass that is made at once is one step, but no short one. */
-		if (until_us == UINT64_MAX)
-			ksm_store_look_at_room(&pass.round.store);
 		error = look_at_slices(&walk);
 		if (!error)
 			error = turn(&walk);

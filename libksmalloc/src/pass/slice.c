@@ -150,9 +150,7 @@ static int move(struct ksm_pass_round *pass, struct ksm_shared_slice *entry, str
 			carry_over(pass, view, &found);
 		return 0;
 	}
-	/* What was copied is the process's already. */
-	if (!ksm_store_take_room_to_leave(&pass->store, (uint64_t)found.seen << KSM_PAGE_SHIFT) ||
-	    !leave(entry, view, layer, allowed))
+	if (!ksm_pass_files_take_room(&pass->store, &found) || !leave(entry, view, layer, allowed))
 		return 0;
 	pass->moved++;
 	if (pass->is_return) {

@@ -10,9 +10,8 @@
 #define LEASE_MS 10000u /* for as long a member publishes if it says nothing more */
 #define HIGH	 700	/* descriptors from here on are few programs' */
 #define PATIENCE 8u	/* times that what is to be published waits for the lock, each for a while */
-#define ROOM_MS	   200u		   /* so long it is believed how much memory there is */
-#define LEAST_ROOM (8 * KSM_MIB) /* what is left to the program in any case */
-#define FEW_BYTES  (64 * KSM_KIB) /* of a slice; they are taken back for half of that, since it sets more free than it takes */
+#define LEAST_ROOM (8 * KSM_MIB) /* where there is less nothing is published: a file takes half, and leaves half to the program */
+#define FEW_BYTES  (64 * KSM_KIB) /* of a slice; they are taken back down to half of that, since it sets more free than it takes */
 #define SPARE	 2u	/* places in the table for what is carried over: it makes others free */
 /*
  * A file that has to be smaller than that, a quarter of what a pass publishes at once (pass.c), leaves so many: near a limit of memory
@@ -20,6 +19,7 @@
  */
 #define SMALL_PAGES	4096u
 #define SPARE_OF_SMALL (KSM_STORE_FILES / 2)
+#define ROOM_FOR_LARGE (2 * ((uint64_t)SMALL_PAGES << KSM_PAGE_SHIFT)) /* so much there has to be for one that is not small */
 
 bool ksm_store_name(struct ksm_store *store, const char *seed)
 {
@@ -217,6 +217,8 @@ static void become_member(struct ksm_store *store)
 	store->built_huge_bytes = 0;
 	/* It tells of that itself. */
 	store->has_written = false;
+	/* What its parent has taken of it since is not its own. */
+	store->room_until = 0;
 	ksm_os_random(&store->tag, sizeof(store->tag));
 	store->tag = (store->tag & KSM_STORE_TAG_MASK) ? store->tag & KSM_STORE_TAG_MASK : 1;
 	store->pid = pid;
@@ -304,18 +306,41 @@ static int free_record(const struct ksm_store *store, uint32_t spare)
 	return -ENOSPC;
 }
 
-void ksm_store_look_at_room(struct ksm_store *store)
+static void look_at_room(struct ksm_store *store)
 {
 	uint64_t now = ksm_os_now_ms();
 
 	if (now < store->room_until)
 		return;
 	store->room = ksm_os_memory_room();
-	store->room_until = now + ROOM_MS;
+	store->room_until = now + KSM_STORE_ROOM_MS;
 }
 
+void ksm_store_look_at_room(struct ksm_store *store)
+{
+	if (store->needs_room || store->needed_room)
+		look_at_room(store);
+}
+
+void ksm_store_look_at_room_anew(struct ksm_store *store)
+{
+	store->room_until = 0;
+	ksm_store_look_at_room(store);
+}
+
+void ksm_store_begin_pass(struct ksm_store *store)
+{
+	store->needed_room = store->needs_room;
+	store->needs_room = false;
+	store->lacking = 0;
+}
+
+/* What was not looked at when the store was entered, since nothing was to be taken as it seemed, is looked at now. */
 static bool take_room(struct ksm_store *store, uint64_t bytes, uint64_t least)
 {
+	if (!store->needs_room && !store->needed_room)
+		look_at_room(store);
+	store->needs_room = true;
 	if (store->room < least || store->room - least < bytes)
 		return false;
 	store->room -= bytes;
@@ -327,14 +352,30 @@ bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes)
 	return take_room(store, bytes, LEAST_ROOM);
 }
 
-bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes)
+uint32_t ksm_store_holders(const struct ksm_store *store, uint32_t index)
 {
-	return take_room(store, bytes, bytes <= FEW_BYTES ? LEAST_ROOM / 2 : LEAST_ROOM);
+	const struct ksmalloc_store_record *record;
+	uint32_t holders = 0;
+
+	if (index >= KSM_STORE_FILES)
+		return KSMALLOC_STORE_HOLDERS;
+	record = &store->tables->head.files[index];
+	if (!record->inode || record->inode != store->files[index].inode)
+		return KSMALLOC_STORE_HOLDERS;
+	for (uint32_t i = 0; i < KSMALLOC_STORE_HOLDERS; i++)
+		holders += ksm_store_table_is_alive(&record->holders[i]);
+	/* This process, for which the record may have had no place. */
+	return ksm_max(holders, 1u);
+}
+
+bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes, uint64_t besides, uint32_t holders)
+{
+	return take_room(store, bytes * holders, bytes <= FEW_BYTES ? LEAST_ROOM / 2 + besides : LEAST_ROOM);
 }
 
 bool ksm_store_lacks_room(const struct ksm_store *store)
 {
-	return store->lacks_room && store->room < LEAST_ROOM;
+	return store->room < store->lacking;
 }
 
 bool ksm_store_is_full(const struct ksm_store *store)
@@ -347,20 +388,24 @@ static bool has_room(struct ksm_store *store)
 {
 	if (store->built.inode)
 		return true;
-	store->lacks_room = !ksm_store_take_room(store, 0);
-	if (store->lacks_room)
+	store->lacking = ksm_store_take_room(store, 0) ? 0 : LEAST_ROOM;
+	if (store->lacking)
 		return false;
 	store->most_pages = (uint32_t)ksm_min(store->room / 2 >> KSM_PAGE_SHIFT, (uint64_t)UINT32_MAX);
 	return true;
 }
 
 /* True if the file that is published next is begun already, or the table has a place for one of its size. */
-static bool has_place(const struct ksm_store *store, uint32_t spare)
+static bool has_place(struct ksm_store *store, uint32_t spare)
 {
 	bool is_small = !store->built.inode && store->most_pages < SMALL_PAGES;
 
 	/* What is carried over makes places free. */
-	return free_record(store, spare > 0 && is_small ? SPARE_OF_SMALL : spare) >= 0;
+	if (free_record(store, spare > 0 && is_small ? SPARE_OF_SMALL : spare) >= 0)
+		return true;
+	/* There is one for a larger file, which this one would be with more memory. */
+	store->lacking = ROOM_FOR_LARGE;
+	return false;
 }
 
 static bool may_publish(struct ksm_store *store, uint32_t spare)

@@ -26,6 +26,8 @@
 /* The path of the table: beside the seed of this path, by its name; false if that is too long. */
 bool ksm_store_name(struct ksm_store *store, const char *seed);
 
+#define KSM_STORE_ROOM_MS 200u /* so long it is believed how much memory there is */
+
 /* Prepares a store whose first four members are set. 0 or -ENOMEM. */
 int ksm_store_init(struct ksm_store *store);
 
@@ -64,19 +66,37 @@ bool ksm_store_may_carry_over(struct ksm_store *store);
 
 /*
  * Before so many bytes of memory are taken besides: true if there is enough for them and for what the program may need
- * next. The kernel would end a process that has come to a limit (os.h), and not refuse it memory. Of what is seen of a file that was given
- * up few pages are taken where there is less: as long as they are not, the file takes the memory of all of it.
+ * next. The kernel would end a process that has come to a limit (os.h), and not refuse it memory.
  */
 bool ksm_store_take_room(struct ksm_store *store, uint64_t bytes);
-bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes);
 
 /*
- * Looks how much there is, unless that was done a moment ago: several files are read for it. ksm_store_enter() does so, and nothing that
- * follows, of which the time is counted. What is taken and published is subtracted from what was found.
+ * The same for what is seen of a file that was given up. All who hold the file leave it in the same moments, and none of them knows what
+ * the others take: so many times as much is taken as there are holders. Few pages are taken where there is less: as long as they are not,
+ * the file takes the memory of all of it; then there has to be enough for what is taken besides, for a moment.
+ */
+bool ksm_store_take_room_to_leave(struct ksm_store *store, uint64_t bytes, uint64_t besides, uint32_t holders);
+
+/* Living holders of a file, this process for one; as many as a record has, where the table does not tell: the file is not open here. */
+uint32_t ksm_store_holders(const struct ksm_store *store, uint32_t index);
+
+/*
+ * Looks how much there is, unless that was done a moment ago, or nothing was to be taken in this pass and the one before: several files
+ * are read for it. ksm_store_enter() does so, and of what follows, of which the time is counted, only what is the first to take
+ * something. What is taken and published is subtracted from what was found.
  */
 void ksm_store_look_at_room(struct ksm_store *store);
 
-/* True if something was not published for want of memory, and there was no more when that was looked at last. */
+/* The same, also if it was done a moment ago: what was taken has come back. */
+void ksm_store_look_at_room_anew(struct ksm_store *store);
+
+/* A pass begins, after the store was entered: nothing lacks room, and nothing was to be taken so far. */
+void ksm_store_begin_pass(struct ksm_store *store);
+
+/*
+ * True if something was not published in this pass for want of memory, be it that a file would be so small that the table has no place for
+ * it, and there was no more when that was looked at last.
+ */
 bool ksm_store_lacks_room(const struct ksm_store *store);
 
 /* True if the file that is published next has as many pages as there is memory for. */

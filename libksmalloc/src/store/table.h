@@ -49,8 +49,10 @@ struct ksm_store {
 	uint32_t built_pages;
 	uint32_t most_pages; /* that it may have: there is memory for them */
 	uint64_t room;	     /* bytes of memory that there were when that was looked at last, less what was taken since */
-	bool lacks_room;     /* it was not enough when something was to be published last */
+	uint64_t lacking;    /* so much there had to be when something was to be published last, and was not; 0: there was enough */
 	uint64_t room_until; /* when that is looked at anew, at the beginning of a step */
+	bool needs_room;     /* memory was to be taken in this pass */
+	bool needed_room;    /* the same in the pass before */
 	uint64_t built_huge_bytes; /* of them, on huge pages; known until the next file is begun */
 	uint64_t unwanted[KSM_STORE_FILES]; /* inodes of files that are not to be opened again */
 	struct ksm_store_tables *tables; /* what was read */
