@@ -28,15 +28,20 @@ static inline double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* False if there is no such file, or nothing in it. */
+/* False if there is no such file, or nothing in it. One read of a file in /proc is a page of it at most. */
 static inline bool read_text(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+	size_t got = 0;
+	ssize_t more = fd < 0 ? 0 : 1;
 
+	while (more > 0 && got < size - 1) {
+		more = read(fd, text + got, size - 1 - got);
+		got += more > 0 ? more : 0;
+	}
 	if (fd >= 0)
 		close(fd);
-	text[got > 0 ? got : 0] = 0;
+	text[got] = 0;
 	return got > 0;
 }
 
@@ -50,6 +55,40 @@ static inline void write_ksm(const char *name, const char *value)
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
 		die(path);
 	close(fd);
+}
+
+/* 0 if there is no such file, as on a kernel that does not know the setting. */
+static inline double read_ksm(const char *name)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), GUEST_KSM "%s", name);
+	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) : 0;
+}
+
+/* What follows the key in a file of lines, or -1 if it is not there. */
+static inline double read_line(const char *path, const char *key)
+{
+	static char text[65536];
+	char *line;
+
+	if (!read_text(path, text, sizeof(text)))
+		die(path);
+	line = strstr(text, key);
+	if (!line)
+		return -1;
+	line += strlen(key);
+	line += strspn(line, " :\t");
+	return strtod(line, NULL);
+}
+
+/* The processor time of a thread. */
+static inline double thread_seconds(int pid)
+{
+	char path[64], text[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) / 1e9 : 0;
 }
 
 /* ksmd is the only thread of that name. */

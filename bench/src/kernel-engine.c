@@ -17,11 +17,16 @@
  *   rewriting  as static, but half of the equal part is written anew every second, equal again
  *   sites      an eighth is equal, the rest is unique, and hinted as another site
  *   late       the same without the other site; the equal part is written when a quarter of the time is over
+ *   part       an eighth is equal, half of that is written anew every second; the rest is unique, and not hinted
+ *   equal      all is equal
+ *   unique     nothing is
  *
- * Prints what was saved in MiB at the end, the integral of that over time in MiB x s, the CPU time of
- * ksmd in seconds, the pages that it has visited, how many merged pages were copied because they were
- * written to, the seconds until 95 % of what could be saved was saved (-1: never), CPU time by
- * stage where the kernel knows it, and points of seconds and MiB:
+ * Prints what was saved in MiB at the end, the integral of that over time in MiB x s (by the memory that the guest's
+ * programs still take, for the engine's own counts take a broken merge for one until the next visit), the CPU time of
+ * ksmd in seconds, the pages that it has visited, how many merged pages were written to, and so copied (by what the
+ * kernel says of each page before, for not each kernel counts that), the seconds until 95 % of what could be saved was
+ * saved (-1: never) and the CPU time until then, CPU time by stage where the kernel knows it, and points of seconds and
+ * MiB:
  *
  *   saved 96.0
  *   integral 850.2
@@ -29,6 +34,7 @@
  *   scanned 123456
  *   broken 0
  *   until 1.24
+ *   until_cpu 0.102
  *   stages walk,hash,lookup,compare,merge (in microseconds)
  *   series 0.050,0.0 0.100,12.5
  */
@@ -47,8 +53,16 @@
 #define PAGE 4096UL
 #define MIB (1024 * 1024UL)
 #define PROCESSES 4
+/* What the memory of a process is divided into. */
+#define PARTS 16
 /* The same in all processes. */
 #define PLACE ((char *)0x1000000000UL)
+/* Of an entry of pagemap and of kpageflags. */
+#define PRESENT (1ULL << 63)
+#define FRAME ((1ULL << 55) - 1)
+#define FLAG_KSM 21
+/* How often is looked at what is saved, and how often that becomes a point of the series. */
+#define LOOK_SECONDS 0.01
 #define POINT_SECONDS 0.05
 #define POINTS_MAX 4096
 
@@ -68,29 +82,35 @@
 
 struct workload {
 	const char *name;
-	unsigned int empty, equal;	/* eighths of the memory; the rest is unique */
-	unsigned int written;		/* eighths that are written again and again */
+	unsigned int empty, equal;	/* sixteenths of the memory; the rest is unique */
+	unsigned int written;		/* sixteenths that are written again and again */
 	double period;			/* so often, in seconds */
 	bool late_words;		/* pages differ in their last words, not in their first */
 	bool two_sites;			/* what is unique is hinted as another site */
+	bool unhinted;			/* what is unique is not hinted */
 	bool late;			/* what is equal is written when a quarter of the time is over */
 	bool all_words;			/* pages differ in all of their words */
 };
 
 static const struct workload workloads[] = {
-	{ .name = "static", .equal = 4 },
-	{ .name = "prefix", .equal = 4, .late_words = true },
-	{ .name = "unlike", .equal = 4, .all_words = true },
-	{ .name = "zero", .empty = 6, .equal = 1 },
-	{ .name = "bursty", .equal = 4, .written = 1, .period = 4 },
-	{ .name = "rewriting", .equal = 4, .written = 2, .period = 1 },
-	{ .name = "sites", .equal = 1, .two_sites = true },
-	{ .name = "late", .equal = 1, .late = true },
+	{ .name = "static", .equal = 8 },
+	{ .name = "prefix", .equal = 8, .late_words = true },
+	{ .name = "unlike", .equal = 8, .all_words = true },
+	{ .name = "zero", .empty = 12, .equal = 2 },
+	{ .name = "bursty", .equal = 8, .written = 2, .period = 4 },
+	{ .name = "rewriting", .equal = 8, .written = 4, .period = 1 },
+	{ .name = "sites", .equal = 2, .two_sites = true },
+	{ .name = "late", .equal = 2, .late = true },
+	{ .name = "part", .equal = 2, .written = 1, .period = 1, .unhinted = true },
+	{ .name = "equal", .equal = PARTS },
+	{ .name = "unique", .all_words = true },
 };
 
 struct shared {
 	volatile int ready;
 	volatile bool start;
+	volatile unsigned long later;	/* bytes that were written to first after the start */
+	volatile unsigned long broken;	/* pages that were merged when they were written to */
 };
 
 struct point {
@@ -103,42 +123,25 @@ static uint64_t hint = SITE | PRIORITY | PEERS;
 /* The memory is at other places in each process, and hinted to come from the same one of a file. */
 static bool by_file;
 
-/* 0 if there is no such file, as on a kernel that does not know it. */
-static double read_ksm(const char *name)
+/* What the programs' pages take. Some of the count is kept by processor until this is written to, where there are several. */
+static double taken_mib(void)
 {
-	char path[128], text[32];
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
 
-	snprintf(path, sizeof(path), GUEST_KSM "%s", name);
-	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) : 0;
+	if (fd >= 0 && write(fd, "1", 1) < 0)
+		die("stat_refresh");
+	if (fd >= 0)
+		close(fd);
+	return read_line("/proc/meminfo", "AnonPages") / 1024;
 }
 
-/* What follows the key in a file of lines, or 0. */
-static double read_line(const char *path, const char *key)
+/* @before is what they took when nothing was merged. */
+static double saved_mib(double before, const struct shared *shared)
 {
-	static char text[65536];
-	char *line;
+	double saved = before + (double)shared->later / MIB - taken_mib();
 
-	if (!read_text(path, text, sizeof(text)))
-		die(path);
-	line = strstr(text, key);
-	if (!line)
-		return 0;
-	line += strlen(key);
-	line += strspn(line, " :\t");
-	return strtod(line, NULL);
-}
-
-static double ksmd_seconds(int pid)
-{
-	char path[64], text[128];
-
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
-	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) / 1e9 : 0;
-}
-
-static double saved_mib(void)
-{
-	return (read_ksm("pages_sharing") + read_ksm("ksm_zero_pages")) * PAGE / MIB;
+	/* What is being written is not in it yet. */
+	return saved > 0 ? saved : 0;
 }
 
 static void fill(const struct workload *w, char *at, unsigned long bytes, uint64_t seed)
@@ -156,45 +159,86 @@ static void fill(const struct workload *w, char *at, unsigned long bytes, uint64
 	}
 }
 
+/* Says what the memory of a process is: @equal bytes of it are the same in others. */
+static void hint_memory(const struct workload *w, char *place, unsigned long bytes, unsigned long equal)
+{
+	if (!hint)
+		return;
+	if (by_file)
+		hint |= (-(uintptr_t)place / PAGE) % PLACES;
+	prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place, w->unhinted ? equal : bytes, hint);
+	if (w->two_sites)
+		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place + equal, bytes - equal,
+		      hint ^ (by_file ? OTHER_FILE : SITE ^ OTHER_SITE));
+}
+
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+/* How many of these pages are merged now. */
+static unsigned long merged_pages(const char *at, unsigned long bytes)
+{
+	static int map = -1, flags = -1;
+	uint64_t entry, flag;
+	unsigned long i, merged = 0;
+
+	if (map < 0) {
+		map = open_file("/proc/self/pagemap");
+		flags = open_file("/proc/kpageflags");
+	}
+	for (i = 0; i < bytes; i += PAGE) {
+		if (pread(map, &entry, sizeof(entry), ((uintptr_t)at + i) / PAGE * sizeof(entry)) != sizeof(entry))
+			die("pagemap");
+		if (!(entry & PRESENT))
+			continue;
+		if (pread(flags, &flag, sizeof(flag), (entry & FRAME) * sizeof(flag)) != sizeof(flag))
+			die("kpageflags");
+		merged += flag >> FLAG_KSM & 1;
+	}
+	return merged;
+}
+
 /* The memory of a process: what is written again comes first, then what is equal, empty and unique. */
 static void work(const struct workload *w, unsigned long mib, double seconds, struct shared *shared, int number)
 {
-	unsigned long eighth = mib * MIB / 8;
+	unsigned long bytes = mib * MIB, part = bytes / PARTS, equal = w->equal * part, empty = w->empty * part;
 	char *place = PLACE;
 	uint64_t round = 1;
 	double next;
 
 	if (by_file)
-		place += number * (mib * MIB + 7 * PAGE);
-	if (mmap(place, mib * MIB, PROT_READ | PROT_WRITE,
+		place += number * (bytes + 7 * PAGE);
+	if (mmap(place, bytes, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) != place)
 		die("mmap");
 	if (!w->late)
-		fill(w, place, w->equal * eighth, round);
-	else if (madvise(place, w->equal * eighth, MADV_DONTNEED))
+		fill(w, place, equal, round);
+	else if (madvise(place, equal, MADV_DONTNEED))
 		die("madvise");
-	memset(place + w->equal * eighth, 0, w->empty * eighth);
-	fill(w, place + (w->equal + w->empty) * eighth, (8 - w->equal - w->empty) * eighth, 1000 + number);
-	if (madvise(place, mib * MIB, MADV_MERGEABLE))
+	memset(place + equal, 0, empty);
+	fill(w, place + equal + empty, bytes - equal - empty, 1000 + number);
+	if (madvise(place, bytes, MADV_MERGEABLE))
 		die("madvise");
-	if (by_file)
-		hint |= (-(uintptr_t)place / PAGE) % PLACES;
-	if (hint)
-		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place, mib * MIB, hint);
-	if (hint && w->two_sites)
-		prctl(PR_SET_VMA, PR_SET_VMA_KSM_HINT, place + w->equal * eighth, (8 - w->equal) * eighth,
-		      hint ^ (by_file ? OTHER_FILE : SITE ^ OTHER_SITE));
+	hint_memory(w, place, bytes, equal);
 	__sync_fetch_and_add(&shared->ready, 1);
 	while (!shared->start)
 		usleep(1000);
 	if (w->late) {
 		usleep(seconds / 4 * 1e6);
-		fill(w, place, w->equal * eighth, round);
+		fill(w, place, equal, round);
+		__sync_fetch_and_add(&shared->later, equal);
 	}
 	for (next = now() + w->period; w->period; next += w->period) {
 		while (now() < next)
 			usleep(1000);
-		fill(w, place, w->written * eighth, ++round);
+		__sync_fetch_and_add(&shared->broken, merged_pages(place, w->written * part));
+		fill(w, place, w->written * part, ++round);
 	}
 	for (;;)
 		pause();
@@ -248,32 +292,40 @@ static void set_knobs(char **knobs)
 static double most_mib(const struct workload *w, unsigned long mib)
 {
 	bool zero = read_ksm("use_zero_pages") > 0;
-	double empty = w->empty * mib / 8.0 * PROCESSES;
+	double empty = w->empty * mib / (double)PARTS * PROCESSES;
 
 	/* Without the zero page, a page that is full of sharers is one of several. */
 	if (!zero)
 		empty -= empty / read_ksm("max_page_sharing");
-	return w->equal * mib / 8.0 * (PROCESSES - 1) + empty;
+	return w->equal * mib / (double)PARTS * (PROCESSES - 1) + empty;
 }
 
-/* Watches for so many seconds. Returns the integral of what is saved, and when most of it was. */
-static double watch(double seconds, double most, double *until)
-{
-	double begin = now(), before = 0, time, integral = 0, mib = 0, last = 0;
+/* What is seen while KSM runs. */
+struct seen {
+	double integral, saved;	/* what was saved in MiB x s, and in MiB at the end */
+	double until, until_cpu;	/* when most of it was saved, and what ksmd had taken by then; or -1 */
+};
 
-	*until = -1;
+static struct seen watch(double seconds, double most, double taken, const struct shared *shared, int ksmd)
+{
+	double begin = now(), cpu = thread_seconds(ksmd), before = 0, time, mib = 0, last = 0;
+	struct seen seen = { .until = -1, .until_cpu = -1 };
+
 	while ((time = now() - begin) < seconds) {
-		mib = saved_mib();
-		integral += (mib + last) / 2 * (time - before);
+		mib = saved_mib(taken, shared);
+		seen.integral += (mib + last) / 2 * (time - before);
 		before = time;
 		last = mib;
-		if (*until < 0 && mib >= most * 0.95)
-			*until = time;
-		if (point_count < POINTS_MAX)
+		if (seen.until < 0 && most > 0 && mib >= most * 0.95) {
+			seen.until = time;
+			seen.until_cpu = thread_seconds(ksmd) - cpu;
+		}
+		if (point_count < POINTS_MAX && (!point_count || time >= points[point_count - 1].seconds + POINT_SECONDS))
 			points[point_count++] = (struct point){ time, mib };
-		usleep(POINT_SECONDS * 1e6);
+		usleep(LOOK_SECONDS * 1e6);
 	}
-	return integral;
+	seen.saved = mib;
+	return seen;
 }
 
 static void print_stages(void)
@@ -296,7 +348,8 @@ static void print_stages(void)
 int main(int argc, char **argv)
 {
 	struct shared *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	double cpu, scanned, broken, until, integral;
+	double cpu, scanned, taken;
+	struct seen seen;
 	const struct workload *w;
 	unsigned long mib;
 	pid_t pids[PROCESSES];
@@ -319,15 +372,18 @@ int main(int argc, char **argv)
 	}
 	while (shared->ready < PROCESSES)
 		usleep(1000);
-	cpu = ksmd_seconds(ksmd);
+	cpu = thread_seconds(ksmd);
 	scanned = read_ksm("pages_scanned");
-	broken = read_line("/proc/vmstat", "cow_ksm");
+	/* What this program itself takes from now on would be missing in what is saved. */
+	memset(points, 1, sizeof(points));
+	taken = taken_mib();
 	write_ksm("run", "1");
 	shared->start = true;
-	integral = watch(strtod(argv[3], NULL), most_mib(w, mib), &until);
-	cpu = ksmd_seconds(ksmd) - cpu;
-	printf("saved %.2f\nintegral %.2f\ncpu %.4f\nscanned %.0f\nbroken %.0f\nuntil %.3f\n", saved_mib(), integral, cpu,
-	       read_ksm("pages_scanned") - scanned, read_line("/proc/vmstat", "cow_ksm") - broken, until);
+	seen = watch(strtod(argv[3], NULL), most_mib(w, mib), taken, shared, ksmd);
+	cpu = thread_seconds(ksmd) - cpu;
+	printf("saved %.2f\nintegral %.2f\ncpu %.6f\nscanned %.0f\nbroken %lu\nuntil %.3f\nuntil_cpu %.6f\n", seen.saved,
+	       seen.integral, cpu, read_ksm("pages_scanned") - scanned, shared->broken,
+	       seen.until, seen.until_cpu);
 	print_stages();
 	for (i = 0; i < PROCESSES; i++)
 		kill(pids[i], SIGKILL);
