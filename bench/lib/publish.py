@@ -3,6 +3,7 @@
 
 import json
 import re
+import statistics
 
 from lib import enginecharts, heapmap, merging, pages, plot
 from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, all_but, format_number, format_spread, goal_rows, pivot, spreads,
@@ -154,6 +155,22 @@ def services_table(document):
                             *spreads(cells, [*ways, *SERVICES_EQUAL.values()])] for title, cells in rows.items()])
 
 
+def speed_table(document):
+    """Requests a second of each service by layout, and what they are of each other, round by round."""
+    def place(cell):
+        title, name = parts_of(cell["case"])
+        return (title, cell["column"]) if name == "requests a second" else None
+
+    columns, rows = pivot(document["results"], place)
+    table = []
+    for title, cells in rows.items():
+        private, shared = (cells[name]["values"] for name in columns)
+        quotients = [after / before for before, after in zip(private, shared)]
+        table.append([title, *spreads(cells, columns), f"{statistics.median(quotients):.2f} "
+                      f"({min(quotients):.2f}..{max(quotients):.2f})"])
+    return markdown_table(["requests a second", *columns, "shared / private, round by round"], table)
+
+
 def sharing_table(document):
     """Memory of each service as it is, as KSM merges it and as --share shares it; what of it lies in the store, and the store."""
     named = {("Pss before", "ksmalloc, shared"): "as it is", ("Pss after", "ksmalloc, shared"): "KSM",
@@ -234,7 +251,7 @@ def rules_table(document):
 
 
 # Tables in docs/, between two marks: of which results, and how they are made.
-TABLES = {"services": ("services.md", services_table), "requests": ("services.md", requests_table), "services-sharing": ("sharing.md", sharing_table),
+TABLES = {"services": ("services.md", services_table), "services-speed": ("services.md", speed_table), "requests": ("services.md", requests_table), "services-sharing": ("sharing.md", sharing_table),
           "services-twins": ("shared-layout.md", twins_table), "engine-scale": ("merge-engine.md", scale_tables),
           "engine-rules": ("merge-engine.md", rules_table)}
 
