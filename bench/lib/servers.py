@@ -37,11 +37,10 @@ class Gunicorn(Server):
     # numpy takes this BLAS, whichever one Debian's alternatives name: the reference one, which has no threads.
     blas = f"{LIBRARIES}/blas:{LIBRARIES}/lapack"
 
-    def __init__(self, name, application, arguments=(), imports=(), threads=1):
+    def __init__(self, name, application, arguments=(), imports=()):
         super().__init__(name)
         self.application = application
-        self.threads = threads
-        self.arguments = [*arguments, *(["--worker-class", "gthread", "--threads", str(threads)] if threads > 1 else [])]
+        self.arguments = list(arguments)
         self.imports = imports
 
     def command(self, folder, port, workers, preload):
@@ -150,11 +149,13 @@ class PhpFpm(Server):
 
 class Puma(Server):
     profile = "ruby"
-    threads = 4
+    # Twice its threads: with fewer it is chance how many workers have none. gthread's workers take all that come, so that more
+    # than two for each make it chance whether one worker has all.
+    connections = 8
     needs = (("/usr/bin/puma", "puma"),)
 
     def command(self, folder, port, workers, preload):
-        return ["/usr/bin/puma", "--quiet", "--workers", str(workers), "--threads", f"{self.threads}:{self.threads}",
+        return ["/usr/bin/puma", "--quiet", "--workers", str(workers), "--threads", "4:4",
                 "--environment", "production", "--dir", str(folder / "apps"),
                 "--bind", f"tcp://127.0.0.1:{port}", *(["--preload"] if preload else []), "config.ru"]
 
@@ -285,7 +286,7 @@ SERVERS = {server.name: server for server in (
     Threaded("blas", "blas_numpy:application", (("flask", "python3-flask"), ("numpy", "python3-numpy")), True),
     # GNU's OpenMP waits for ever in a child whose parent has used it before the fork.
     Threaded("openmp", "openmp_sklearn:application", (("flask", "python3-flask"), ("sklearn", "python3-sklearn")), False),
-    Gunicorn("gthread", "small:application", threads=4),
+    Gunicorn("gthread", "small:application", ["--worker-class", "gthread", "--threads", "4"]),
     Uvicorn("uvicorn"),
     Uwsgi("uwsgi"),
     CeleryPool("celery"),

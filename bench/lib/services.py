@@ -120,7 +120,7 @@ class Server:
 
     profile = "python"
     needs = ()
-    threads = 1  # that a worker answers with
+    connections = 2  # of wrk, for each worker
     has_preload = True
     has_single = True
     own_ports = False  # Whether each worker listens for itself, on the port that it is given or one behind it.
@@ -402,11 +402,8 @@ def stream_requests(running, seconds):
 
 
 def speed(running, seconds):
-    """
-    Requests a second as wrk counts them, on twice as many connections as there are threads that answer: with fewer, it is
-    chance how many of the workers that accept them have none, since a connection stays where it was accepted.
-    """
-    words = ["wrk", "-t1", f"-c{2 * running.wanted * running.server.threads}", f"-d{seconds:g}s", "--timeout", "20s",
+    """Requests a second as wrk counts them, on as many connections as a busy service has."""
+    words = ["wrk", "-t1", f"-c{running.server.connections * running.wanted}", f"-d{seconds:g}s", "--timeout", "20s",
              f"http://127.0.0.1:{running.ports[0]}/?n=1"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment("/"))
     match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
