@@ -11,6 +11,8 @@
 
 #include "base.h"
 
+/* Perl frees such keys with the block that they are in. */
+#ifdef HVhek_NOTSHARED
 typedef void unshare_function(PerlInterpreter *perl, HEK *key);
 typedef void *alloc_function(MEM_SIZE bytes);
 
@@ -28,8 +30,6 @@ void ksp_environment_start(void)
 		unshare_key = NULL;
 }
 
-/* Perl frees such keys with the block that they are in. */
-#ifdef HVhek_NOTSHARED
 static HEK *copy(const HEK *key)
 {
 	/* A zero and the flags come behind the text. */
@@ -70,10 +70,12 @@ void ksp_environment_own(struct interpreter *perl)
 	}
 }
 #else
+void ksp_environment_start(void)
+{
+}
+
 void ksp_environment_own(struct interpreter *perl)
 {
 	(void)perl;
-	(void)unshare_key;
-	(void)allocate;
 }
 #endif

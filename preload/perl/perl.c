@@ -137,6 +137,14 @@ static bool is_near(const PerlInterpreter *interpreter)
 	return count_of(interpreter) >= now.level - step_at(now.level) / PART_THAT_IS_NEAR;
 }
 
+/* The same; one that was not found yet is looked for. */
+static PerlInterpreter *find_ours(void)
+{
+	if (!now.interpreter)
+		adopt();
+	return ours();
+}
+
 /* Inside malloc: variables are written, and nothing is called that allocates. */
 static void grown(void)
 {
@@ -144,9 +152,7 @@ static void grown(void)
 
 	if (owner != &self)
 		return;
-	if (!now.interpreter)
-		adopt();
-	found = ours();
+	found = find_ours();
 	now.counts = 0;
 	if (found && (now.is_armed || now.is_moved || is_near(found)))
 		found->Isig_pending = 1;
@@ -211,8 +217,6 @@ static void set_boundary(PerlInterpreter *interpreter)
  */
 static void begin(PerlInterpreter *interpreter)
 {
-	if (now.has_begun)
-		return;
 	now.has_begun = true;
 	now.base = interpreter->Isv_count - VALUES_OF_PERL;
 	/* What this takes and frees is as much as there are variables, and is left behind as well. */
@@ -325,9 +329,7 @@ EXPORT char *getenv(const char *name)
 	if (!next_getenv)
 		start();
 	if (owner == &self && !now.has_begun && is_asked_at_begin(name)) {
-		if (!now.interpreter)
-			adopt();
-		found = ours();
+		found = find_ours();
 		if (found)
 			begin(found);
 	}

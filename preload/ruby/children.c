@@ -430,19 +430,21 @@ static void install(void)
  */
 #define ANCHOR_OF_SCRIPT 4
 
-/* So many were passed, no more than are counted. Synchronization: of the thread that the process began with. */
+/*
+ * So many were passed, no more than are counted; one more when what they stand for was left. Synchronization: of the thread that
+ * the process began with.
+ */
 static volatile int anchors_of_start;
-static bool has_left_start;
 
 static bool is_to_leave_start(void)
 {
-	return !has_left_start && anchors_of_start == ANCHOR_OF_SCRIPT;
+	return anchors_of_start == ANCHOR_OF_SCRIPT;
 }
 
 /* What comes next is the same in workers that differ in arguments and environment, and goes on at equal places. */
 static void leave_start(void)
 {
-	has_left_start = true;
+	anchors_of_start = ANCHOR_OF_SCRIPT + 1;
 	krb_title_begin();
 	krb_level();
 	if (ksmalloc_stream_leave_start)

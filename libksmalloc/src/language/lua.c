@@ -120,7 +120,7 @@ static bool read_text(const void *string, struct ksm_text *text)
 /* The file of the frame that comes next; most have that of the one before, behind a sign. */
 static bool read_file(const struct ksm_script *script, const void *string, struct ksm_text *text)
 {
-	const struct ksm_text *before = script->count ? &script->frames[script->count - 1].file : NULL;
+	const struct ksm_text *before = ksm_script_file_before(script);
 
 	if (before && before->bytes == (const char *)string + STRING_DATA + 1) {
 		*text = *before;

@@ -3,8 +3,6 @@
 
 #include "language/lua.h"
 
-#include <string.h>
-
 #define FUNCTION_KIND 10 /* 0: one in Lua */
 #define FUNCTION_CODE 32
 

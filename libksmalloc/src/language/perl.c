@@ -179,7 +179,7 @@ static bool is_statement(const struct perl *perl, const void *interpreter, const
  */
 static void read_file(const struct ksm_script *script, const char *bytes, struct ksm_text *file)
 {
-	const struct ksm_text *before = script->count ? &script->frames[script->count - 1].file : NULL;
+	const struct ksm_text *before = ksm_script_file_before(script);
 
 	if (before && before->length && before->length < KSM_SCRIPT_FILE_BYTES && ksm_readable(bytes) &&
 	    ksm_script_reaches(bytes, before->length) && memcmp(bytes, before->bytes, before->length) == 0 &&

@@ -2,7 +2,6 @@
 #include "language/php.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* In executor_globals: the innermost frame. */
 #define CURRENT 488
@@ -118,7 +117,7 @@ static bool read_text(const void *string, struct ksm_text *text)
 /* The file of the frame that comes next; most have that of the one before. */
 static bool read_file(const struct ksm_script *script, const void *string, struct ksm_text *file)
 {
-	const struct ksm_text *before = script->count ? &script->frames[script->count - 1].file : NULL;
+	const struct ksm_text *before = ksm_script_file_before(script);
 
 	if (!before || before->bytes != (const char *)string + STRING_DATA)
 		return read_text(string, file);

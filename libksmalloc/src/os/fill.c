@@ -24,17 +24,12 @@ void ksm_os_stop_filling(void)
 	atomic_store_explicit(&cannot_fill, true, memory_order_relaxed);
 }
 
-bool ksm_os_can_fill(void)
-{
-	return !atomic_load_explicit(&cannot_fill, memory_order_relaxed);
-}
-
 int ksm_os_open_filler(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	int filler, error;
 
-	if (!ksm_os_can_fill())
+	if (atomic_load_explicit(&cannot_fill, memory_order_relaxed))
 		return -EOPNOTSUPP;
 	filler = (int)KSM_OS_CALL(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	error = filler < 0 ? filler : (int)KSM_OS_CALL(SYS_ioctl, filler, UFFDIO_API, &api);

@@ -351,11 +351,7 @@ int ksm_os_begin_filling(int filler, void *addr, size_t length);
 int ksm_os_fill(int filler, void *to, const void *from, size_t length);
 int ksm_os_end_filling(int filler, void *addr, size_t length);
 
-/*
- * False once it has turned out that the kernel does not, or that it is not to be asked: a filter may kill the process
- * for it.
- */
-bool ksm_os_can_fill(void);
+/* From now on no filler is opened, as when it has turned out that the kernel has none: a filter may kill the process for asking. */
 void ksm_os_stop_filling(void);
 
 /* False if there is a page in the range that nothing is mapped at. */

@@ -27,6 +27,12 @@ static uint32_t worth_of(const struct ksm_pass_files *files, uint32_t index)
 	return (uint64_t)alike * MANY < seen ? seen : seen - ksm_min(alike, seen);
 }
 
+/* True if another file has come to this place since it was looked at. */
+static bool is_another(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	return files->inodes[index] != store->files[index].inode;
+}
+
 bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *store)
 {
 	uint64_t before = files->going;
@@ -34,7 +40,7 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 
 	files->going = files->late = 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
-		bool is_same = files->inodes[i] == store->files[i].inode;
+		bool is_same = !is_another(files, store, i);
 
 		if (ksm_store_is_given_up(store, i, is_same ? worth_of(files, i) : 0)) {
 			files->going |= bit(i);
@@ -49,12 +55,6 @@ bool ksm_pass_files_begin(struct ksm_pass_files *files, const struct ksm_store *
 	memset(files->huge, 0, sizeof(files->huge));
 	memset(files->alike, 0, sizeof(files->alike));
 	return is_new;
-}
-
-/* True if another file has come to this place meanwhile. */
-static bool is_another(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
-{
-	return files->inodes[index] != store->files[index].inode;
 }
 
 void ksm_pass_files_follow_one(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
@@ -95,7 +95,7 @@ void ksm_pass_files_count_alike(struct ksm_pass_files *files, uint64_t inode, ui
 
 bool ksm_pass_files_is_going(const struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
 {
-	return (files->going & bit(index)) && files->inodes[index] == store->files[index].inode;
+	return (files->going & bit(index)) && !is_another(files, store, index);
 }
 
 static uint32_t index_of(const struct ksm_store *store, uint64_t inode)

@@ -80,9 +80,8 @@ static int share_with(struct ksm_pass_round *pass, uint32_t index, struct ksm_sh
 	slice.may_be_huge = pass->store.huge.is_wanted && !ksm_apart_is_kept_small((void *)view->address, KSM_SHARE_SLICE);
 	slice.is_huge = ksm_shared_is_huge(&entry->layers[layer], &view->mapped[layer]);
 	entry->layers[layer].inode = pass->store.files[index].inode;
-	pass->work.has_written = false;
 	error = ksm_share_slice(&file, &pass->work, &slice);
-	pass->store.has_written |= pass->work.has_written;
+	pass->store.has_written |= slice.has_written;
 	view->mapped[layer] = slice.mapped;
 	entry->layers[layer].is_huge = slice.is_huge;
 	ksm_shared_add(entry, layer, &slice.mapped);

@@ -79,6 +79,12 @@ KSM_INLINE void ksm_script_no_text(struct ksm_text *text)
 	text->form = KSM_TEXT_UTF8;
 }
 
+/* The file of the frame that was added last; NULL: there is none. Most have the file of the frame before. */
+KSM_INLINE const struct ksm_text *ksm_script_file_before(const struct ksm_script *script)
+{
+	return script->count ? &script->frames[script->count - 1].file : NULL;
+}
+
 /* An empty list. */
 KSM_INLINE void ksm_script_clear(struct ksm_script *script)
 {
@@ -231,27 +237,17 @@ KSM_INLINE size_t ksm_script_length(const char *bytes, size_t most)
 /* The pointer, or the number, so many bytes behind the beginning of an object; 0 if there is no memory. */
 KSM_INLINE const void *ksm_script_pointer(const void *object, size_t offset)
 {
-	const void *pointer;
-
-	if (!ksm_script_reaches(object, offset + sizeof(pointer) - 1))
-		return NULL;
-	__builtin_memcpy(&pointer, (const char *)object + offset, sizeof(pointer));
-	return pointer;
+	return ksm_script_reaches(object, offset + sizeof(void *) - 1) ? ksm_script_pointer_in(object, offset) : NULL;
 }
 
 KSM_INLINE uint32_t ksm_script_number(const void *object, size_t offset)
 {
-	uint32_t number;
-
-	if (!ksm_script_reaches(object, offset + sizeof(number) - 1))
-		return 0;
-	__builtin_memcpy(&number, (const char *)object + offset, sizeof(number));
-	return number;
+	return ksm_script_reaches(object, offset + sizeof(uint32_t) - 1) ? ksm_script_number_in(object, offset) : 0;
 }
 
 KSM_INLINE uint8_t ksm_script_byte(const void *object, size_t offset)
 {
-	return ksm_script_reaches(object, offset) ? ((const uint8_t *)object)[offset] : 0;
+	return ksm_script_reaches(object, offset) ? ksm_script_byte_in(object, offset) : 0;
 }
 
 #endif

@@ -425,7 +425,7 @@ static void put_back(struct ksm_share_work *work, struct ksm_share_slice *slice,
 	find_over_holes(work, data, stretch, &over_holes);
 	ksm_share_fill(work, slice->address, &over_holes, &filled);
 	slice->carried += ksm_share_count(&filled);
-	work->has_written |= ksm_share_count(&filled) < ksm_share_count(&over_holes);
+	slice->has_written |= ksm_share_count(&filled) < ksm_share_count(&over_holes);
 	for (uint32_t page = stretch->begin; page < stretch->end; page++) {
 		if (ksm_share_has(equal, page) || ksm_share_has(&filled, page))
 			continue;
@@ -568,6 +568,7 @@ int ksm_share_slice(const struct ksm_share_file *file, struct ksm_share_work *wo
 	int error;
 
 	slice->gained = slice->shared = slice->carried = slice->mappings = 0;
+	slice->has_written = false;
 	memset(&slice->alone, 0, sizeof(slice->alone));
 	memset(&slice->copied, 0, sizeof(slice->copied));
 	error = ksm_share_find_data(file, slice->place, &data);

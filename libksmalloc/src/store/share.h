@@ -72,7 +72,6 @@ struct ksm_share_work {
 	unsigned char *compared; /* some pages of the file */
 	unsigned char *saved;	 /* what is carried over: a slice */
 	int filler;		 /* by which it is put back over holes (share_fill.h), or one of these */
-	bool has_written;	 /* over holes: the file has got pages for that; set, and reset by the owner */
 };
 
 #define KSM_SHARE_NOT_ASKED (-1) /* whether there is one */
@@ -103,6 +102,7 @@ struct ksm_share_slice {
 	 */
 	bool may_be_huge;
 	bool is_huge;
+	bool has_written; /* result: over holes: the file has got pages for that */
 	/* Says of a new mapping what was said of the memory before. Must not fail, allocate or lock. */
 	void (*introduce)(void *addr, size_t length);
 	uint32_t gained;   /* result: own pages that are not needed any more */

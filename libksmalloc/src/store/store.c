@@ -395,13 +395,13 @@ static bool has_room(struct ksm_store *store)
 	return true;
 }
 
-/* True if the file that is published next is begun already, or the table has a place for one of its size. */
-static bool has_place(struct ksm_store *store, uint32_t spare)
+/* The table has a place for a file. True if the one that is published next is begun already, or may have it by its size. */
+static bool may_have_place(struct ksm_store *store, uint32_t spare)
 {
 	bool is_small = !store->built.inode && store->most_pages < SMALL_PAGES;
 
 	/* What is carried over makes places free. */
-	if (free_record(store, spare > 0 && is_small ? SPARE_OF_SMALL : spare) >= 0)
+	if (!is_small || spare == 0 || free_record(store, SPARE_OF_SMALL) >= 0)
 		return true;
 	/* There is one for a larger file, which this one would be with more memory. */
 	store->lacking = ROOM_FOR_LARGE;
@@ -415,7 +415,7 @@ static bool may_publish(struct ksm_store *store, uint32_t spare)
 	bool mine = false;
 
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
-	    !has_room(store) || !has_place(store, spare) || ksm_store_table_lock(store) != 0)
+	    !has_room(store) || !may_have_place(store, spare) || ksm_store_table_lock(store) != 0)
 		return false;
 	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store) && !is_leased(store, now)) {
 		head->first.lease_pid = (uint32_t)store->pid;
