@@ -234,15 +234,10 @@ static uint64_t unused_of(const struct ksr_owners *owners, uint32_t origin, uint
 }
 
 /* What no sample accounts for was freed, and is kept: it is there because of those for whom it was taken. */
-static void divide_kept(struct ksr_owners *owners, uint64_t whole, struct ksr_memory *left)
+static void divide_kept(struct ksr_owners *owners, uint64_t whole, uint64_t unused, struct ksr_memory *left)
 {
 	const struct ksr_memory kept = *left;
-	uint64_t unused = size_of(&owners->heap);
 
-	for (uint32_t i = 0; i < owners->origin_count; i++)
-		unused = ksr_less(unused, size_of(&owners->origins[i].taken));
-	for (uint32_t i = 0; i < owners->origin_count; i++)
-		unused += unused_of(owners, i, whole);
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
 		struct ksr_memory share = ksr_memory_share(&kept, unused_of(owners, i, whole), unused);
 
@@ -258,6 +253,7 @@ static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 {
 	struct ksr_memory left = owners->heap;
 	struct ksr_memory others;
+	uint64_t unused = size_of(&owners->heap); /* but for the pieces that their own origins' samples account for */
 	uint64_t missing = 0;
 
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
@@ -268,6 +264,7 @@ static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 
 		give(&owners->origins[i], &share, &left);
 		missing += has - kept;
+		unused = ksr_less(unused, kept);
 	}
 	others = left;
 	missing = ksm_max(missing, size_of(&others));
@@ -277,7 +274,7 @@ static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 
 		give(&owners->origins[i], &share, &left);
 	}
-	divide_kept(owners, whole, &left);
+	divide_kept(owners, whole, unused, &left);
 }
 
 /* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */

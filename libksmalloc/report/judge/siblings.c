@@ -99,16 +99,17 @@ static struct family largest_family(const struct ksr_workers *members, const str
 	struct family best = {0};
 	size_t next;
 
-	for (size_t i = 0; families && i < members->count; i++) {
+	if (!families)
+		return best;
+	for (size_t i = 0; i < members->count; i++) {
 		const struct ksr_worker *member = &members->list[i];
 		pid_t parent = parent_of(member);
 
 		families[i] = (struct family){.parent = parent, .count = 1, .memory = member->memory, .first = i,
 					      .workers = is_member(kin, parent) || !is_master(kin, member->pid)};
 	}
-	if (families)
-		qsort(families, members->count, sizeof(*families), compare_families);
-	for (size_t i = 0; families && i < members->count; i = next) {
+	qsort(families, members->count, sizeof(*families), compare_families);
+	for (size_t i = 0; i < members->count; i = next) {
 		struct family *family = &families[i];
 
 		for (next = i + 1; next < members->count && families[next].parent == family->parent; next++) {

@@ -112,11 +112,12 @@ static const struct ksr_worker *most_common(const struct ksr_workers *members, s
 	size_t next;
 
 	*most = 0;
-	for (size_t i = 0; sorted && i < members->count; i++)
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < members->count; i++)
 		sorted[i] = &members->list[i];
-	if (sorted)
-		qsort(sorted, members->count, sizeof(*sorted), compare_programs);
-	for (size_t i = 0; sorted && i < members->count; i = next) {
+	qsort(sorted, members->count, sizeof(*sorted), compare_programs);
+	for (size_t i = 0; i < members->count; i = next) {
 		for (next = i + 1; next < members->count && strcmp(sorted[next]->program, sorted[i]->program) == 0;)
 			next++;
 		if (next - i > *most || (next - i == *most && sorted[i] < best)) {

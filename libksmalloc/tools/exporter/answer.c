@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "read/clock.h"
-#include "top/reader.h"
 
 #define PAGE_POLICY                                                                                                \
 	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; "          \

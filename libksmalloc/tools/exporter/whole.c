@@ -22,7 +22,6 @@
 #include "show/page.h"
 #include "show/quote.h"
 #include "show/whole.h"
-#include "top/reader.h"
 
 void ksr_whole_init(struct ksr_whole *whole)
 {

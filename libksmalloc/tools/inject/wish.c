@@ -19,19 +19,6 @@ static bool is_of(const char *text, const char *letters, size_t most)
 	return length > 0 && length <= most && strspn(text, letters) == length && text[0] != '-';
 }
 
-/* What is none of the words is a folder, or a mistake. */
-static enum ksr_inject_way way_of(const char *from)
-{
-	static const char *const words[] = {
-		[KSR_INJECT_BY_VOLUME] = "volume", [KSR_INJECT_BY_IMAGE] = "image", [KSR_INJECT_BY_PREPARED] = "prepared"};
-
-	for (size_t i = 0; i < KSM_COUNT_OF(words); i++) {
-		if (words[i] && strcmp(from, words[i]) == 0)
-			return (enum ksr_inject_way)i;
-	}
-	return KSR_INJECT_BY_FOLDER;
-}
-
 /* A colon or a comma would end it where engines have it among other words. */
 static bool is_folder(const char *path)
 {
@@ -48,7 +35,7 @@ const char *ksr_inject_wish_problem(const struct ksr_inject_wish *wish)
 	if (!is_of(ksr_inject_wish_init_image(wish), IMAGE_LETTERS, 255) ||
 	    !is_of(ksr_inject_wish_sidecar_image(wish), IMAGE_LETTERS, 255))
 		return "an image's name is like registry/name:tag";
-	if (wish->from && way_of(wish->from) == KSR_INJECT_BY_FOLDER && !is_folder(wish->from))
+	if (ksr_inject_wish_way(wish) == KSR_INJECT_BY_FOLDER && !is_folder(wish->from))
 		return "the library comes from a " KSR_INJECT_WAYS;
 	if (wish->seccomp && !is_of(wish->seccomp, NAME_LETTERS "/", 255))
 		return "the seccomp profile is a path below the node's folder of profiles";
@@ -71,7 +58,17 @@ char *ksr_inject_wish_options(const struct ksr_inject_wish *wish, const char *gr
 
 enum ksr_inject_way ksr_inject_wish_way(const struct ksr_inject_wish *wish)
 {
-	return wish->from ? way_of(wish->from) : KSR_INJECT_BY_VOLUME;
+	static const char *const words[] = {
+		[KSR_INJECT_BY_VOLUME] = "volume", [KSR_INJECT_BY_IMAGE] = "image", [KSR_INJECT_BY_PREPARED] = "prepared"};
+
+	if (!wish->from)
+		return KSR_INJECT_BY_VOLUME;
+	for (size_t i = 0; i < KSM_COUNT_OF(words); i++) {
+		if (words[i] && strcmp(wish->from, words[i]) == 0)
+			return (enum ksr_inject_way)i;
+	}
+	/* What is none of the words is a folder, or a mistake. */
+	return KSR_INJECT_BY_FOLDER;
 }
 
 const char *ksr_inject_wish_init_image(const struct ksr_inject_wish *wish)

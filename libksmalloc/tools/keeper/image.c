@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "read/clock.h"
 
 #define TEXT_BYTES 8192 /* status has some 1500 */
 
@@ -203,7 +204,7 @@ int ksr_image_status(const struct ksr_image *image, pid_t tid, struct ksr_image_
 
 static uint64_t tick_ns(void)
 {
-	return 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	return KSR_CLOCK_SECOND / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 uint64_t ksr_image_started_ns(const struct ksr_image *image)
@@ -213,12 +214,9 @@ uint64_t ksr_image_started_ns(const struct ksr_image *image)
 
 uint64_t ksr_image_cpu_ns(const struct ksr_image *image)
 {
-	struct timespec time;
 	clockid_t clock;
 
-	if (clock_getcpuclockid(image->pid, &clock) || clock_gettime(clock, &time))
-		return 0;
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return clock_getcpuclockid(image->pid, &clock) ? 0 : ksr_clock_of(clock);
 }
 
 int ksr_image_usage(const struct ksr_image *image, struct ksr_image_usage *usage)

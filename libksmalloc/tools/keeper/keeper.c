@@ -14,25 +14,23 @@
 #include "keeper/stop.h"
 #include "read/clock.h"
 
-#define MS UINT64_C(1000000)
-#define SECOND (1000 * MS)
 /* Between two looks, where something has changed, and where nothing has for long; for so many workers. */
-#define TICK_NS (50 * MS)
-#define LONGEST_TICK_NS SECOND
+#define TICK_NS (50 * KSR_CLOCK_MS)
+#define LONGEST_TICK_NS KSR_CLOCK_SECOND
 #define TICK_WORKERS 8
 #define BUDGET_US 1500
 /* The same of one that rests: all that a stop takes besides its step is the same for a longer one. */
 #define RESTING_BUDGET_US 5000
 /* So many passes at once, each of which fills the pauses of the others. Those of busy workers do not count. */
 #define MOST_PASSES 2
-#define PAUSE_NS (5 * MS)
+#define PAUSE_NS (5 * KSR_CLOCK_MS)
 /* A step that failed may go well at the next moment. */
 #define TRIES 40
-#define TRY_NS (10 * MS)
+#define TRY_NS (10 * KSR_CLOCK_MS)
 /* So long after its time a worker with one thread has not made its pass: it does not wait where the library sees it. */
 #define OVERDUE_MS 5000
 /* One that has not run for so long will not make the pass by itself that is due: those that it wakes for run at once. */
-#define STILL_NS (100 * MS)
+#define STILL_NS (100 * KSR_CLOCK_MS)
 
 static struct ksr_worker *find(struct ksr_keep *keep, pid_t pid)
 {
@@ -114,7 +112,7 @@ static void forbidden(pid_t pid, void *data)
 /* A worker of one thread that waits for nothing that the library sees, or has not come by for long. */
 static bool is_left_alone(const struct ksr_worker *worker)
 {
-	uint64_t now_ms = worker->look.now_ns / MS;
+	uint64_t now_ms = worker->look.now_ns / KSR_CLOCK_MS;
 	uint64_t due_ms = worker->member.offer.due_ms;
 
 	if (now_ms > due_ms + OVERDUE_MS)
@@ -130,7 +128,7 @@ static bool is_asked(const struct ksr_keep *keep, const struct ksr_worker *worke
 	if (worker->member.answered == keep->requests || worker->given_up == keep->requests ||
 	    ksr_image_started_ns(&worker->member.image) > keep->asked_since_boot_ns)
 		return false;
-	return worker->look.usage.threads > 1 || ago_ns > OVERDUE_MS * MS ||
+	return worker->look.usage.threads > 1 || ago_ns > OVERDUE_MS * KSR_CLOCK_MS ||
 	       (ago_ns > STILL_NS && ksr_pace_still_ns(&worker->pace) >= STILL_NS);
 }
 
@@ -271,7 +269,7 @@ static bool is_to_pass(struct ksr_keep *keep, struct ksr_worker *worker)
 		stir(keep);
 	if (is_due && worker->look.usage.threads == 1 && !is_left_alone(worker)) {
 		/* It may turn out soon that it is. */
-		if (worker->pace.has_news || worker->look.now_ns / MS > worker->member.offer.due_ms)
+		if (worker->pace.has_news || worker->look.now_ns / KSR_CLOCK_MS > worker->member.offer.due_ms)
 			stir(keep);
 		is_due = false;
 	}

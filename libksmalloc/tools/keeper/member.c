@@ -14,10 +14,9 @@
 #include "read/clock.h"
 #include "read/snapshot.h"
 
-#define MS UINT64_C(1000000)
-#define STOP_LIMIT_NS (30 * MS)
+#define STOP_LIMIT_NS (30 * KSR_CLOCK_MS)
 /* A slice takes some milliseconds where nobody else wants the processor. */
-#define CALL_LIMIT_NS (500 * MS)
+#define CALL_LIMIT_NS (500 * KSR_CLOCK_MS)
 
 /* A header that is so long has the member, too. */
 #define END_OF(field) \

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "read/clock.h"
-#include "top/reader.h"
 #include "top/screen.h"
 
 /* Without a sample the screen is drawn anew so often, to say that there is none. */
