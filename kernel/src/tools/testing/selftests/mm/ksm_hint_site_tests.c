@@ -10,14 +10,12 @@
 
 #define SITES "/sys/kernel/debug/ksm/sites"
 
-static void test_sites(void)
+/* The rows of two sites before any scan and after a few; c is equal to a. */
+static void test_rows(char *a, char *b, char *c, unsigned long len)
 {
-	unsigned long len = 256 * page, i, saved;
-	char *a = map_alone(2 * len), *b = map_alone(len), *c = map_alone(len);
 	struct site row = {};
+	unsigned long saved;
 
-	ksm_set("pages_to_scan", "10000");
-	ksm_set("run", "2");
 	fill(a, len, 21);
 	fill(a + len, len, 21);
 	fill(b, len, 22);
@@ -39,6 +37,17 @@ static void test_sites(void)
 			 saved);
 	ksft_test_result(site_row(22, &row, NULL) && !row.merged && !row.saved &&
 			 row.unshared + row.unstable == 256, "sites: nothing merged of another\n");
+}
+
+static void test_sites(void)
+{
+	unsigned long len = 256 * page, i, saved;
+	char *a = map_alone(2 * len), *b = map_alone(len), *c = map_alone(len);
+	struct site row = {};
+
+	ksm_set("pages_to_scan", "10000");
+	ksm_set("run", "2");
+	test_rows(a, b, c, len);
 
 	/* Whoever pays, it is paid for when he leaves. */
 	munmap(c, len);
