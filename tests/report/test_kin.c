@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "judge/siblings.h"
+#include "recorded_tree.h"
 
 #define MASTERS 1000
 #define FIRST_PID 1000
@@ -95,20 +96,6 @@ Test(kin, test_masters_that_have_forked_one_each_leave_the_workers)
 
 /* --- programs, in a recorded tree ------------------------------------------------------------- */
 
-static char root[64];
-
-static void put(const char *name, int pid, const char *text)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/proc/%d/%s", root, pid, name);
-	file = fopen(path, "w");
-	cr_assert(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 /* A program of its own each, but for the last three. */
 static void put_process(int pid, int count)
 {
@@ -129,24 +116,6 @@ static void put_process(int pid, int count)
 	snprintf(text, sizeof(text), "/usr/bin/program%d", number);
 	unlink(path);
 	cr_assert_eq(symlink(text, path), 0);
-}
-
-static void make_root(void)
-{
-	char path[128];
-
-	strcpy(root, "/tmp/ksr-siblings-XXXXXX");
-	cr_assert(mkdtemp(root));
-	snprintf(path, sizeof(path), "%s/proc", root);
-	cr_assert_eq(mkdir(path, 0700), 0);
-}
-
-static void remove_root(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	cr_assert_eq(system(command), 0);
 }
 
 static uint64_t work_of_reading(int count)

@@ -9,33 +9,19 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "join/aggregate.h"
 #include "join/balance.h"
+#include "recorded_tree.h"
 #include "segment_builder.h"
 
 #define PROCESSES 400
 #define MASTERS 4 /* the first ones, each with as many workers as the others */
 #define SEGMENT_BYTES (2 * KSM_MIB)
 #define FIRST_PID 1000
-
-static char root[64];
-
-static void put(const char *name, int pid, const char *text)
-{
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/proc/%d/%s", root, pid, name);
-	file = fopen(path, "w");
-	cr_assert(file);
-	fputs(text, file);
-	fclose(file);
-}
 
 static void put_segment(int index)
 {
@@ -81,22 +67,11 @@ static void make_tree(void)
 {
 	char path[128];
 
-	strcpy(root, "/tmp/ksr-many-XXXXXX");
-	cr_assert(mkdtemp(root));
-	for (const char *const *name = (const char *const[]){"proc", "sys", NULL}; *name; name++) {
-		snprintf(path, sizeof(path), "%s/%s", root, *name);
-		cr_assert_eq(mkdir(path, 0700), 0);
-	}
+	make_root();
+	snprintf(path, sizeof(path), "%s/sys", root);
+	cr_assert_eq(mkdir(path, 0700), 0);
 	for (int i = 0; i < PROCESSES; i++)
 		put_process(i);
-}
-
-static void remove_tree(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	cr_assert_eq(system(command), 0);
 }
 
 /* The most that was resident so far. */
@@ -115,7 +90,7 @@ static uint64_t peak_bytes(void)
 	return (uint64_t)kib * KSM_KIB;
 }
 
-Test(many, test_memory_is_of_what_segments_use, .init = make_tree, .fini = remove_tree)
+Test(many, test_memory_is_of_what_segments_use, .init = make_tree, .fini = remove_root)
 {
 	const struct ksr_selection selection = {.everyone = true};
 	uint64_t before = peak_bytes();
@@ -132,7 +107,7 @@ Test(many, test_memory_is_of_what_segments_use, .init = make_tree, .fini = remov
 	ksr_fs_fini(&fs);
 }
 
-Test(many, test_masters_workers_and_owners, .init = make_tree, .fini = remove_tree)
+Test(many, test_masters_workers_and_owners, .init = make_tree, .fini = remove_root)
 {
 	const struct ksr_selection selection = {.everyone = true};
 	struct ksr_balances balances;
