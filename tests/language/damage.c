@@ -106,15 +106,23 @@ static void *pointer(const void *object, size_t offset)
 	return value;
 }
 
+/* Asks while a field has this value, and puts back what it had. */
+static void ask_with(void *field, uint64_t value)
+{
+	uint64_t was;
+
+	memcpy(&was, field, sizeof(was));
+	memcpy(field, &value, sizeof(value));
+	ask();
+	memcpy(field, &was, sizeof(was));
+}
+
 /* Damages one pointer of an object, asks, and repairs it. */
 static void damage_field(void *object, size_t offset, enum damage damage)
 {
-	uint64_t *field = (uint64_t *)((char *)object + offset);
-	uint64_t was = *field;
+	uint64_t was = (uintptr_t)pointer(object, offset);
 
-	*field = damaged(damage, (uintptr_t)object, was);
-	ask();
-	*field = was;
+	ask_with((char *)object + offset, damaged(damage, (uintptr_t)object, was));
 }
 
 /*
@@ -125,15 +133,12 @@ static void damage_copy(void *object, size_t offset, size_t field, enum damage d
 {
 	static _Alignas(64) char copies[DAMAGES][ROOM];
 	char *copy = copies[damage];
-	void **link = (void **)((char *)object + offset);
-	void *was = *link;
+	void *was = pointer(object, offset);
 	uint64_t value = damaged(damage, (uintptr_t)copy, (uintptr_t)pointer(was, field));
 
 	memcpy(copy, was, 256);
 	memcpy(copy + field, &value, sizeof(value));
-	*link = copy;
-	ask();
-	*link = was;
+	ask_with((char *)object + offset, (uintptr_t)copy);
 }
 
 static void *must_find(const char *symbol)
@@ -177,9 +182,7 @@ static void damage_python_table(char *code)
 	memcpy(table, was, HEAD);
 	memcpy(table + 16, &length, sizeof(length));
 	memset(table + HEAD, 0, DATA);
-	memcpy(code + 136, &table, sizeof(table));
-	ask();
-	memcpy(code + 136, &was, sizeof(was));
+	ask_with(code + 136, (uintptr_t)table);
 }
 
 void damage_python(const char *what, const char *name)
@@ -245,9 +248,7 @@ static void damage_slot(char *slot, enum damage damage)
 	uint64_t was = (uintptr_t)pointer(slot, 0);
 	uint64_t value = (was & ~JIT_ADDRESS) | (damaged(damage, was & JIT_ADDRESS, was & JIT_ADDRESS) & JIT_ADDRESS);
 
-	memcpy(slot, &value, sizeof(value));
-	ask();
-	memcpy(slot, &was, sizeof(was));
+	ask_with(slot, value);
 }
 
 /* The base of the frame that has called the one with this base: the call before where that goes on names the register. */
