@@ -24,7 +24,7 @@ static struct {
 ssize_t __wrap_ksm_os_read_file(const char *path, char *buffer, size_t room);
 ssize_t __wrap_ksm_os_read_file(const char *path, char *buffer, size_t room)
 {
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < KSM_COUNT_OF(files); i++) {
 		if (strcmp(files[i].path, path) == 0)
 			return snprintf(buffer, room, "%s", files[i].text);
 	}
@@ -33,7 +33,7 @@ ssize_t __wrap_ksm_os_read_file(const char *path, char *buffer, size_t room)
 
 static void say(const char *path, const char *text)
 {
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < KSM_COUNT_OF(files); i++) {
 		if (strcmp(files[i].path, path) == 0)
 			files[i].text = text;
 	}

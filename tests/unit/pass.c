@@ -54,13 +54,19 @@ bool __wrap_ksm_layout_has_seed(void)
 	return true;
 }
 
-int __wrap_ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor);
-int __wrap_ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor)
+/* The slices, as the only mapping that there is. */
+static struct ksm_os_mapping all_memory(void)
 {
-	const struct ksm_os_mapping mapping = {
+	return (struct ksm_os_mapping){
 		.begin = (uintptr_t)memory, .end = (uintptr_t)memory + SLICES * KSM_SHARE_SLICE,
 		.rights = PROT_READ | PROT_WRITE, .is_private = true,
 	};
+}
+
+int __wrap_ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor);
+int __wrap_ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct ksm_alone_visitor *visitor)
+{
+	const struct ksm_os_mapping mapping = all_memory();
 
 	(void)stopped;
 	(void)why;
@@ -72,10 +78,7 @@ int __wrap_ksm_alone_check(bool stopped, enum ksmalloc_aside *why, const struct 
 int __wrap_ksm_os_each_mapping_from(uintptr_t from, ksm_os_visit_mapping *visit, void *argument);
 int __wrap_ksm_os_each_mapping_from(uintptr_t from, ksm_os_visit_mapping *visit, void *argument)
 {
-	const struct ksm_os_mapping mapping = {
-		.begin = (uintptr_t)memory, .end = (uintptr_t)memory + SLICES * KSM_SHARE_SLICE,
-		.rights = PROT_READ | PROT_WRITE, .is_private = true,
-	};
+	const struct ksm_os_mapping mapping = all_memory();
 
 	if (from < mapping.end)
 		visit(&mapping, argument);
