@@ -5,7 +5,7 @@ import json
 from xml.sax.saxutils import escape
 
 from lib import plot
-from lib.harness import RESULTS, ROOT, format_number, format_spread
+from lib.harness import RESULTS, ROOT, format_number, pivot, spreads
 
 DOCUMENT = ROOT / "docs" / "merge-engine.md"
 BEGIN = "<!-- From bench/results/engine*.json by bench/all; do not edit. -->\n"
@@ -17,12 +17,19 @@ LINES = (("#a0845c", "7 4"), ("#59636e", ""), ("#d9730d", "2 3"), ("#a371d8", "9
          ("#2a9d6f", ""), ("#2f81f7", "7 4"), ("#2a9d6f", "7 4"), ("#cf222e", ""), ("#cf222e", "7 4"),
          ("#59636e", "2 3"), ("#d9730d", ""), ("#a371d8", ""), ("#2f81f7", "2 3"), ("#2a9d6f", "2 3"),
          ("#cf222e", "2 3"))
+# What the axis of a unit is called in a picture of points.
+LABELS = {"MiB x s": "saved MiB x s", "ksmd ms": "CPU time of ksmd, ms", "broken": "broken merges"}
 PANEL_WIDTH, PANEL_HEIGHT, GAP, LEGEND = 236, 200, 14, 24
 LEFT, TOP, BOTTOM = 46, 30, 40
 
 
 def workload_of(case):
     return case.split(":")[0]
+
+
+def columns_of(document):
+    """The columns, as they come."""
+    return list(dict.fromkeys(cell["column"] for cell in document["results"]))
 
 
 def cells_of(document, unit):
@@ -111,7 +118,7 @@ def styles(names):
 
 def draw_time(document, path):
     """What is saved over time, by workload."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
+    columns = columns_of(document)
     style = styles(columns)
     panels = []
     for workload in dict.fromkeys(key.split(",")[0] for key in document["series"]):
@@ -123,28 +130,25 @@ def draw_time(document, path):
     picture(path, "What is saved over time", list(style.items()), panels)
 
 
+def draw_points(document, path, title, x, y):
+    """One unit against another: a panel for each workload that has any of y, and a point for each column. Without panels there is no picture."""
+    style = styles(columns_of(document))
+    across, up = cells_of(document, x), cells_of(document, y)
+    panels = [(f"{workload}: {LABELS[y]}", LABELS[x],
+               [(style[name], [[across[workload][name], up[workload][name]]]) for name in cells], None)
+              for workload, cells in up.items() if any(cells.values())]
+    if panels:
+        picture(path, title, list(style.items()), panels)
+
+
 def draw_cost(document, path):
     """What is saved against the time of ksmd, by workload: up and left is better."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
-    style = styles(columns)
-    saved, cpu = cells_of(document, "MiB x s"), cells_of(document, "ksmd ms")
-    panels = [(f"{workload}: saved MiB x s", "CPU time of ksmd, ms",
-               [(style[name], [[cpu[workload][name], saved[workload][name]]]) for name in cells], None)
-              for workload, cells in saved.items() if any(cells.values())]
-    picture(path, "What is saved for the CPU time of ksmd: up and left is better", list(style.items()), panels)
+    draw_points(document, path, "What is saved for the CPU time of ksmd: up and left is better", "ksmd ms", "MiB x s")
 
 
 def draw_broken(document, path):
     """Merges that a write has broken against what is saved, where something is written to: right and down is better."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
-    style = styles(columns)
-    saved, broken = cells_of(document, "MiB x s"), cells_of(document, "broken")
-    panels = [(f"{workload}: broken merges", "saved MiB x s",
-               [(style[name], [[saved[workload][name], broken[workload][name]]]) for name in cells], None)
-              for workload, cells in broken.items() if any(cells.values())]
-    if panels:
-        picture(path, "Merges that a write has broken, against what is saved: right and down is better",
-                list(style.items()), panels)
+    draw_points(document, path, "Merges that a write has broken, against what is saved: right and down is better", "MiB x s", "broken")
 
 
 def pages_of(case):
@@ -154,8 +158,7 @@ def pages_of(case):
 
 def draw_lookups(document, path):
     """What a search and a visit take, by the number of pages."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
-    style, panels = styles(columns), []
+    style, panels = styles(columns_of(document)), []
     ticks = sorted({pages_of(cell["case"]) for cell in document["results"]})
     for unit in ("ns a search", "ns a visit"):
         for workload in dict.fromkeys(workload_of(cell["case"]) for cell in document["results"]):
@@ -182,18 +185,17 @@ def draw_curve(document, path):
 
 def table(document, units):
     """A row a workload and unit, a column each."""
-    columns = list(dict.fromkeys(cell["column"] for cell in document["results"]))
-    rows = {}
-    for cell in document["results"]:
-        if cell["unit"] in units:
-            name = cell["case"].split(", ")[-1] if "2^" in cell["case"] else ""
-            row = rows.setdefault((f"{workload_of(cell['case'])}, {name}".rstrip(", "), cell["unit"]), {})
-            row[cell["column"]] = format_spread(cell)
-    # What nothing is saved of, or broken, needs no row.
-    rows = {key: row for key, row in rows.items() if set(row.values()) != {"0"}}
+    def place(cell):
+        name = cell["case"].split(", ")[-1] if "2^" in cell["case"] else ""
+        row = f"{workload_of(cell['case'])}, {name}".rstrip(", "), cell["unit"]
+        return (row, cell["column"]) if cell["unit"] in units else None
+
+    columns = columns_of(document)
     lines = ["| memory | " + " | ".join(["", *columns]) + " |", "|---|---|" + "---:|" * len(columns)]
-    lines += [f"| {workload} | {unit} | " + " | ".join(cells.get(name, "-") for name in columns) + " |"
-              for (workload, unit), cells in rows.items()]
+    # What nothing is saved of, or broken, needs no row.
+    lines += [f"| {workload} | {unit} | " + " | ".join(spreads(cells, columns)) + " |"
+              for (workload, unit), cells in pivot(document["results"], place)[1].items()
+              if set(spreads(cells, cells)) != {"0"}]
     return "\n".join(lines)
 
 
@@ -224,6 +226,8 @@ def write():
         document = json.loads(results.read_text())
         for which, draw in pictures:
             chart = DOCUMENT.parent / f"merge-engine-{which}.svg"
+            # Where there is nothing to draw, a former picture must not stay.
+            chart.unlink(missing_ok=True)
             draw(document, chart)
             if not chart.exists():
                 continue

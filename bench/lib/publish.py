@@ -3,10 +3,9 @@
 
 import json
 import re
-import statistics
 
 from lib import enginecharts, heapmap, merging, pages, plot
-from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, all_but, format_number, format_spread, goal_rows, pivot, spreads,
+from lib.harness import (ALLOCATORS, BENCH, RESULTS, ROOT, all_but, format_number, goal_rows, median, pivot, spreads,
                          table_of)
 
 
@@ -100,11 +99,14 @@ CHARTS = {"heaps": draw_heaps, "kernel": draw_kernel, "merge": draw_merge,
           "merge-huge-pages": draw_merge, "shared-stock": draw_shared, "sizes": draw_sizes}
 
 
+def how_often(rounds):
+    return "single run" if rounds == 1 else f"median (smallest..largest) of {rounds} rounds"
+
+
 def how_made(made):
     """The command of a document or of a part of one, when it was given, and on what."""
-    rounds, machine = made["rounds"], made["machine"]
-    words = [f"`{made['command']}`", made["date"][:10], f"commit {made['commit']}",
-             "single run" if rounds == 1 else f"median (smallest..largest) of {rounds} rounds"]
+    machine = made["machine"]
+    words = [f"`{made['command']}`", made["date"][:10], f"commit {made['commit']}", how_often(made["rounds"])]
     words += [f"{machine['cpu']}, {machine['cores']} cores", f"huge pages `{machine['transparent_hugepages']}`",
               f"load {machine['load_average_at_start']} at the start"] if machine else ["which machine was not noted"]
     return ", ".join(words) + "."
@@ -166,7 +168,7 @@ def speed_table(document):
     for title, cells in rows.items():
         private, shared = (cells[name]["values"] for name in columns)
         quotients = [after / before for before, after in zip(private, shared)]
-        table.append([title, *spreads(cells, columns), f"{statistics.median(quotients):.2f} "
+        table.append([title, *spreads(cells, columns), f"{median(quotients):.2f} "
                       f"({min(quotients):.2f}..{max(quotients):.2f})"])
     return markdown_table(["requests a second", *columns, "shared / private, round by round"], table)
 
@@ -192,14 +194,15 @@ def sharing_table(document):
 
 def requests_table(document):
     """What a request of each service takes, in the private layout and in the shared one."""
-    rows, names = {}, {}
-    for cell in document["results"]:
-        title, _, name = cell["case"].rpartition(": ")
-        names[name] = f"{name}, {cell['unit'].replace('us a', 'µs a')}"
-        rows.setdefault(title, {}).setdefault(name, {})[cell["column"]] = format_spread(cell)
-    columns = ("ksmalloc, private", "ksmalloc, shared")
-    return markdown_table(["private / shared", *names.values()],
-                          [[title, *(" / ".join(cells.get(name, {}).get(column, "-") for column in columns) for name in names)]
+    def place(cell):
+        title, name = parts_of(cell["case"])
+        return title, (f"{name}, {cell['unit'].replace('us a', 'µs a')}", cell["column"])
+
+    columns, rows = pivot(document["results"], place)
+    names = list(dict.fromkeys(name for name, _ in columns))
+    ways = ("ksmalloc, private", "ksmalloc, shared")
+    return markdown_table(["private / shared", *names],
+                          [[title, *(" / ".join(spreads(cells, [(name, way) for way in ways])) for name in names)]
                            for title, cells in rows.items()])
 
 
@@ -268,9 +271,7 @@ def write_tables():
         _, end, tail = rest.partition(f"<!-- {name}: end -->\n")
         if not begin or not end:
             raise ValueError(f"{path} has lost the marks of its table")
-        rounds = document["rounds"]
-        how = f"median (smallest..largest) of {rounds} rounds" if rounds > 1 else "single run"
-        line = f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, {how}."
+        line = f"`{document['command']}`, {document['date'][:10]}, commit {document['commit']}, {how_often(document['rounds'])}."
         path.write_text(f"{head}{begin}\n{table(document)}\n\n{line}\n{end}{tail}")
 
 

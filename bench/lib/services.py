@@ -186,6 +186,7 @@ class Running:
     def __init__(self, bench, server, way, folder):
         self.bench, self.server, self.way, self.folder = bench, server, way, folder
         self.wanted = server.workers(bench.options.workers)
+        self.connections = server.connections * self.wanted
         # By a number of this run, for reports sum up groups of the whole machine; as long in each, as its length is in environments.
         self.group = f"bench-{server.name}-{os.getpid():07}"
         self.masters = []
@@ -390,20 +391,20 @@ def stream_requests(running, seconds):
         while time.monotonic() < end:
             running.server.request(running, running.ports[number % len(running.ports)], number)
             count += time.monotonic() < end
-            number += 2 * running.wanted
+            number += running.connections
         return count
 
     end = time.monotonic() + seconds
-    with concurrent.futures.ThreadPoolExecutor(2 * running.wanted) as pool:
+    with concurrent.futures.ThreadPoolExecutor(running.connections) as pool:
         try:
-            return sum(pool.map(one, range(2 * running.wanted))) / seconds
+            return sum(pool.map(one, range(running.connections))) / seconds
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise BenchError(f"{running.server.name}: a request failed: {error!r}" + running.last_words()) from error
 
 
 def speed(running, seconds):
     """Requests a second as wrk counts them, on as many connections as a busy service has."""
-    words = ["wrk", "-t1", f"-c{running.server.connections * running.wanted}", f"-d{seconds:g}s", "--timeout", "20s",
+    words = ["wrk", "-t1", f"-c{running.connections}", f"-d{seconds:g}s", "--timeout", "20s",
              f"http://127.0.0.1:{running.ports[0]}/?n=1"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment("/"))
     match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
