@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define GUEST_KSM "/sys/kernel/mm/ksm/"
+/* How many stages of ksmd's work there are of which the patched kernel knows the CPU time. */
+#define STAGES 5
 
 static inline void die(const char *what)
 {
@@ -64,6 +66,43 @@ static inline double read_ksm(const char *name)
 
 	snprintf(path, sizeof(path), GUEST_KSM "%s", name);
 	return read_text(path, text, sizeof(text)) ? strtod(text, NULL) : 0;
+}
+
+/* Ends the name in a KNOB=VALUE, and returns the value. */
+static inline char *split_knob(char *knob)
+{
+	char *value = strchr(knob, '=');
+
+	if (!value) {
+		fprintf(stderr, "'%s' is not KNOB=VALUE\n", knob);
+		exit(2);
+	}
+	*value++ = 0;
+	return value;
+}
+
+/* The CPU time of each stage until now, in microseconds. */
+static inline void read_stages(double *micros)
+{
+	static const char * const stages[STAGES] = { "walk", "hash", "lookup", "compare", "merge" };
+	char name[32];
+	int i;
+
+	for (i = 0; i < STAGES; i++) {
+		snprintf(name, sizeof(name), "cpu_%s_us", stages[i]);
+		micros[i] = read_ksm(name);
+	}
+}
+
+/* The line of what each stage took between two readings, which bench/engine reads. */
+static inline void print_stages(const double *before, const double *after)
+{
+	int i;
+
+	printf("stages ");
+	for (i = 0; i < STAGES; i++)
+		printf("%s%.0f", i ? "," : "", after[i] - before[i]);
+	printf("\n");
 }
 
 /* What follows the key in a file of lines, or -1 if it is not there. */

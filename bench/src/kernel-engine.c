@@ -270,12 +270,7 @@ static void set_knobs(char **knobs)
 	char *value;
 
 	for (; *knobs; knobs++) {
-		value = strchr(*knobs, '=');
-		if (!value) {
-			fprintf(stderr, "'%s' is not KNOB=VALUE\n", *knobs);
-			exit(2);
-		}
-		*value++ = 0;
+		value = split_knob(*knobs);
 		if (strcmp(*knobs, "hint"))
 			write_ksm(*knobs, value);
 		else if (!strcmp(value, "none"))
@@ -328,18 +323,11 @@ static struct seen watch(double seconds, double most, double taken, const struct
 	return seen;
 }
 
-static void print_stages(void)
+static void print_series(void)
 {
-	static const char * const stages[] = { "walk", "hash", "lookup", "compare", "merge" };
-	char name[32];
 	int i;
 
-	printf("stages ");
-	for (i = 0; i < 5; i++) {
-		snprintf(name, sizeof(name), "cpu_%s_us", stages[i]);
-		printf("%s%.0f", i ? "," : "", read_ksm(name));
-	}
-	printf("\nseries");
+	printf("series");
 	for (i = 0; i < point_count; i++)
 		printf(" %.3f,%.2f", points[i].seconds, points[i].mib);
 	printf("\n");
@@ -348,7 +336,7 @@ static void print_stages(void)
 int main(int argc, char **argv)
 {
 	struct shared *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	double cpu, scanned, taken;
+	double cpu, scanned, taken, none[STAGES] = { 0 }, stages[STAGES];
 	struct seen seen;
 	const struct workload *w;
 	unsigned long mib;
@@ -384,7 +372,10 @@ int main(int argc, char **argv)
 	printf("saved %.2f\nintegral %.2f\ncpu %.6f\nscanned %.0f\nbroken %lu\nuntil %.3f\nuntil_cpu %.6f\n", seen.saved,
 	       seen.integral, cpu, read_ksm("pages_scanned") - scanned, shared->broken,
 	       seen.until, seen.until_cpu);
-	print_stages();
+	read_stages(stages);
+	/* KSM has not run before. */
+	print_stages(none, stages);
+	print_series();
 	for (i = 0; i < PROCESSES; i++)
 		kill(pids[i], SIGKILL);
 	return 0;

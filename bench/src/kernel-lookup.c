@@ -5,19 +5,17 @@
  *
  * One process has so many MiB of mergeable memory, without a hint. Pages differ in all of their words
  * (unlike), or in their last ones only (prefix). KNOBs are files of /sys/kernel/mm/ksm. Nothing is left out
- * by smart_scan, so that each full scan visits all pages once:
+ * by smart_scan, so that each full scan visits all pages once. The first one gets to know them. The others:
  *
- *   first      gets to know them
  *   searched   finds them unchanged, looks for each in both indexes, and lets it wait in one of them
  *   changed    finds all of them changed, and so looks for none
  *
  * What a search takes is what the second scan takes longer than the third. Prints the CPU time of ksmd in
- * seconds for each scan, how many pages there are, by how many bytes the kernel's slabs have grown
+ * seconds for these two, how many pages there are, by how many bytes the kernel's slabs have grown
  * (which are what it keeps for a page, and the table of an index), and CPU time by stage of the second scan
  * where the kernel knows it:
  *
  *   pages 4096
- *   first 0.012
  *   searched 0.015
  *   changed 0.011
  *   bytes 335872
@@ -33,9 +31,6 @@
 #define WORDS (PAGE / sizeof(uint64_t))
 /* A scan is as many batches: where one ends is known as exactly as that. */
 #define BATCHES 64
-#define STAGES 5
-
-static const char * const stages[STAGES] = { "walk", "hash", "lookup", "compare", "merge" };
 
 static void fill(char *at, unsigned long bytes, bool prefix)
 {
@@ -73,17 +68,6 @@ static double scan(int ksmd)
 	return thread_seconds(ksmd) - cpu;
 }
 
-static void read_stages(double *micros)
-{
-	char name[32];
-	int i;
-
-	for (i = 0; i < STAGES; i++) {
-		snprintf(name, sizeof(name), "cpu_%s_us", stages[i]);
-		micros[i] = read_ksm(name);
-	}
-}
-
 static void set_up(unsigned long pages, char **knobs)
 {
 	char text[32], *value;
@@ -92,22 +76,17 @@ static void set_up(unsigned long pages, char **knobs)
 	write_ksm("pages_to_scan", text);
 	write_ksm("smart_scan", "0");
 	for (; *knobs; knobs++) {
-		value = strchr(*knobs, '=');
-		if (!value) {
-			fprintf(stderr, "'%s' is not KNOB=VALUE\n", *knobs);
-			exit(2);
-		}
-		*value++ = 0;
+		value = split_knob(*knobs);
 		write_ksm(*knobs, value);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	double slabs, first, searched, changed, before[STAGES], after[STAGES];
+	double slabs, searched, changed, before[STAGES], after[STAGES];
 	unsigned long bytes = argc > 2 ? strtoul(argv[2], NULL, 10) * MIB : 0;
 	bool prefix = bytes && !strcmp(argv[1], "prefix");
-	int i, ksmd;
+	int ksmd;
 	char *at;
 
 	if (!bytes || (!prefix && strcmp(argv[1], "unlike"))) {
@@ -123,7 +102,7 @@ int main(int argc, char **argv)
 	if (madvise(at, bytes, MADV_MERGEABLE))
 		die("madvise");
 	slabs = read_line("/proc/meminfo", "Slab:");
-	first = scan(ksmd);
+	scan(ksmd);
 	read_stages(before);
 	searched = scan(ksmd);
 	read_stages(after);
@@ -134,10 +113,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "kernel-lookup: pages were merged that are all different\n");
 		return 1;
 	}
-	printf("pages %lu\nfirst %.6f\nsearched %.6f\nchanged %.6f\nbytes %.0f\nstages ", bytes / PAGE, first, searched,
-	       changed, slabs * 1024);
-	for (i = 0; i < STAGES; i++)
-		printf("%s%.0f", i ? "," : "", after[i] - before[i]);
-	printf("\n");
+	printf("pages %lu\nsearched %.6f\nchanged %.6f\nbytes %.0f\n", bytes / PAGE, searched, changed, slabs * 1024);
+	print_stages(before, after);
 	return 0;
 }
