@@ -81,7 +81,7 @@ Test(store_files, test_holes_are_not_shared)
 	cr_assert_eq(shared_of(all), PAGES / 8);
 	cr_assert_eq(look(part).offset, 3 * PAGE);
 	cr_assert_eq(shared_of(part), 2);
-	/* A copy of a page, and one over a hole, which the file has a page for then. */
+	/* A copy of a page, and one over a hole, which has a page of the file then, as the kernel copies from there. */
 	all[8 * PAGE] = 'y';
 	cr_assert_eq(shared_of(all), PAGES / 8 - 1);
 	all[9 * PAGE] = 'y';
@@ -90,6 +90,29 @@ Test(store_files, test_holes_are_not_shared)
 	for (size_t page = 0; page < PAGES; page++)
 		all[page * PAGE] = 'y';
 	cr_assert_eq(shared_of(all), 0);
+	close(fd);
+}
+
+/* What is carried over lies over a hole: it is the process's own and no hole, counted once. */
+Test(store_files, test_copies_over_holes)
+{
+	int fd = make_file();
+	char *all = map_file(fd, 0, PAGES);
+	char *part = map_file(fd, 3, 14);
+	static const size_t copied[] = {1, 7, 8, 15, 16, 62, 63};
+
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+		all[copied[i] * PAGE] = 'y';
+	part[0] = 'y';
+	/* The file's pages go, and every eighth comes back; the copies stay, two of them over such pages. */
+	cr_assert_eq(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGES * PAGE), 0);
+	for (off_t page = 0; page < PAGES; page += 8)
+		cr_assert_eq(pwrite(fd, "x", 1, page * (off_t)PAGE), 1);
+	cr_assert_eq(look(all).anonymous, 7 * PAGE);
+	cr_assert_eq(look(all).hollow, (PAGES - PAGES / 8 - 5) * PAGE);
+	cr_assert_eq(shared_of(all), PAGES / 8 - 2);
+	cr_assert_eq(look(part).hollow, (14 - 2 - 1) * PAGE);
+	cr_assert_eq(shared_of(part), 2);
 	close(fd);
 }
 

@@ -46,7 +46,6 @@ bool ksr_memory_from_vma(const struct ksr_vma *vma, struct ksr_memory *memory)
 	memory->held = vma->rss;
 	/* What is neither KSM's nor the process's own comes from the store, not from fork. */
 	if (vma->flags & KSR_VMA_STORE) {
-		/* No copy lies over a hole: the kernel takes the page that is copied from the file, which has one then. */
 		memory->shared = ksr_less(vma->end - vma->begin, vma->hollow + vma->anonymous + vma->swap);
 		memory->fork_shared = 0;
 		memory->held = memory->shared + ksm_min(vma->anonymous, vma->rss);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bits of a page's entry, from the kernel's documentation: it is present, it is swapped. */
-#define IS_THERE (UINT64_C(3) << 62)
+#include "read/pagemap.h"
+
+#define IS_THERE (KSR_PAGEMAP_PRESENT | KSR_PAGEMAP_SWAPPED)
 
 #define MOST_PAGES (UINT64_C(1) << 18)
 #define AT_ONCE	   4096u

@@ -43,7 +43,7 @@ static void mark_store(const struct ksr_reader *reader, const struct ksr_range *
 		uint64_t at = address + i * reader->page_bytes;
 
 		if (at < range->begin || at >= range->end ||
-		    ((entries[i] & (KSR_PAGEMAP_PRESENT | KSR_PAGEMAP_SWAPPED)) && !(entries[i] & KSR_PAGEMAP_FILE)) ||
+		    ksr_pagemap_is_own(entries[i]) ||
 		    !ksr_store_files_hold(&reader->space->store_files, range->store, range->store_offset + (at - range->begin)))
 			continue;
 		entries[i] &= ~(KSR_PAGEMAP_FILE | KSR_PAGEMAP_SWAPPED);

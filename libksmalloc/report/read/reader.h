@@ -13,6 +13,7 @@
 #ifndef KSR_READ_READER_H
 #define KSR_READ_READER_H
 
+#include "read/pagemap.h"
 #include "read/space.h"
 
 struct ksr_reader {
@@ -22,13 +23,8 @@ struct ksr_reader {
 	const struct ksr_space *space; /* of the process: where it maps a store */
 };
 
-/* What a page is, of the bits of pagemap. */
-#define KSR_PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define KSR_PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define KSR_PAGEMAP_FILE (UINT64_C(1) << 61)
-/* A page that a store's file has, and that was not copied, resident or not. Not the kernel's; such a page counts as private and present. */
+/* In entries that a reader gives: a page that a store's file has, and that was not copied, resident or not. Not the kernel's; such a page counts as private and present. */
 #define KSR_PAGEMAP_STORE (UINT64_C(1) << 60)
-#define KSR_PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1)
 
 int ksr_reader_open(const struct ksr_fs *fs, const struct ksr_space *space,
 		    struct ksr_reader *reader);

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Bits of /proc/PID/pagemap and /proc/kpageflags, from the kernel's documentation. */
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_PFN_MASK ((UINT64_C(1) << 55) - 1)
+#include "read/pagemap.h"
+
+/* A bit of /proc/kpageflags, from the kernel's documentation. */
 #define KPAGEFLAG_KSM (UINT64_C(1) << 21)
 #define SHARING_BATCH 4096
 
@@ -39,7 +39,7 @@ static bool flags_lie(const struct ksr_fs *fs, int flags_fd)
 		    pread(map_fd, &entry, sizeof(entry),
 			  (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
 			entry = 0;
-		entry = entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN_MASK : 0;
+		entry = entry & KSR_PAGEMAP_PRESENT ? entry & KSR_PAGEMAP_FRAME : 0;
 		if (!entry || !read_kernel_page(flags_fd, entry, &flags))
 			flags = 0;
 		munmap(page, page_bytes);
@@ -72,11 +72,11 @@ static int count_batch(const uint64_t *entries, size_t count, int count_fd, int 
 		       uint64_t page_bytes, struct ksr_sharing *sharing)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint64_t pfn = entries[i] & PAGEMAP_PFN_MASK;
+		uint64_t pfn = entries[i] & KSR_PAGEMAP_FRAME;
 		uint64_t mapped;
 		uint64_t flags;
 
-		if (!(entries[i] & PAGEMAP_PRESENT))
+		if (!(entries[i] & KSR_PAGEMAP_PRESENT))
 			continue;
 		if (pfn == 0)
 			return -EPERM;

@@ -44,7 +44,7 @@ struct ksr_vma {
 	char name[52]; /* what follows [anon:, the kernel's name, or the last component of a file's */
 	uint64_t inode; /* of a store's file: which one, and from where it is mapped */
 	uint64_t offset;
-	uint64_t hollow; /* bytes of it for which the file has no page, as far as that is known (store_files.h) */
+	uint64_t hollow; /* bytes of it for which neither the file nor the process has a page, as far as that is known (store_files.h) */
 #define KSR_SMAPS_MEMBER(member, label) uint64_t member;
 	KSR_SMAPS_FIELDS(KSR_SMAPS_MEMBER)
 #undef KSR_SMAPS_MEMBER

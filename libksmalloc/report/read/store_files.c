@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include "read/grow.h"
+#include "read/pagemap.h"
 
 /* Of files and of their pieces no more are looked at: a process may map and make what it wants. */
 #define MOST_FILES 1024
 #define MOST_PIECES (1u << 20)
 /* Processes in which a file that they map is looked for: most have open what they map. */
 #define TRIES 3
+/* Entries of pagemap that are read at once. */
+#define AT_ONCE 512u
 
 /* Where a file has pages: [begin, end). */
 struct piece {
@@ -188,18 +191,79 @@ static uint64_t bytes_below(const struct ksr_store_file *file, uint64_t offset)
 	return last ? last->before + ksm_min(offset, last->end) - last->begin : 0;
 }
 
-static void set_hollow(struct ksr_store_files *files, struct ksr_vma *vma)
+/* --- copies over holes ----------------------------------------------------------------------------- */
+
+/*
+ * Bytes of [begin, end) of the process that are its own. What was carried over into a mapping of the store lies in it without
+ * a page of the file.
+ */
+static uint64_t own_between(int map_fd, uint64_t begin, uint64_t end, uint64_t page_bytes)
 {
-	const struct ksr_store_file *file = find(files, vma->inode);
+	uint64_t entries[AT_ONCE];
+	uint64_t own = 0;
+
+	for (uint64_t at = begin; at < end;) {
+		size_t wanted = (size_t)ksm_min(AT_ONCE, (end - at) / page_bytes);
+		ssize_t got = pread(map_fd, entries, wanted * sizeof(*entries), (off_t)(at / page_bytes * sizeof(*entries)));
+
+		if (got <= 0 || got < (ssize_t)sizeof(*entries))
+			break;
+		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++)
+			own += page_bytes * ksr_pagemap_is_own(entries[i]);
+		at += (size_t)got / sizeof(*entries) * page_bytes;
+	}
+	return own;
+}
+
+/* Bytes of the process's own pages over holes of the file. */
+static uint64_t own_over_holes(const struct ksr_store_file *file, int map_fd, const struct ksr_vma *vma)
+{
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t end = vma->offset + (vma->end - vma->begin);
+	uint64_t to_address = vma->begin - vma->offset; /* modulo 2^64 */
+	uint64_t at = vma->offset;
+	uint64_t own = 0;
+
+	for (size_t i = pieces_below(file, at + 1); at < end; i++) {
+		const struct piece *before = i ? &file->pieces[i - 1] : NULL;
+		uint64_t next = i < file->count ? ksm_min(file->pieces[i].begin, end) : end;
+
+		at = before ? ksm_max(at, before->end) : at;
+		if (at < next)
+			own += own_between(map_fd, at + to_address, next + to_address, page_bytes);
+		at = ksm_max(at, next);
+	}
+	return own;
+}
+
+struct look {
+	struct ksr_store_files *files;
+	const struct ksr_fs *fs;
+	pid_t pid;
+	int map_fd; /* -1: not open yet, or it cannot be opened */
+	bool is_asked;
+};
+
+static void set_hollow(struct look *look, struct ksr_vma *vma)
+{
+	const struct ksr_store_file *file = find(look->files, vma->inode);
 	uint64_t bytes = vma->end - vma->begin;
 
 	if (!file || !file->is_known || bytes > UINT64_MAX - vma->offset)
 		return;
 	vma->hollow = bytes - (bytes_below(file, vma->offset + bytes) - bytes_below(file, vma->offset));
+	if (!vma->hollow || !(vma->anonymous + vma->swap))
+		return;
+	if (!look->is_asked)
+		look->map_fd = ksr_fs_open(look->fs, O_RDONLY, "proc/%d/pagemap", (int)look->pid);
+	look->is_asked = true;
+	if (look->map_fd >= 0)
+		vma->hollow -= own_over_holes(file, look->map_fd, vma); /* never more: those are pages of the same holes */
 }
 
 void ksr_store_files_look(struct ksr_store_files *files, const struct ksr_fs *fs, pid_t pid, struct ksr_smaps *smaps)
 {
+	struct look look = {.files = files, .fs = fs, .pid = pid, .map_fd = -1};
 	size_t wanted = 0;
 
 	for (size_t i = 0; i < smaps->count && fs->live; i++) {
@@ -215,8 +279,10 @@ void ksr_store_files_look(struct ksr_store_files *files, const struct ksr_fs *fs
 		find_files(files, fs, pid, wanted);
 	for (size_t i = 0; i < smaps->count && fs->live; i++) {
 		if (smaps->vmas[i].flags & KSR_VMA_STORE)
-			set_hollow(files, &smaps->vmas[i]);
+			set_hollow(&look, &smaps->vmas[i]);
 	}
+	if (look.map_fd >= 0)
+		close(look.map_fd);
 }
 
 bool ksr_store_files_hold(const struct ksr_store_files *files, uint64_t inode, uint64_t offset)
