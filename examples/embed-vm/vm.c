@@ -1,326 +1,392 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vm PROGRAM: a stack machine for programs of a line for each instruction, with a collector that moves objects (heap.c). It
- * stands for runtimes whose memory says nothing of who allocated it: here it is given to ksmalloc under names of the
- * program's. It works without the library, too.
+ * vm PROGRAM: a stack machine for programs of a line for each instruction, with a collector that moves objects. Such a
+ * program is functions, which begin with a line of their name, as the places in them do that jumps lead to. It stands
+ * for runtimes whose memory says nothing of who allocated it: here it is given to ksmalloc under names of the program's. It
+ * works without the library, too.
+ *
+ * The heap is two semispaces, each a labelled arena. Objects are made by moving a pointer in one of them; a collection
+ * copies what is reachable into the other one, and gives the first back whole. The fields of a large object stay where
+ * malloc puts them. All decisions follow from what the program has allocated, none from time, addresses or chance: the heaps of
+ * two workers that have done the same are equal, page for page.
  */
-#include "heap.h"
-
 #include <ksmalloc/embed.h>
-#include <stdbool.h>
+
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define CODE	 4096
-#define FUNCTIONS 64
-#define STACK	 65536
-#define LOCALS	 4
+#define RESERVED ((size_t)1 << 30) /* address space of a semispace: it costs nothing */
+#define LEAST	 ((size_t)1 << 20) /* bytes of a semispace, at least */
+#define LARGE	 2048		   /* fields, 16 KiB: from here on ksmalloc places blocks by their site */
+#define MOST	 (1 << 24)	   /* fields of an object */
+#define CODE	 4096		   /* lines of a program */
+#define STACK	 65536		   /* values of all calls */
+#define LOCALS	 4		   /* values that a call has for itself, below those that it works with */
 
-enum operation { NUMBER, LOCAL, SET, NEW, GET, PUT, ADD, LESS, JUMP_IF, CALL, RETURN, PRINT, DROP, WAIT, OPERATIONS };
+/* The number n is 2n + 1: such values compare as the numbers do. The address of an object is even; 0 is nothing. */
+typedef uint64_t value;
 
-static const char *const names[OPERATIONS] = { "number", "local", "set", "new", "get", "put", "add", "less", "jump_if",
-					       "call", "return", "print", "drop", "wait" };
-
-struct instruction {
-	enum operation operation;
-	int line;
-	int64_t argument;
-	char target[32]; /* of jumps and calls, until it is found */
+struct object {
+	value header;	/* the number of fields; where it was moved: its new address */
+	value fields[]; /* of a large one: the address of its block alone */
 };
 
-struct name {
-	char text[32];
-	unsigned int at;
-	unsigned int function; /* that a place to jump to belongs to */
-};
+static const char *const labels[] = { "vm: semispace 0", "vm: semispace 1" };
+static struct ksmalloc_heap spaces[2];
+static unsigned int current = 1; /* has the objects; at first there are none: the first collection is to the space 0 */
+static size_t used;		 /* bytes of it */
+static size_t outside;		 /* bytes of blocks that large objects have got since the last collection */
 
-struct frame {
-	unsigned int at; /* the instruction */
-	size_t base;	 /* of its locals on the stack */
-};
-
-static const char *file;
-static struct instruction code[CODE];
-static struct name functions[FUNCTIONS], places[CODE];
-static unsigned int code_count, function_count, place_count;
+/* Whatever is not reached from these may be gone or elsewhere after a collection. */
 static value stack[STACK];
 static size_t top;
-/* Volatile: tell_frame() looks at them in the midst of malloc(), which compilers do not expect. */
-static volatile struct frame frames[STACK / LOCALS + 1];
-static volatile size_t depth; /* of the innermost call */
 
-static _Noreturn void fail(int line, const char *what)
+/* --- the collector, after Cheney ------------------------------------------------------------ */
+
+static size_t count_of(const struct object *object)
 {
-	fprintf(stderr, "%s:%d: %s\n", file, line, what);
-	exit(1);
+	return object->header >> 1;
+}
+
+/* In a space: the fields of a large object are elsewhere. */
+static size_t bytes_of(size_t count)
+{
+	return sizeof(struct object) + (count < LARGE ? count : 1) * sizeof(value);
+}
+
+static value *fields_of(struct object *object)
+{
+	return count_of(object) < LARGE ? object->fields : (value *)object->fields[0];
+}
+
+/* Moves the object that the place points to into the current space, unless it was, and lets the place point there. */
+static void visit(value *place)
+{
+	struct object *object = (struct object *)*place;
+
+	if (!object || (*place & 1))
+		return;
+	if (object->header & 1) {
+		size_t bytes = bytes_of(count_of(object));
+
+		object->header = (value)memcpy(spaces[current].base + used, object, bytes);
+		used += bytes;
+	}
+	*place = object->header;
+}
+
+/* Those of large objects that were not moved out of the space. How many fields a moved one has, its copy knows. */
+static void free_blocks(const char *space, size_t bytes)
+{
+	const struct object *object, *known;
+
+	for (size_t at = 0; at < bytes; at += bytes_of(count_of(known))) {
+		object = (const struct object *)(space + at);
+		known = object->header & 1 ? object : (const struct object *)object->header;
+		if (known == object && count_of(object) >= LARGE)
+			free((void *)object->fields[0]);
+	}
+}
+
+/* Afterwards there is room for more bytes. 0 or -errno. */
+static int collect(size_t more)
+{
+	struct ksmalloc_heap *from = &spaces[current], *to = &spaces[!current];
+	size_t before = used;
+	struct object *object;
+
+	/* All that there is may live. What is not touched takes no memory. */
+	if ((!to->base && ksmalloc_heap_reserve(to, labels[!current], RESERVED, 0) != 0) ||
+	    ksmalloc_heap_resize(to, used) != 0)
+		return -ENOMEM;
+	current = !current;
+	used = 0;
+	outside = 0;
+	for (size_t i = 0; i < top; i++)
+		visit(&stack[i]);
+	/* What was copied and not yet looked at lies between two places. */
+	for (size_t at = 0; at < used; at += bytes_of(count_of(object))) {
+		object = (struct object *)(to->base + at);
+		for (size_t i = 0; i < count_of(object); i++)
+			visit(&fields_of(object)[i]);
+	}
+	free_blocks(from->base, before);
+	ksmalloc_heap_resize(from, 0);
+	/* Twice what lives, in whole steps: small differences between workers change nothing. */
+	ksmalloc_heap_resize(to, (2 * used + more + LEAST - 1) / LEAST * LEAST);
+	ksmalloc_heap_set_live(to, used);
+	return to->committed - used < more ? -ENOMEM : 0;
+}
+
+/* An object whose fields are nothing, or NULL without memory. */
+static struct object *new_object(size_t count)
+{
+	size_t bytes = bytes_of(count);
+	struct object *object;
+
+	if (bytes + outside > spaces[current].committed - used && collect(bytes) != 0)
+		return NULL;
+	/* Memory of a semispace is zero when it comes, and was not used since. */
+	object = (struct object *)(spaces[current].base + used);
+	if (count >= LARGE) {
+		object->fields[0] = (value)calloc(count, sizeof(value));
+		if (!object->fields[0])
+			return NULL;
+		outside += count * sizeof(value);
+	}
+	object->header = 2 * count + 1;
+	used += bytes;
+	return object;
 }
 
 /* --- the program ---------------------------------------------------------------------------- */
 
-static void add_instruction(int line, const char *word, const char *argument)
-{
-	struct instruction *added = &code[code_count];
-	unsigned int operation = 0;
+enum argument { NOTHING, NUMBER, LOCAL, NAME, NEW_NAME };
 
-	while (operation < OPERATIONS && strcmp(names[operation], word) != 0)
-		operation++;
-	if (operation == OPERATIONS)
-		fail(line, "no such instruction");
-	if (++code_count == CODE)
-		fail(line, "the program is too long");
-	added->operation = operation;
-	added->line = line;
-	added->argument = atoll(argument);
-	if ((operation == LOCAL || operation == SET) && (added->argument < 0 || added->argument >= LOCALS))
-		fail(line, "no such local");
-	snprintf(added->target, sizeof(added->target), "%s", argument);
+struct operation {
+	const char *name;
+	enum argument takes;
+	unsigned int pops, pushes;
+	void (*run)(value *at); /* where the values lie that it pops, and those that it pushes are to be */
+};
+
+/* A line of the program, whose number is its place in code[]. */
+struct instruction {
+	const struct operation *operation;
+	char source[64], name[32]; /* all of it, and its argument, which means: */
+	value argument;		   /* a number, one of a local, or the line that has the name */
+};
+
+static char *file;
+static struct instruction code[CODE];
+static struct instruction *now = code; /* what is read or executed: errors are there */
+/* Of each call: the next line, and where its locals are. Volatile: tell_frame() looks there in the midst of malloc(). */
+static volatile size_t lines[STACK / LOCALS + 1], bases[STACK / LOCALS + 1];
+static volatile size_t depth; /* of the innermost call */
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "%s:%d: %s: %s\n", file, (int)(now - code), what, now->source);
+	exit(1);
 }
 
-static void add_name(struct name *list, unsigned int *count, const char *text)
-{
-	snprintf(list[*count].text, sizeof(list[*count].text), "%s", text);
-	list[*count].at = code_count;
-	list[*count].function = function_count;
-	(*count)++;
-}
-
-static void read_line(int line, char *text)
-{
-	char word[32] = "", argument[32] = "";
-
-	text[strcspn(text, "#\n")] = '\0';
-	if (sscanf(text, "%31s %31s", word, argument) < 1)
-		return;
-	if (function_count == FUNCTIONS - 1 || place_count == CODE - 1)
-		fail(line, "the program is too long");
-	if (strcmp(word, "function") == 0) {
-		add_name(functions, &function_count, argument);
-	} else if (word[strlen(word) - 1] == ':') {
-		word[strlen(word) - 1] = '\0';
-		add_name(places, &place_count, word);
-	} else {
-		add_instruction(line, word, argument);
-	}
-}
-
-/* The function that the instruction is one of: they are in order. */
-static const struct name *function_at(unsigned int at)
-{
-	unsigned int i = function_count;
-
-	while (i > 1 && functions[i - 1].at > at)
-		i--;
-	return &functions[i - 1];
-}
-
-static void find_targets(void)
-{
-	for (unsigned int i = 0; i < code_count; i++) {
-		struct instruction *one = &code[i];
-		const struct name *list = one->operation == CALL ? functions : places;
-		unsigned int count = one->operation == CALL ? function_count : place_count, k = 0;
-		unsigned int function = (unsigned int)(function_at(i) - functions) + 1;
-
-		if (one->operation != CALL && one->operation != JUMP_IF)
-			continue;
-		while (k < count && (strcmp(list[k].text, one->target) != 0 || (list == places && list[k].function != function)))
-			k++;
-		if (k == count)
-			fail(one->line, "it leads nowhere");
-		one->argument = list[k].at;
-	}
-}
-
-/* --- running it ----------------------------------------------------------------------------- */
-
-/* VM_LABELS=no, and the library asks tell_frame() who allocates: a label would say the same. */
-static bool is_asked;
-
-/* For whom memory is: "array in load_rules (program.vm:5)". */
-static const char *describe(void)
-{
-	static char text[96];
-	unsigned int at = frames[depth].at;
-
-	if (is_asked)
-		return NULL;
-	snprintf(text, sizeof(text), "array in %s (%s:%d)", function_at(at)->text, file, code[at].line);
-	return text;
-}
-
-/* The same of any call, for the library, which asks when it wants to know. */
+/* For the library, which asks when it wants to know who allocates. The context is the name of the file. */
 static int tell_frame(void *context, unsigned int level, struct ksmalloc_frame *frame)
 {
-	size_t now = depth;
-	unsigned int at = level < now ? frames[now - level].at : 0;
+	const struct instruction *at = &code[level < depth ? lines[depth - level] - 1 : 0];
 
-	(void)context;
-	if (level >= now)
+	if (level >= depth)
 		return -1;
-	frame->file = file;
-	frame->function = function_at(at)->text;
-	frame->line = (unsigned int)code[at].line;
+	frame->file = context;
+	frame->line = (unsigned int)(at - code);
+	while (at > code && strcmp(at->operation->name, "function") != 0)
+		at--;
+	frame->function = at->name;
 	return 0;
 }
 
-static void roots(void (*visit)(value *place))
+/* The same as a label, "array in load_rules (program.vm:5)", unless the library is to ask. */
+static int begin_label(void)
 {
-	for (size_t i = 0; i < top; i++)
-		visit(&stack[i]);
+	const char *wanted = getenv("VM_LABELS");
+	struct ksmalloc_frame frame;
+	char label[96];
+
+	if (wanted && strcmp(wanted, "no") == 0)
+		return 0;
+	tell_frame(file, 0, &frame);
+	snprintf(label, sizeof(label), "array in %s (%s:%u)", frame.function, file, frame.line);
+	return ksmalloc_embed_begin_name(label);
 }
 
-static value pop(void)
-{
-	if (top == frames[depth].base + LOCALS)
-		fail(code[frames[depth].at].line, "the stack is empty");
-	return stack[--top];
-}
+/* --- the instructions ----------------------------------------------------------------------- */
 
-static void push(value pushed)
+static void do_call(value *at)
 {
-	if (top == STACK)
-		fail(code[frames[depth].at].line, "the stack is full");
-	stack[top++] = pushed;
-}
-
-static void enter(unsigned int at)
-{
-	if (top + LOCALS > STACK)
-		fail(code[at].line, "the calls are too deep");
-	frames[depth + 1].at = at;
-	frames[depth + 1].base = top;
+	memset(at, 0, LOCALS * sizeof(value));
+	lines[depth + 1] = now->argument;
+	bases[depth + 1] = top;
 	depth++;
-	memset(&stack[top], 0, LOCALS * sizeof(value));
-	top += LOCALS;
 }
 
-static value *field(int line, value array, int64_t index)
+static void do_return(value *at)
 {
-	struct object *object = (struct object *)(uintptr_t)array;
-
-	if (!array || (array & 1) || index < 0 || (uint64_t)index >= object->header >> 1)
-		fail(line, "no such field");
-	return &object->fields[index];
+	top = bases[depth];
+	stack[top] = at[0];
+	depth--;
 }
 
-static void wait_for_end(void)
+static void do_jump_if_less(value *at)
 {
-	char byte;
+	if ((int64_t)at[0] < (int64_t)at[1])
+		lines[depth] = now->argument;
+}
 
-	heap_rest();
-	printf("after %u collections it waits\n", heap_collections());
+static void do_number(value *at)
+{
+	at[0] = 2 * now->argument + 1;
+}
+
+static void do_local(value *at)
+{
+	at[0] = stack[bases[depth] + now->argument];
+}
+
+static void do_set(value *at)
+{
+	stack[bases[depth] + now->argument] = at[0];
+}
+
+static void do_add(value *at)
+{
+	if (!(at[0] & at[1] & 1))
+		fail("this is no number");
+	at[0] += at[1] - 1; /* 2a + 1 and 2b + 1 make 2(a + b) + 1 */
+}
+
+static void do_new(value *at)
+{
+	size_t count = at[0] >> 1;
+	int begun = count >= LARGE ? begin_label() : 0;
+
+	at[0] = count <= MOST ? (value)new_object(count) : 0;
+	ksmalloc_embed_end(begun);
+	if (!at[0])
+		fail("no memory");
+}
+
+/* Of the object at[0] the one that at[1] is the number of. A negative number is more than that of any object's fields. */
+static value *field(const value *at)
+{
+	struct object *object = (struct object *)at[0];
+
+	if (!object || (at[0] & 1) || !(at[1] & 1) || at[1] >= object->header)
+		fail("no such field");
+	return &fields_of(object)[at[1] >> 1];
+}
+
+static void do_get(value *at)
+{
+	at[0] = *field(at);
+}
+
+static void do_put(value *at)
+{
+	*field(at) = at[2];
+}
+
+/*
+ * Where the program comes to rest: collects once or twice, so that objects lie in the first semispace, in the order in which
+ * they are reached, in each worker, however many collections it has had. Then it shares what others have, too.
+ */
+static void do_wait(value *at)
+{
+	if (collect(0) == 0 && current != 0)
+		collect(0);
+	ksmalloc_embed_share();
+	printf("%lld is the result\n", (long long)at[0] >> 1);
 	fflush(stdout);
-	while (read(STDIN_FILENO, &byte, 1) > 0)
-		continue;
+	getchar();
 }
 
-static void make(int line)
-{
-	int64_t count = number_of_value(pop());
-	struct object *object = count < 0 || count > 1 << 24 ? NULL : heap_new((size_t)count, describe);
+/* Empty lines and names do nothing. */
+static const struct operation operations[] = {
+	{ "", NOTHING, 0, 0, NULL },
+	{ "function", NEW_NAME, 0, 0, NULL },
+	{ "place", NEW_NAME, 0, 0, NULL },
+	{ "call", NAME, 0, LOCALS, do_call },
+	{ "return", NOTHING, 1, 1, do_return },
+	{ "jump_if_less", NAME, 2, 0, do_jump_if_less },
+	{ "number", NUMBER, 0, 1, do_number },
+	{ "local", LOCAL, 0, 1, do_local },
+	{ "set", LOCAL, 1, 0, do_set },
+	{ "add", NOTHING, 2, 1, do_add },
+	{ "new", NOTHING, 1, 1, do_new },
+	{ "get", NOTHING, 2, 1, do_get },
+	{ "put", NOTHING, 3, 0, do_put },
+	{ "wait", NOTHING, 1, 0, do_wait },
+	{ NULL, NOTHING, 0, 0, NULL },
+};
 
-	if (!object)
-		fail(line, "no memory");
-	push((uintptr_t)object);
+/* --- reading and running it ----------------------------------------------------------------- */
+
+/* What the line is, except for the line that it names: that may come later. */
+static void parse(void)
+{
+	char word[32] = "", more, *end;
+	int words = sscanf(now->source, "%31s %31s %c", word, now->name, &more);
+
+	if (now == code + CODE - 1)
+		fail("the program is too long");
+	now->operation = operations;
+	while (now->operation->name && strcmp(now->operation->name, word) != 0)
+		now->operation++;
+	if (!now->operation->name)
+		fail("there is no such instruction");
+	if (words > 2 || (words == 2) == (now->operation->takes == NOTHING))
+		fail("it has too many arguments, or too few");
+	now->argument = strtoull(now->name, &end, 10);
+	if ((now->operation->takes == NUMBER && *end) ||
+	    (now->operation->takes == LOCAL && (*end || now->argument >= LOCALS)))
+		fail("it takes no such number");
 }
 
-/* What works on objects. */
-static void operate(const struct instruction *one)
+/* The line that has the name. */
+static size_t find(const char *name)
 {
-	int64_t index;
-	value moved;
+	size_t line = 1;
 
-	switch (one->operation) {
-	case NEW:
-		make(one->line);
-		break;
-	case GET:
-		index = number_of_value(pop());
-		push(*field(one->line, pop(), index));
-		break;
-	case PUT:
-		moved = pop();
-		index = number_of_value(pop());
-		*field(one->line, pop(), index) = moved;
-		break;
-	case PRINT:
-		printf("%lld\n", (long long)number_of_value(pop()));
-		break;
-	default:
-		wait_for_end();
-	}
+	while (code[line].operation && (code[line].operation->takes != NEW_NAME || strcmp(code[line].name, name) != 0))
+		line++;
+	if (!code[line].operation)
+		fail("there is no such function or place");
+	return line;
 }
 
-/* One instruction. */
-static void step(const struct instruction *one)
+static void step(void)
 {
-	volatile struct frame *frame = &frames[depth];
-	value result;
-
-	switch (one->operation) {
-	case NUMBER:
-		push(value_of_number(one->argument));
-		break;
-	case LOCAL:
-		push(stack[frame->base + (size_t)one->argument]);
-		break;
-	case SET:
-		stack[frame->base + (size_t)one->argument] = pop();
-		break;
-	case ADD:
-		result = pop();
-		push(value_of_number(number_of_value(pop()) + number_of_value(result)));
-		break;
-	case LESS:
-		result = pop();
-		push(value_of_number(number_of_value(pop()) < number_of_value(result)));
-		break;
-	case DROP:
-		pop();
-		break;
-	case JUMP_IF:
-		if (number_of_value(pop()))
-			frame->at = (unsigned int)one->argument - 1;
-		break;
-	case CALL:
-		enter((unsigned int)one->argument - 1);
-		break;
-	case RETURN:
-		result = pop();
-		top = frame->base;
-		depth--;
-		if (depth)
-			push(result);
-		break;
-	default:
-		operate(one);
-	}
+	now = &code[lines[depth]];
+	if (!now->operation)
+		fail("the program ends without a return");
+	lines[depth]++;
+	if (top < bases[depth] + LOCALS + now->operation->pops)
+		fail("the stack is empty");
+	top -= now->operation->pops;
+	if (top + now->operation->pushes > STACK)
+		fail("the stack is full");
+	if (now->operation->run)
+		now->operation->run(&stack[top]);
+	top += now->operation->pushes;
 }
 
 int main(int argc, char **argv)
 {
 	FILE *input = argc == 2 ? fopen(argv[1], "re") : NULL;
-	const char *labels = getenv("VM_LABELS");
-	char text[256];
+	char text[4096];
 
-	file = argc == 2 ? argv[1] : "vm";
 	if (!input) {
 		fprintf(stderr, "usage: vm PROGRAM (a file that can be read)\n");
 		return 2;
 	}
-	for (int line = 1; fgets(text, sizeof(text), input); line++)
-		read_line(line, text);
+	file = argv[1];
+	for (now++; fgets(text, sizeof(text), input); now++) {
+		sscanf(text, " %63[^#\n]", now->source);
+		parse();
+	}
 	fclose(input);
-	snprintf(code[code_count].target, sizeof(code[0].target), "main");
-	code[code_count++].operation = CALL;
-	if (!function_count)
-		fail(1, "there is no function");
-	find_targets();
-	is_asked = ksmalloc_embed_frames(tell_frame, NULL) == 0 && labels && strcmp(labels, "no") == 0;
-	heap_init(roots);
-	for (enter((unsigned int)code[code_count - 1].argument); depth; frames[depth].at++)
-		step(&code[frames[depth].at]);
+	for (now = code + 1; now->operation; now++) {
+		if (now->operation->takes == NAME)
+			now->argument = find(now->name);
+		if (now->operation->takes == NEW_NAME && find(now->name) != (size_t)(now - code))
+			fail("there is another one of this name");
+	}
+	ksmalloc_embed_frames(tell_frame, file);
+	strcpy(now->source, "main");
+	now->argument = find(now->source);
+	do_call(stack);
+	for (top = LOCALS; depth;)
+		step();
 	return 0;
 }
