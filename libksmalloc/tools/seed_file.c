@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 #define GROUP_NAME_MOST 63
+/* So often the folder's lock is tried, and so long it is waited between. */
+#define LOCK_TIMES 400
+#define LOCK_US	   5000
 
 /* Where the file lies, opened, so that nobody can exchange a folder on the way. */
 struct place {
@@ -302,10 +305,21 @@ static int get_locked(const struct place *place, struct ksr_seed_file *file,
 	return error;
 }
 
+/*
+ * Who makes a seed has the lock for a moment. The folder may be one that others can open, or in which a program keeps files of its own,
+ * and has locked it for as long as it runs: a file system without locks still has link(2), which lets one of two win, and so there is
+ * that then.
+ */
+static void lock_folder(const struct place *place)
+{
+	for (int i = 0; i < LOCK_TIMES && flock(place->folder, LOCK_EX | LOCK_NB); i++)
+		usleep(LOCK_US);
+}
+
 int ksr_seed_get(struct ksr_seed_file *file, const struct ksr_seed_request *request, char *why,
 		 size_t why_bytes)
 {
-	const char *problem;
+	const char *problem = NULL;
 	struct place place;
 	int error;
 
@@ -315,10 +329,12 @@ int ksr_seed_get(struct ksr_seed_file *file, const struct ksr_seed_request *requ
 			      : find_default(&place, file, request->group, why, why_bytes);
 	if (error)
 		return error;
-	/* A file system without locks still has link(2), which lets one of two win. */
-	while (flock(place.folder, LOCK_EX) && errno == EINTR)
-		;
-	error = get_locked(&place, file, request, &problem);
+	/* One that is there is only read. */
+	error = request->renew ? -ENOENT : read_seed(&place, file, &problem);
+	if (error ? !problem : is_old(&file->seed, request->age_seconds)) {
+		lock_folder(&place);
+		error = get_locked(&place, file, request, &problem);
+	}
 	close(place.folder);
 	return error ? refuse(file, error, problem, why, why_bytes) : 0;
 }

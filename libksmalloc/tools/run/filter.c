@@ -66,7 +66,7 @@ static int put_range(uint64_t low, uint64_t high, void *user)
 
 static void search_file(struct search *search, const char *glob, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct ksr_elf *elf = fd < 0 ? NULL : ksr_elf_create(fd, path, NULL);
 	const unsigned char *id;
 	char hex[129] = "";

@@ -26,6 +26,9 @@
 /* Command lines and environments that differ by less put the stack at equal addresses. */
 #define STACK_STEP 4096
 
+/* A pipe that has a program's name would keep us waiting for a writer; exec refuses it. */
+#define READ (O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+
 static const char foreign_libc[] = "uses another libc than glibc";
 
 bool ksr_program_find(const char *name, char path[PATH_MAX])
@@ -79,7 +82,7 @@ static bool read_loader(int fd, const Elf64_Ehdr *header, char loader[PATH_MAX])
 
 bool ksr_program_loader(const char *path, char loader[PATH_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, READ);
 	Elf64_Ehdr header;
 	bool found;
 
@@ -403,13 +406,14 @@ static void note_unfit(struct ksr_program *program, const char *why)
 /* Returns 1 if there is a further step, 0 at the end. */
 static int step(struct ksr_program *program)
 {
+	struct stat status;
 	int result;
 	int fd;
 
 	/* What cannot be executed is for exec to complain about. */
-	if (access(program->path, X_OK))
+	if (access(program->path, X_OK) || stat(program->path, &status) || !S_ISREG(status.st_mode))
 		return 0;
-	fd = open(program->path, O_RDONLY | O_CLOEXEC);
+	fd = open(program->path, READ);
 	if (fd < 0) {
 		note_unfit(program, "cannot be read");
 		return 0;

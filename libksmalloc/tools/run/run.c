@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "library.h"
@@ -288,6 +289,14 @@ static int set(const struct ksr_command *command, size_t option, const char *val
 
 /* --- the library --------------------------------------------------------------- */
 
+/* The loader would wait for somebody to write to a pipe. */
+static bool is_file(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* The caller frees the path. */
 static int choose_library(const struct ksr_command *command, const char *given, char **library)
 {
@@ -299,6 +308,8 @@ static int choose_library(const struct ksr_command *command, const char *given, 
 					       given, strerror(errno))
 			     : ksr_failure(command, "libksmalloc.so was not found beside the "
 						    "command; give --library PATH");
+	if (given && !is_file(*library))
+		return ksr_usage_error(command, "--library '%s' is no file; give the path of libksmalloc.so", given);
 	/* The loader splits its list at these and knows no way to quote them. */
 	if (!strpbrk(*library, ": "))
 		return 0;
