@@ -252,6 +252,11 @@ static const char *advise(void)
 		if (block[2 * bytes + i] != (unsigned char)((2 * bytes + i) / 100 + 1))
 			return "what lies beside it is gone";
 	}
+	if (mlock(block + 4 * bytes, bytes) == 0) {
+		if (madvise(block + 4 * bytes, bytes, MADV_DONTNEED) == 0 || errno != EINVAL ||
+		    block[5 * bytes - 1] != (unsigned char)((5 * bytes - 1) / 100 + 1) || munlock(block + 4 * bytes, bytes))
+			return "what was locked is gone";
+	}
 	if (madvise(block + 5 * bytes, PAGE, MADV_WIPEONFORK))
 		return strerror(errno);
 	child = fork();

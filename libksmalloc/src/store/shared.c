@@ -414,6 +414,13 @@ bool ksm_shared_is_giving_back(int advice)
 	       advice == GUARD_INSTALL;
 }
 
+/* True where the kernel gives back nothing, since the program has locked it. It is asked by the first page: that is to go in any case. */
+static bool is_locked(uintptr_t begin, int advice)
+{
+	return (advice == MADV_DONTNEED || advice == MADV_FREE) &&
+	       ksm_os_madvise((void *)begin, KSM_PAGE, MADV_DONTNEED) == -EINVAL;
+}
+
 KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 {
 	int error = 0;
@@ -423,7 +430,9 @@ KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 		uintptr_t next = end_of_run(begin, end, &shared);
 		int failed = 0;
 
-		if (shared) {
+		if (shared && is_locked(begin, advice)) {
+			failed = -EINVAL;
+		} else if (shared) {
 			struct rights rights = rights_at((struct range){ begin, next });
 
 			next = rights.range.end;
