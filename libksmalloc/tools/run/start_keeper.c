@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,10 +50,6 @@ _Noreturn static void become_keeper(const char *group, const char *path)
 	char option[PATH_MAX + sizeof("--seed-file=")];
 	sigset_t none;
 
-	setsid();
-	/* Its parent ends: nobody has to wait for the keeper. */
-	if (fork() != 0)
-		_exit(0);
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	sigemptyset(&none);
@@ -60,8 +58,57 @@ _Noreturn static void become_keeper(const char *group, const char *path)
 	close_all();
 	snprintf(option, sizeof(option), "--seed-file=%s", path ? path : "");
 	if (chdir("/") == 0)
-		execl("/proc/self/exe", "ksmalloc", "keep", "--quiet", path ? option : "--", group, NULL);
+		execl("/proc/self/exe", "ksmalloc", "keep", path ? option : "--quiet", "--quiet", "--", group, NULL);
 	_exit(1);
+}
+
+/*
+ * Whose orphans come to this process (the first one of a container), which is the program soon: it would have a child that it
+ * knows nothing of, wait for its end, or think that one of its workers was killed.
+ */
+static bool gets_orphans(void)
+{
+	int is_reaper = 0;
+
+	return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &is_reaper) == 0 && is_reaper);
+}
+
+/* A child of whose end the kernel sends no signal is none that wait(2) finds. It has to stay what it is: no other program, and no orphan. */
+static pid_t fork_unseen(void)
+{
+	return (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
+}
+
+/* Stands between the program and its keeper until that ends. */
+_Noreturn static void wait_unseen(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "ksmalloc-wait");
+	close_all();
+	if (chdir("/"))
+		_exit(1);
+	/* What the keeper was doing when it was killed comes here, too. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	_exit(0);
+}
+
+/* unseen: where its parent must not end. Else it does: nobody has to wait for the keeper. */
+_Noreturn static void fork_keeper(const char *group, const char *path, bool unseen)
+{
+	pid_t keeper;
+
+	setsid();
+	keeper = fork();
+	if (keeper == 0)
+		become_keeper(group, path);
+	if (keeper > 0 && unseen)
+		wait_unseen();
+	_exit(0);
 }
 
 /* Workers let the one trace them that they find at their start, where only those may that were let. */
@@ -82,6 +129,7 @@ static void wait_for_keeper(const struct ksr_post *post)
 static int start(const char *group, const char *seed, bool given)
 {
 	struct ksr_post post;
+	bool unseen = gets_orphans();
 	pid_t holder;
 	pid_t child;
 	int error = ksr_post_name(&post, seed);
@@ -91,12 +139,12 @@ static int start(const char *group, const char *seed, bool given)
 	holder = ksr_post_ask(&post);
 	if (holder)
 		return holder < 0 ? holder : 0;
-	child = fork();
+	child = unseen ? fork_unseen() : fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		become_keeper(group, given ? seed : NULL);
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		fork_keeper(group, given ? seed : NULL, unseen);
+	while (!unseen && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	wait_for_keeper(&post);
 	return 0;
