@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A group has one keeper at most, and never none after somebody has asked for one. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +40,7 @@ static pid_t hold(void)
 		pid_t holder;
 
 		CHECK(ksr_post_take(&post, &holder) == 0);
-		CHECK(write(ends[1], "x", 1) == 1);
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && write(ends[1], "x", 1) == 1);
 		for (;;)
 			pause();
 	}
@@ -97,6 +99,39 @@ static void check_removed(void)
 	CHECK(ksr_post_hold(&post) == 0 && ksr_post_leave(&post));
 }
 
+/* 0 if the first process of a container finds no keeper, and may be one; 2 where there can be no container. */
+static int take_in_container(void)
+{
+	int status;
+	pid_t inside, holder;
+
+	if (unshare(CLONE_NEWPID))
+		return 2;
+	inside = fork();
+	if (inside == 0) {
+		name_it();
+		_exit(ksr_post_ask(&post) != 0 || ksr_post_take(&post, &holder) != 0);
+	}
+	return waitpid(inside, &status, 0) != inside || status != 0;
+}
+
+/* Containers may have the folder in common, and a keeper sees the processes of its own alone. */
+static void check_containers(void)
+{
+	pid_t child = hold(), container;
+	int status;
+
+	container = fork();
+	if (container == 0)
+		_exit(take_in_container());
+	CHECK(waitpid(container, &status, 0) == container && WIFEXITED(status) && WEXITSTATUS(status) != 1);
+	if (WEXITSTATUS(status) == 2)
+		fprintf(stderr, "no namespace of pids may be made here, that part was left out\n");
+	CHECK(ksr_post_ask(&post) == child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 static void check_strangers(void)
 {
 	pid_t holder;
@@ -115,6 +150,7 @@ int main(void)
 	check_one();
 	check_asked();
 	check_removed();
+	check_containers();
 	check_strangers();
 	CHECK(rmdir(folder) == 0);
 	return 0;

@@ -20,8 +20,9 @@
 #define KSMALLOC_KEEPER_STACK 65536
 
 /*
- * Beside a group's seed lies a file with this before its name, which the group's keeper has locked (fcntl(2)): by that lock
- * there is one keeper, and members know whom they let trace them.
+ * Beside a group's seed lies a file with this before its name, of which the group's keeper has locked a byte (fcntl(2)): by that
+ * lock there is one keeper, and members know whom they let trace them. The byte's offset is the inode of /proc/self/ns/pid, or 0
+ * where that cannot be read: containers may have the folder in common, and a keeper sees the processes of its own alone.
  */
 #define KSMALLOC_KEEPER_PREFIX "keeper."
 

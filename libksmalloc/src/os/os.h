@@ -328,8 +328,8 @@ void ksm_os_unlock(int file);
 int ksm_os_try_lock_part(int file, uint64_t offset, uint64_t length);
 void ksm_os_unlock_part(int file, uint64_t offset, uint64_t length);
 
-/* The process that has the user's file locked for writing by fcntl(2); 0 if there is none that this one could name. */
-pid_t ksm_os_lock_owner(const char *path);
+/* The process that has this byte of the user's file locked for writing by fcntl(2); 0 if there is none that this one could name. */
+pid_t ksm_os_lock_owner(const char *path, uint64_t offset);
 
 /* Gives the open file another number, at least lowest, if there is one: the low ones are the program's. */
 int ksm_os_keep_high(int file, int lowest);

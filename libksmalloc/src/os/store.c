@@ -162,10 +162,10 @@ void ksm_os_unlock_part(int file, uint64_t offset, uint64_t length)
 	set_lock(file, F_UNLCK, offset, length);
 }
 
-pid_t ksm_os_lock_owner(const char *path)
+pid_t ksm_os_lock_owner(const char *path, uint64_t offset)
 {
 	int file = ksm_os_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1 };
 	struct ksm_os_file facts;
 	int error;
 

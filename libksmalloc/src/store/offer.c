@@ -19,6 +19,15 @@ static struct {
 	pid_t pid;	 /* of the process that has let it */
 } offer KSM_SPARSE;
 
+/* 0 if there is none. */
+static pid_t keeper_of_group(void)
+{
+	struct ksm_os_file space = { 0 };
+
+	ksm_os_describe_path("/proc/self/ns/pid", &space);
+	return ksm_os_lock_owner(offer.path, space.inode);
+}
+
 /* Later ones may be the end of a process that makes system calls from outside. */
 static uint32_t count_filters(void)
 {
@@ -67,7 +76,7 @@ void ksm_offer_init(uint64_t store, const char *seed, long (*share)(uint64_t bud
 
 void ksm_offer_let_trace(void)
 {
-	pid_t tracer = offer.path[0] ? ksm_os_lock_owner(offer.path) : 0;
+	pid_t tracer = offer.path[0] ? keeper_of_group() : 0;
 	pid_t pid = ksm_os_pid();
 
 	if (tracer <= 0 || (tracer == offer.tracer && pid == offer.pid))
@@ -80,7 +89,7 @@ void ksm_offer_let_trace(void)
 
 bool ksm_offer_is_keeper(pid_t pid)
 {
-	return pid > 0 && offer.path[0] && ksm_os_lock_owner(offer.path) == pid;
+	return pid > 0 && offer.path[0] && keeper_of_group() == pid;
 }
 
 void ksm_offer_note_due(uint64_t due_ms)

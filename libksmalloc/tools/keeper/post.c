@@ -12,7 +12,11 @@
 
 int ksr_post_name(struct ksr_post *post, const char *seed)
 {
+	struct stat space;
+
 	*post = (struct ksr_post){.file = -1};
+	if (stat("/proc/self/ns/pid", &space) == 0)
+		post->space = (off_t)space.st_ino;
 	return ksmalloc_seed_beside(seed, KSMALLOC_KEEPER_PREFIX, post->path, sizeof(post->path)) ? 0 : -ENAMETOOLONG;
 }
 
@@ -29,21 +33,26 @@ static int open_file(const struct ksr_post *post)
 	return -EPERM;
 }
 
-static int lock(int file)
+static struct flock lock_of(const struct ksr_post *post, short type)
 {
-	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = post->space, .l_len = 1};
+}
 
-	return fcntl(file, F_SETLK, &all) ? -errno : 0;
+static int lock(const struct ksr_post *post, int file)
+{
+	struct flock lock = lock_of(post, F_WRLCK);
+
+	return fcntl(file, F_SETLK, &lock) ? -errno : 0;
 }
 
 /* 0 if nobody has it. */
-static pid_t holder_of(int file)
+static pid_t holder_of(const struct ksr_post *post, int file)
 {
-	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = lock_of(post, F_WRLCK);
 
-	if (fcntl(file, F_GETLK, &all))
+	if (fcntl(file, F_GETLK, &lock))
 		return -errno;
-	return all.l_type == F_UNLCK ? 0 : all.l_pid;
+	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
 }
 
 static struct timespec time_of(int file)
@@ -56,13 +65,13 @@ static struct timespec time_of(int file)
 int ksr_post_take(struct ksr_post *post, pid_t *holder)
 {
 	int file = open_file(post);
-	int error = file < 0 ? file : lock(file);
+	int error = file < 0 ? file : lock(post, file);
 
 	*holder = 0;
 	if (error == -EACCES)
 		error = -EAGAIN;
 	if (error == -EAGAIN)
-		*holder = holder_of(file);
+		*holder = holder_of(post, file);
 	if (error) {
 		if (file >= 0)
 			close(file);
@@ -94,12 +103,12 @@ int ksr_post_hold(struct ksr_post *post)
 
 bool ksr_post_leave(struct ksr_post *post)
 {
-	struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	struct flock unlock = lock_of(post, F_UNLCK);
 	struct timespec asked;
 
-	fcntl(post->file, F_SETLK, &all);
+	fcntl(post->file, F_SETLK, &unlock);
 	asked = time_of(post->file);
-	if ((asked.tv_sec != post->asked.tv_sec || asked.tv_nsec != post->asked.tv_nsec) && lock(post->file) == 0) {
+	if ((asked.tv_sec != post->asked.tv_sec || asked.tv_nsec != post->asked.tv_nsec) && lock(post, post->file) == 0) {
 		post->asked = asked;
 		return false;
 	}
@@ -120,7 +129,7 @@ pid_t ksr_post_ask(const struct ksr_post *post)
 	clock_gettime(CLOCK_REALTIME, &now[0]);
 	now[1] = now[0];
 	futimens(file, now);
-	holder = holder_of(file);
+	holder = holder_of(post, file);
 	close(file);
 	return holder;
 }

@@ -3,7 +3,8 @@
  * post: the file beside a group's seed by which there is one keeper of the group.
  *
  * What it is: a lock (fcntl(2)) that its holder loses by its end alone, and of which others can tell who holds it: the
- * workers, which let the holder trace them, and whoever starts a worker. The time of the file says when a keeper was
+ * workers, which let the holder trace them, and whoever starts a worker. There is one for each namespace of pids
+ * (ksmalloc/keeper.h). The time of the file says when a keeper was
  * last asked for.
  *
  * Invariants: who asks for a keeper does so first and looks for one then; a keeper that has nothing to do gives the post
@@ -24,7 +25,8 @@
 
 struct ksr_post {
 	char path[PATH_MAX];
-	int file; /* -1 while it is not held */
+	int file;	 /* -1 while it is not held */
+	off_t space;	 /* of pids: what is locked of the file */
 	struct timespec asked;
 };
 

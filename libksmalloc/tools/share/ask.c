@@ -93,13 +93,15 @@ int ksr_share_table_open(const struct ksr_fs *fs, const struct ksr_process *proc
 
 bool ksr_share_has_keeper(const struct ksr_fs *fs, const struct ksr_process *process)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	struct stat status;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	struct stat status, space;
 	int file = open_beside_seed(fs, process, KSMALLOC_KEEPER_PREFIX, &status);
 	bool has_one;
 
 	if (file < 0)
 		return false;
+	if (ksr_fs_stat(fs, &space, "proc/%d/ns/pid", (int)process->snapshot.pid) == 0)
+		lock.l_start = (off_t)space.st_ino;
 	has_one = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	close(file);
 	return has_one;
