@@ -209,6 +209,41 @@ Test(store, who_holds_a_file_is_counted_while_it_lives)
 	cr_assert_eq(ksm_store_holders(&store, KSM_STORE_FILES), KSMALLOC_STORE_HOLDERS);
 }
 
+static int find_as_another_user(void)
+{
+	int descriptor, error;
+
+	if (ksm_store_enter(&store))
+		return 255;
+	ksm_store_leave(&store);
+	ksm_store_heed_user(&store);
+	descriptor = store.files[0].descriptor;
+	if (fcntl(descriptor, F_GETFD) < 0)
+		return 254;
+	if (seteuid(65534))
+		return 77;
+	ksm_store_heed_user(&store);
+	error = ksm_store_enter(&store);
+	if (!error || fcntl(descriptor, F_GETFD) >= 0)
+		return 253;
+	/* A server that is another user for a moment finds all again. */
+	if (seteuid(0))
+		return 252;
+	ksm_store_heed_user(&store);
+	return find_in_child();
+}
+
+Test(store, who_becomes_another_user_keeps_no_file)
+{
+	int result;
+
+	cr_assert_eq(publish_in_child(), 0);
+	result = in_child(find_as_another_user);
+	if (result == 77)
+		cr_skip("this needs root");
+	cr_assert_eq(result, 6);
+}
+
 static int find_anew_in_child(void)
 {
 	close(store.files[0].descriptor);
@@ -287,6 +322,44 @@ Test(store, who_gives_up_what_it_was_to_publish_lets_others_do_it)
 	ksm_store_leave(&store);
 	/* This process is alive, and might have published for seconds. */
 	cr_assert_eq(in_child(publish_in_child), 0);
+}
+
+/* The runner of this test lives, and has none of these files, as the first process of a container that was started again. */
+static void fill_with_strangers(void)
+{
+	const struct ksmalloc_store_holder stranger = { (uint32_t)getppid(), 0 };
+	struct ksmalloc_store_record records[KSM_STORE_FILES] = { { 0 } };
+	int table = open(store.path, O_RDWR);
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		records[i].inode = UINT64_C(1) << 60 | i;
+		records[i].holders[i % KSMALLOC_STORE_HOLDERS] = stranger;
+	}
+	cr_assert_eq(pwrite(table, records, sizeof(records), offsetof(struct ksmalloc_store_list, files)), (ssize_t)sizeof(records));
+	close(table);
+}
+
+Test(store, files_of_nobody_make_room_though_somebody_has_their_holders_numbers)
+{
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	ksm_store_leave(&store);
+	fill_with_strangers();
+	cr_assert_lt(publish_in_child(), (int)KSM_STORE_FILES);
+}
+
+/* One at each place of the table, and more than it has places: no file of a living holder is taken for nobody's. */
+Test(store, files_that_holders_have_keep_their_places)
+{
+	for (uint32_t i = 0; i < KSM_STORE_FILES - 2; i++) {
+		cr_assert_eq(publish_in_child(), (int)i);
+		cr_assert_eq(ksm_store_enter(&store), 0);
+		ksm_store_begin_pass(&store);
+		ksm_store_leave(&store);
+	}
+	cr_assert_eq(publish_in_child(), 255);
+	cr_assert_eq(ksm_store_enter(&store), 0);
+	for (uint32_t i = 0; i < KSM_STORE_FILES - 2; i++)
+		cr_assert_eq(ksm_store_holders(&store, i), 1);
 }
 
 Test(store, descriptors_of_others_are_not_taken_for_its_own)

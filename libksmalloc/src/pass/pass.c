@@ -390,6 +390,7 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 	enum ksmalloc_aside why;
 	int error;
 
+	ksm_store_heed_user(&pass.round.store);
 	pass.places.is_cut = false;
 	pass.places.count = 0;
 	pass.places.from = is_first ? 0 : pass.next;

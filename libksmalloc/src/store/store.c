@@ -30,6 +30,7 @@ int ksm_store_init(struct ksm_store *store)
 {
 	store->tables = ksm_meta_alloc(sizeof(*store->tables));
 	store->table = -1;
+	store->user = ksm_os_user();
 	store->was_in = false;
 	store->built.descriptor = -1;
 	store->built.inode = 0;
@@ -224,6 +225,20 @@ static void become_member(struct ksm_store *store)
 	store->pid = pid;
 }
 
+void ksm_store_heed_user(struct ksm_store *store)
+{
+	uid_t user = ksm_os_user();
+
+	if (store->user == user)
+		return;
+	store->user = user;
+	close_file(&store->built);
+	store->built_pages = 0;
+	store->built_huge_bytes = 0;
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
+		close_file(&store->files[i]);
+}
+
 void ksm_store_want_all(struct ksm_store *store)
 {
 	memset(store->unwanted, 0, sizeof(store->unwanted));
@@ -332,6 +347,7 @@ void ksm_store_begin_pass(struct ksm_store *store)
 {
 	store->needed_room = store->needs_room;
 	store->needs_room = false;
+	store->has_swept = false;
 	store->lacking = 0;
 }
 
@@ -414,6 +430,10 @@ static bool may_publish(struct ksm_store *store, uint32_t spare)
 	struct ksmalloc_store_list *head = &store->tables->head;
 	bool mine = false;
 
+	if (!store->has_swept && free_record(store, SPARE_OF_SMALL) < 0) {
+		store->has_swept = true;
+		ksm_store_table_sweep(store);
+	}
 	if (!ksm_os_may_write_to(store->bytes) || free_record(store, spare) < 0 || is_leased(store, now) ||
 	    !has_room(store) || !may_have_place(store, spare) || ksm_store_table_lock(store) != 0)
 		return false;

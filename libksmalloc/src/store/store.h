@@ -36,6 +36,12 @@ int ksm_store_init(struct ksm_store *store);
  * have it now, since the group's seed was renewed. It is theirs: who was in it before does not empty it again.
  */
 int ksm_store_enter(struct ksm_store *store);
+
+/*
+ * Closes all files if the process has become another user's since they were opened: they are none of that user's, nobody would ever
+ * close them, and through them it could read what the group has. Not while entered.
+ */
+void ksm_store_heed_user(struct ksm_store *store);
 void ksm_store_leave(struct ksm_store *store);
 
 /* A number that changes with the files of the store. Only while entered. */

@@ -2,6 +2,7 @@
 #include "store/table.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PATIENCE    20u /* times that a lock is tried */
@@ -122,4 +123,56 @@ bool ksm_store_table_is_held(const struct ksmalloc_store_record *record)
 			return true;
 	}
 	return false;
+}
+
+/* Of whom it cannot be told it is believed. */
+static bool has_file(const struct ksmalloc_store_holder *holder, uint64_t inode)
+{
+	struct ksm_os_file facts;
+	char path[64];
+	int error;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%u", holder->pid, holder->descriptor);
+	error = ksm_os_describe_path(path, &facts);
+	return error ? error != -ENOENT : facts.inode == inode;
+}
+
+/* Those of the record's holders among the ones asked for, a bit for each. */
+static uint32_t find_strangers(const struct ksmalloc_store_record *record, uint32_t among)
+{
+	uint32_t strangers = 0;
+
+	for (uint32_t i = 0; record->inode && i < KSMALLOC_STORE_HOLDERS; i++) {
+		if ((among >> i & 1) && ksm_store_table_is_alive(&record->holders[i]) &&
+		    !has_file(&record->holders[i], record->inode))
+			strangers |= UINT32_C(1) << i;
+	}
+	return strangers;
+}
+
+/* Looked at without the lock, since that takes long, and once more with it: few are strangers. */
+void ksm_store_table_sweep(struct ksm_store *store)
+{
+	struct ksmalloc_store_record *records = store->tables->head.files;
+	uint8_t found[KSM_STORE_FILES];
+	uint32_t all = 0;
+
+	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		found[i] = (uint8_t)find_strangers(&records[i], UINT32_MAX);
+		all += found[i];
+	}
+	if (all == 0 || ksm_store_table_lock(store) != 0)
+		return;
+	if (ksm_store_table_read_head(store) == 0 && ksm_store_table_is_ours(store)) {
+		for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+			uint32_t strangers = find_strangers(&records[i], found[i]);
+
+			for (uint32_t k = 0; k < KSMALLOC_STORE_HOLDERS; k++) {
+				if (strangers >> k & 1)
+					records[i].holders[k] = (struct ksmalloc_store_holder){ 0, 0 };
+			}
+		}
+		ksm_store_table_write_head(store);
+	}
+	ksm_os_unlock(store->table);
 }

@@ -40,8 +40,10 @@ struct ksm_store {
 	struct ksm_huge huge; /* how they are written */
 
 	pid_t pid;	   /* that the rest is of */
+	uid_t user;	   /* who the process was when files were opened */
 	uint32_t tag;	   /* this member's in marks */
 	int table;	   /* open while entered, else negative */
+	bool has_swept;	   /* in this pass, ksm_store_table_sweep() */
 	bool was_in;	   /* the table was this layout's once */
 	bool has_written;  /* this member, over holes of files; it is told to others with what is seen (sight.h) */
 	struct ksm_store_file files[KSM_STORE_FILES]; /* those that are open, at the table's indices */
@@ -106,5 +108,12 @@ bool ksm_store_table_is_alive(const struct ksmalloc_store_holder *holder);
 
 /* True if one of the file's holders lives. */
 bool ksm_store_table_is_held(const struct ksmalloc_store_record *record);
+
+/*
+ * Takes holders off the records that live, but have not the file: the number is another process's by now, or was given in another
+ * namespace of pids, where nobody gets a file from. Containers that are started again have the same numbers each time. The head is
+ * read anew by that.
+ */
+void ksm_store_table_sweep(struct ksm_store *store);
 
 #endif
