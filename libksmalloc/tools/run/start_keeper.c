@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static void close_all(void)
 _Noreturn static void become_keeper(const char *group, const char *path)
 {
 	char option[PATH_MAX + sizeof("--seed-file=")];
+	const char *line[] = {"ksmalloc", "keep", "--quiet", "--", group, NULL, NULL};
 	sigset_t none;
 
 	for (int number = 1; number < NSIG; number++)
@@ -57,8 +59,13 @@ _Noreturn static void become_keeper(const char *group, const char *path)
 	clean_environment();
 	close_all();
 	snprintf(option, sizeof(option), "--seed-file=%s", path ? path : "");
+	if (path) {
+		line[3] = option;
+		line[4] = "--";
+		line[5] = group;
+	}
 	if (chdir("/") == 0)
-		execl("/proc/self/exe", "ksmalloc", "keep", path ? option : "--quiet", "--quiet", "--", group, NULL);
+		execv("/proc/self/exe", (char **)(uintptr_t)line);
 	_exit(1);
 }
 
