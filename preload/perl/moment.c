@@ -9,6 +9,7 @@
 #define VALUES 512u    /* are compared with those of the look before: a power of two */
 #define LOOKS_RECORDED 16u /* after each boundary: they show what changes at all */
 #define MOST_LOOPS 8   /* from the innermost on */
+#define MOST_CONTEXTS 64 /* of the stack, of which a recursion that has no loops may have any number */
 #define MOST_NAMES 32  /* of a pad: variables and what ops keep there */
 #define MOST_BYTES 32u /* of a string */
 #define END_OF_NAME 16u /* of a file's: the last bytes */
@@ -141,10 +142,12 @@ static void consider_loops(struct look *look, const struct interpreter *perl)
 {
 	const PERL_SI *stack = perl->Icurstackinfo;
 	int loops = 0;
+	I32 end;
 
 	if (!stack)
 		return;
-	for (I32 i = stack->si_cxix; i >= 0 && loops < MOST_LOOPS; i--) {
+	end = stack->si_cxix - MOST_CONTEXTS;
+	for (I32 i = stack->si_cxix; i >= 0 && i > end && loops < MOST_LOOPS; i--) {
 		const PERL_CONTEXT *context = &stack->si_cxstack[i];
 		IV index;
 

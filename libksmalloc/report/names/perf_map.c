@@ -3,11 +3,13 @@
 #include "names/perf_map.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "read/clock.h"
 #include "read/grow.h"
 #include "read/search.h"
 #include "read/status.h"
@@ -196,27 +198,42 @@ struct ksr_perf_map *ksr_perf_map_parse(char *text, size_t bytes)
 	return map;
 }
 
-/* What the process calls itself: the last of its ids, in the innermost namespace. */
-static pid_t find_own_pid(const struct ksr_fs *fs, pid_t pid)
+/* When it was started, in seconds since 1970, or somewhat earlier: clocks are read one after the other. */
+static int64_t start_of(const struct ksr_status *status)
 {
-	struct ksr_status status;
+	uint64_t since_boot = status->start_time_ticks / (uint64_t)sysconf(_SC_CLK_TCK) * KSR_CLOCK_SECOND;
+	uint64_t now = ksr_clock_of(CLOCK_BOOTTIME);
+	uint64_t age = now > since_boot ? now - since_boot : 0;
 
-	return ksr_status_read(fs, pid, &status) == 0 && status.inner_pid ? status.inner_pid : pid;
+	return (int64_t)(ksr_clock_of(CLOCK_REALTIME) / KSR_CLOCK_SECOND) - (int64_t)(age / KSR_CLOCK_SECOND) - 1;
+}
+
+/*
+ * Anybody may write to /tmp, under any number; and what one has written that had the number before stays there, which is usual in
+ * containers, where a program has the same one each time that it is started.
+ */
+static bool is_of(const struct ksr_status *process, const struct stat *file)
+{
+	return (file->st_uid == process->uid || file->st_uid == 0) && file->st_mtim.tv_sec >= start_of(process);
 }
 
 struct ksr_perf_map *ksr_perf_map_create(const struct ksr_fs *fs, pid_t pid)
 {
+	struct ksr_status process;
 	struct ksr_text text;
-	struct stat status;
+	struct stat file;
 	char path[64];
 	int error;
 	int fd;
 
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)find_own_pid(fs, pid));
-	fd = ksr_fs_open_in_process(fs, pid, path, &status);
+	if (ksr_status_read(fs, pid, &process))
+		return NULL;
+	/* By what the process calls itself: the last of its ids, in the innermost namespace. */
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)(process.inner_pid ? process.inner_pid : pid));
+	fd = ksr_fs_open_in_process(fs, pid, path, &file);
 	if (fd < 0)
 		return NULL;
-	error = ksr_fs_read_fd(fd, MOST_BYTES, &text);
+	error = !fs->live || is_of(&process, &file) ? ksr_fs_read_fd(fd, MOST_BYTES, &text) : -EPERM;
 	close(fd);
 	return error ? NULL : ksr_perf_map_parse(text.data, text.size);
 }

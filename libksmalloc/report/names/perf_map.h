@@ -6,7 +6,8 @@
  * --perf-basic-prof, and Java when `jcmd PID Compiler.perfmap` asks for it. Later lines are newer code in the place
  * of older.
  * What it is not: trusted. Whoever writes the file chooses the names of its own process's frames, and
- * nothing else: it is opened as files of the process are (fs.h), and no line is longer than a name may be.
+ * nothing else: it is opened as files of the process are (fs.h), belongs to the process's user or to root, is not older than the
+ * process, and no line is longer than a name may be.
  *
  * Locking and owner: one thread; names live as long as the map.
  * Failure: NULL; without a map addresses have no names.

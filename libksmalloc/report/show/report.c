@@ -357,6 +357,16 @@ static void choose_columns(const struct ksr_report *report,
 	}
 }
 
+/* So many rows are beyond --top, and so many have nothing in them. */
+static void note_left_out(size_t more, size_t empty, struct ksr_emitter *emitter)
+{
+	if (more)
+		ksr_emitter_note(emitter, "%zu more site%s not shown (--top).", more, more == 1 ? " is" : "s are");
+	if (empty)
+		ksr_emitter_note(emitter, "%zu site%s no memory now %s not shown (--empty shows %s).", empty,
+				 empty == 1 ? " that holds" : "s that hold", empty == 1 ? "is" : "are", empty == 1 ? "it" : "them");
+}
+
 static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 			 const struct ksr_render_options *options, struct ksr_emitter *emitter)
 {
@@ -385,13 +395,7 @@ static void render_sites(struct ksr_report *report, struct ksr_symbols *symbols,
 		free_frames(&row);
 	}
 	ksr_emitter_table_end(emitter);
-	if (shown < worth)
-		ksr_emitter_note(emitter, "%zu more sites are not shown (--top).", worth - shown);
-	if (worth < report->site_count)
-		ksr_emitter_note(emitter,
-				 "%zu sites that hold no memory now are not shown "
-				 "(--empty shows them).",
-				 report->site_count - worth);
+	note_left_out(worth - shown, report->site_count - worth, emitter);
 }
 
 /* Where merged and saved come from. */

@@ -5,6 +5,8 @@
  */
 #include "language/lua.h"
 
+#include "layout/span.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -30,7 +32,7 @@ bool ksm_je_owns(const void *block);
 /* In a call: function, and the call that made it. */
 #define CALL_FUNCTION 0
 #define CALL_PREVIOUS 16
-#define CALL_BYTES    48 /* of which something is read, in all versions */
+#define CALL_IS_TAIL  (1u << 5) /* of its flags, in all versions: it has taken the place of who made it */
 
 #define CLOSURE_PROTO 24
 #define CLOSURE_BYTES 32 /* at least */
@@ -49,27 +51,45 @@ bool ksm_je_owns(const void *block);
 struct layout {
 	uint8_t state_stack;
 	uint8_t proto_type;
-	uint8_t next_instruction; /* in a call */
-	uint8_t begins;		  /* in a function: the line where it does */
+	/* In a call: the next instruction, and 2 bytes of flags; which of these are set while a hook runs, and of a finalizer. */
+	uint8_t next_instruction;
+	uint8_t flags;
+	uint16_t is_in_hook;
+	uint16_t is_finalizer;
+	/* In a function: the line where it begins, and the rest. */
+	uint8_t begins;
 	uint8_t constants;
 	uint8_t code;
 	uint8_t upvalues;
 	uint8_t lines;
 	uint8_t file;
-	/* Instructions: bits of the operation, and the operations that get a function for a call. */
+	uint8_t locals;
+	/* Instructions: bits of the operation, that of a call, and those that get a function for one. */
 	uint8_t operation_bits;
+	uint8_t op_call;
 	uint8_t op_upvalue;
 	uint8_t op_global; /* a field of an upvalue, as globals are */
 	uint8_t op_field;
 	uint8_t op_method;
-	uint8_t locals;
+	/* A jump: where in the word its distance is, and what that is for the next instruction. */
+	uint8_t op_jump;
+	uint8_t jump_shift;
+	uint32_t jump_zero;
 };
 
 static const struct layout layouts[] = {
-	/* 5.3 */
-	{ 56, TYPE_PROTO_53, 40, 40, 48, 56, 88, 72, 104, 6, 5, 6, 7, 12, 80 },
-	/* 5.4 */
-	{ 48, TYPE_PROTO_54, 32, 44, 56, 64, 80, 88, 112, 7, 9, 11, 14, 20, 104 },
+	{ /* 5.3 */
+	  .state_stack = 56, .proto_type = TYPE_PROTO_53,
+	  .next_instruction = 40, .flags = 66, .is_in_hook = 1u << 2, .is_finalizer = 1u << 8,
+	  .begins = 40, .constants = 48, .code = 56, .upvalues = 88, .lines = 72, .file = 104, .locals = 80,
+	  .operation_bits = 6, .op_call = 36, .op_upvalue = 5, .op_global = 6, .op_field = 7, .op_method = 12,
+	  .op_jump = 30, .jump_shift = 14, .jump_zero = (1u << 17) - 1 },
+	{ /* 5.4 */
+	  .state_stack = 48, .proto_type = TYPE_PROTO_54,
+	  .next_instruction = 32, .flags = 62, .is_in_hook = 1u << 3, .is_finalizer = 1u << 7,
+	  .begins = 44, .constants = 56, .code = 64, .upvalues = 80, .lines = 88, .file = 112, .locals = 104,
+	  .operation_bits = 7, .op_call = 68, .op_upvalue = 9, .op_global = 11, .op_field = 14, .op_method = 20,
+	  .op_jump = 56, .jump_shift = 7, .jump_zero = (1u << 24) - 1 },
 };
 
 struct lua {
@@ -227,6 +247,11 @@ struct instruction {
 	bool is_constant; /* c is the number of one */
 };
 
+static uint8_t operation_of(const struct lua *lua, uint32_t word)
+{
+	return word & ((1u << lua->at.operation_bits) - 1);
+}
+
 /* Its a alone: of most instructions that are looked at it says that they are of no interest. */
 static uint8_t register_of(const struct lua *lua, uint32_t word)
 {
@@ -235,7 +260,7 @@ static uint8_t register_of(const struct lua *lua, uint32_t word)
 
 static struct instruction decode(const struct lua *lua, uint32_t word)
 {
-	struct instruction result = { .operation = word & ((1u << lua->at.operation_bits) - 1) };
+	struct instruction result = { .operation = operation_of(lua, word) };
 
 	result.a = register_of(lua, word);
 	if (lua->is_53) {
@@ -285,22 +310,46 @@ static bool read_local(const struct lua *lua, const void *proto, uint32_t index,
 	return false;
 }
 
-/* The name by which the caller has got what it calls: a few instructions before the call. */
+/* May the code have come to the call without this instruction, over which one shortly before it jumps? */
+static bool is_jumped_over(const struct lua *lua, const char *code, int32_t at, int32_t call)
+{
+	enum { NEAR = 8 };
+
+	for (int32_t from = ksm_max(at - NEAR, 0); from < at; from++) {
+		uint32_t word = ksm_script_number(code, 4 * (size_t)from);
+		int64_t to = (int64_t)from + 1 + (word >> lua->at.jump_shift) - lua->at.jump_zero;
+
+		if (operation_of(lua, word) == lua->at.op_jump && to > at && to <= call)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The name by which the caller has got what it calls: a few instructions before the call. What an operator, a loop or a collection
+ * calls has none.
+ */
 static bool read_name(const struct lua *lua, const void *caller, int32_t instruction, struct ksm_text *text)
 {
 	enum { FAR = 64 };
 	const char *code = ksm_script_pointer_in(caller, lua->at.code);
+	uint32_t call;
 	uint8_t called;
 
 	if (instruction < 0 || !ksm_script_is_object(code))
 		return false;
-	called = register_of(lua, ksm_script_number(code, 4 * (size_t)instruction));
+	call = ksm_script_number(code, 4 * (size_t)instruction);
+	if (operation_of(lua, call) != lua->at.op_call)
+		return false;
+	called = register_of(lua, call);
 	for (int32_t at = instruction - 1; at >= 0 && at >= instruction - FAR; at--) {
 		uint32_t word = ksm_script_number(code, 4 * (size_t)at);
 		struct instruction get;
 
 		if (register_of(lua, word) != called)
 			continue;
+		if (is_jumped_over(lua, code, at, instruction))
+			return false;
 		get = decode(lua, word);
 		if (get.operation == lua->at.op_upvalue)
 			return read_upvalue(lua, caller, get.b, text);
@@ -318,30 +367,39 @@ struct active {
 	const void *call;  /* NULL: there is none */
 	const void *proto; /* NULL: it is of a function in C */
 	int32_t instruction;
+	uint16_t flags;
 };
 
 static struct active active_of(const struct lua *lua, const void *call)
 {
 	struct active active = { 0 };
 
-	if (!ksm_script_is_whole(call, CALL_BYTES))
+	if (!ksm_script_is_whole(call, lua->at.flags + sizeof(active.flags)))
 		return active;
 	active.call = call;
+	memcpy(&active.flags, (const char *)call + lua->at.flags, sizeof(active.flags));
 	active.proto = proto_of(lua, ksm_script_pointer_in(call, CALL_FUNCTION));
 	if (active.proto)
 		active.instruction = instruction_of(lua, call, active.proto);
 	return active;
 }
 
-static void name_function(const struct lua *lua, const void *proto, const struct active *caller, struct ksm_script_frame *result)
+/* Was it the caller's own code that has called it? */
+static bool is_called_by(const struct lua *lua, const struct active *active, const struct active *caller)
 {
-	uint32_t begins = ksm_script_number_in(proto, lua->at.begins);
+	return caller->proto && !(active->flags & (CALL_IS_TAIL | lua->at.is_finalizer)) &&
+	       !(caller->flags & lua->at.is_in_hook);
+}
+
+static void name_function(const struct lua *lua, const struct active *active, const struct active *caller, struct ksm_script_frame *result)
+{
+	uint32_t begins = ksm_script_number_in(active->proto, lua->at.begins);
 
 	if (begins == 0) {
 		result->function = (struct ksm_text){ .bytes = "main chunk", .length = 10 };
 		return;
 	}
-	if (caller->proto && read_name(lua, caller->proto, caller->instruction, &result->function))
+	if (is_called_by(lua, active, caller) && read_name(lua, caller->proto, caller->instruction, &result->function))
 		return;
 	result->made_number = begins;
 	result->function = (struct ksm_text){ .bytes = "function:", .length = 9 };
@@ -361,7 +419,7 @@ static bool add(const struct lua *lua, struct ksm_script *script, const struct a
 	result = ksm_script_begin(script, KSMALLOC_LANGUAGE_LUA, active->proto, position);
 	if (!read_file(script, ksm_script_pointer_in(active->proto, lua->at.file), &result->file))
 		return false;
-	name_function(lua, active->proto, caller, result);
+	name_function(lua, active, caller, result);
 	script->count++;
 	return !ksm_script_is_full(script);
 }
@@ -379,6 +437,21 @@ static void walk_state(const struct lua *lua, const char *state, struct ksm_scri
 	}
 }
 
+/* Does it lie in the span, where blocks that stand for others do, and what a helper takes for Lua's objects? */
+static bool is_in_span(const void *p)
+{
+	return ((uintptr_t)p - ksm_span_map.base) >> ksm_span_map.slot_shift < 2 * (uintptr_t)KSM_SPAN_SLOTS;
+}
+
+/*
+ * Is it an address of a block? jemalloc's memory stays; elsewhere the kernel is asked each time, since a word that was left on the
+ * stack may lead to what was there once.
+ */
+static bool is_block(const void *p)
+{
+	return ksm_je_owns(p) || (is_in_span(p) && ksm_readable_ask((uintptr_t)p >> KSM_READABLE_SHIFT));
+}
+
 /* Is the word on the C stack a state? What it points to is read only if it lies in a block. */
 static bool is_state(const struct lua *lua, uintptr_t word)
 {
@@ -386,11 +459,11 @@ static bool is_state(const struct lua *lua, uintptr_t word)
 	uintptr_t stack, top, function;
 	const void *call;
 
-	if (!ksm_script_is_address(state) || !ksm_je_owns(state) ||
+	if (!ksm_script_is_address(state) || !is_block(state) ||
 	    ksm_script_byte(state, OBJECT_TYPE) != TYPE_THREAD)
 		return false;
 	call = ksm_script_pointer(state, STATE_CALL);
-	if (!ksm_je_owns(ksm_script_pointer(state, STATE_COMMON)) || !ksm_script_is_object(call) || !ksm_je_owns(call))
+	if (!is_block(ksm_script_pointer(state, STATE_COMMON)) || !ksm_script_is_object(call) || !is_block(call))
 		return false;
 	stack = (uintptr_t)ksm_script_pointer(state, lua->at.state_stack);
 	top = (uintptr_t)ksm_script_pointer(state, STATE_TOP);

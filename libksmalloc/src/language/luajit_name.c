@@ -39,6 +39,7 @@ enum {
 	OP_CALLM = 65,
 	OP_CALLT = 68,
 	OP_VARG = 71,
+	OP_JMP = 88,
 };
 
 struct instruction {
@@ -206,6 +207,21 @@ static bool writes(const struct instruction *instruction, uint8_t reg)
 	return false;
 }
 
+/* May the code have come to the call without this instruction, over which one shortly before it jumps? */
+static bool is_jumped_over(const void *proto, int32_t at, int32_t call)
+{
+	enum { NEAR = 8, ZERO = 0x8000 };
+
+	for (int32_t from = ksm_max(at - NEAR, 0); from < at; from++) {
+		struct instruction jump = instruction_at(proto, from);
+		int32_t to = from + 1 + jump.d - ZERO;
+
+		if (jump.operation == OP_JMP && to > at && to <= call)
+			return true;
+	}
+	return false;
+}
+
 bool ksm_luajit_called(const void *proto, int32_t position, struct ksm_text *text)
 {
 	enum { FAR = 64 };
@@ -221,6 +237,8 @@ bool ksm_luajit_called(const void *proto, int32_t position, struct ksm_text *tex
 
 		if (!writes(&get, call.a))
 			continue;
+		if (is_jumped_over(proto, at, position))
+			return false;
 		switch (get.operation) {
 		case OP_MOV:
 			return read_local(proto, get.d, at, text);

@@ -174,6 +174,24 @@ static bool is_statement(const struct perl *perl, const void *interpreter, const
 }
 
 /*
+ * What eval() has compiled from a text is "(eval 17)": the number is of this process, and of this eval() alone, which a program may do
+ * any number of times.
+ */
+static void leave_out_number(struct ksm_text *file)
+{
+	static const char begin[] = "(eval ", without[] = "(eval)";
+	const char *bytes = file->bytes;
+	uint32_t at = sizeof(begin) - 1;
+
+	if (file->length < sizeof(without) || memcmp(bytes, begin, at) != 0)
+		return;
+	while (at < file->length && bytes[at] >= '0' && bytes[at] <= '9')
+		at++;
+	if (at + 1 == file->length && bytes[at] == ')')
+		*file = (struct ksm_text){ .bytes = without, .length = sizeof(without) - 1 };
+}
+
+/*
  * The file of a statement, each of which has a copy of its own; most are equal to that of the frame before, whose text is taken then,
  * as what is the same text is hashed once.
  */
@@ -190,6 +208,7 @@ static void read_file(const struct ksm_script *script, const char *bytes, struct
 	file->bytes = bytes;
 	/* Up to its end, or as much of it as is ever used. */
 	file->length = (uint32_t)ksm_script_length(bytes, KSM_SCRIPT_FILE_BYTES);
+	leave_out_number(file);
 }
 
 /* Adds the frame that a sub has at the statement; without a sub, of what stands outside of subs. */

@@ -124,12 +124,56 @@ static void add_frames_locked(const struct ksm_capture *capture, struct ksmalloc
 	origin->frame_count = (uint16_t)capture->frame_count;
 }
 
+/*
+ * How much of a stack an origin is made of, by how many there are: a service that runs for days comes by more stacks than there is room
+ * for, and by far fewer functions. What is taken last is to have a name, too, though it may be no more than that.
+ */
+static const struct detail {
+	uint32_t from; /* so many origins */
+	uint32_t script_frames;
+	uint32_t frames; /* of a stack with frames of a script; others keep LEAST_ALONE at least */
+} details[] = {
+	{ KSMALLOC_MAX_ORIGINS / 32 * 31, 0, 3 },
+	{ KSMALLOC_MAX_ORIGINS / 8 * 7, 1, 2 },
+	{ KSMALLOC_MAX_ORIGINS / 4 * 3, 3, 4 },
+	{ KSMALLOC_MAX_ORIGINS / 2, 6, 8 },
+	{ 0, KSMALLOC_MAX_SCRIPT_FRAMES, KSM_MAX_FRAMES },
+};
+
+#define LEAST_ALONE 4u
+
+static const struct detail *find_detail(void)
+{
+	const struct detail *detail = details;
+	uint32_t count;
+
+	pthread_mutex_lock(&table.lock);
+	count = table.ids.count;
+	pthread_mutex_unlock(&table.lock);
+	while (count < detail->from)
+		detail++;
+	return detail;
+}
+
+/* Leaves out what is beyond that, outermost first. */
+static void cut(struct ksm_capture *capture)
+{
+	const struct detail *detail = find_detail();
+	uint32_t frames = detail->frames;
+
+	if (capture->script.count == 0 && detail->script_frames)
+		frames = ksm_max(frames, LEAST_ALONE);
+	capture->script.count = ksm_min(capture->script.count, detail->script_frames);
+	capture->folded_count = ksm_min(capture->folded_count, frames);
+}
+
 /* Resolves a captured stack, and remembers by its hash what it is. */
 KSM_COLD static uint32_t resolve(struct ksm_capture *capture, uint64_t hash)
 {
 	struct ksmalloc_segment_origin origin = { 0 };
 	uint32_t index;
 
+	cut(capture);
 	ksm_frames_resolve(capture);
 	origin.id = ksm_frames_id(capture->text, capture->text_bytes);
 	ksm_frames_resolve_beyond(capture);
