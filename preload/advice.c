@@ -14,6 +14,7 @@
 #include "system/option.h"
 #include "os/os.h"
 #include "store/shared.h"
+#include "system/readable.h"
 #include "layout/span.h"
 
 #include <errno.h>
@@ -143,6 +144,8 @@ static int protected(void *addr, size_t length, int prot, int result, uintptr_t 
 {
 	if (result == 0)
 		ksm_mapped_note_rights(addr, length, prot, caller, frame);
+	if (result == 0 && !(prot & PROT_READ))
+		ksm_readable_forget(addr, length);
 	return result;
 }
 

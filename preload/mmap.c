@@ -13,6 +13,7 @@
 #include "os/os.h"
 #include "store/remap.h"
 #include "store/shared.h"
+#include "system/readable.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -99,5 +100,8 @@ KSM_EXPORT void *mremap(void *old, size_t old_length, size_t new_length, int fla
 	if (memory != MAP_FAILED && ksm_shared_is_any())
 		ksm_mapping_introduce(memory, new_length);
 	ksm_shared_let_go();
+	/* It has moved, or become shorter. */
+	if (memory != MAP_FAILED)
+		ksm_readable_forget(old, old_length);
 	return memory;
 }

@@ -11,6 +11,7 @@
 #include "block/magazine.h"
 #include "system/meta.h"
 #include "os/os.h"
+#include "system/readable.h"
 #include "store/shared.h"
 #include "site/site.h"
 #include "slot/slot.h"
@@ -345,6 +346,7 @@ static int shrink_locked(struct arena *arena, size_t bytes)
 	if (!error) {
 		if (ksm_shared_is_any())
 			ksm_shared_forget(end, less);
+		ksm_readable_forget(end, less);
 		set_mapped_locked(arena, bytes);
 	}
 	ksm_shared_let_go();
@@ -407,6 +409,7 @@ int ksm_labelled_release(void *base)
 	if (!error) {
 		if (ksm_shared_is_any())
 			ksm_shared_forget(base, arena->reserved);
+		ksm_readable_forget(base, arena->reserved);
 		set_mapped_locked(arena, 0);
 		ksm_span_give_back_row((uintptr_t)base, arena->pool.slot_count);
 	}

@@ -164,6 +164,8 @@ KSM_COLD static void look(uint32_t generation)
 
 	if (atomic_flag_test_and_set(&is_looking))
 		return;
+	/* Code and data have gone, perhaps: the loader unmaps them by itself. */
+	ksm_readable_forget_all();
 	if (!ksm_reader_tls_address) {
 		ksm_loader_iterate(find_tls, NULL);
 		ksm_unwind_find_interrupts();

@@ -28,6 +28,7 @@ bool ksm_je_owns(const void *block);
 #define STATE_TOP    16
 #define STATE_COMMON 24
 #define STATE_CALL   32
+#define STATE_BYTES  64 /* of which something is read, in all versions */
 
 /* In a call: function, and the call that made it. */
 #define CALL_FUNCTION 0
@@ -452,6 +453,14 @@ static bool is_block(const void *p)
 	return ksm_je_owns(p) || (is_in_span(p) && ksm_readable_ask((uintptr_t)p >> KSM_READABLE_SHIFT));
 }
 
+/* Does all that is read of a state lie in blocks? What is none may begin right before memory that is gone. */
+static bool is_block_of_state(const char *state)
+{
+	const char *last = state + STATE_BYTES - 1;
+
+	return is_block(state) && ((uintptr_t)state >> KSM_READABLE_SHIFT == (uintptr_t)last >> KSM_READABLE_SHIFT || is_block(last));
+}
+
 /* Is the word on the C stack a state? What it points to is read only if it lies in a block. */
 static bool is_state(const struct lua *lua, uintptr_t word)
 {
@@ -459,7 +468,7 @@ static bool is_state(const struct lua *lua, uintptr_t word)
 	uintptr_t stack, top, function;
 	const void *call;
 
-	if (!ksm_script_is_address(state) || !is_block(state) ||
+	if (!ksm_script_is_address(state) || !is_block_of_state(state) ||
 	    ksm_script_byte(state, OBJECT_TYPE) != TYPE_THREAD)
 		return false;
 	call = ksm_script_pointer(state, STATE_CALL);

@@ -2,6 +2,7 @@
 #include "store/shared.h"
 
 #include "segment/stat.h"
+#include "system/readable.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -144,6 +145,8 @@ void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd
 	if (memory != MAP_FAILED && ksm_shared_is_any())
 		ksm_shared_forget(memory, ksm_align_up(length, KSM_PAGE));
 	ksm_shared_let_go();
+	if (memory != MAP_FAILED && !(prot & PROT_READ))
+		ksm_readable_forget(memory, length);
 	return memory;
 }
 
@@ -156,6 +159,8 @@ int ksm_shared_munmap_raw(void *addr, size_t length)
 	if (result == 0 && ksm_shared_is_any())
 		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
 	ksm_shared_let_go();
+	if (result == 0)
+		ksm_readable_forget(addr, length);
 	return result;
 }
 

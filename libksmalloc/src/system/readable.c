@@ -5,10 +5,45 @@
 
 atomic_uintptr_t ksm_readable_pages[KSM_READABLE_PAGES] KSM_SPARSE;
 
+/* Somebody has asked. Until then there is nothing to forget. */
+static atomic_bool is_used;
+
 KSM_COLD bool ksm_readable_ask(uintptr_t page)
 {
 	if (!ksm_os_can_read((const void *)(page << KSM_READABLE_SHIFT)))
 		return false;
+	atomic_store_explicit(&is_used, true, memory_order_relaxed);
 	atomic_store_explicit(ksm_readable_entry(page), page, memory_order_relaxed);
 	return true;
+}
+
+static void forget_one(atomic_uintptr_t *entry, uintptr_t first, uintptr_t end)
+{
+	uintptr_t page = atomic_load_explicit(entry, memory_order_relaxed);
+
+	/* What another one has put there meanwhile is asked for again, and no more than that. */
+	if (page >= first && page < end)
+		atomic_store_explicit(entry, 0, memory_order_relaxed);
+}
+
+void ksm_readable_forget(const void *begin, size_t length)
+{
+	uintptr_t first = (uintptr_t)begin >> KSM_READABLE_SHIFT;
+	uintptr_t end = first + ((length + KSM_PAGE - 1) >> KSM_READABLE_SHIFT);
+
+	if (!atomic_load_explicit(&is_used, memory_order_relaxed))
+		return;
+	if (end - first > KSM_READABLE_PAGES) {
+		for (uint32_t i = 0; i < KSM_READABLE_PAGES; i++)
+			forget_one(&ksm_readable_pages[i], first, end);
+		return;
+	}
+	for (uintptr_t page = first; page < end; page++)
+		forget_one(ksm_readable_entry(page), first, end);
+}
+
+void ksm_readable_forget_all(void)
+{
+	for (uint32_t i = 0; i < KSM_READABLE_PAGES; i++)
+		atomic_store_explicit(&ksm_readable_pages[i], 0, memory_order_relaxed);
 }

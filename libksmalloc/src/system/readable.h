@@ -4,8 +4,9 @@
  *
  * What it is: an answer for who follows pointers in an interpreter's memory, which a bug of the program may have damaged: the
  * kernel is asked once for each page, and what it has said is kept for some thousand of them, for all threads.
- * What it is not: a promise. A page that was there may have been unmapped since: a pointer that has become stale is as
- * dangerous as ever, one that was never any is not.
+ * What it is not: a promise. What the program and the allocator unmap, or take the right to read from, is forgotten; what libc and
+ * the loader unmap by themselves only when code has come or gone. In between a pointer that has become stale is as dangerous as ever,
+ * one that was never any is not.
  *
  * Locking: none; entries are atomics, each of which is right by itself.
  * Failure: where the kernel does not tell, as in a sandbox, the answer is yes.
@@ -26,6 +27,10 @@
 extern atomic_uintptr_t ksm_readable_pages[KSM_READABLE_PAGES] __attribute__((visibility("hidden")));
 
 bool ksm_readable_ask(uintptr_t page);
+
+/* There may be no memory any more in this range; anywhere. They may be called from a signal handler. */
+void ksm_readable_forget(const void *begin, size_t length);
+void ksm_readable_forget_all(void);
 
 KSM_INLINE atomic_uintptr_t *ksm_readable_entry(uintptr_t page)
 {
