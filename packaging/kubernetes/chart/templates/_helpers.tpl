@@ -1,7 +1,13 @@
-{{/* An image: include "ksmalloc.image" (list . "sidecar" TAG), where an empty TAG is this release's */}}
+{{/* A tag, where an empty one is this release's: include "ksmalloc.tag" (list . TAG) */}}
+{{- define "ksmalloc.tag" -}}
+{{- $top := index . 0 -}}
+{{ index . 1 | default $top.Values.images.tag | default $top.Chart.AppVersion }}
+{{- end }}
+
+{{/* An image: include "ksmalloc.image" (list . "sidecar" TAG), as above */}}
 {{- define "ksmalloc.image" -}}
 {{- $top := index . 0 -}}
-{{- with $top.Values.images.registry }}{{ . }}/{{ end }}ksmalloc-{{ index . 1 }}:{{ index . 2 | default $top.Values.images.tag | default $top.Chart.AppVersion }}
+{{- with $top.Values.images.registry }}{{ . }}/{{ end }}ksmalloc-{{ index . 1 }}:{{ include "ksmalloc.tag" (list $top (index . 2)) }}
 {{- end }}
 
 {{/* Labels: include "ksmalloc.labels" (list . "node") */}}
@@ -36,5 +42,5 @@ imagePullSecrets:
 {{/* Each release has a folder of its own: pods that run keep theirs. include "ksmalloc.folder" (list . TAG), as above */}}
 {{- define "ksmalloc.folder" -}}
 {{- $top := index . 0 -}}
-{{ $top.Values.library.folder }}/{{ index . 1 | default $top.Values.images.tag | default $top.Chart.AppVersion }}
+{{ $top.Values.library.folder }}/{{ include "ksmalloc.tag" . }}
 {{- end }}
