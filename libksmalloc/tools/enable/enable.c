@@ -57,6 +57,14 @@ static const struct ksr_option disable_options[] = {
 
 /* --- the unit --------------------------------------------------------------------- */
 
+/* Of a generator, or of systemd-run: our generator reads files that people and packages have written, and none of these. */
+static bool is_made_meanwhile(const char *path)
+{
+	static const char *const begins[] = {"/run/systemd/generator", "/run/systemd/transient/"};
+
+	return strncmp(path, begins[0], strlen(begins[0])) == 0 || strncmp(path, begins[1], strlen(begins[1])) == 0;
+}
+
 /* Settings that are in the way; returns 0, or the exit code where one of them refuses. */
 static int check_settings(const struct ksr_command *command, const char *unit, const struct ksr_text *shown,
 			  const char *library, bool shares)
@@ -74,6 +82,11 @@ static int check_settings(const struct ksr_command *command, const char *unit, c
 		if (obstacle->refuses)
 			status = KSR_EXIT_FINDINGS;
 	}
+	ksr_service_value(shown, "FragmentPath", value, VALUE_BYTES);
+	if (shares && is_made_meanwhile(value))
+		status = (ksr_failure(command, "%s is made by another program while the machine runs (%s), so that ksmalloc's generator does not "
+				      "see its commands; write it into /etc/systemd/system, or leave --share away", unit, value),
+			  KSR_EXIT_FINDINGS);
 	/* systemd guesses the main process then, among which there is the keeper. */
 	if (shares && strcmp(ksr_service_value(shown, "Type", value, VALUE_BYTES), "forking") == 0 &&
 	    !ksr_service_value(shown, "PIDFile", value, VALUE_BYTES)[0])

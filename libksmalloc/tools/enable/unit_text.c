@@ -22,9 +22,14 @@ static int next_line(const struct ksr_text *files, size_t *position, char *line,
 	size_t length;
 
 	while (ksr_text_line(files, position, &part, &length)) {
-		bool comment = is_comment(part, length);
-		bool goes_on = !comment && length > 0 && part[length - 1] == '\\';
+		bool comment;
+		bool goes_on;
 
+		/* systemd ends a line there, too. */
+		if (length > 0 && part[length - 1] == '\r')
+			length--;
+		comment = is_comment(part, length);
+		goes_on = !comment && length > 0 && part[length - 1] == '\\';
 		if (used > 0 && comment)
 			continue;
 		for (; used > 0 && length > 0 && (*part == ' ' || *part == '\t'); part++)
@@ -53,12 +58,12 @@ static bool is_ours(const char *path)
 	return name && (strcmp(name + 1, KSR_ENABLE_NAME) == 0 || strcmp(name + 1, KSR_ENABLE_RUN_NAME) == 0);
 }
 
-/* "# /etc/systemd/system/shop.service", as a file begins; not any comment that begins with a path. */
+/* "# /etc/systemd/system/shop.service", as a file begins; not any comment that is a path, such as of the service's own settings. */
 static bool is_file(const char *text)
 {
 	const char *ending = strrchr(text, '.');
 
-	return strncmp(text, "# /", 3) == 0 && ending && (strcmp(ending, ".service") == 0 || strcmp(ending, ".conf") == 0);
+	return strncmp(text, "# /", 3) == 0 && strstr(text, "/systemd/") && ending && (strcmp(ending, ".service") == 0 || strcmp(ending, ".conf") == 0);
 }
 
 static void trim_end(char *text)
