@@ -151,12 +151,23 @@ static enum MHD_Result answer_path(struct ksr_answers *answers, struct MHD_Conne
 	return MHD_queue_response(connection, MHD_HTTP_OK, answers->documents[which]);
 }
 
+static enum MHD_Result check_body(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	bool *found = user;
+
+	(void)kind;
+	*found = *found || strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0 ||
+		 (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 && strcmp(value ? value : "", "0") != 0);
+	return MHD_YES;
+}
+
+/* Of two lengths a proxy may go by another one than we, and what is behind them is a body to one and a request to the other. */
 static bool has_body(struct MHD_Connection *connection)
 {
-	const char *bytes = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	bool found = false;
 
-	return (bytes && strcmp(bytes, "0") != 0) ||
-	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, check_body, &found);
+	return found;
 }
 
 struct host_check {
