@@ -60,7 +60,7 @@ static size_t find_variable(const json_t *list, const char *name)
 	return i;
 }
 
-/* NULL: it is not set. Empty with *wrong: it is, by a value that is not here. */
+/* NULL: it is not set. With *wrong it is, by a value that is not here, or that a merge brings, which one here would hide. */
 static const char *get_variable(const json_t *environment, const char *name, bool *wrong)
 {
 	const json_t *entry = json_is_array(environment) ? json_array_get(environment, find_variable(environment, name)) :
@@ -69,7 +69,7 @@ static const char *get_variable(const json_t *environment, const char *name, boo
 
 	if (text && json_is_array(environment))
 		text = text[strlen(name)] == '=' ? text + strlen(name) + 1 : NULL;
-	*wrong = entry && (!text || strchr(text, '$'));
+	*wrong = entry ? !text || strchr(text, '$') : ksr_tree_merged(environment, name) != NULL;
 	return text;
 }
 
@@ -109,7 +109,7 @@ static json_t *need(const struct work *work, json_t *service, const char *name, 
 		json_decref(made);
 		return value;
 	}
-	if (json_object_get(json_object_get(service, "<<"), key)) {
+	if (!value && ksr_tree_merged(service, key)) {
 		json_decref(made);
 		refuse(work, "services.%s has its %s by a merge (<<); write it out in the service", name, key);
 		return NULL;
@@ -149,16 +149,19 @@ static int add_environment(const struct work *work, json_t *service, const char 
 	return error;
 }
 
-/* Whether the entry, in either form, is what lies at our folder. */
+/* Whether the entry, in either form, is what lies at our folder: SOURCE:FOLDER, SOURCE:FOLDER:OPTIONS, or the folder alone. */
 static bool is_at_folder(const json_t *entry)
 {
 	const char *text = json_string_value(entry);
-	const char *target = json_string_value(json_object_get(entry, "target"));
-	const char *at = text ? strchr(text, ':') : NULL;
 
-	if (!at)
-		return target && strcmp(target, KSR_INJECT_FOLDER) == 0;
-	return strncmp(at + 1, KSR_INJECT_FOLDER, strlen(KSR_INJECT_FOLDER)) == 0 && strchr(":", at[1 + strlen(KSR_INJECT_FOLDER)]);
+	if (!text)
+		return ksr_inject_is_folder(ksr_tree_text(entry, "target"), "");
+	/* A source may have colons, as ${FROM:-/srv} has. */
+	for (const char *at = strchr(text, ':'); at; at = strchr(at + 1, ':')) {
+		if (ksr_inject_is_folder(at + 1, ":"))
+			return true;
+	}
+	return ksr_inject_is_folder(text, "");
 }
 
 static json_t *make_volume(const struct ksr_inject_wish *wish)
@@ -214,17 +217,26 @@ static int add_dependency(const struct work *work, json_t *service, const char *
 
 static int add_ipc(const struct work *work, json_t *service, const char *name, json_t *note)
 {
-	const char *ipc = json_string_value(json_object_get(service, "ipc"));
+	const char *ipc = json_string_value(ksr_tree_merged(service, "ipc"));
 
 	if (ipc && strcmp(ipc, "shareable") != 0)
 		return refuse(work, "services.%s.ipc is '%s', so that a sidecar cannot share memory with it; leave the sidecar out (--no-sidecar)",
 			      name, ipc);
 	if (ipc)
 		return 0;
-	if (json_object_get(service, "pid"))
+	if (ksr_tree_merged(service, "pid"))
 		return refuse(work, "services.%s has a pid of others, where a sidecar cannot tell its processes; leave the sidecar out "
 			      "(--no-sidecar)", name);
 	return set_new(work, service, "ipc", json_string("shareable")) ? -1 : set_new(work, note, NOTE_IPC, json_string("none"));
+}
+
+/* In the sidecar's image no user has a name: as root it becomes the one whose the workers are. */
+static json_t *numbered_user(const json_t *service)
+{
+	json_t *user = ksr_tree_merged(service, "user");
+	const char *text = json_string_value(user);
+
+	return json_is_integer(user) || (text && text[0] && strspn(text, "0123456789:") == strlen(text)) ? user : NULL;
 }
 
 static int add_sidecar(const struct work *work, json_t *services, const json_t *service, const char *name, const char *group)
@@ -243,11 +255,11 @@ static int add_sidecar(const struct work *work, json_t *services, const json_t *
 			 of, "ipc", of, "read_only", 1, "restart", "unless-stopped");
 	if (made && work->wish->user)
 		json_object_set_new(made, "user", json_sprintf("%llu", (unsigned long long)work->wish->user));
-	else if (made && json_object_get(service, "user"))
-		json_object_set(made, "user", json_object_get(service, "user"));
+	else if (made && numbered_user(service))
+		json_object_set(made, "user", numbered_user(service));
 	/* A service that is not always there has a sidecar that is not, either. */
-	if (made && json_object_get(service, "profiles"))
-		json_object_set(made, "profiles", json_object_get(service, "profiles"));
+	if (made && ksr_tree_merged(service, "profiles"))
+		json_object_set(made, "profiles", ksr_tree_merged(service, "profiles"));
 	return set_new(work, services, sidecar, made);
 }
 

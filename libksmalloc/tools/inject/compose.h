@@ -3,7 +3,8 @@
  * compose: a Compose file with the library and a sidecar for each service, and without them again.
  *
  * What it is: for the tree of a file (jansson), as kube is for Kubernetes' documents.
- * What it is not: a check of the file against Compose's schema; it follows neither include, extends nor several files.
+ * What it is not: a check of the file against Compose's schema; it follows neither include, extends nor several files (elsewhere says
+ * what those may have that is hidden). What a merge (<<) brings is known.
  *
  * What is added: where the library comes by a volume, that, and a service that fills it and ends, or of a prepared one its name; to each
  * service that is meant the volume, read-only, the same two variables, that it waits for the service that fills, and ipc: shareable; a

@@ -162,7 +162,7 @@ static int write_scalar(struct editing *editing, const struct ksr_yaml_node *nod
 	if (value && node->quote == '\'' && !strpbrk(value, "'\n")) {
 		if (asprintf(&text, "'%s'", value) < 0)
 			text = NULL;
-	} else if (value && (node->quote || !ksr_yaml_is_plain(value))) {
+	} else if (editing->json || (value && (node->quote || !ksr_yaml_is_plain(value)))) {
 		text = json_dumps(wanted, JSON_ENCODE_ANY);
 	} else {
 		text = ksr_yaml_flow(wanted);
@@ -295,6 +295,8 @@ static int compare(struct editing *editing, const struct ksr_yaml_node *node, si
 		return 0;
 	if (node->shared)
 		return refuse(editing, node, "is written once for several places, by an anchor; write it out where it is to be changed");
+	if (node->tagged)
+		return refuse(editing, node, "has a tag (!...), and what is put there would have it, too; write it out without");
 	if (json_is_object(node->json) && json_is_object(wanted) && (node->count || node->flow))
 		return compare_mapping(editing, node, wanted);
 	if (json_is_array(node->json) && json_is_array(wanted) && (node->count || node->flow))

@@ -17,6 +17,7 @@
 #define VARIABLE   "LD_PRELOAD"
 #define HIDDEN	   ", which ours hides"
 #define FILE_BYTES (1 << 20)
+#define EXTENDS_MOST 8
 
 enum has { HAS_NOT, HAS, MAY_HAVE };
 
@@ -164,6 +165,45 @@ static void look_at_service(const struct teller *teller, const char *name, const
 	}
 }
 
+/* A service's own, or of a merge; not what was put there before. */
+static bool sets_preload(const json_t *service)
+{
+	const json_t *environment = ksr_tree_merged(service, "environment");
+	const char *value = json_string_value(ksr_tree_merged(environment, VARIABLE));
+
+	for (size_t i = 0; i < json_array_size(environment); i++) {
+		const char *text = json_string_value(json_array_get(environment, i));
+
+		if (text && strncmp(text, VARIABLE "=", strlen(VARIABLE "=")) == 0)
+			value = text + strlen(VARIABLE "=");
+	}
+	if (value && strncmp(value, KSR_INJECT_PRELOAD, strlen(KSR_INJECT_PRELOAD)) == 0)
+		value += strlen(KSR_INJECT_PRELOAD);
+	return value && value[0];
+}
+
+/* What a service has from another one, of this file or of another file, is hidden by what is put into it. */
+static void look_at_extended(const struct teller *teller, const json_t *services, const char *name)
+{
+	const char *whose = name;
+	bool has_own = sets_preload(json_object_get(services, name));
+
+	for (size_t depth = 0; !has_own && depth < EXTENDS_MOST; depth++) {
+		const json_t *extends = ksr_tree_merged(json_object_get(services, name), "extends");
+		const char *file = ksr_tree_text(extends, "file");
+
+		name = json_is_string(extends) ? json_string_value(extends) : ksr_tree_text(extends, "service");
+		if (!name[0])
+			return;
+		if (file[0]) {
+			tell(teller, "services.%.80s extends '%.80s' of %.80s, which is not read; if that sets " VARIABLE ", ours hides it", whose, name, file);
+			return;
+		}
+		if (sets_preload(json_object_get(services, name)))
+			tell(teller, "services.%.80s extends '%.80s', which sets " VARIABLE HIDDEN, whose, name);
+	}
+}
+
 void ksr_elsewhere_compose(const struct ksr_yaml *yaml, const struct ksr_inject_wish *wish, const char *folder, ksr_elsewhere_say *say,
 			   void *user)
 {
@@ -171,8 +211,10 @@ void ksr_elsewhere_compose(const struct ksr_yaml *yaml, const struct ksr_inject_
 	json_t *services = yaml->count ? json_object_get(yaml->documents[0].json, "services") : NULL;
 
 	for (void *at = json_object_iter(services); at; at = json_object_iter_next(services, at)) {
-		if (ksr_inject_wish_means(wish, json_object_iter_key(at)))
-			look_at_service(&teller, json_object_iter_key(at), json_object_get(json_object_iter_value(at), "env_file"));
+		if (ksr_inject_wish_means(wish, json_object_iter_key(at))) {
+			look_at_service(&teller, json_object_iter_key(at), ksr_tree_merged(json_object_iter_value(at), "env_file"));
+			look_at_extended(&teller, services, json_object_iter_key(at));
+		}
 	}
 }
 

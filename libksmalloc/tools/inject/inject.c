@@ -133,6 +133,26 @@ static void say_elsewhere(void *user, const char *sentence)
 
 /* --- YAML ------------------------------------------------------------------------------- */
 
+/* A name that is nobody's is a mistake, whatever others were given. */
+static bool knows_containers(const struct ksr_yaml *yaml, const struct inject_options *chosen, bool compose, char *why)
+{
+	for (size_t i = 0; i < chosen->wish.container_count; i++) {
+		const char *name = chosen->names[i];
+		bool known = false;
+
+		for (size_t k = 0; !known && k < yaml->count; k++) {
+			const json_t *document = yaml->documents[k].json;
+
+			known = compose ? json_object_get(json_object_get(document, "services"), name) != NULL : ksr_inject_kube_has(document, name);
+		}
+		if (!known) {
+			snprintf(why, KSR_INJECT_WHY, "there is no %s '%.80s' in it, which --container names", compose ? "service" : "container", name);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* The wanted trees, one for each document, or 0 and why. */
 static size_t change_documents(const struct ksr_yaml *yaml, const struct inject_options *chosen, bool compose, json_t **wanted, char *why)
 {
@@ -166,7 +186,7 @@ static char *change_yaml(const struct ksr_text *text, const struct inject_option
 	char *result = NULL;
 	size_t count = 0;
 
-	if (ksr_yaml_load(&yaml, text->data, text->size, why) == 0) {
+	if (ksr_yaml_load(&yaml, text->data, text->size, why) == 0 && (chosen->remove || knows_containers(&yaml, chosen, compose, why))) {
 		wanted = calloc(yaml.count + 1, sizeof(*wanted));
 		if (wanted)
 			count = change_documents(&yaml, chosen, compose, wanted, why);
@@ -322,6 +342,7 @@ static int inject_main(const struct ksr_command *command, int argc, char **argv)
 	if (first < 0)
 		return status;
 	chosen.wish.containers = chosen.names;
+	chosen.wish.others_stay = true;
 	problem = ksr_inject_wish_problem(&chosen.wish);
 	if (problem)
 		return ksr_usage_error(command, "%s", problem);

@@ -129,7 +129,7 @@ static int check_container(const struct work *work, const json_t *container)
 		const json_t *mounted = json_array_get(mounts, i);
 
 		if (strcmp(ksr_tree_text(mounted, "name"), KSR_INJECT_VOLUME) == 0 ||
-		    strcmp(ksr_tree_text(mounted, "mountPath"), KSR_INJECT_FOLDER) == 0)
+		    ksr_inject_is_folder(ksr_tree_text(mounted, "mountPath"), ""))
 			return refuse(work, ".spec: container '%s' has a volume '%s' or something at %s; rename it", name, KSR_INJECT_VOLUME,
 				      KSR_INJECT_FOLDER);
 	}
@@ -233,6 +233,9 @@ static int add_sidecar(const struct work *work, json_t *spec)
 	if (json_is_true(json_object_get(spec, "hostPID")))
 		return refuse(work, ".spec.hostPID is true, so that its containers cannot share processes with each other alone; leave the "
 			      "sidecar out (--no-sidecar)");
+	/* A port of a pod without a network of its own is the node's, and no two pods with it come to one node. */
+	if (json_is_true(json_object_get(spec, "hostNetwork")))
+		return refuse(work, ".spec.hostNetwork is true, so that the sidecar's port would be the node's; leave the sidecar out (--no-sidecar)");
 	if (json_is_false(json_object_get(spec, "shareProcessNamespace")))
 		return refuse(work, ".spec.shareProcessNamespace is false, and a sidecar would see nobody; take that out, or leave the "
 			      "sidecar out (--no-sidecar)");
@@ -249,7 +252,7 @@ static int add_sidecar(const struct work *work, json_t *spec)
 
 static int check_names(const struct work *work, const json_t *spec)
 {
-	static const char *const switches[] = {"hostPID", "shareProcessNamespace"};
+	static const char *const switches[] = {"hostPID", "hostNetwork", "shareProcessNamespace"};
 	static const char *const lists[] = {"containers", "initContainers", "volumes", "volumes"};
 	static const char *const names[] = {KSR_INJECT_SIDECAR, KSR_INJECT_INIT, KSR_INJECT_VOLUME, KSR_INJECT_TOKEN_VOLUME};
 
@@ -434,6 +437,17 @@ static bool is_for_windows(const json_t *spec)
 	       strcmp(ksr_tree_text(json_object_get(spec, "nodeSelector"), "kubernetes.io/os"), "windows") == 0;
 }
 
+static bool has_any(const json_t *spec, const struct ksr_inject_wish *wish)
+{
+	const json_t *list = json_object_get(spec, "containers");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		if (ksr_inject_wish_means(wish, ksr_tree_text(json_array_get(list, i), "name")))
+			return true;
+	}
+	return false;
+}
+
 static int change(json_t *document, const struct ksr_inject_wish *wish, char *why);
 
 static int change_list(json_t *document, const struct ksr_inject_wish *wish, char *why)
@@ -462,6 +476,8 @@ static int change(json_t *document, const struct ksr_inject_wish *wish, char *wh
 		return -1;
 	take_out(template);
 	if (!wish || is_for_windows(json_object_get(template, "spec")))
+		return 0;
+	if (wish->others_stay && wish->container_count && !has_any(json_object_get(template, "spec"), wish))
 		return 0;
 	work.parts = (struct ksr_kube_parts){.wish = wish, .group = work.group, .ends = kinds[kind].ends};
 	ksr_kube_look(&work.parts, json_object_get(template, "spec"));
@@ -493,6 +509,21 @@ json_t *ksr_inject_kube(const json_t *document, const struct ksr_inject_wish *wi
 		return NULL;
 	}
 	return changed(document, wish, why);
+}
+
+bool ksr_inject_kube_has(const json_t *document, const char *container)
+{
+	char unread[KSR_INJECT_WHY];
+	struct work work = {.why = unread};
+	const struct ksr_inject_wish wish = {.containers = &container, .container_count = 1};
+	const json_t *items = json_object_get(document, "items");
+	size_t kind = kind_of(document);
+
+	for (size_t i = 0; kind == KSM_COUNT_OF(kinds) && i < json_array_size(items); i++) {
+		if (ksr_inject_kube_has(json_array_get(items, i), container))
+			return true;
+	}
+	return kind < KSM_COUNT_OF(kinds) && has_any(json_object_get(template_of(&work, (json_t *)(uintptr_t)document, kind), "spec"), &wish);
 }
 
 json_t *ksr_inject_kube_remove(const json_t *document, char why[KSR_INJECT_WHY])

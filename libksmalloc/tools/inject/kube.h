@@ -33,6 +33,8 @@
 json_t *ksr_inject_kube(const json_t *document, const struct ksr_inject_wish *wish, char why[KSR_INJECT_WHY]);
 json_t *ksr_inject_kube_remove(const json_t *document, char why[KSR_INJECT_WHY]);
 
+/* Whether a pod of the document has a container of this name. */
+bool ksr_inject_kube_has(const json_t *document, const char *container);
 /* Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob, or a List. */
 bool ksr_inject_kube_makes_pods(const json_t *document);
 

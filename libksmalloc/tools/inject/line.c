@@ -150,7 +150,46 @@ static bool sets_variable(const char *const *words, const char *name)
 			setting = words[i] + strlen("--env=");
 		else if (begins(words[i], "-e"))
 			setting = words[i] + strlen("-e");
-		if (setting && begins(setting, name))
+		if (setting && begins(setting, name) && strchr("=", setting[strlen(name)]))
+			return true;
+	}
+	return false;
+}
+
+/* Of SOURCE:FOLDER:OPTIONS, of a folder alone or with one of ends behind it, or of type=bind,source=...,target=FOLDER. */
+static bool is_at_folder(const char *value, const char *ends)
+{
+	static const char *const keys[] = {"destination=", "dst=", "target="};
+
+	for (size_t i = 0; i < KSM_COUNT_OF(keys); i++) {
+		const char *at = strstr(value, keys[i]);
+
+		if (at && ksr_inject_is_folder(at + strlen(keys[i]), ","))
+			return true;
+	}
+	for (const char *at = strchr(value, ':'); at; at = strchr(at + 1, ':')) {
+		if (ksr_inject_is_folder(at + 1, ":"))
+			return true;
+	}
+	return ksr_inject_is_folder(value, ends);
+}
+
+/* Of an engine two at one place are a mistake. */
+static bool mounts_at_folder(const char *const *words)
+{
+	static const char *const options[] = {"--volume", "--mount", "--tmpfs"};
+	size_t count = count_options(words);
+
+	for (size_t i = 0; i < KSM_COUNT_OF(options); i++) {
+		size_t at = 0;
+
+		for (const char *next; (next = next_value(words, options[i], &at));) {
+			if (is_at_folder(next, i == KSM_COUNT_OF(options) - 1 ? ":" : ""))
+				return true;
+		}
+	}
+	for (size_t i = 0; i < count; i += stands_alone(words[i]) ? 1 : 2) {
+		if (begins(words[i], "-v") && is_at_folder(words[i][2] || !words[i + 1] ? words[i] + 2 : words[i + 1], ""))
 			return true;
 	}
 	return false;
@@ -207,6 +246,8 @@ static const char *problem_of(const char *const *rest, const struct ksr_inject_w
 		return "the command sets LD_PRELOAD itself, which would hide ours; take it out";
 	if (sets_variable(rest, KSR_INJECT_OPTIONS))
 		return "the command sets " KSR_INJECT_OPTIONS " itself, which would hide ours; take it out";
+	if (mounts_at_folder(rest))
+		return "the command has something at " KSR_INJECT_FOLDER " itself, where the library would be; put that elsewhere";
 	if (wish->token_secret)
 		return "a secret with the token (--token-secret) is Kubernetes'; give the sidecar's line --token-file yourself";
 	if (wish->seccomp)

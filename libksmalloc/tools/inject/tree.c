@@ -8,6 +8,19 @@ const char *ksr_tree_text(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
+/* Of several the first that has it counts. */
+json_t *ksr_tree_merged(const json_t *object, const char *key)
+{
+	json_t *found = json_object_get(object, key);
+	const json_t *merge = json_object_get(object, "<<");
+
+	if (!found && json_is_object(merge))
+		found = ksr_tree_merged(merge, key);
+	for (size_t i = 0; !found && i < json_array_size(merge); i++)
+		found = ksr_tree_merged(json_array_get(merge, i), key);
+	return found;
+}
+
 void ksr_tree_drop_empty(json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);

@@ -2,7 +2,7 @@
 /*
  * tree: what is asked of every definition's tree.
  *
- * What it is: two functions that jansson has not.
+ * What it is: three functions that jansson has not.
  * What it is not: a thing that knows what is in a definition.
  * Locking and owner: no state.
  * Failure: what is not there, or of another type, is nothing.
@@ -14,6 +14,8 @@
 
 /* The member's text; empty where there is none. */
 const char *ksr_tree_text(const json_t *object, const char *key);
+/* The member, or, where there is none, what a merge (<<) of one mapping or of several brings; NULL: neither. */
+json_t *ksr_tree_merged(const json_t *object, const char *key);
 /* Takes the member out if it is an empty list or mapping, now that something was taken out of it. */
 void ksr_tree_drop_empty(json_t *object, const char *key);
 

@@ -135,6 +135,16 @@ bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *conta
 	return wish->container_count == 0;
 }
 
+bool ksr_inject_is_folder(const char *text, const char *ends)
+{
+	const char *behind = text + strlen(KSR_INJECT_FOLDER);
+
+	if (strncmp(text, KSR_INJECT_FOLDER, strlen(KSR_INJECT_FOLDER)) != 0)
+		return false;
+	behind += strspn(behind, "/");
+	return !*behind || strchr(ends, *behind);
+}
+
 void ksr_inject_name_group(const char *name, char group[64])
 {
 	snprintf(group, 64, "%.63s", name);

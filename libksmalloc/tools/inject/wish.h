@@ -55,6 +55,7 @@ struct ksr_inject_wish {
 	const char *from;	   /* NULL: volume; or prepared, image, or the path of a folder */
 	const char *const *containers; /* names of those that are meant, container_count of them; NULL: all */
 	size_t container_count;
+	bool others_stay; /* what has none of these containers stays as it is; else that is a mistake */
 	const char *seccomp; /* a profile on the node that lets addresses be equal (localhostProfile); NULL: none is named */
 	const char *token_secret; /* kube: the name of a secret with the token of who asks the sidecar; NULL: everybody may ask */
 	uint64_t user;	     /* 0: that of the containers; else the sidecar's user */
@@ -76,6 +77,8 @@ const char *ksr_inject_wish_sidecar_image(const struct ksr_inject_wish *wish);
 void ksr_inject_wish_volume(const struct ksr_inject_wish *wish, char name[KSR_INJECT_VOLUME_NAME]);
 /* Whether the container of this name is meant. */
 bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container);
+/* Whether the text begins with the folder where containers have the library, and ends there or at one of these letters. */
+bool ksr_inject_is_folder(const char *text, const char *ends);
 /* A group's name made of another name: what cannot stand in one becomes a dash. */
 void ksr_inject_name_group(const char *name, char group[64]);
 /*

@@ -11,6 +11,8 @@
 #define NODES_MOST  200000
 #define DEPTH_MOST  64
 #define SIZE_MOST   (16 << 20)
+#define KNOWN_TAGS  "tag:yaml.org,2002:"
+#define TOO_MUCH    "more than a definition of containers has in it"
 #define MARK_OF_UTF8 "\xef\xbb\xbf"
 
 struct loading {
@@ -223,7 +225,7 @@ static struct ksr_yaml_node *load_node(struct loading *loading, int index, bool 
 	int error;
 
 	if (depth > DEPTH_MOST || ++loading->nodes > NODES_MOST) {
-		refuse(loading, from->start_mark.line, "more than a definition of containers has in it");
+		refuse(loading, from->start_mark.line, TOO_MUCH);
 		return NULL;
 	}
 	node = calloc(1, sizeof(*node));
@@ -232,6 +234,7 @@ static struct ksr_yaml_node *load_node(struct loading *loading, int index, bool 
 		return NULL;
 	}
 	node->shared = shared || loading->references[index - 1] > 1;
+	node->tagged = from->tag && strncmp((const char *)from->tag, KNOWN_TAGS, strlen(KNOWN_TAGS)) != 0;
 	node->begin = place(loading, &from->start_mark);
 	node->line = from->start_mark.line + 1;
 	if (from->type == YAML_SCALAR_NODE) {
@@ -312,10 +315,42 @@ static int load_document(struct loading *loading, yaml_parser_t *parser, struct 
 	return error;
 }
 
+static void begin(yaml_parser_t *parser, const struct ksr_yaml *yaml)
+{
+	yaml_parser_set_input_string(parser, (const unsigned char *)yaml->text, yaml->size);
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+}
+
+/*
+ * How deep brackets lie in each other, before a document is loaded: for each of them libyaml looks at all that are open. What is no YAML
+ * is said by the loading.
+ */
+static bool is_too_deep(const struct ksr_yaml *yaml, size_t *line)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	size_t depth = 0;
+	bool goes_on = true;
+
+	if (!yaml_parser_initialize(&parser))
+		return false;
+	begin(&parser, yaml);
+	while (goes_on && depth <= DEPTH_MOST && yaml_parser_parse(&parser, &event)) {
+		*line = event.start_mark.line;
+		depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+		depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+		goes_on = event.type != YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth > DEPTH_MOST;
+}
+
 int ksr_yaml_load(struct ksr_yaml *yaml, const char *text, size_t size, char why[KSR_INJECT_WHY])
 {
 	struct loading loading = {.text = text, .size = size, .why = why};
 	yaml_parser_t parser;
+	size_t line = 0;
 	int error;
 
 	*yaml = (struct ksr_yaml){.text = text, .size = size};
@@ -324,13 +359,14 @@ int ksr_yaml_load(struct ksr_yaml *yaml, const char *text, size_t size, char why
 								       "it is no text in UTF-8 without a mark in front");
 		return -EINVAL;
 	}
+	if (is_too_deep(yaml, &line))
+		return refuse(&loading, line, TOO_MUCH);
 	if (count_bytes(&loading) || !yaml_parser_initialize(&parser)) {
 		free(loading.bytes);
 		snprintf(why, KSR_INJECT_WHY, "out of memory");
 		return -ENOMEM;
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	begin(&parser, yaml);
 	do
 		error = load_document(&loading, &parser, yaml);
 	while (error > 0);

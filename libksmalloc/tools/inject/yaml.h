@@ -31,6 +31,7 @@ struct ksr_yaml_node {
 	bool flow;   /* with brackets */
 	char quote;  /* of a scalar; 0: plain, '|': a block */
 	bool shared; /* has an anchor that something refers to, or is in such a node */
+	bool tagged; /* by a word that YAML does not know, such as Compose's !reset */
 	size_t line; /* from 1 on */
 	struct ksr_yaml_entry *entries;
 	size_t count;
