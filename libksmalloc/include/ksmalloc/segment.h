@@ -337,6 +337,19 @@ struct ksmalloc_segment_bins {
 	} bins[KSMALLOC_MAX_BINS];
 };
 
+#define KSMALLOC_MAX_KEPT 3u
+
+/*
+ * Where jemalloc counts the pages that were freed and that it keeps: words of 8 bytes at offsets from the beginning of each
+ * arena that struct ksmalloc_segment_bins tells of; their sum is so many pages. Nobody has these, and none of them is in use.
+ * What is not known: which pages they are; how many of them were never written, and so are not resident; what is free inside of
+ * slabs of which some block is in use; and what arenas keep that were made after the library has started.
+ */
+struct ksmalloc_segment_kept {
+	uint32_t count; /* of offsets; 0: not told */
+	uint32_t offsets[KSMALLOC_MAX_KEPT];
+};
+
 struct ksmalloc_segment_header {
 	char magic[8];
 	uint32_t version;
@@ -382,6 +395,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_bins bins;		/* since version 8 */
 	struct ksmalloc_bounds_stats bounds;		/* since version 8, in headers that are long enough */
 	uint64_t keeper_entry_rest; /* the same: one more address of struct ksmalloc_segment_keeper */
+	struct ksmalloc_segment_kept kept; /* since version 9, in headers that are long enough */
 };
 
 /* What became of a site. Site 0 is always "other": blocks of sites beyond a limit. */

@@ -90,6 +90,7 @@ static void (*watcher)(void);
 
 size_t ksm_je_arena_pages(unsigned int arena);
 unsigned int ksm_je_describe_bins(const void **arenas_at, uint32_t *sizes, uint32_t *offsets, unsigned int room);
+unsigned int ksm_je_describe_kept(uint32_t *offsets, unsigned int room);
 
 bool ksm_arena_merges(void)
 {
@@ -430,6 +431,7 @@ static void describe_bins(struct ksmalloc_segment_bins *bins)
 void ksm_arena_mark_memory(void)
 {
 	describe_bins(&ksm_stat->header.bins);
+	ksm_stat->header.kept.count = ksm_je_describe_kept(ksm_stat->header.kept.offsets, KSMALLOC_MAX_KEPT);
 	atomic_store(&early.is_over, true);
 	for (unsigned int i = 0; i < EARLY_PIECES; i++)
 		take_early(&early.pieces[i]);
