@@ -250,6 +250,7 @@ static int add_owners(struct join *join, struct ksr_origin_sums *sums)
 	int error;
 
 	ksr_owners_finish(&join->owners, &join->own, unmarked, &report->totals.nursery_unmarked);
+	ksr_memory_add(&report->totals.kept, &join->owners.kept);
 	for (size_t i = 0; i < KSR_PART_COUNT; i++)
 		ksr_memory_add(&report->parts[i].unmarked, &unmarked[i]);
 	error = ksr_origins_add(sums, report, (size_t)(join->process - report->processes), &join->owners);

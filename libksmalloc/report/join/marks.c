@@ -178,10 +178,9 @@ static void sum_samples(struct ksr_marks *marks, const struct ksr_fs *fs, const 
 {
 	struct ksr_bins bins;
 
-	if (samples->count == 0)
-		return;
 	if (ksr_bins_read(fs, snapshot, &bins) != 0)
-		bins.count = 0;
+		bins = (struct ksr_bins){0};
+	marks->kept = bins.kept_bytes;
 	ksr_samples_sum(samples, &bins, take_sampled, marks);
 }
 

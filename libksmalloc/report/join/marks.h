@@ -42,6 +42,7 @@ struct ksr_marks {
 	size_t sample_count;
 	struct ksr_marked *origins; /* by index in the segment */
 	uint32_t origin_count;
+	uint64_t kept; /* of jemalloc's memory what was freed and is nobody's, as far as it is told (read/bins.h) */
 	uint64_t sampled_at; /* where a small block that is a sample lies, or 0 */
 };
 

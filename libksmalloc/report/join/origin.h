@@ -12,8 +12,8 @@
  * proportion to their weights, so that sums stay those of the kernel; the error is that of sampling (owners.h). A
  * site of which blocks of several origins are marked is divided among them; others are rows of their own.
  *
- * Invariants: the memory of all origins, what is left of nurseries (totals.nursery_unmarked) and what is left of each
- * part (unmarked) add up to sites, nurseries, and the parts of the report with what they leave out (beyond).
+ * Invariants: the memory of all origins, what was freed and is kept (totals.kept), what is left of nurseries
+ * (totals.nursery_unmarked) and what is left of each part (unmarked) add up to sites, nurseries, and the parts of the report with what they leave out (beyond).
  *
  * Locking and owner: one thread; the origins belong to the report, the sums to who began with them.
  *

@@ -215,10 +215,16 @@ static uint64_t size_of(const struct ksr_memory *memory)
 	return memory->held + memory->swapped;
 }
 
+/* What of jemalloc's memory is in use. */
+static uint64_t used_heap(const struct ksr_owners *owners)
+{
+	return ksr_less(size_of(&owners->heap), owners->marks.kept);
+}
+
 /* How much of jemalloc's memory an origin has by its samples, of which all together have so much. */
 static uint64_t heap_of(const struct ksr_owners *owners, uint32_t origin, uint64_t whole)
 {
-	return ksr_scale(size_of(&owners->heap), owners->marks.origins[origin].sampled, whole);
+	return ksr_scale(used_heap(owners), owners->marks.origins[origin].sampled, whole);
 }
 
 static void give(struct ksr_owned *to, const struct ksr_memory *share, struct ksr_memory *left)
@@ -233,13 +239,22 @@ static uint64_t unused_of(const struct ksr_owners *owners, uint32_t origin, uint
 	return ksr_less(size_of(&owners->origins[origin].taken), heap_of(owners, origin, whole));
 }
 
-/* What no sample accounts for was freed, and is kept: it is there because of those for whom it was taken. */
-static void divide_kept(struct ksr_owners *owners, uint64_t whole, uint64_t unused, struct ksr_memory *left)
+/* What was freed and is kept lies somewhere in what samples leave. */
+static void take_kept(struct ksr_owners *owners, struct ksr_memory *left)
 {
-	const struct ksr_memory kept = *left;
+	uint64_t most = size_of(left);
+
+	owners->kept = ksr_memory_share(left, ksm_min(owners->marks.kept, most), most);
+	ksr_memory_take(left, &owners->kept);
+}
+
+/* What nothing accounts for lies free between blocks, mostly: it is there because of those for whom it was taken. */
+static void divide_free(struct ksr_owners *owners, uint64_t whole, uint64_t unused, struct ksr_memory *left)
+{
+	const struct ksr_memory all = *left;
 
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
-		struct ksr_memory share = ksr_memory_share(&kept, unused_of(owners, i, whole), unused);
+		struct ksr_memory share = ksr_memory_share(&all, unused_of(owners, i, whole), unused);
 
 		give(&owners->origins[i], &share, left);
 	}
@@ -247,7 +262,7 @@ static void divide_kept(struct ksr_owners *owners, uint64_t whole, uint64_t unus
 
 /*
  * Divides jemalloc's memory by what each has by the samples: first of the pieces that were taken for the same origin, and
- * then of the others, of which somebody has less than was taken for him.
+ * then of the others, of which somebody has less than was taken for him. Of what is left so much is kept as is counted.
  */
 static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 {
@@ -274,7 +289,8 @@ static void divide_heap(struct ksr_owners *owners, uint64_t whole)
 
 		give(&owners->origins[i], &share, &left);
 	}
-	divide_kept(owners, whole, unused, &left);
+	take_kept(owners, &left);
+	divide_free(owners, whole, unused, &left);
 }
 
 /* Divides jemalloc's memory by weights, and that of the samples by their own bytes. */
@@ -288,7 +304,7 @@ static void divide_samples(struct ksr_owners *owners)
 		weights += marked[i].sampled;
 		bytes += marked[i].sampled_bytes;
 	}
-	divide_heap(owners, ksr_marks_whole(weights, size_of(&owners->heap)));
+	divide_heap(owners, ksr_marks_whole(weights, used_heap(owners)));
 	bytes = ksr_marks_whole(bytes, owners->witnesses.resident);
 	for (uint32_t i = 0; i < owners->origin_count; i++) {
 		struct ksr_memory share = ksr_memory_share(&owners->witnesses, marked[i].sampled_bytes, bytes);
@@ -335,6 +351,8 @@ static void finish_part(struct ksr_owners *owners, const struct ksr_own_memory *
 	left = is;
 	for (uint32_t i = 0; i < owners->origin_count; i++)
 		rescale(&owners->origins[i].parts[part], &owners->parts[part], &is, &left);
+	if (part == KSR_PART_HEAP)
+		rescale(&owners->kept, &owners->parts[part], &is, &left);
 	ksr_memory_add(unmarked, &left);
 }
 

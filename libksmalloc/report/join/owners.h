@@ -8,10 +8,11 @@
  *
  * How memory is divided: a mapping's figures, by the pages that a mark covers of it, or by the addresses where the kernel
  * does not tell which pages are there. Samples divide what they stand
- * for by their weights: all of jemalloc's memory, but at most twice what they stand for, since the rest is then of blocks that
- * are too few for samples (marks.h). In the shared layout it is known for whom each piece of it was taken, and whose they are
- * is looked for there first: so what is saved of an origin is that of its own pieces, as far as it has them still; and what no
- * sample accounts for, which was freed and is kept, stays with those for whom it was taken. Nurseries
+ * for by their weights: all of jemalloc's memory but what was freed and is kept, which is nobody's, and at most twice what
+ * they stand for, since the rest is then of blocks that are too few for samples (marks.h). How much is kept is counted, not
+ * where: it is a part of what samples leave of their own pieces, like all the others. In the shared layout it is known for whom each piece of it was taken, and whose they are
+ * is looked for there first: so what is saved of an origin is that of its own pieces, as far as it has them still; and what
+ * neither samples nor what is kept account for stays with those for whom it was taken. Nurseries
  * are divided by what their sites have live, which is counted.
  *
  * Invariants: what is divided adds up to what was told of, whatever the marks are: of those that lie in each other the inner
@@ -55,6 +56,7 @@ struct ksr_owners {
 	struct ksr_owned *origins; /* by index in the segment */
 	uint32_t origin_count;
 	struct ksr_memory heap; /* jemalloc's, in the part heap */
+	struct ksr_memory kept; /* of it, what was freed and is kept; when all is finished by the best counters */
 	struct ksr_memory witnesses;
 	struct ksr_memory nursery; /* all but witnesses */
 	struct ksr_memory parts[KSR_PART_COUNT]; /* all that was told of */
@@ -78,7 +80,7 @@ void ksr_owners_add_mapping(struct ksr_owners *owners, const struct ksr_vma *vma
 
 /*
  * All was told of, and own has what it comes to by the best counters there are. What is left of a part goes to unmarked[part],
- * of nurseries to *nursery.
+ * of nurseries to *nursery. What is kept is in neither, and no origin's.
  */
 void ksr_owners_finish(struct ksr_owners *owners, const struct ksr_own_memory *own,
 		       struct ksr_memory unmarked[KSR_PART_COUNT], struct ksr_memory *nursery);

@@ -33,11 +33,14 @@ enum ksr_part_id {
 struct ksr_part {
 	struct ksr_memory memory;
 	struct ksr_memory beyond;   /* what is left out there: nobody asked to merge it, and it is not merged */
-	struct ksr_memory unmarked; /* of both, what has no origin (origin.h) */
+	struct ksr_memory unmarked; /* of both, what has no origin and is not kept (origin.h) */
 	uint64_t live; /* bytes that the program holds there; only with has_live */
 	bool has_live;
 	uint32_t processes; /* that have memory there */
 };
+
+/* What of small blocks was freed and is nobody's (totals.kept of report.h) is called so, in brackets where it is a row. */
+#define KSR_KEPT_NAME "freed, kept by the allocator"
 
 const char *ksr_part_key(enum ksr_part_id part);
 const char *ksr_part_name(enum ksr_part_id part);

@@ -69,6 +69,7 @@ struct ksr_totals {
 	struct ksr_memory sites;
 	struct ksr_memory nursery;
 	struct ksr_memory nursery_unmarked; /* of it, what has no origin (origin.h) */
+	struct ksr_memory kept; /* of the part heap, what was freed and is nobody's: jemalloc keeps it (read/bins.h) */
 	struct ksr_memory outside; /* KSM pages of VMAs that are no slots */
 	uint64_t merging;	   /* bytes: ksm_merging_pages of the processes read */
 	uint64_t zero;		   /* bytes: zero pages placed by KSM in them */

@@ -256,6 +256,7 @@ static void draw_report(struct drawing *drawing)
 	for (size_t i = 0; i < report->origin_count; i++)
 		draw_origin(drawing, &report->origins[i]);
 	draw_rest(drawing, "(blocks of small places)", &report->totals.nursery_unmarked);
+	draw_rest(drawing, "(" KSR_KEPT_NAME ")", &report->totals.kept);
 	for (size_t i = 0; i < KSR_PART_COUNT; i++) {
 		char name[128];
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WHOLES 3u
+#define WHOLES 4u
 
 const char *ksr_place_key_name(enum ksr_place_key key)
 {
@@ -191,18 +191,16 @@ static bool add_whole(struct ksr_places *places, uint64_t bytes, const char *kin
 	return place->name != NULL;
 }
 
-/*
- * Nobody has asked for the stack that the kernel gives to a program. Stacks of other threads are those of who made them.
- */
-static bool add_first_stack(const struct ksr_report *report, struct ksr_places *places)
+/* The same, where more than a sum is known of it. */
+static bool add_nobodys(const struct ksr_report *report, const struct ksr_memory *memory, const char *kind,
+			const char *what, struct ksr_places *places)
 {
-	const struct ksr_memory *memory = &report->parts[KSR_PART_STACKS].unmarked;
 	uint64_t held = ksr_less(memory->held, memory->fork_shared);
 	struct ksr_place *place = &places->rows[places->count];
 	char name[64];
 
-	snprintf(name, sizeof(name), "(%s)", ksr_part_name(KSR_PART_STACKS));
-	if (!add_whole(places, held, "stack", name, (uint32_t)report->process_count))
+	snprintf(name, sizeof(name), "(%s)", what);
+	if (!add_whole(places, held, kind, name, (uint32_t)report->process_count))
 		return false;
 	if (held == 0)
 		return true;
@@ -210,6 +208,17 @@ static bool add_first_stack(const struct ksr_report *report, struct ksr_places *
 	place->merged = ksm_min(memory->saved, held);
 	place->shared = ksr_less(memory->shared, memory->stored);
 	return true;
+}
+
+/*
+ * Nobody has asked for the stack that the kernel gives to a program; stacks of other threads are those of who made them. And
+ * nobody has what was freed.
+ */
+static bool add_all_of_nobody(const struct ksr_report *report, struct ksr_places *places)
+{
+	return add_nobodys(report, &report->parts[KSR_PART_STACKS].unmarked, "stack", ksr_part_name(KSR_PART_STACKS),
+			   places) &&
+	       add_nobodys(report, &report->totals.kept, "freed", KSR_KEPT_NAME, places);
 }
 
 static bool add_origin(const struct ksr_report *report, const struct ksr_origin *origin, struct ksr_symbols *symbols,
@@ -244,7 +253,7 @@ int ksr_places_create(const struct ksr_report *report, const struct ksr_balance 
 		done = add_file(&report->files[i], places);
 	done = done && add_whole(places, total->files, "files", "(programs and libraries, as their files are)",
 				 (uint32_t)report->process_count) &&
-	       add_first_stack(report, places) &&
+	       add_all_of_nobody(report, places) &&
 	       add_whole(places, total->mapped, "shared memory", "(shared mappings)", (uint32_t)report->process_count);
 	if (!done) {
 		ksr_places_destroy(places);

@@ -410,6 +410,19 @@ static void say_total(const struct ksr_balance *total, struct ksr_emitter *emitt
 				texts[4]);
 }
 
+/* What is nobody's can be had back. */
+static void say_kept(const struct ksr_report *report, const struct ksr_balance *total, struct ksr_emitter *emitter)
+{
+	char text[KSR_HUMAN_BYTES];
+
+	if (!report->totals.kept.held || report->totals.kept.held < ksr_balance_without(total) / WORTH)
+		return;
+	ksr_human_bytes(report->totals.kept.held, text);
+	ksr_emitter_say(emitter, "%s were freed, and the allocator keeps them: a thread gives that back as it goes on to allocate "
+				 "and free (in the shared layout at once what is more than 4 MiB of an arena); of one that "
+				 "sleeps it stays until malloc_trim(3) is called.", text);
+}
+
 static void render_places(const struct ksr_report *report, const struct ksr_balance *total, struct ksr_symbols *symbols,
 			  const struct ksr_screen_options *options, struct ksr_emitter *emitter)
 {
@@ -427,6 +440,7 @@ static void render_places(const struct ksr_report *report, const struct ksr_bala
 	ksr_places_destroy(&shown.places);
 	if (report->process_count)
 		say_total(total, emitter);
+	say_kept(report, total, emitter);
 }
 
 /* Of languages whose interpreters the library does not know: one line, whatever there are. */

@@ -124,6 +124,8 @@ static char *name_of(const struct ksr_report *report, const struct ksr_whose_row
 		snprintf(text, sizeof(text), "(%s)", ksr_part_name((enum ksr_part_id)row->index));
 	else if (row->kind == KSR_WHOSE_FILE)
 		ksr_file_words(&report->files[row->index], text, sizeof(text));
+	else if (row->kind == KSR_WHOSE_KEPT)
+		snprintf(text, sizeof(text), "(" KSR_KEPT_NAME ")");
 	else if (row->kind == KSR_WHOSE_REST)
 		snprintf(text, sizeof(text), "(%s)", report->process_count ? "other private memory" : "private memory");
 	return strdup(text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows are numbered: sites as in the report, parts, nurseries, the rest, files as in the report, then origins by their key.
+ * Rows are numbered: sites as in the report, parts, nurseries, what is kept, the rest, files as in the report, then origins
+ * by their key.
  * A key is an origin's id; one that is the process's own has its highest bit set.
  */
 #define _GNU_SOURCE
@@ -44,6 +45,7 @@ struct ksr_whose {
 	struct share *shares;
 	size_t share_count;
 	size_t share_room;
+	uint64_t kept; /* of small blocks, what was freed: counted, so that it is no share of what samples stand for */
 };
 
 struct ksr_whose_ranges {
@@ -64,9 +66,14 @@ static uint32_t row_of_nursery(const struct ksr_whose *whose)
 	return row_of_part(whose, KSR_PART_COUNT);
 }
 
-static uint32_t row_of_rest(const struct ksr_whose *whose)
+static uint32_t row_of_kept(const struct ksr_whose *whose)
 {
 	return row_of_nursery(whose) + 1;
+}
+
+static uint32_t row_of_rest(const struct ksr_whose *whose)
+{
+	return row_of_kept(whose) + 1;
 }
 
 static uint32_t first_origin(const struct ksr_whose *whose)
@@ -204,6 +211,8 @@ struct ksr_whose_row ksr_whose_row(const struct ksr_whose *whose, uint32_t row)
 		return (struct ksr_whose_row){KSR_WHOSE_FILE, 0, row - row_of_rest(whose) - 1};
 	if (row == row_of_rest(whose))
 		return (struct ksr_whose_row){.kind = KSR_WHOSE_REST};
+	if (row == row_of_kept(whose))
+		return (struct ksr_whose_row){.kind = KSR_WHOSE_KEPT};
 	if (row == row_of_nursery(whose))
 		return (struct ksr_whose_row){.kind = KSR_WHOSE_NURSERY};
 	return (struct ksr_whose_row){KSR_WHOSE_PART, 0, row - (uint32_t)report->site_count};
@@ -319,6 +328,7 @@ static int take_weights(struct ksr_whose *whose, const struct ksr_whose_ranges *
 	size_t which = (size_t)(ranges->process - whose->report->processes);
 	int error = 0;
 
+	whose->kept += marks->kept;
 	for (size_t i = 0; i < marks->block_count && !error; i++)
 		error = take_block(whose, ranges, &marks->blocks[i]);
 	for (uint32_t i = 1; i < marks->origin_count && !error; i++) {
@@ -417,6 +427,15 @@ static void move_part(uint64_t *from, uint64_t *to, double part)
 	*to += bytes;
 }
 
+static void move_group(struct ksr_estimate_group *from, struct ksr_estimate_group *to, double part)
+{
+	move_part(&from->resident, &to->resident, part);
+	move_part(&from->zero, &to->zero, part);
+	move_part(&from->fork_shared, &to->fork_shared, part);
+	move_part(&from->would_merge, &to->would_merge, part);
+	move_part(&from->would_share, &to->would_share, part);
+}
+
 static void divide(const struct share *shares, size_t count, struct ksr_estimate_group *groups)
 {
 	struct ksr_estimate_group *from = &groups[shares[0].from];
@@ -429,18 +448,18 @@ static void divide(const struct share *shares, size_t count, struct ksr_estimate
 		struct ksr_estimate_group *to = &groups[shares[i].to];
 		double part = (double)shares[i].weight / (double)left;
 
-		if (to == from)
-			continue;
-		move_part(&from->resident, &to->resident, part);
-		move_part(&from->zero, &to->zero, part);
-		move_part(&from->fork_shared, &to->fork_shared, part);
-		move_part(&from->would_merge, &to->would_merge, part);
-		move_part(&from->would_share, &to->would_share, part);
+		if (to != from)
+			move_group(from, to, part);
 	}
 }
 
 void ksr_whose_divide(struct ksr_whose *whose, struct ksr_estimate_group *groups)
 {
+	struct ksr_estimate_group *small = &groups[row_of_part(whose, KSR_PART_HEAP)];
+	uint64_t kept = ksm_min(whose->kept, small->resident);
+
+	if (kept)
+		move_group(small, &groups[row_of_kept(whose)], (double)kept / (double)small->resident);
 	for (size_t first = 0, end; first < whose->share_count; first = end) {
 		for (end = first; end < whose->share_count && whose->shares[end].from == whose->shares[first].from;)
 			end++;

@@ -10,6 +10,7 @@
  * How it is divided: a page has the row of the mark that covers it. Of pages that no mark covers, those of a site go to the
  * origins of its marked blocks, small blocks to those of samples, and blocks of sites that have no slot yet to these sites:
  * each by its part of what is held there, all of it, but at most twice what marks stand for (join/marks.h says all of it).
+ * So much of small blocks as was freed and is kept is a row of its own before that.
  *
  * Invariants: a division leaves sums as they are. Origins of equal id are one row, but for those with code that was made
  * at run time, which have one for each process.
@@ -28,6 +29,7 @@ enum ksr_whose_kind {
 	KSR_WHOSE_SITE,
 	KSR_WHOSE_PART,
 	KSR_WHOSE_NURSERY, /* blocks of sites that have no slot yet */
+	KSR_WHOSE_KEPT, /* of small blocks what was freed, and is nobody's */
 	KSR_WHOSE_REST,
 	KSR_WHOSE_FILE,
 	KSR_WHOSE_ORIGIN,

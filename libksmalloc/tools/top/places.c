@@ -183,6 +183,7 @@ static void add_origins(struct ksr_top_places *places, const struct ksr_report *
 #define PART_ID(part) (UINT64_C(1) << 48 | (uint64_t)(part))
 #define NURSERY_ID PART_ID(KSR_PART_COUNT)
 #define FILE_ID PART_ID(KSR_PART_COUNT + 1)
+#define KEPT_ID PART_ID(KSR_PART_COUNT + 2)
 
 static void add_parts(struct ksr_top_places *places, const struct ksr_report *report)
 {
@@ -221,6 +222,16 @@ static void add_nursery(struct ksr_top_places *places, const struct ksr_report *
 		snprintf(row->name, sizeof(row->name), "(blocks of small places)");
 }
 
+/* Without origins it is in the row of its part. */
+static void add_kept(struct ksr_top_places *places, const struct ksr_report *report)
+{
+	struct ksr_top_place *row = report->origin_count ?
+		add_row(places, KEPT_ID, (uint32_t)report->process_count, &report->totals.kept) : NULL;
+
+	if (row)
+		snprintf(row->name, sizeof(row->name), "(" KSR_KEPT_NAME ")");
+}
+
 static int compare_names(const void *left, const void *right)
 {
 	const struct ksr_top_place *a = left;
@@ -256,7 +267,7 @@ static void join_names(struct ksr_top_places *places)
 
 static int take_report(struct ksr_top_places *places, const struct ksr_report *report)
 {
-	size_t most = report->site_count + report->origin_count + report->file_count + KSR_PART_COUNT + 1;
+	size_t most = report->site_count + report->origin_count + report->file_count + KSR_PART_COUNT + 2;
 
 	free(places->rows);
 	places->row_count = 0;
@@ -272,6 +283,7 @@ static int take_report(struct ksr_top_places *places, const struct ksr_report *r
 	else
 		add_sites(places, report);
 	add_nursery(places, report);
+	add_kept(places, report);
 	add_parts(places, report);
 	add_files(places, report);
 	join_names(places);
