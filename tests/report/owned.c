@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Prints whose the memory of processes is, as the reading side divides it: what is resident in all, what rows of an
- * origin have of it, what is left of each part, and each origin with its functions.
+ * origin have of it, what was freed and is kept, what is left of each part, and each origin with its functions.
  */
 #include "join/aggregate.h"
 #include "join/origin.h"
@@ -39,6 +39,8 @@ static bool print_sums(const struct ksr_report *report)
 	}
 	printf("resident %" PRIu64 "\nowned %" PRIu64 "\nrows %zu\n", all.resident, owned.resident, report->origin_count);
 	printf("marks_dropped %" PRIu64 "\n", report->processes[0].snapshot.header.marks_dropped_total);
+	printf("kept %" PRIu64 "\n", report->totals.kept.resident);
+	ksr_memory_add(&owned, &report->totals.kept);
 	ksr_memory_add(&owned, &unmarked);
 	return memcmp(&owned, &all, sizeof(all)) == 0;
 }

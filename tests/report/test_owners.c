@@ -35,6 +35,10 @@ static struct ksr_snapshot snapshot_of(struct fake *fake, uint32_t marks)
 	return snapshot;
 }
 
+/* What jemalloc says that it keeps, and what of it divide() found. Each test is a process. */
+static uint64_t told_kept;
+static struct ksr_memory found_kept;
+
 static struct ksr_memory divide(struct fake *fake, uint32_t marks, const struct ksr_vma *vmas, size_t vma_count,
 				struct ksr_memory owned[ORIGINS], struct ksr_memory left[KSR_PART_COUNT])
 {
@@ -47,6 +51,7 @@ static struct ksr_memory divide(struct fake *fake, uint32_t marks, const struct 
 
 	memset(left, 0, KSR_PART_COUNT * sizeof(left[0]));
 	cr_assert_eq(ksr_owners_create(&owners, &fs, &snapshot), 0);
+	owners.marks.kept = told_kept;
 	for (size_t i = 0; i < vma_count; i++) {
 		struct ksr_memory memory;
 
@@ -55,6 +60,7 @@ static struct ksr_memory divide(struct fake *fake, uint32_t marks, const struct 
 		ksr_owners_add_mapping(&owners, &vmas[i], &memory, &own);
 	}
 	ksr_owners_finish(&owners, &own, left, &nursery);
+	found_kept = owners.kept;
 	for (uint32_t i = 0; i < ORIGINS; i++) {
 		owned[i] = (struct ksr_memory){0};
 		for (size_t k = 0; k < KSR_PART_COUNT; k++)
@@ -164,7 +170,52 @@ Test(owners, test_pieces_of_the_heap_are_whose_samples_say_and_their_own_first)
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
 }
 
-/* What was freed and is kept is told apart by pieces only: nobody else has asked for that memory. */
+/* Of a heap of 100 pages 70 were freed and are kept: samples divide the others, however much they stand for. */
+Test(owners, test_what_is_kept_is_nobodys)
+{
+	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	told_kept = 70 * PAGE;
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[1] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 20 * PAGE, 3, KSMALLOC_MARK_SMALL, 0};
+	fake.marks[2] = (struct ksmalloc_segment_mark){351 * PAGE, 64, 60 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
+	divide(&fake, 2, &vma, 1, owned, left);
+	cr_assert_eq(found_kept.resident, 70 * PAGE);
+	cr_assert_eq(owned[3].resident, 30 * PAGE);
+	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
+	divide(&fake, 3, &vma, 1, owned, left);
+	cr_assert_eq(found_kept.resident, 70 * PAGE);
+	cr_assert_eq(owned[3].resident + owned[4].resident, 30 * PAGE);
+	cr_assert_geq(owned[4].resident + 8 * PAGE, 30 * PAGE);
+	/* No more than there is. */
+	told_kept = 700 * PAGE;
+	divide(&fake, 3, &vma, 1, owned, left);
+	cr_assert_eq(found_kept.resident, 100 * PAGE);
+	cr_assert_eq(owned[3].resident + owned[4].resident + left[KSR_PART_HEAP].resident, 0);
+}
+
+/* It is a part of what samples leave of all pieces, whoever has taken these. */
+Test(owners, test_what_is_kept_is_not_of_those_it_was_taken_for)
+{
+	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
+	struct ksr_memory left[KSR_PART_COUNT];
+	struct ksr_memory owned[ORIGINS];
+
+	told_kept = 50 * PAGE;
+	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 60 * PAGE, 60 * PAGE, 3, KSMALLOC_MARK_HEAP, 0};
+	fake.marks[1] = (struct ksmalloc_segment_mark){360 * PAGE, 40 * PAGE, 40 * PAGE, 4, KSMALLOC_MARK_HEAP, 0};
+	/* Twice as much at most: 20 pages. */
+	fake.marks[2] = (struct ksmalloc_segment_mark){370 * PAGE, 64, 10 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
+	divide(&fake, 3, &vma, 1, owned, left);
+	cr_assert_eq(found_kept.resident, 50 * PAGE);
+	/* Of 30 that nothing accounts for, three quarters lie in pieces of origin 3. */
+	cr_assert_geq(owned[3].resident + PAGE, 22 * PAGE + PAGE / 2);
+	cr_assert_eq(found_kept.resident + owned[3].resident + owned[4].resident + left[KSR_PART_HEAP].resident, 100 * PAGE);
+}
+
+/* What neither samples nor counts account for is told apart by pieces only: nobody else has asked for that memory. */
 Test(owners, test_what_no_sample_accounts_for_stays_with_those_it_was_taken_for)
 {
 	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
