@@ -38,6 +38,13 @@
 #define ksm_likely(x)	__builtin_expect(!!(x), 1)
 #define ksm_unlikely(x)	__builtin_expect(!!(x), 0)
 
+/* User addresses have no more bits: kernels give higher ones only to who asks for them by a hint. */
+#ifdef __aarch64__
+#define KSM_ADDRESS_BITS 48
+#else
+#define KSM_ADDRESS_BITS 47
+#endif
+
 #define KSM_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define KSM_KIB UINT64_C(1024)

@@ -470,6 +470,18 @@ Test(words, test_masked_pages_are_equal_wherever_they_point)
 	cr_assert_neq(masked(&fixture, 0, fixture.first), masked(&fixture, 1, second));
 }
 
+Test(words, test_masked_pages_may_point_to_where_addresses_end)
+{
+	static struct fixture fixture;
+	uint64_t address = (UINT64_C(1) << KSM_ADDRESS_BITS) - 8;
+
+	setup(&fixture, 0);
+	fixture.ranges[0][STACK].begin = address - PAGE;
+	fixture.ranges[0][STACK].end = address + 8;
+	memcpy(fixture.first + 64, &address, 8);
+	cr_assert_neq(masked(&fixture, 0, fixture.first), 0, "it has an address");
+}
+
 Test(words, test_masked_pages_of_addresses_alone_say_nothing)
 {
 	static struct fixture fixture;

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
+#include "base.h"
+
 /* Below are numbers of programs, above no process has memory. */
 #define LEAST (UINT64_C(1) << 20)
-#define MOST (UINT64_C(1) << 47)
+#define MOST (UINT64_C(1) << KSM_ADDRESS_BITS)
 /* Of the words of a page, one of so many has to be something else than zero and addresses. */
 #define TELLING 16
 

@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 
 #define STACK_MARGIN (256 * KSM_KIB)
-/* What lies beyond is not shared: programs have it only if they ask for it. */
-#define ADDRESSES_END (UINT64_C(1) << 47)
+/* What lies beyond is not shared. */
+#define ADDRESSES_END (UINT64_C(1) << KSM_ADDRESS_BITS)
 
 static bool is_of_heap(uintptr_t address)
 {

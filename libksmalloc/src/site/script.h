@@ -129,13 +129,6 @@ KSM_INLINE struct ksm_script_frame *ksm_script_begin(struct ksm_script *script, 
 	return frame;
 }
 
-/* Addresses that a process has: kernels give more only to who asks for them by a hint. */
-#ifdef __aarch64__
-#define KSM_SCRIPT_ADDRESS_BITS 48
-#else
-#define KSM_SCRIPT_ADDRESS_BITS 47
-#endif
-
 #define KSM_SCRIPT_LOWEST (64 * KSM_KIB) /* address that anything is at */
 static_assert(sizeof(void *) == 8, "objects lie on eight bytes");
 
@@ -145,7 +138,7 @@ KSM_INLINE bool ksm_script_is_address(const void *pointer)
 	/* Bits that no aligned address has are the highest ones here: one comparison tells them and both bounds. */
 	uint64_t above = (uintptr_t)pointer - KSM_SCRIPT_LOWEST;
 
-	return (above >> 3 | above << 61) < ((UINT64_C(1) << KSM_SCRIPT_ADDRESS_BITS) - KSM_SCRIPT_LOWEST) >> 3;
+	return (above >> 3 | above << 61) < ((UINT64_C(1) << KSM_ADDRESS_BITS) - KSM_SCRIPT_LOWEST) >> 3;
 }
 
 /* The same, and there is memory. */

@@ -194,7 +194,7 @@ KSM_READS_FRAMES uint32_t next_link(const struct ksm_stack *stack, uint32_t at)
 	uintptr_t code = words[at + 1];
 
 	if (link % sizeof(words[0]) || link <= (uintptr_t)&words[at + 1] || link >= own_stack.high - 2 * sizeof(words[0]) ||
-	    code < KSM_SCRIPT_LOWEST || code >> KSM_SCRIPT_ADDRESS_BITS || (code >= own_stack.low && code < own_stack.high))
+	    code < KSM_SCRIPT_LOWEST || code >> KSM_ADDRESS_BITS || (code >= own_stack.low && code < own_stack.high))
 		return 0;
 	return (uint32_t)((link - stack->frame) / sizeof(words[0]));
 }

@@ -20,9 +20,7 @@
 #define LEAF_SLICES (1u << (LEAF_SHIFT - SLICE_SHIFT))
 #define LEAF_BYTES  ksm_align_up(LEAF_SLICES * sizeof(struct ksm_shared_slice), KSM_PAGE)
 
-/* User space, but where a program asks for what lies behind. */
-#define ADDRESS_SHIFT 47
-#define STRAYS_BYTES  ksm_align_up(STRAYS * sizeof(struct stray), KSM_PAGE)
+#define STRAYS_BYTES ksm_align_up(STRAYS * sizeof(struct stray), KSM_PAGE)
 
 #define CHAINS	1024u
 #define STRAYS	32768u /* of 2 MiB each; what the program has more of is not shared */
@@ -140,7 +138,7 @@ static struct ksm_shared_slice *find_stray(uintptr_t address, bool make)
 	uint32_t number = (uint32_t)(address >> SLICE_SHIFT);
 	uint32_t index;
 
-	if (address >> ADDRESS_SHIFT)
+	if (address >> KSM_ADDRESS_BITS)
 		return NULL;
 	index = __atomic_load_n(chain_of(number), __ATOMIC_ACQUIRE);
 	while (index && strays.entries[index].number != number)
@@ -201,7 +199,7 @@ static uintptr_t skip_strays(uintptr_t at, uintptr_t end)
 			return at;
 		at = end_of_slice(at);
 	}
-	if (at >= end || at >> ADDRESS_SHIFT)
+	if (at >= end || at >> KSM_ADDRESS_BITS)
 		return end;
 	next = next_stray((uint32_t)(at >> SLICE_SHIFT));
 	return next == UINT64_MAX ? end : ksm_min(end, (uintptr_t)(next << SLICE_SHIFT));

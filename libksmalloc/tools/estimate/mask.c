@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base.h"
 #include "read/search.h"
 
 /* Below are numbers of programs, above no process has memory. */
 #define LEAST (UINT64_C(1) << 20)
-#define MOST (UINT64_C(1) << 47)
+#define MOST (UINT64_C(1) << KSM_ADDRESS_BITS)
 
 static uint64_t word_of(const struct ksr_vma *vma)
 {
