@@ -28,7 +28,7 @@ static void start(void)
 	ksm_stream_start_thread(0);
 }
 
-TestSuite(anchor, .init = start, .timeout = 60);
+TestSuite(anchor, .init = start);
 
 /* True if the name was followed. */
 static bool pass(const char *name)

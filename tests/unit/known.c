@@ -19,7 +19,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(known, .init = setup, .timeout = 60);
+TestSuite(known, .init = setup);
 
 static struct ksm_known known;
 

@@ -15,7 +15,7 @@ static void setup(void)
 	ksm_loader_init();
 }
 
-TestSuite(loader, .init = setup, .timeout = 60);
+TestSuite(loader, .init = setup);
 
 static atomic_bool is_there, may_go;
 

@@ -21,7 +21,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(mark, .init = setup, .timeout = 60);
+TestSuite(mark, .init = setup);
 
 static void set(uint32_t page, uint32_t pages, uint32_t origin)
 {

@@ -273,7 +273,7 @@ static void begin(void)
 	site = ksm_site_current(0, 0);
 }
 
-TestSuite(order, .init = begin, .timeout = 120);
+TestSuite(order, .init = begin);
 
 static void take_blocks(uint32_t round)
 {

@@ -17,7 +17,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(origin, .init = setup, .timeout = 60);
+TestSuite(origin, .init = setup);
 
 __attribute__((noinline, noclone)) static uint32_t capture(void)
 {

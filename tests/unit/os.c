@@ -48,7 +48,7 @@ static void *set_and_wake(void *nothing)
 	return nothing;
 }
 
-Test(os, waiting_ends, .timeout = 30)
+Test(os, waiting_ends)
 {
 	pthread_t thread;
 

@@ -124,7 +124,7 @@ static void teardown(void)
 	cr_assert_eq(system(command), 0);
 }
 
-TestSuite(pass, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(pass, .init = setup, .fini = teardown);
 
 /* --- after a batch ------------------------------------------------------------------------------- */
 

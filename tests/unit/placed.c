@@ -40,8 +40,7 @@ static void setup(void)
 }
 
 /* What waits for the lock waits for ever. */
-/* QEMU and a busy machine take minutes for the random use. */
-TestSuite(placed, .init = setup, .timeout = 480);
+TestSuite(placed, .init = setup);
 
 static char *take_without_lock(size_t size)
 {

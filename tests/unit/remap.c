@@ -47,7 +47,7 @@ static void setup(void)
 	cr_assert_eq(errno, EFAULT);
 }
 
-TestSuite(remap, .init = setup, .timeout = 60);
+TestSuite(remap, .init = setup);
 
 static unsigned char *call(size_t after, int flags, unsigned char *to)
 {

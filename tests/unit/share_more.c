@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-TestSuite(share_more, .init = setup, .timeout = 60);
+TestSuite(share_more, .init = setup);
 
 Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
 {

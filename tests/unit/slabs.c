@@ -45,7 +45,7 @@ static void start(void)
 	ksp_start(&source);
 }
 
-TestSuite(slabs, .init = start, .timeout = 60);
+TestSuite(slabs, .init = start);
 
 static void *make(size_t size)
 {

@@ -31,7 +31,7 @@ static void start(void)
 	ksp_start(&source);
 }
 
-TestSuite(slabs_unused, .init = start, .timeout = 60);
+TestSuite(slabs_unused, .init = start);
 
 static struct {
 	unsigned char *p;

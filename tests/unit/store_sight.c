@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-TestSuite(store_sight, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(store_sight, .init = setup, .fini = teardown);
 
 Test(store_sight, a_file_of_which_little_is_seen_is_given_up)
 {

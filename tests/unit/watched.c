@@ -43,7 +43,7 @@ static void setup(void)
 		cr_assert_not_null(ksm_je_malloc(KSM_KIB));
 }
 
-TestSuite(watched, .init = setup, .timeout = 120);
+TestSuite(watched, .init = setup);
 
 /* All blocks of a page, in the order of their addresses. */
 static void take_page(void *blocks[A_PAGE])
