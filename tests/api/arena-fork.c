@@ -46,7 +46,7 @@ static void in_child(char *arena, int id, bool has_more)
 	uint64_t state = 1;
 	void *other;
 
-	alarm(60);
+	alarm(60 * test_slower());
 	CHECK(arena[0] == 7);
 	CHECK(ksmalloc_arena_resize(arena, 2 * TEST_MIB) == 0);
 	CHECK(arena[2 * TEST_MIB - 1] == 0);

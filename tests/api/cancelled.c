@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	stream = fopen("/dev/null", "we");
 	CHECK(stream && setvbuf(stream, NULL, _IONBF, 0) == 0);
 	/* A hang is what is looked for. */
-	alarm(60);
+	alarm(60 * test_slower());
 	/* First in a process that has placed nothing, then once more where everything is set up. */
 	for (int round = 0; round < 2; round++) {
 		came_back = false;

@@ -21,7 +21,7 @@ static inline void fork_once(unsigned long number, void (*in_child)(unsigned lon
 
 	CHECK(child >= 0);
 	if (child == 0) {
-		alarm(60);
+		alarm(60 * test_slower());
 		in_child(number);
 		_exit(0);
 	}
@@ -29,14 +29,17 @@ static inline void fork_once(unsigned long number, void (*in_child)(unsigned lon
 	CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child %lu ended with %x", number, status);
 }
 
-/* Starts threads, each with another number from 1 on as its argument, and ends them after that many forks. */
+/*
+ * Starts threads, each with another number from 1 on as its argument, and ends them after that many forks; on a machine
+ * that is emulated after fewer.
+ */
 static inline void fork_often(void *(*work)(void *), unsigned long forks, void (*in_child)(unsigned long number))
 {
 	pthread_t threads[FORK_THREADS];
 
 	for (uintptr_t i = 0; i < FORK_THREADS; i++)
 		CHECK(pthread_create(&threads[i], NULL, work, (void *)(i + 1)) == 0);
-	for (unsigned long i = 0; i < forks; i++)
+	for (unsigned long i = 0; i < forks / test_slower(); i++)
 		fork_once(i, in_child);
 	stop = true;
 	for (int i = 0; i < FORK_THREADS; i++)

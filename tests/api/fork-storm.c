@@ -54,7 +54,7 @@ static void in_child(unsigned long number)
 
 int main(void)
 {
-	alarm(100);
+	alarm(100 * test_slower());
 	fork_often(run, FORKS, in_child);
 	return 0;
 }

@@ -39,7 +39,7 @@ int main(void)
 	static void *blocks[64];
 	uint64_t state = 3;
 
-	alarm(100);
+	alarm(100 * test_slower());
 	CHECK(sigaction(SIGPROF, &action, NULL) == 0);
 	CHECK(setitimer(ITIMER_PROF, &timer, NULL) == 0);
 	/* CPU time drives the signals, so that a slow machine gets as many in as many calls. */

@@ -83,6 +83,14 @@ static bool count_one(const struct test_vma *vma, void *data)
 	return false;
 }
 
+unsigned int test_slower(void)
+{
+	const char *text = getenv("KSM_TEST_SLOWER");
+	int times = text ? atoi(text) : 1;
+
+	return times > 1 ? (unsigned int)times : 1;
+}
+
 long test_field(const char *path, const char *format)
 {
 	char line[256];

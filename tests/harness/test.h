@@ -120,6 +120,12 @@ uint64_t test_random(uint64_t *state);
  */
 size_t test_opaque(size_t value);
 
+/*
+ * How many times as slow is this machine as its kind is? KSM_TEST_SLOWER says so where it is emulated, else it is 1. There limits are
+ * so many times as long, and what is done for long so many times shorter.
+ */
+unsigned int test_slower(void);
+
 /* From now on the process may have so many bytes of address space more than it has (RLIMIT_AS). */
 void test_limit_memory(size_t bytes);
 

@@ -101,7 +101,7 @@ int main(void)
 {
 	pthread_t helper;
 
-	alarm(60);
+	alarm(60 * test_slower());
 	fork_often();
 	CHECK(pthread_create(&helper, NULL, help, NULL) == 0);
 	has_helper = true;

@@ -87,7 +87,7 @@ int main(void)
 	pid_t parent = getpid();
 	pid_t sender;
 
-	alarm(100);
+	alarm(100 * test_slower());
 	handled = mmap(NULL, sizeof(*handled), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(handled != MAP_FAILED);
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
@@ -99,7 +99,7 @@ int main(void)
 		work(blocks, 60, &state);
 		if (is_child) {
 			/* Goes on for a while, without signals of its own. */
-			alarm(60);
+			alarm(60 * test_slower());
 			for (int i = 0; i < 2; i++)
 				work(blocks, 60, &state);
 			_exit(0);

@@ -51,7 +51,7 @@ static void *only_allocate(void *argument)
 
 int main(void)
 {
-	alarm(60);
+	alarm(60 * test_slower());
 	CHECK(pthread_barrier_init(&both, NULL, 2) == 0);
 	for (int i = 0; i < ROUNDS; i++) {
 		pthread_t threads[2];
