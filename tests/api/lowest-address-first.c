@@ -27,15 +27,19 @@ static TEST_NOINLINE void check_holes(void)
 			  blocks[i], blocks[2 * COUNT + 25 + 2 * i]);
 }
 
+static const struct round {
+	size_t count;
+	void (*check)(void);
+} rounds[] = { { 2 * COUNT, make_holes }, { 20, check_holes }, { 0, NULL } };
+
 int main(void)
 {
-	static const size_t counts[] = { 2 * COUNT, 20 };
-	static void (*const checks[])(void) = { make_holes, check_holes };
+	/* One loop, of which the compiler cannot tell how often: else it may make two calls, and so two sites. */
+	const struct round *round = (const struct round *)test_opaque((size_t)rounds);
 
-	/* One loop, so that there is one site in both rounds. */
-	for (size_t round = test_opaque(0); round < 2; round++) {
-		test_alloc_many(blocks, counts[round], SIZE);
-		checks[round]();
+	for (; round->count; round++) {
+		test_alloc_many(blocks, round->count, SIZE);
+		round->check();
 	}
 	return 0;
 }
