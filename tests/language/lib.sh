@@ -20,7 +20,7 @@ origins_of() {
 	LD_PRELOAD=$KSM_LIBRARY "$@" <"$work/input" >"$out" 2>&1 {input}>&- &
 	pid=$!
 	on_exit "kill -9 $pid 2>/dev/null"
-	for ((i = 0; i < 1200; i++)); do
+	for ((i = 0; i < 1200 * ${KSM_TEST_SLOWER:-1}; i++)); do
 		grep -q '^ready' "$out" && break
 		kill -0 "$pid" 2>/dev/null || break
 		sleep 0.05
@@ -59,3 +59,9 @@ has_once() {
 
 # line_of FILE TEXT: the number of the line that has the text.
 line_of() { grep -nF -- "$2" "$1" | head -1 | cut -d: -f1; }
+
+# at LANGUAGE FUNCTION TEXT: there is an origin in the function, at the line of $script that has the text.
+at() { has "$1|$script|$2|$(line_of "$script" "$3")" "$1"; }
+
+# called LANGUAGE FUNCTION TEXT: the same, of a function that calls another one.
+called() { has "$(printf '\t%s|%s|%s|%s' "$1" "$script" "$2" "$(line_of "$script" "$3")")" "$1"; }
