@@ -149,9 +149,6 @@ class PhpFpm(Server):
 
 class Puma(Server):
     profile = "ruby"
-    # Twice its threads: with fewer it is chance how many workers have none. gthread's workers take all that come, so that more
-    # than two for each make it chance whether one worker has all.
-    connections = 8
     needs = (("/usr/bin/puma", "puma"),)
 
     def command(self, folder, port, workers, preload):

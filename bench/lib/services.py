@@ -403,8 +403,12 @@ def stream_requests(running, seconds):
 
 
 def speed(running, seconds):
-    """Requests a second as wrk counts them, on as many connections as a busy service has."""
-    words = ["wrk", "-t1", f"-c{running.connections}", f"-d{seconds:g}s", "--timeout", "20s",
+    """Requests a second as wrk counts them, on as many connections at once as a busy service has.
+
+    Each request is a connection of its own. One that is kept stays with the worker that was first to take it, and often that
+    was one worker for all of them: what is measured then is how many processors the service happened to use.
+    """
+    words = ["wrk", "-t1", f"-c{running.connections}", f"-d{seconds:g}s", "--timeout", "20s", "-H", "Connection: close",
              f"http://127.0.0.1:{running.ports[0]}/?n=1"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment("/"))
     match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
