@@ -74,13 +74,20 @@ void ksm_pass_files_follow(struct ksm_pass_files *files, const struct ksm_store 
 		ksm_pass_files_follow_one(files, store, i);
 }
 
+/* If there is another file at this place than the pass began with, the rest is about that from now on, which has come late. */
+static void follow_late(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index)
+{
+	bool is_late = store->files[index].inode && is_another(files, store, index);
+
+	ksm_pass_files_follow_one(files, store, index);
+	if (is_late)
+		files->late |= bit(index);
+}
+
 void ksm_pass_files_count(struct ksm_pass_files *files, const struct ksm_store *store, uint32_t index, uint32_t mapped,
 			  uint32_t seen)
 {
-	if (is_another(files, store, index)) {
-		ksm_pass_files_follow_one(files, store, index);
-		files->late |= bit(index);
-	}
+	follow_late(files, store, index);
 	files->mapped[index] += mapped;
 	files->seen[index] += seen;
 }
@@ -228,8 +235,6 @@ static uint32_t seen_of(const struct ksm_pass_files *files, const struct ksm_sto
 {
 	if (!store->files[index].inode)
 		return KSM_STORE_NOT_SEEN;
-	if (is_another(files, store, index))
-		return ksm_store_is_given_up(store, index, 0) ? 0 : KSM_STORE_NOT_SEEN;
 	if ((files->late & bit(index)) && !ksm_store_is_given_up(store, index, files->seen[index]))
 		return KSM_STORE_NOT_SEEN;
 	return is_resting ? worth_of(files, index) : files->seen[index];
@@ -241,9 +246,8 @@ bool ksm_pass_files_end(struct ksm_pass_files *files, struct ksm_store *store, b
 	bool has_given_up;
 
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
+		follow_late(files, store, i);
 		seen[i] = seen_of(files, store, i, is_resting);
-		if (store->files[i].inode && is_another(files, store, i))
-			files->late |= bit(i);
 	}
 	has_given_up = ksm_store_note_seen(store, seen, is_resting ? files->alike : NULL) > 0;
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++) {
