@@ -4,12 +4,20 @@
 #include <stdint.h>
 
 #define PAGE	4096u
-#define BYTES	(96 * PAGE)
+#ifndef PAGES
+#define PAGES 96
+#endif
+#define BYTES	(PAGES * PAGE)
 #define ALIGNED __attribute__((aligned(PAGE)))
 
 #define EIGHT(what) what, what, what, what, what, what, what, what
+#if PAGES == 1
+#define MANY(what)  EIGHT(EIGHT(EIGHT(what)))
+#define POINTERS    512u
+#else
 #define MANY(what)  EIGHT(EIGHT(EIGHT(EIGHT(what))))
 #define POINTERS    4096u
+#endif
 
 static unsigned char target;
 static unsigned char *const relocated[POINTERS] ALIGNED = { MANY(&target) };

@@ -33,6 +33,58 @@ Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
 	expect_usual(60, 10);
 }
 
+/* Pages of which nothing else is wanted. */
+static void want_only(uint32_t first, uint32_t pages)
+{
+	store(first, pages);
+	for (uint32_t i = first; i < first + pages; i++)
+		ksm_share_add(&slices[0].wanted, i);
+}
+
+Test(share_more, fewer_pages_are_enough_where_other_mappings_begin_and_end)
+{
+	touch(0, PAGES);
+	memset(&slices[0].wanted, 0, sizeof(slices[0].wanted));
+	want_only(10, 1);
+	ksm_share_add(&slices[0].begins, 10);
+	ksm_share_add(&slices[0].ends, 10);
+	want_only(20, 2);
+	ksm_share_add(&slices[0].begins, 20);
+	want_only(30, 2);
+	ksm_share_add(&slices[0].ends, 31);
+	want_only(40, 1);
+	ksm_share_add(&slices[0].begins, 40);
+	want_only(50, KSM_SHARE_LEAST - 1);
+	/* In the midst of a stretch it is neither. */
+	ksm_share_add(&slices[0].begins, 51);
+	ksm_share_add(&slices[0].ends, 51);
+	seal();
+	cr_assert_eq(share(0), 0);
+	cr_assert_eq(slices[0].mappings, 3);
+	cr_assert_eq(slices[0].gained, 5);
+	cr_assert(ksm_share_has(&slices[0].mapped, 10) && ksm_share_has(&slices[0].mapped, 21) &&
+		  ksm_share_has(&slices[0].mapped, 30));
+	expect_usual(0, PAGES);
+}
+
+/* It would be each process's own, for nothing. */
+Test(share_more, the_work_keeps_no_memory_when_it_is_closed)
+{
+	const size_t bytes = (size_t)(work.saved - (unsigned char *)work.entries) + KSM_SHARE_SLICE;
+	static unsigned char there[2 * KSM_SHARE_PAGES];
+
+	touch(0, PAGES);
+	store(0, PAGES);
+	seal();
+	page_at(9)[0] ^= 1;
+	cr_assert_eq(share(0), 0);
+	cr_assert_eq(slices[0].gained, PAGES - 1);
+	ksm_share_close(&work);
+	cr_assert_eq(mincore(work.entries, bytes, there), 0);
+	for (size_t i = 0; i < bytes >> KSM_PAGE_SHIFT; i++)
+		cr_assert_eq(there[i] & 1, 0, "page %zu", i);
+}
+
 static uint64_t pages_of_file(void)
 {
 	struct ksm_os_file facts;

@@ -27,7 +27,8 @@
 
 #define BATCH_PAGES   16384u /* so many pages are enough to be published */
 #define PLACES	      512u   /* mappings that are remembered from the check to the work */
-#define LEAST_PAGES   64u    /* fewer are not worth a file */
+#define LEAST_PAGES   64u    /* fewer are not worth a file, */
+#define FEW_PAGES     16u    /* and even fewer where there are places for many */
 #define TRIES	      8u     /* of a pass that is wanted now, while others have the table */
 #define KEPT_MS	      128000 /* a keeper that comes by as seldom as that is there */
 
@@ -136,6 +137,8 @@ static void note_mapping(struct walk *walk, const struct ksm_os_mapping *mapping
 		ksm_share_add_range(&view->of_file, view->address, mapping->begin, mapping->end);
 	if (mapping->rights == PROT_READ)
 		ksm_share_add_range(&view->read_only, view->address, mapping->begin, mapping->end);
+	ksm_share_add_range(&view->begins, view->address, mapping->begin, mapping->begin + KSM_PAGE);
+	ksm_share_add_range(&view->ends, view->address, mapping->end - KSM_PAGE, mapping->end);
 }
 
 static bool visit_mapping(const struct ksm_os_mapping *mapping, void *argument)
@@ -255,13 +258,18 @@ static void end_pass(int error)
 				   !error && pass.round.files.late);
 }
 
+static bool is_worth_a_file(uint32_t pages)
+{
+	return pages >= LEAST_PAGES || (pages >= FEW_PAGES && ksm_store_has_places(&pass.round.store));
+}
+
 /* Publishes what was found, if it is worth it, and goes back to its slices. */
 static int publish(void)
 {
 	uint32_t pages = pass.round.store.built_pages;
 	int index;
 
-	if (pages < LEAST_PAGES) {
+	if (!is_worth_a_file(pages)) {
 		ksm_store_give_up(&pass.round.store);
 		pass.round.takes_back = pass.round.carries_over;
 		if (!pass.round.takes_back) {

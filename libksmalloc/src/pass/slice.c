@@ -57,6 +57,8 @@ static struct ksm_share_slice begin_slice(const struct ksm_pass_view *view)
 		.place = view->place,
 		.of_file = view->of_file,
 		.read_only = view->read_only,
+		.begins = view->begins,
+		.ends = view->ends,
 		.introduce = ksm_pass_memory_introduce_shared,
 	};
 }
@@ -159,6 +161,17 @@ static int move(struct ksm_pass_round *pass, struct ksm_shared_slice *entry, str
 	return 0;
 }
 
+/* Too few pages for a mapping are not marked, however many have them. */
+static bool may_be_worth_it(struct ksm_pass_round *pass, const struct ksm_share_slice *slice)
+{
+	struct ksm_share_set pages = slice->alone;
+
+	if (ksm_share_count(&pages) >= KSM_SHARE_LEAST)
+		return true;
+	ksm_share_keep_worthy(&pass->work, slice, &pages);
+	return ksm_share_count(&pages) > 0;
+}
+
 /*
  * Marks what the store has not; common: what another member has marked, too. What was copied by writes is marked before its
  * file is given up, so that it can go into the next one with what is carried over.
@@ -174,7 +187,7 @@ static int mark(struct ksm_pass_round *pass, const struct ksm_pass_view *view, s
 	ksm_share_unite(&slice->wanted, &view->copied);
 	error = ksm_share_slice(&none, &pass->work, slice);
 	slice->wanted = view->anonymous;
-	if (error || ksm_share_count(&slice->alone) < KSM_SHARE_LEAST)
+	if (error || !may_be_worth_it(pass, slice))
 		return error;
 	error = ksm_store_mark(&pass->store, slice, &slice->alone, common);
 	/* A full table is no failure of the pass, and neither is one that this process may not write to. */
@@ -268,7 +281,7 @@ static void pass_over(struct ksm_pass_round *pass, const struct ksm_shared_slice
 int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view)
 {
 	struct ksm_shared_slice *entry;
-	struct ksm_share_set allowed;
+	struct ksm_share_set allowed, touched;
 	bool has_any;
 
 	/* What has no place in files has never been mapped from one. */
@@ -280,11 +293,14 @@ int ksm_pass_slice_share(struct ksm_pass_round *pass, struct ksm_pass_view *view
 	entry = ksm_shared_find(view->address, has_any);
 	if (!entry)
 		return has_any ? -ENOMEM : 0;
-	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++)
+	touched = allowed;
+	for (uint32_t i = 0; i < KSM_SHARED_LAYERS; i++) {
 		ksm_share_keep(&view->mapped[i], &entry->layers[i].mapped);
+		/* What is shared already must not be given back or replaced under this thread either. */
+		ksm_share_unite(&touched, &entry->layers[i].mapped);
+	}
 	ksm_pass_stat_looked();
-	/* What is shared already must not be given back or replaced under this thread either. */
-	if (ksm_pass_memory_holds_stack(view->address, &allowed)) {
+	if (ksm_pass_memory_holds_stack(view->address, &touched)) {
 		pass_over(pass, entry, view);
 		return 0;
 	}

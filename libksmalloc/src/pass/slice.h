@@ -41,6 +41,8 @@ struct ksm_pass_view {
 	struct ksm_share_set anonymous; /* or of a data segment */
 	struct ksm_share_set of_file;	/* of a data segment, and mapped from its file */
 	struct ksm_share_set read_only;
+	struct ksm_share_set begins;	/* pages that a mapping begins with, */
+	struct ksm_share_set ends;	/* and that one ends with */
 	struct ksm_share_set mapped[KSM_SHARED_LAYERS];
 	/* What was found meanwhile: of mapped pages. */
 	struct ksm_share_set copied;  /* were written to since */

@@ -82,8 +82,8 @@ void ksm_share_close(struct ksm_share_work *work)
 		ksm_os_close(work->pagemap);
 	ksm_share_end_filling(work);
 	work->pagemap = -1;
-	/* What was carried over last is somebody's data, and memory. */
-	ksm_os_madvise(work->saved, KSM_SHARE_SLICE, MADV_DONTNEED);
+	/* What was compared and carried over last is somebody's data, and memory that each process would have for itself. */
+	ksm_os_madvise(work->entries, WORK_BYTES, MADV_DONTNEED);
 }
 
 void ksm_share_end(struct ksm_share_work *work)
@@ -512,9 +512,17 @@ static int map_stretch(const struct ksm_share_file *file, struct ksm_share_work 
 	return 0;
 }
 
-static bool is_worth_it(const struct stretch *stretch)
+/* So many pages pay for what the mapping costs. */
+static uint32_t least_of(const struct ksm_share_slice *slice, const struct stretch *stretch)
 {
-	return stretch->equal >= KSM_SHARE_LEAST && stretch->equal * WORTH >= stretch->end - stretch->begin &&
+	int edges = ksm_share_has(&slice->begins, stretch->begin) + ksm_share_has(&slice->ends, stretch->end - 1);
+
+	return edges == 2 ? 1 : edges == 1 ? KSM_SHARE_LEAST_AT_EDGE : KSM_SHARE_LEAST;
+}
+
+static bool is_worth_it(const struct ksm_share_slice *slice, const struct stretch *stretch)
+{
+	return stretch->equal >= least_of(slice, stretch) && stretch->equal * WORTH >= stretch->end - stretch->begin &&
 	       stretch->over_holes * 2 <= stretch->equal;
 }
 
@@ -527,7 +535,7 @@ static int map_stretches(const struct ksm_share_file *file, struct ksm_share_wor
 	for (uint32_t from = 0; find_stretch(work, slice, equal, data, from, &stretch); from = stretch.end) {
 		int error;
 
-		if (!is_worth_it(&stretch))
+		if (!is_worth_it(slice, &stretch))
 			continue;
 		error = map_stretch(file, work, slice, equal, data, &stretch);
 		if (error)
@@ -555,7 +563,7 @@ void ksm_share_keep_worthy(struct ksm_share_work *work, const struct ksm_share_s
 
 	memset(pages, 0, sizeof(*pages));
 	for (uint32_t from = 0; find_stretch(work, slice, &all, &all, from, &stretch); from = stretch.end) {
-		for (uint32_t page = stretch.begin; page < stretch.end && is_worth_it(&stretch); page++) {
+		for (uint32_t page = stretch.begin; page < stretch.end && is_worth_it(slice, &stretch); page++) {
 			if (ksm_share_has(&all, page))
 				ksm_share_add(pages, page);
 		}

@@ -33,10 +33,13 @@
 #include "store/share_set.h"
 
 /*
- * A mapping is made for as many pages at least: it costs their comparison, and the kernel's record of it, which is some 200
- * bytes. Heaps that keep small blocks of each size by themselves have many stretches of a few pages.
+ * A mapping in the midst of another one, which it cuts into two, is made for as many pages at least: it costs their comparison, and
+ * two records of the kernel's, which are some 200 bytes each. Heaps that keep small blocks of each size by themselves have many
+ * stretches of a few pages. Where it begins or ends with another mapping fewer are enough, and one is where it takes the place of
+ * one as a whole: data segments of libraries have few pages, and there are many of them.
  */
 #define KSM_SHARE_LEAST 4u
+#define KSM_SHARE_LEAST_AT_EDGE 2u
 
 /*
  * What was found of a file last: from this offset on its next data begins there and ends there. It stays true of a sealed
@@ -93,6 +96,9 @@ struct ksm_share_slice {
 	 */
 	struct ksm_share_set of_file;
 	struct ksm_share_set read_only;
+	/* Pages that mappings begin with, and that they end with, as far as is known. */
+	struct ksm_share_set begins;
+	struct ksm_share_set ends;
 	struct ksm_share_set mapped; /* pages that map the file; those that are shared are added */
 	struct ksm_share_set copied; /* result: pages that map the file, and were copied since */
 	struct ksm_share_set alone;  /* result: wanted pages that are this process's alone, and that no mapping has now */

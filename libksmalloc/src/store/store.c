@@ -411,13 +411,18 @@ static bool has_room(struct ksm_store *store)
 	return true;
 }
 
+bool ksm_store_has_places(const struct ksm_store *store)
+{
+	return free_record(store, SPARE_OF_SMALL) >= 0;
+}
+
 /* The table has a place for a file. True if the one that is published next is begun already, or may have it by its size. */
 static bool may_have_place(struct ksm_store *store, uint32_t spare)
 {
 	bool is_small = !store->built.inode && store->most_pages < SMALL_PAGES;
 
 	/* What is carried over makes places free. */
-	if (!is_small || spare == 0 || free_record(store, SPARE_OF_SMALL) >= 0)
+	if (!is_small || spare == 0 || ksm_store_has_places(store))
 		return true;
 	/* There is one for a larger file, which this one would be with more memory. */
 	store->lacking = ROOM_FOR_LARGE;

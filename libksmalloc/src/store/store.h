@@ -105,6 +105,9 @@ void ksm_store_begin_pass(struct ksm_store *store);
  */
 bool ksm_store_lacks_room(const struct ksm_store *store);
 
+/* True if the table has places for many files more, also for small ones. */
+bool ksm_store_has_places(const struct ksm_store *store);
+
 /* True if the file that is published next has as many pages as there is memory for. */
 bool ksm_store_is_full(const struct ksm_store *store);
 
