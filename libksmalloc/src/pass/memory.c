@@ -32,18 +32,21 @@ uint64_t ksm_pass_memory_bytes(void)
 	       (ksm_mapping_are_shared() ? ksm_mapping_live_bytes() : 0);
 }
 
-bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *allowed)
+bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *touched)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	uintptr_t here = ksm_align_down((uintptr_t)__builtin_frame_address(0), KSM_PAGE);
 	uintptr_t thread = ksm_align_down((uintptr_t)pthread_self(), KSM_PAGE);
 	struct ksm_share_set pages;
 
-	if (here >= slice && here < slice + KSM_SHARE_SLICE + STACK_MARGIN)
-		return true;
-	/* Into what libc has of the thread the kernel writes at any moment on which processor it runs. */
 	memset(&pages, 0, sizeof(pages));
+	/*
+	 * What follows is called from here, and grows down; what the pass's callers have of it lies above, and is written to as well.
+	 * A keeper's call has a stack of the library's own, which is never shared.
+	 */
+	ksm_share_add_range(&pages, slice, here - STACK_MARGIN, here + STACK_MARGIN);
+	/* Into what libc has of the thread the kernel writes at any moment on which processor it runs. */
 	ksm_share_add_range(&pages, slice, thread, thread + 2 * KSM_PAGE);
-	ksm_share_keep(&pages, allowed);
+	ksm_share_keep(&pages, touched);
 	return ksm_share_count(&pages) > 0;
 }
 

@@ -35,10 +35,10 @@ uint64_t ksm_pass_memory_bytes(void);
 void ksm_pass_memory_allow(uintptr_t slice, struct ksm_share_set *allowed);
 
 /*
- * True if this may be the stack of who asks: coroutines run on stacks that they have from malloc. Or what libc has of the thread,
- * if that is among the pages that may be shared.
+ * True if some of these pages, which may be shared or are, may be the stack of who asks: coroutines run on stacks that they have from
+ * malloc. Or what libc has of the thread.
  */
-bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *allowed);
+bool ksm_pass_memory_holds_stack(uintptr_t slice, const struct ksm_share_set *touched);
 
 /* False if the program has said something of these pages that memory in their place would lose. */
 bool ksm_pass_memory_may_replace(void *addr, size_t length);
