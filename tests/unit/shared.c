@@ -316,5 +316,5 @@ Test(shared, slices_outside_of_the_span_are_told_apart)
 		if (at - ksm_span_map.base >= UINT64_C(1) << 44)
 			cr_assert_eq(ksm_shared_find(at, false)->layers[0].mapped.words[0], 1);
 	}
-	cr_assert_null(ksm_shared_find(UINT64_C(1) << 47, true));
+	cr_assert_null(ksm_shared_find(UINT64_C(1) << KSM_ADDRESS_BITS, true));
 }
