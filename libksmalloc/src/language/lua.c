@@ -314,13 +314,21 @@ static bool read_local(const struct lua *lua, const void *proto, uint32_t index,
 /* May the code have come to the call without this instruction, over which one shortly before it jumps? */
 static bool is_jumped_over(const struct lua *lua, const char *code, int32_t at, int32_t call)
 {
-	enum { NEAR = 8 };
+	enum { NEAR = 5 };
+	uint32_t mask = (1u << lua->at.operation_bits) - 1;
+	int32_t from = ksm_max(at - NEAR, 0);
+	const char *words = code + 4 * (size_t)from;
 
-	for (int32_t from = ksm_max(at - NEAR, 0); from < at; from++) {
-		uint32_t word = ksm_script_number(code, 4 * (size_t)from);
-		int64_t to = (int64_t)from + 1 + (word >> lua->at.jump_shift) - lua->at.jump_zero;
+	if (!ksm_readable(words) || !ksm_script_reaches(words, 4 * (size_t)(at - from)))
+		return false;
+	for (; from < at; from++, words += 4) {
+		uint32_t word = ksm_script_number_in(words, 0);
+		int64_t to;
 
-		if (operation_of(lua, word) == lua->at.op_jump && to > at && to <= call)
+		if ((word & mask) != lua->at.op_jump)
+			continue;
+		to = (int64_t)from + 1 + (word >> lua->at.jump_shift) - lua->at.jump_zero;
+		if (to > at && to <= call)
 			return true;
 	}
 	return false;
