@@ -166,11 +166,16 @@ KSM_INLINE void *ksp_try_alloc(size_t size)
 {
 	struct ksp_cursor *cursor = &ksp_current[(size - 1) >> KSP_GRAIN_SHIFT];
 	uint64_t bits = cursor->bits;
+	char *place;
 
 	if (ksm_unlikely(!bits))
 		return NULL;
 	cursor->bits = bits & (bits - 1);
-	return cursor->begin + (uintptr_t)__builtin_ctzl(bits) * cursor->unit;
+	place = cursor->begin + (uintptr_t)__builtin_ctzl(bits) * cursor->unit;
+	/* The compiler does not know it, and would have callers look once more. */
+	if (!place)
+		__builtin_unreachable();
+	return place;
 }
 
 /* The number of a place in its slab. */
@@ -185,25 +190,34 @@ KSM_INLINE unsigned int ksp_class_of_row(const struct ksp_slab *slab, uint64_t r
 	return ksm_likely(!slab->is_mixed) ? slab->class : ksp_mixed_classes[slab->number][row];
 }
 
+/* A place comes back whose row has no free one: to who has the row at hand, or to the row. */
+KSM_INLINE void ksp_free_of_taken(struct ksp_slab *slab, uint64_t number)
+{
+	uint64_t row = number / 64;
+	uint64_t bit = UINT64_C(1) << number % 64;
+	struct ksp_cursor *cursor = &ksp_current[ksp_class_of_row(slab, row)];
+
+	if (ksm_likely(cursor->row == &slab->free[row]))
+		cursor->bits |= bit;
+	else
+		ksp_free_slowly(slab, row, bit);
+}
+
 /* p is held. */
 KSM_INLINE void ksp_free(void *p)
 {
 	struct ksp_slab *slab = ksp_slab_of(p);
 	uint64_t number = ksp_number(slab, p);
 	uint64_t row = number / 64;
-	uint64_t bit = UINT64_C(1) << number % 64;
 	uint64_t before = slab->free[row];
 
 	if (ksm_unlikely(!before)) {
-		struct ksp_cursor *cursor = &ksp_current[ksp_class_of_row(slab, row)];
-
-		if (ksm_likely(cursor->row == &slab->free[row]))
-			cursor->bits |= bit;
-		else
-			ksp_free_slowly(slab, row, bit);
+		/* Else the compiler makes the bit for both, before it is known which, instead of setting it in one instruction. */
+		__asm__("" : "+r"(number));
+		ksp_free_of_taken(slab, number);
 		return;
 	}
-	slab->free[row] = before | bit;
+	slab->free[row] = before | UINT64_C(1) << number % 64;
 	if (ksm_unlikely(--slab->used == 0))
 		ksp_got_empty(slab);
 }
