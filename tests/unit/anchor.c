@@ -28,7 +28,7 @@ static void start(void)
 	ksm_stream_start_thread(0);
 }
 
-TestSuite(anchor, .init = start);
+TestSuite(anchor, .init = start, .timeout = KSM_CASE_SECONDS);
 
 /* True if the name was followed. */
 static bool pass(const char *name)

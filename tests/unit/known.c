@@ -19,7 +19,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(known, .init = setup);
+TestSuite(known, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static struct ksm_known known;
 

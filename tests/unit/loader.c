@@ -15,7 +15,7 @@ static void setup(void)
 	ksm_loader_init();
 }
 
-TestSuite(loader, .init = setup);
+TestSuite(loader, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static atomic_bool is_there, may_go;
 

@@ -21,7 +21,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(mark, .init = setup);
+TestSuite(mark, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static void set(uint32_t page, uint32_t pages, uint32_t origin)
 {

@@ -273,7 +273,7 @@ static void begin(void)
 	site = ksm_site_current(0, 0);
 }
 
-TestSuite(order, .init = begin);
+TestSuite(order, .init = begin, .timeout = KSM_CASE_SECONDS);
 
 static void take_blocks(uint32_t round)
 {

@@ -17,7 +17,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(origin, .init = setup);
+TestSuite(origin, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 __attribute__((noinline, noclone)) static uint32_t capture(void)
 {

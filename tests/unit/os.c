@@ -48,7 +48,7 @@ static void *set_and_wake(void *nothing)
 	return nothing;
 }
 
-Test(os, waiting_ends)
+Test(os, waiting_ends, .timeout = KSM_CASE_SECONDS)
 {
 	pthread_t thread;
 

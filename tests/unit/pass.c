@@ -124,7 +124,7 @@ static void teardown(void)
 	cr_assert_eq(system(command), 0);
 }
 
-TestSuite(pass, .init = setup, .fini = teardown);
+TestSuite(pass, .init = setup, .fini = teardown, .timeout = KSM_CASE_SECONDS);
 
 /* --- after a batch ------------------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@ static void teardown_work(void)
 	teardown();
 }
 
-TestSuite(pass_files, .init = setup_work, .fini = teardown_work);
+TestSuite(pass_files, .init = setup_work, .fini = teardown_work, .timeout = KSM_CASE_SECONDS);
 
 /* The fate of the first slice, which maps the first file, with another member that sees all of that. */
 static struct ksm_pass_layer decide(struct ksm_pass_files *files)

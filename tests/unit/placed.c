@@ -40,7 +40,7 @@ static void setup(void)
 }
 
 /* What waits for the lock waits for ever. */
-TestSuite(placed, .init = setup);
+TestSuite(placed, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static char *take_without_lock(size_t size)
 {

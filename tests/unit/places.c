@@ -27,7 +27,7 @@ static void start(void)
 	ksl_start(&source);
 }
 
-TestSuite(places, .init = start);
+TestSuite(places, .init = start, .timeout = KSM_CASE_SECONDS);
 
 static void *make(enum ksl_kind kind, size_t size)
 {

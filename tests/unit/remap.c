@@ -47,7 +47,7 @@ static void setup(void)
 	cr_assert_eq(errno, EFAULT);
 }
 
-TestSuite(remap, .init = setup);
+TestSuite(remap, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static unsigned char *call(size_t after, int flags, unsigned char *to)
 {

@@ -33,7 +33,7 @@ int __wrap_ksm_os_map_store(void *addr, size_t length, int descriptor, uint64_t 
 	return -ENOMEM;
 }
 
-TestSuite(share, .init = setup);
+TestSuite(share, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 /* --- what is shared --------------------------------------------------------------------------- */
 

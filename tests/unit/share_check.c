@@ -17,7 +17,7 @@ static void setup(void)
 	cr_assert_eq(ksm_os_set_length(file.descriptor, file.bytes), 0);
 }
 
-TestSuite(share_check, .init = setup);
+TestSuite(share_check, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 Test(share_check, a_file_that_may_change_is_refused)
 {

@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-TestSuite(share_more, .init = setup);
+TestSuite(share_more, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 Test(share_more, untouched_pages_are_mapped_over_where_the_file_has_none)
 {

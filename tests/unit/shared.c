@@ -55,7 +55,7 @@ static void setup(void)
 	cr_assert(ksm_shared_is_any());
 }
 
-TestSuite(shared, .init = setup);
+TestSuite(shared, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static void expect(uint32_t page, uint32_t pages, unsigned char value)
 {

@@ -24,7 +24,7 @@ static void setup(void)
 	span = ksm_align_up(ksm_span_upper_half(&length), GIB);
 }
 
-TestSuite(shared_table, .init = setup);
+TestSuite(shared_table, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 static void share(uintptr_t address)
 {

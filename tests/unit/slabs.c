@@ -45,7 +45,7 @@ static void start(void)
 	ksp_start(&source);
 }
 
-TestSuite(slabs, .init = start);
+TestSuite(slabs, .init = start, .timeout = KSM_CASE_SECONDS);
 
 static void *make(size_t size)
 {

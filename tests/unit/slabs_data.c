@@ -22,7 +22,7 @@ static void start(void)
 	has_rank = true;
 }
 
-TestSuite(slabs_data, .init = start);
+TestSuite(slabs_data, .init = start, .timeout = KSM_CASE_SECONDS);
 
 /* The stream that objects are of behind an anchor that leads to this one. */
 static unsigned int stream_behind(unsigned int to)

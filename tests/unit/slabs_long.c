@@ -21,7 +21,7 @@ static void start(void)
 	ksp_start(&source);
 }
 
-TestSuite(slabs_long, .init = start);
+TestSuite(slabs_long, .init = start, .timeout = KSM_CASE_SECONDS);
 
 /* Much that is freed behind an anchor goes back in few calls, and all of it in the end. */
 Test(slabs_long, what_new_objects_do_not_come_from_goes_back_in_few_calls)

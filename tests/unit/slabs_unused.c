@@ -31,7 +31,7 @@ static void start(void)
 	ksp_start(&source);
 }
 
-TestSuite(slabs_unused, .init = start);
+TestSuite(slabs_unused, .init = start, .timeout = KSM_CASE_SECONDS);
 
 static struct {
 	unsigned char *p;

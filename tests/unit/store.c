@@ -52,7 +52,7 @@ static void teardown(void)
 	cr_assert_eq(system(command), 0);
 }
 
-TestSuite(store, .init = setup, .fini = teardown);
+TestSuite(store, .init = setup, .fini = teardown, .timeout = KSM_CASE_SECONDS);
 
 static struct ksm_share_set pages(uint32_t begin, uint32_t count)
 {

@@ -7,7 +7,7 @@
 
 #define ROWS 50u
 
-TestSuite(store_marks, .init = setup, .fini = teardown);
+TestSuite(store_marks, .init = setup, .fini = teardown, .timeout = KSM_CASE_SECONDS);
 
 /* Marks each page of one half of each slice by itself; what was found to be another member's. */
 static uint32_t mark_pages(uint32_t first, uint32_t pages)

@@ -8,7 +8,7 @@ static void setup_large(void)
 	store.bytes = 4 * KSM_SHARE_SLICE;
 }
 
-TestSuite(store_room, .init = setup_large, .fini = teardown);
+TestSuite(store_room, .init = setup_large, .fini = teardown, .timeout = KSM_CASE_SECONDS);
 
 static struct ksm_share_set pages(uint32_t count)
 {

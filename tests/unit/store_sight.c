@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-TestSuite(store_sight, .init = setup, .fini = teardown);
+TestSuite(store_sight, .init = setup, .fini = teardown, .timeout = KSM_CASE_SECONDS);
 
 Test(store_sight, a_file_of_which_little_is_seen_is_given_up)
 {

@@ -43,7 +43,7 @@ static void setup(void)
 		cr_assert_not_null(ksm_je_malloc(KSM_KIB));
 }
 
-TestSuite(watched, .init = setup);
+TestSuite(watched, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 /* All blocks of a page, in the order of their addresses. */
 static void take_page(void *blocks[A_PAGE])

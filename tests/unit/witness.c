@@ -16,7 +16,7 @@ static void setup(void)
 	cr_assert(ksm_start_slots_wait());
 }
 
-TestSuite(witness, .init = setup);
+TestSuite(witness, .init = setup, .timeout = KSM_CASE_SECONDS);
 
 /* Sizes of jemalloc's classes up to 16 KiB. */
 static size_t class_size(uint32_t number)
