@@ -10,8 +10,14 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+/* Threads have no shorter ones than 128 KiB on aarch64. */
+#ifdef __aarch64__
+#define LONG_STACK  (160 * TEST_KIB)
+#define SHORT_STACK (144 * TEST_KIB)
+#else
 #define LONG_STACK  (64 * TEST_KIB)
 #define SHORT_STACK (48 * TEST_KIB)
+#endif
 #define ROUNDS	    8
 
 static ucontext_t main_context, coroutine;
