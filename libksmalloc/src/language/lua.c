@@ -396,8 +396,9 @@ static struct active active_of(const struct lua *lua, const void *call)
 /* Was it the caller's own code that has called it? */
 static bool is_called_by(const struct lua *lua, const struct active *active, const struct active *caller)
 {
-	return caller->proto && !(active->flags & (CALL_IS_TAIL | lua->at.is_finalizer)) &&
-	       !(caller->flags & lua->at.is_in_hook);
+	/* Lua marks the call in the midst of which a finalizer runs, as it marks one in whose midst a hook does. */
+	return caller->proto && !(active->flags & CALL_IS_TAIL) &&
+	       !(caller->flags & (lua->at.is_in_hook | lua->at.is_finalizer));
 }
 
 static void name_function(const struct lua *lua, const struct active *active, const struct active *caller, struct ksm_script_frame *result)
