@@ -254,8 +254,12 @@ static const char *advise(void)
 	}
 	if (mlock(block + 4 * bytes, bytes) == 0) {
 		if (madvise(block + 4 * bytes, bytes, MADV_DONTNEED) == 0 || errno != EINVAL ||
-		    block[5 * bytes - 1] != (unsigned char)((5 * bytes - 1) / 100 + 1) || munlock(block + 4 * bytes, bytes))
+		    block[5 * bytes - 1] != (unsigned char)((5 * bytes - 1) / 100 + 1))
 			return "what was locked is gone";
+		/* What lies before it is given back, and there it ends. */
+		if (madvise(block + 4 * bytes - PAGE, PAGE + bytes, MADV_DONTNEED) == 0 || errno != EINVAL || block[4 * bytes - PAGE] ||
+		    block[4 * bytes] != (unsigned char)(4 * bytes / 100 + 1) || munlock(block + 4 * bytes, bytes))
+			return "what was locked behind other memory is gone";
 	}
 	if (madvise(block + 5 * bytes, PAGE, MADV_WIPEONFORK))
 		return strerror(errno);

@@ -397,7 +397,7 @@ static bool is_replaced(uintptr_t begin, size_t length, bool needed)
  * Puts zeros in the place of shared pages, which are nobody's at the moment. Guards take away what was written: where they end
  * a mapping of the store would be the store's again.
  */
-static void replace(uintptr_t begin, size_t length, int rights, int advice)
+static int replace(uintptr_t begin, size_t length, int rights, int advice)
 {
 	bool is_writable = rights & PROT_WRITE;
 	int error = -EAGAIN;
@@ -410,7 +410,9 @@ static void replace(uintptr_t begin, size_t length, int rights, int advice)
 		introduce_memory((void *)begin, length);
 	} else if (is_writable) {
 		memset((void *)begin, 0, length);
+		error = 0;
 	}
+	return error;
 }
 
 bool ksm_shared_is_giving_back(int advice)
@@ -419,11 +421,18 @@ bool ksm_shared_is_giving_back(int advice)
 	       advice == GUARD_INSTALL;
 }
 
-/* True where the kernel gives back nothing, since the program has locked it. It is asked by the first page: that is to go in any case. */
-static bool is_locked(uintptr_t begin, int advice)
+/*
+ * Where the kernel stops, since the program has locked what follows; else the end. The kernel is asked by giving the pages back, which
+ * are to go in any case.
+ */
+static uintptr_t first_locked(uintptr_t begin, uintptr_t end, int advice)
 {
-	return (advice == MADV_DONTNEED || advice == MADV_FREE) &&
-	       ksm_os_madvise((void *)begin, KSM_PAGE, MADV_DONTNEED) == -EINVAL;
+	if ((advice != MADV_DONTNEED && advice != MADV_FREE) ||
+	    ksm_os_madvise((void *)begin, end - begin, MADV_DONTNEED) != -EINVAL)
+		return end;
+	while (begin < end && ksm_os_madvise((void *)begin, KSM_PAGE, MADV_DONTNEED) == 0)
+		begin += KSM_PAGE;
+	return begin;
 }
 
 KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
@@ -435,15 +444,16 @@ KSM_COLD static int give_back_runs(uintptr_t begin, uintptr_t end, int advice)
 		uintptr_t next = end_of_run(begin, end, &shared);
 		int failed = 0;
 
-		if (shared && is_locked(begin, advice)) {
-			failed = -EINVAL;
-		} else if (shared) {
-			struct rights rights = rights_at((struct range){ begin, next });
+		if (shared) {
+			struct rights rights = rights_at((struct range){ begin, first_locked(begin, next, advice) });
 
+			/* There madvise(2) ends, too. */
+			if (rights.range.end == begin)
+				return error ? error : -EINVAL;
 			next = rights.range.end;
-			replace(begin, next - begin, rights.rights, advice);
+			failed = replace(begin, next - begin, rights.rights, advice);
 		}
-		if (!shared || advice == GUARD_INSTALL)
+		if (!shared || (advice == GUARD_INSTALL && !failed))
 			failed = ksm_os_madvise((void *)begin, next - begin, advice);
 		error = error ? error : failed;
 		begin = next;
