@@ -211,7 +211,7 @@ Test(store, who_holds_a_file_is_counted_while_it_lives)
 
 static int find_as_another_user(void)
 {
-	int descriptor, error;
+	int descriptor, found;
 
 	if (ksm_store_enter(&store))
 		return 255;
@@ -220,17 +220,19 @@ static int find_as_another_user(void)
 	descriptor = store.files[0].descriptor;
 	if (fcntl(descriptor, F_GETFD) < 0)
 		return 254;
+	/* A server that is another user for a moment keeps all. */
 	if (seteuid(65534))
 		return 77;
 	ksm_store_heed_user(&store);
-	error = ksm_store_enter(&store);
-	if (!error || fcntl(descriptor, F_GETFD) >= 0)
+	if (fcntl(descriptor, F_GETFD) < 0 || ksm_store_enter(&store) == 0 || seteuid(0))
 		return 253;
-	/* A server that is another user for a moment finds all again. */
-	if (seteuid(0))
+	ksm_store_heed_user(&store);
+	found = find_in_child();
+	ksm_store_leave(&store);
+	if (setresuid(65534, 65534, 65534))
 		return 252;
 	ksm_store_heed_user(&store);
-	return find_in_child();
+	return fcntl(descriptor, F_GETFD) < 0 && ksm_store_enter(&store) ? found : 251;
 }
 
 Test(store, who_becomes_another_user_keeps_no_file)

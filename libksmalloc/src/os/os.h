@@ -200,6 +200,9 @@ struct stat;
 ssize_t ksm_os_read_owned(const char *path, void *buffer, size_t room, struct stat *status);
 
 uid_t ksm_os_user(void);
+
+/* True if the process is this user, or can become it again without any privilege: one of its three numbers is. */
+bool ksm_os_may_be_user(uid_t user);
 pid_t ksm_os_pid(void);
 
 /* False only if this pid namespace has no such process (kill(2) with signal 0). */

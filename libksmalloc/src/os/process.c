@@ -28,6 +28,13 @@ uid_t ksm_os_user(void)
 	return geteuid();
 }
 
+bool ksm_os_may_be_user(uid_t user)
+{
+	uid_t real, effective, saved;
+
+	return getresuid(&real, &effective, &saved) == 0 && (real == user || effective == user || saved == user);
+}
+
 pid_t ksm_os_pid(void)
 {
 	return getpid();

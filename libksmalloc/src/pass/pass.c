@@ -398,12 +398,14 @@ static int work_alone(uint64_t budget_us, bool anew, bool stopped)
 	enum ksmalloc_aside why;
 	int error;
 
-	ksm_store_heed_user(&pass.round.store);
 	pass.places.is_cut = false;
 	pass.places.count = 0;
 	pass.places.from = is_first ? 0 : pass.next;
 	error = ksm_alone_check(stopped, &why, sees_all ? &visitor : NULL);
 	pass.places.is_valid = !error && sees_all;
+	/* What a child closes that has its parent's memory would be taken for closed by the parent. */
+	if (!error || why != KSMALLOC_ASIDE_BORROWED)
+		ksm_store_heed_user(&pass.round.store);
 
 	if (error) {
 		/* What is under way stays so: this may be a child that has its parent's memory. */

@@ -227,11 +227,9 @@ static void become_member(struct ksm_store *store)
 
 void ksm_store_heed_user(struct ksm_store *store)
 {
-	uid_t user = ksm_os_user();
-
-	if (store->user == user)
+	if (ksm_os_may_be_user(store->user))
 		return;
-	store->user = user;
+	store->user = ksm_os_user();
 	close_file(&store->built);
 	store->built_pages = 0;
 	store->built_huge_bytes = 0;

@@ -38,8 +38,9 @@ int ksm_store_init(struct ksm_store *store);
 int ksm_store_enter(struct ksm_store *store);
 
 /*
- * Closes all files if the process has become another user's since they were opened: they are none of that user's, nobody would ever
- * close them, and through them it could read what the group has. Not while entered.
+ * Closes all files if the process has become another user's since they were opened, and cannot go back: they are none of that
+ * user's, nobody would ever close them, and through them it could read what the group has. Who is another user for a moment,
+ * as servers are for a request, keeps them. Not while entered, and not in a child that has its parent's memory.
  */
 void ksm_store_heed_user(struct ksm_store *store);
 void ksm_store_leave(struct ksm_store *store);

@@ -111,7 +111,7 @@ bool ksm_store_table_is_held(const struct ksmalloc_store_record *record);
 
 /*
  * Takes holders off the records that live, but have not the file: the number is another process's by now, or was given in another
- * namespace of pids, where nobody gets a file from. Containers that are started again have the same numbers each time. The head is
+ * namespace of pids, in which somebody else has it here. Containers that are started again have the same numbers each time. The head is
  * read anew by that.
  */
 void ksm_store_table_sweep(struct ksm_store *store);
