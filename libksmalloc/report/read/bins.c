@@ -11,7 +11,7 @@
 #define MOST_ARENAS 4096u
 #define MOST_OFFSET (256 * KSM_KIB)
 #define MOST_BLOCKS (UINT64_C(1) << 40) /* of one class; more is no count of ours */
-#define MOST_PAGES (UINT64_C(1) << 32) /* the same */
+#define MOST_PAGES (UINT64_C(1) << 44) /* the same: 64 TiB an arena */
 #define PAGE_BYTES (4 * KSM_KIB) /* jemalloc's, which is built for no other */
 
 static int read_memory(int fd, uint64_t address, void *to, size_t bytes)

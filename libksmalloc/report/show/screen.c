@@ -413,13 +413,15 @@ static void say_total(const struct ksr_balance *total, struct ksr_emitter *emitt
 /* What is nobody's can be had back. */
 static void say_kept(const struct ksr_report *report, const struct ksr_balance *total, struct ksr_emitter *emitter)
 {
+	/* As its row has it: what a master keeps for all that it forked counts once. */
+	uint64_t kept = ksr_less(report->totals.kept.held, report->totals.kept.fork_shared);
 	char text[KSR_HUMAN_BYTES];
 
-	if (!report->totals.kept.held || report->totals.kept.held < ksr_balance_without(total) / WORTH)
+	if (!kept || kept < ksr_balance_without(total) / WORTH)
 		return;
-	ksr_human_bytes(report->totals.kept.held, text);
+	ksr_human_bytes(kept, text);
 	ksr_emitter_say(emitter, "%s were freed, and the allocator keeps them: a thread gives that back as it goes on to allocate "
-				 "and free (in the shared layout at once what is more than 4 MiB of an arena); of one that "
+				 "and free (in the shared layout at once when an arena has more than 4 MiB, or a 32nd of what is in use); of one that "
 				 "sleeps it stays until malloc_trim(3) is called.", text);
 }
 
