@@ -199,8 +199,11 @@ static void look_at_extended(const struct teller *teller, const json_t *services
 			tell(teller, "services.%.80s extends '%.80s' of %.80s, which is not read; if that sets " VARIABLE ", ours hides it", whose, name, file);
 			return;
 		}
-		if (sets_preload(json_object_get(services, name)))
+		/* What that one extends is hidden by it. */
+		if (sets_preload(json_object_get(services, name))) {
 			tell(teller, "services.%.80s extends '%.80s', which sets " VARIABLE HIDDEN, whose, name);
+			return;
+		}
 	}
 }
 

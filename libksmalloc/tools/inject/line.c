@@ -189,7 +189,9 @@ static bool mounts_at_folder(const char *const *words)
 		}
 	}
 	for (size_t i = 0; i < count; i += stands_alone(words[i]) ? 1 : 2) {
-		if (begins(words[i], "-v") && is_at_folder(words[i][2] || !words[i + 1] ? words[i] + 2 : words[i + 1], ""))
+		const char *option = words[i][0] == '-' && words[i][1] != '-' ? words[i] + 1 + strspn(words[i] + 1, "ditPq") : "";
+
+		if (option[0] == 'v' && is_at_folder(option[1] || !words[i + 1] ? option + 1 : words[i + 1], ""))
 			return true;
 	}
 	return false;

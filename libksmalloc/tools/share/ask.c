@@ -100,8 +100,11 @@ bool ksr_share_has_keeper(const struct ksr_fs *fs, const struct ksr_process *pro
 
 	if (file < 0)
 		return false;
+	/* Without the right to ask, any keeper is its. */
 	if (ksr_fs_stat(fs, &space, "proc/%d/ns/pid", (int)process->snapshot.pid) == 0)
 		lock.l_start = (off_t)space.st_ino;
+	else
+		lock.l_len = 0;
 	has_one = fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	close(file);
 	return has_one;
