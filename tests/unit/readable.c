@@ -26,6 +26,31 @@ static size_t count(const char *memory, size_t pages)
 	return readable;
 }
 
+/* Another thread's call, which comes between the kernel's answer and that it is kept. */
+static char *unmapped_meanwhile;
+
+bool __real_ksm_os_can_read(const void *address);
+bool __wrap_ksm_os_can_read(const void *address);
+bool __wrap_ksm_os_can_read(const void *address)
+{
+	bool answer = __real_ksm_os_can_read(address);
+
+	if (unmapped_meanwhile)
+		cr_assert_eq(ksm_shared_munmap_raw(unmapped_meanwhile, KSM_PAGE), 0);
+	unmapped_meanwhile = NULL;
+	return answer;
+}
+
+Test(readable, what_is_unmapped_while_it_is_asked_for_is_not_kept)
+{
+	char *memory = map(1);
+
+	ksm_readable_forget_all();
+	unmapped_meanwhile = memory;
+	cr_assert(ksm_readable(memory), "it was there when the kernel was asked");
+	cr_assert_not(ksm_readable(memory));
+}
+
 Test(readable, what_was_unmapped_is_not)
 {
 	/* More than are remembered, too. */

@@ -8,7 +8,7 @@
  * the loader unmap by themselves only when code has come or gone. In between a pointer that has become stale is as dangerous as ever,
  * one that was never any is not.
  *
- * Locking: none; entries are atomics, each of which is right by itself.
+ * Locking: none; entries are atomics, each of which is right by itself. What is forgotten while another thread asks is not kept.
  * Failure: where the kernel does not tell, as in a sandbox, the answer is yes.
  */
 #ifndef KSM_READABLE_H
