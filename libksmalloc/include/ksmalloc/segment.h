@@ -385,7 +385,7 @@ struct ksmalloc_segment_header {
 	struct ksmalloc_segment_table origins; /* since version 7 */
 	struct ksmalloc_segment_table marks; /* since version 7 */
 	uint64_t marks_dropped_total; /* since version 7: times that memory could not be marked. Synchronization: atomic. */
-	uint64_t origins_dropped_total; /* since version 7: times that a stack had no room. Synchronization: atomic. */
+	uint64_t origins_dropped_total; /* since version 7: times that a stack, or all that was of a script in it, had no room. Synchronization: atomic. */
 	/* Since version 7: a bit for each enum ksmalloc_language that has an interpreter loaded. */
 	uint32_t languages;		/* whose frames can be read */
 	uint32_t languages_unknown;	/* of a version or build whose frames cannot */

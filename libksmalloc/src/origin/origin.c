@@ -155,12 +155,14 @@ static const struct detail *find_detail(void)
 	return detail;
 }
 
-/* Leaves out what is beyond that, outermost first. */
+/* Leaves out what is beyond that, outermost first. Who has no function of the script any more is told of as one without room. */
 static void cut(struct ksm_capture *capture)
 {
 	const struct detail *detail = find_detail();
 	uint32_t frames = detail->frames;
 
+	if (capture->script.count && !detail->script_frames)
+		ksm_stat_add(&ksm_stat->header.origins_dropped_total, 1);
 	if (capture->script.count == 0 && detail->script_frames)
 		frames = ksm_max(frames, LEAST_ALONE);
 	capture->script.count = ksm_min(capture->script.count, detail->script_frames);
