@@ -7,6 +7,8 @@ import time
 
 PAGE = 4096
 KSM = "/sys/kernel/mm/ksm/"
+# Of ksmalloc/segment.h: where the header has the table of tallies, which are so long.
+TALLIES, TALLY_BYTES = 544, 64
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -81,8 +83,10 @@ class Worker:
         segment = self.segment()
         offset, stride, _, count, _ = struct.unpack_from("QIIII", segment, 224)
         placed = sum(struct.unpack_from("Q", segment, offset + i * stride + 48)[0] for i in range(count))
-        # The table of tallies is the header's last member, cached_bytes a tally's.
-        offset, stride, _, count, _ = struct.unpack_from("QIIII", segment, struct.unpack_from("I", segment, 12)[0] - 24)
+        # The table of tallies stands behind the counters of the process; cached_bytes is a tally's.
+        offset, stride, capacity, count, _ = struct.unpack_from("QIIII", segment, TALLIES)
+        if stride != TALLY_BYTES or not count <= capacity or offset + count * stride > len(segment):
+            fail("the table of tallies does not stand where it did (ksmalloc/segment.h)")
         cached = sum(struct.unpack_from("Q", segment, offset + i * stride + 40)[0] for i in range(count))
         return (placed - cached) // PAGE
 
