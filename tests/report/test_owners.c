@@ -124,10 +124,11 @@ Test(owners, test_marks_that_lie_in_others_leave_these_their_rest)
 	cr_assert_eq(left[KSR_PART_OTHERS].resident, 10 * PAGE);
 }
 
+static const struct ksr_vma heap_of_100_pages = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
+
 /* Samples of a few bytes do not say whose a large heap is. */
 Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 {
-	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 
@@ -135,7 +136,7 @@ Test(owners, test_samples_have_at_most_twice_what_they_stand_for)
 		.origin = 0, .kind = KSMALLOC_MARK_HEAP};
 	fake.marks[1] = (struct ksmalloc_segment_mark){.address = 900 * PAGE, .bytes = 64, .weight = 10 * PAGE,
 		.origin = 3, .kind = KSMALLOC_MARK_SMALL};
-	divide(&fake, 2, &vma, 1, owned, left);
+	divide(&fake, 2, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(owned[3].resident, 20 * PAGE);
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 80 * PAGE);
 }
@@ -173,7 +174,6 @@ Test(owners, test_pieces_of_the_heap_are_whose_samples_say_and_their_own_first)
 /* Of a heap of 100 pages 70 were freed and are kept: samples divide the others, however much they stand for. */
 Test(owners, test_what_is_kept_is_nobodys)
 {
-	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 
@@ -181,17 +181,17 @@ Test(owners, test_what_is_kept_is_nobodys)
 	fake.marks[0] = (struct ksmalloc_segment_mark){300 * PAGE, 100 * PAGE, 100 * PAGE, 0, KSMALLOC_MARK_HEAP, 0};
 	fake.marks[1] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 20 * PAGE, 3, KSMALLOC_MARK_SMALL, 0};
 	fake.marks[2] = (struct ksmalloc_segment_mark){351 * PAGE, 64, 60 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
-	divide(&fake, 2, &vma, 1, owned, left);
+	divide(&fake, 2, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(found_kept.resident, 70 * PAGE);
 	cr_assert_eq(owned[3].resident, 30 * PAGE);
 	cr_assert_eq(left[KSR_PART_HEAP].resident, 0);
-	divide(&fake, 3, &vma, 1, owned, left);
+	divide(&fake, 3, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(found_kept.resident, 70 * PAGE);
 	cr_assert_eq(owned[3].resident + owned[4].resident, 30 * PAGE);
 	cr_assert_geq(owned[4].resident + 8 * PAGE, 30 * PAGE);
 	/* No more than there is. */
 	told_kept = 700 * PAGE;
-	divide(&fake, 3, &vma, 1, owned, left);
+	divide(&fake, 3, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(found_kept.resident, 100 * PAGE);
 	cr_assert_eq(owned[3].resident + owned[4].resident + left[KSR_PART_HEAP].resident, 0);
 }
@@ -199,7 +199,6 @@ Test(owners, test_what_is_kept_is_nobodys)
 /* It is a part of what samples leave of all pieces, whoever has taken these. */
 Test(owners, test_what_is_kept_is_not_of_those_it_was_taken_for)
 {
-	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 
@@ -208,7 +207,7 @@ Test(owners, test_what_is_kept_is_not_of_those_it_was_taken_for)
 	fake.marks[1] = (struct ksmalloc_segment_mark){360 * PAGE, 40 * PAGE, 40 * PAGE, 4, KSMALLOC_MARK_HEAP, 0};
 	/* Twice as much at most: 20 pages. */
 	fake.marks[2] = (struct ksmalloc_segment_mark){370 * PAGE, 64, 10 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
-	divide(&fake, 3, &vma, 1, owned, left);
+	divide(&fake, 3, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(found_kept.resident, 50 * PAGE);
 	/* Of 30 that nothing accounts for, three quarters lie in pieces of origin 3. */
 	cr_assert_geq(owned[3].resident + PAGE, 22 * PAGE + PAGE / 2);
@@ -218,7 +217,6 @@ Test(owners, test_what_is_kept_is_not_of_those_it_was_taken_for)
 /* What neither samples nor counts account for is told apart by pieces only: nobody else has asked for that memory. */
 Test(owners, test_what_no_sample_accounts_for_stays_with_those_it_was_taken_for)
 {
-	const struct ksr_vma vma = {.begin = 300 * PAGE, .end = 400 * PAGE, .rss = 100 * PAGE, .anonymous = 100 * PAGE};
 	struct ksr_memory left[KSR_PART_COUNT];
 	struct ksr_memory owned[ORIGINS];
 	struct ksr_memory all;
@@ -228,7 +226,7 @@ Test(owners, test_what_no_sample_accounts_for_stays_with_those_it_was_taken_for)
 	fake.marks[2] = (struct ksmalloc_segment_mark){380 * PAGE, 20 * PAGE, 20 * PAGE, 0, KSMALLOC_MARK_HEAP, 0};
 	/* Twice as much at most: 40 pages, half of them in its own piece. */
 	fake.marks[3] = (struct ksmalloc_segment_mark){350 * PAGE, 64, 20 * PAGE, 4, KSMALLOC_MARK_SMALL, 0};
-	all = divide(&fake, 4, &vma, 1, owned, left);
+	all = divide(&fake, 4, &heap_of_100_pages, 1, owned, left);
 	cr_assert_eq(all.resident, 100 * PAGE);
 	cr_assert_eq(owned[4].resident, 40 * PAGE);
 	/* Of the 60 that are left three quarters, as of what nobody has by samples. */

@@ -5,11 +5,8 @@
 
 #include <string.h>
 
-#include "base.h"
+#include "read/address.h"
 
-/* Below are numbers of programs, above no process has memory. */
-#define LEAST (UINT64_C(1) << 20)
-#define MOST (UINT64_C(1) << KSM_ADDRESS_BITS)
 /* Of the words of a page, one of so many has to be something else than zero and addresses. */
 #define TELLING 16
 
@@ -17,7 +14,7 @@ static const struct ksr_range *range_of(struct ksr_masker *masker, uint64_t word
 {
 	const struct ksr_range *range = masker->recent;
 
-	if (word < LEAST || word >= MOST)
+	if (!ksr_may_be_address(word))
 		return NULL;
 	if (range && word >= range->begin && word < range->end)
 		return range;

@@ -22,10 +22,10 @@ static int sum_up(int fd, struct ksr_presence *presence, uint64_t first)
 
 	for (size_t page = 0; page < presence->pages && !error;) {
 		size_t wanted = ksm_min(AT_ONCE, presence->pages - page);
-		ssize_t got = pread(fd, entries, wanted * sizeof(*entries), (off_t)((first + page) * sizeof(*entries)));
+		ssize_t got = ksr_pagemap_read(fd, first + page, wanted, entries);
 
-		if (got != (ssize_t)(wanted * sizeof(*entries)))
-			error = got < 0 ? -errno : -ENODATA;
+		if (got != (ssize_t)wanted)
+			error = got < 0 ? (int)got : -ENODATA;
 		for (size_t i = 0; i < wanted && !error; i++, page++)
 			presence->below[page + 1] = presence->below[page] + ((entries[i] & IS_THERE) != 0);
 	}

@@ -66,9 +66,8 @@ static void mark_stores(const struct ksr_reader *reader, uint64_t address, size_
 void ksr_reader_entries(const struct ksr_reader *reader, uint64_t address, size_t count,
 			uint64_t *entries)
 {
-	ssize_t got = pread(reader->map_fd, entries, count * sizeof(*entries),
-			    (off_t)(address / reader->page_bytes * sizeof(*entries)));
-	size_t known = got > 0 ? (size_t)got / sizeof(*entries) : 0;
+	ssize_t got = ksr_pagemap_read(reader->map_fd, address / reader->page_bytes, count, entries);
+	size_t known = got > 0 ? (size_t)got : 0;
 
 	memset(entries + known, 0, (count - known) * sizeof(*entries));
 	mark_stores(reader, address, known, entries);

@@ -36,8 +36,7 @@ static bool flags_lie(const struct ksr_fs *fs, int flags_fd)
 	if (page != MAP_FAILED) {
 		*page = 1;
 		if (map_fd >= 0 &&
-		    pread(map_fd, &entry, sizeof(entry),
-			  (off_t)((uintptr_t)page / page_bytes * sizeof(entry))) != sizeof(entry))
+		    ksr_pagemap_read(map_fd, (uintptr_t)page / page_bytes, 1, &entry) != 1)
 			entry = 0;
 		entry = entry & KSR_PAGEMAP_PRESENT ? entry & KSR_PAGEMAP_FRAME : 0;
 		if (!entry || !read_kernel_page(flags_fd, entry, &flags))
@@ -112,15 +111,13 @@ int ksr_sharing_read(const struct ksr_fs *fs, pid_t pid, uint64_t begin, uint64_
 		error = -ENOMEM;
 	while (!error && begin < end) {
 		uint64_t pages = ksm_min((end - begin) / page_bytes, SHARING_BATCH);
-		ssize_t got = pread(map_fd, entries, pages * sizeof(*entries),
-				    (off_t)(begin / page_bytes * sizeof(*entries)));
+		ssize_t got = ksr_pagemap_read(map_fd, begin / page_bytes, pages, entries);
 
 		if (got <= 0)
-			error = got < 0 ? -errno : -ESRCH;
+			error = got < 0 ? (int)got : -ESRCH;
 		else
-			error = count_batch(entries, (size_t)got / sizeof(*entries), count_fd,
-					    flags_fd, page_bytes, sharing);
-		begin += got > 0 ? (uint64_t)got / sizeof(*entries) * page_bytes : 0;
+			error = count_batch(entries, (size_t)got, count_fd, flags_fd, page_bytes, sharing);
+		begin += got > 0 ? (uint64_t)got * page_bytes : 0;
 	}
 	free(entries);
 	if (map_fd >= 0)

@@ -204,13 +204,13 @@ static uint64_t own_between(int map_fd, uint64_t begin, uint64_t end, uint64_t p
 
 	for (uint64_t at = begin; at < end;) {
 		size_t wanted = (size_t)ksm_min(AT_ONCE, (end - at) / page_bytes);
-		ssize_t got = pread(map_fd, entries, wanted * sizeof(*entries), (off_t)(at / page_bytes * sizeof(*entries)));
+		ssize_t got = ksr_pagemap_read(map_fd, at / page_bytes, wanted, entries);
 
-		if (got <= 0 || got < (ssize_t)sizeof(*entries))
+		if (got <= 0)
 			break;
-		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++)
+		for (ssize_t i = 0; i < got; i++)
 			own += page_bytes * ksr_pagemap_is_own(entries[i]);
-		at += (size_t)got / sizeof(*entries) * page_bytes;
+		at += (uint64_t)got * page_bytes;
 	}
 	return own;
 }

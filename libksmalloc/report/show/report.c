@@ -435,7 +435,7 @@ static void render_totals(const struct ksr_report *report, struct ksr_emitter *e
 		{"resident_in_nursery", "resident, blocks of small places", totals->nursery.resident, false},
 		{"merged_in_nursery", "merged, blocks of small places", totals->nursery.merged, false},
 		{"saved_in_nursery", "saved, blocks of small places", totals->nursery.saved, false},
-		{"freed_kept", "freed, kept by the allocator", totals->kept.resident, false},
+		{"freed_kept", KSR_KEPT_NAME, totals->kept.resident, false},
 		{"swapped_in_sites", "swapped out of sites", totals->sites.swapped, false},
 		{"merged_outside", "merged, other memory", totals->outside.merged, true},
 		{"saved_outside", "saved, other memory", totals->outside.saved, true},

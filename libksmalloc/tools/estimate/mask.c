@@ -7,12 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base.h"
+#include "read/address.h"
 #include "read/search.h"
-
-/* Below are numbers of programs, above no process has memory. */
-#define LEAST (UINT64_C(1) << 20)
-#define MOST (UINT64_C(1) << KSM_ADDRESS_BITS)
 
 static uint64_t word_of(const struct ksr_vma *vma)
 {
@@ -66,7 +62,7 @@ void ksr_mask_page(struct ksr_mask *mask, const unsigned char *page, size_t byte
 		uint64_t word;
 
 		memcpy(&word, page + at, sizeof(word));
-		if (word >= LEAST && word < MOST)
+		if (ksr_may_be_address(word))
 			range = find(mask, word);
 		memcpy(result + at, range ? &range->word : &word, sizeof(word));
 	}
