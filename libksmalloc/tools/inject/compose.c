@@ -149,19 +149,12 @@ static int add_environment(const struct work *work, json_t *service, const char 
 	return error;
 }
 
-/* Whether the entry, in either form, is what lies at our folder: SOURCE:FOLDER, SOURCE:FOLDER:OPTIONS, or the folder alone. */
+/* Whether the entry, in either form, is what lies at our folder. */
 static bool is_at_folder(const json_t *entry)
 {
 	const char *text = json_string_value(entry);
 
-	if (!text)
-		return ksr_inject_is_folder(ksr_tree_text(entry, "target"), "");
-	/* A source may have colons, as ${FROM:-/srv} has. */
-	for (const char *at = strchr(text, ':'); at; at = strchr(at + 1, ':')) {
-		if (ksr_inject_is_folder(at + 1, ":"))
-			return true;
-	}
-	return ksr_inject_is_folder(text, "");
+	return text ? ksr_inject_mounts_folder(text, "") : ksr_inject_is_folder(ksr_tree_text(entry, "target"), "");
 }
 
 static json_t *make_volume(const struct ksr_inject_wish *wish)

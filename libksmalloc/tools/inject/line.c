@@ -43,6 +43,9 @@ static void put_word(FILE *out, const char *word)
 	fputc('\'', out);
 }
 
+/* Short options of docker's and podman's that have no value, and that others may stand behind in one word. */
+#define WITHOUT_VALUE "ditPq"
+
 static bool begins(const char *word, const char *with)
 {
 	return strncmp(word, with, strlen(with)) == 0;
@@ -86,7 +89,7 @@ static bool stands_alone(const char *word)
 		return true;
 	/* Letters of which the last may have a value; one before it has what is behind it. */
 	if (word[1] != '-') {
-		size_t letters = 1 + strspn(word + 1, "ditPq");
+		size_t letters = 1 + strspn(word + 1, WITHOUT_VALUE);
 
 		return !word[letters] || word[letters + 1];
 	}
@@ -137,19 +140,28 @@ static const char *value_of(const char *const *words, const char *option)
 	return value;
 }
 
+/* The value of the short option with this letter, which others without a value may stand before: -itv VALUE, -vVALUE. NULL: it is another word. */
+static const char *short_value(const char *word, const char *next, char letter)
+{
+	const char *option = word[0] == '-' && word[1] != '-' ? word + 1 + strspn(word + 1, WITHOUT_VALUE) : "";
+
+	if (option[0] != letter)
+		return NULL;
+	return option[1] ? option + 1 : next;
+}
+
 static bool sets_variable(const char *const *words, const char *name)
 {
 	size_t count = count_options(words);
 
 	for (size_t i = 0; i < count; i++) {
-		const char *setting = NULL;
+		const char *next = i + 1 < count ? words[i + 1] : NULL;
+		const char *setting = short_value(words[i], next, 'e');
 
-		if (strcmp(words[i], "-e") == 0 || strcmp(words[i], "--env") == 0)
-			setting = i + 1 < count ? words[i + 1] : NULL;
+		if (strcmp(words[i], "--env") == 0)
+			setting = next;
 		else if (begins(words[i], "--env="))
 			setting = words[i] + strlen("--env=");
-		else if (begins(words[i], "-e"))
-			setting = words[i] + strlen("-e");
 		if (setting && begins(setting, name) && strchr("=", setting[strlen(name)]))
 			return true;
 	}
@@ -167,11 +179,7 @@ static bool is_at_folder(const char *value, const char *ends)
 		if (at && ksr_inject_is_folder(at + strlen(keys[i]), ","))
 			return true;
 	}
-	for (const char *at = strchr(value, ':'); at; at = strchr(at + 1, ':')) {
-		if (ksr_inject_is_folder(at + 1, ":"))
-			return true;
-	}
-	return ksr_inject_is_folder(value, ends);
+	return ksr_inject_mounts_folder(value, ends);
 }
 
 /* Of an engine two at one place are a mistake. */
@@ -189,9 +197,9 @@ static bool mounts_at_folder(const char *const *words)
 		}
 	}
 	for (size_t i = 0; i < count; i += stands_alone(words[i]) ? 1 : 2) {
-		const char *option = words[i][0] == '-' && words[i][1] != '-' ? words[i] + 1 + strspn(words[i] + 1, "ditPq") : "";
+		const char *mounted = short_value(words[i], words[i + 1], 'v');
 
-		if (option[0] == 'v' && is_at_folder(option[1] || !words[i + 1] ? option + 1 : words[i + 1], ""))
+		if (mounted && is_at_folder(mounted, ""))
 			return true;
 	}
 	return false;
@@ -417,7 +425,7 @@ static bool is_detached(const char *const *words)
 
 	for (size_t i = 0; i < count; i += stands_alone(words[i]) ? 1 : 2) {
 		if (words[i][1] != '-')
-			detached = detached || memchr(words[i], 'd', 1 + strspn(words[i] + 1, "ditPq"));
+			detached = detached || memchr(words[i], 'd', 1 + strspn(words[i] + 1, WITHOUT_VALUE));
 		else if (strcmp(words[i], "--detach") == 0 || begins(words[i], "--detach="))
 			detached = strcmp(words[i], "--detach=false") != 0;
 	}

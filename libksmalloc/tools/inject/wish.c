@@ -145,6 +145,16 @@ bool ksr_inject_is_folder(const char *text, const char *ends)
 	return !*behind || strchr(ends, *behind);
 }
 
+bool ksr_inject_mounts_folder(const char *text, const char *ends)
+{
+	/* A source may have colons, as ${FROM:-/srv} has. */
+	for (const char *at = strchr(text, ':'); at; at = strchr(at + 1, ':')) {
+		if (ksr_inject_is_folder(at + 1, ":"))
+			return true;
+	}
+	return ksr_inject_is_folder(text, ends);
+}
+
 void ksr_inject_name_group(const char *name, char group[64])
 {
 	snprintf(group, 64, "%.63s", name);

@@ -79,6 +79,8 @@ void ksr_inject_wish_volume(const struct ksr_inject_wish *wish, char name[KSR_IN
 bool ksr_inject_wish_means(const struct ksr_inject_wish *wish, const char *container);
 /* Whether the text begins with the folder where containers have the library, and ends there or at one of these letters. */
 bool ksr_inject_is_folder(const char *text, const char *ends);
+/* Whether the text, SOURCE:FOLDER, SOURCE:FOLDER:OPTIONS, or a folder alone, also with one of these letters behind it, mounts something there. */
+bool ksr_inject_mounts_folder(const char *text, const char *ends);
 /* A group's name made of another name: what cannot stand in one becomes a dash. */
 void ksr_inject_name_group(const char *name, char group[64]);
 /*
