@@ -31,10 +31,17 @@
 
 static const char foreign_libc[] = "uses another libc than glibc";
 
+/* What cannot be executed is for exec to complain about. */
+static bool is_program(const char *path)
+{
+	struct stat status;
+
+	return access(path, X_OK) == 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 bool ksr_program_find(const char *name, char path[PATH_MAX])
 {
 	const char *rest = getenv("PATH");
-	struct stat status;
 
 	if (strchr(name, '/'))
 		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX && access(path, F_OK) == 0;
@@ -43,9 +50,7 @@ bool ksr_program_find(const char *name, char path[PATH_MAX])
 	while (*rest) {
 		size_t bytes = strcspn(rest, ":");
 
-		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)bytes, bytes ? rest : ".", name) <
-			    PATH_MAX &&
-		    access(path, X_OK) == 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+		if (snprintf(path, PATH_MAX, "%.*s/%s", (int)bytes, bytes ? rest : ".", name) < PATH_MAX && is_program(path))
 			return true;
 		rest += bytes + (rest[bytes] == ':');
 	}
@@ -406,12 +411,10 @@ static void note_unfit(struct ksr_program *program, const char *why)
 /* Returns 1 if there is a further step, 0 at the end. */
 static int step(struct ksr_program *program)
 {
-	struct stat status;
 	int result;
 	int fd;
 
-	/* What cannot be executed is for exec to complain about. */
-	if (access(program->path, X_OK) || stat(program->path, &status) || !S_ISREG(status.st_mode))
+	if (!is_program(program->path))
 		return 0;
 	fd = open(program->path, READ);
 	if (fd < 0) {
