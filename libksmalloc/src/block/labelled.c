@@ -11,7 +11,6 @@
 #include "block/magazine.h"
 #include "system/meta.h"
 #include "os/os.h"
-#include "system/readable.h"
 #include "store/shared.h"
 #include "site/site.h"
 #include "slot/slot.h"
@@ -344,9 +343,7 @@ static int shrink_locked(struct arena *arena, size_t bytes)
 	ksm_shared_hold();
 	error = ksm_os_map_instead(end, less, PROT_NONE);
 	if (!error) {
-		if (ksm_shared_is_any())
-			ksm_shared_forget(end, less);
-		ksm_readable_forget(end, less);
+		ksm_shared_is_gone(end, less);
 		set_mapped_locked(arena, bytes);
 	}
 	ksm_shared_let_go();
@@ -407,9 +404,7 @@ int ksm_labelled_release(void *base)
 	ksm_shared_hold();
 	error = ksm_os_unmap(base, arena->reserved);
 	if (!error) {
-		if (ksm_shared_is_any())
-			ksm_shared_forget(base, arena->reserved);
-		ksm_readable_forget(base, arena->reserved);
+		ksm_shared_is_gone(base, arena->reserved);
 		set_mapped_locked(arena, 0);
 		ksm_span_give_back_row((uintptr_t)base, arena->pool.slot_count);
 	}

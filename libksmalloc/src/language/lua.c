@@ -315,7 +315,6 @@ static bool read_local(const struct lua *lua, const void *proto, uint32_t index,
 static bool is_jumped_over(const struct lua *lua, const char *code, int32_t at, int32_t call)
 {
 	enum { NEAR = 5 };
-	uint32_t mask = (1u << lua->at.operation_bits) - 1;
 	int32_t from = ksm_max(at - NEAR, 0);
 	const char *words = code + 4 * (size_t)from;
 
@@ -325,7 +324,7 @@ static bool is_jumped_over(const struct lua *lua, const char *code, int32_t at, 
 		uint32_t word = ksm_script_number_in(words, 0);
 		int64_t to;
 
-		if ((word & mask) != lua->at.op_jump)
+		if (operation_of(lua, word) != lua->at.op_jump)
 			continue;
 		to = (int64_t)from + 1 + (word >> lua->at.jump_shift) - lua->at.jump_zero;
 		if (to > at && to <= call)

@@ -136,6 +136,13 @@ static bool has_shared(struct range range)
 	return range.begin < range.end && (end_of_run(range.begin, range.end, &shared) < range.end || shared);
 }
 
+void ksm_shared_is_gone(const void *addr, size_t length)
+{
+	if (ksm_shared_is_any())
+		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
+	ksm_readable_forget(addr, length);
+}
+
 void *ksm_shared_mmap_raw(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	void *memory;
@@ -156,11 +163,9 @@ int ksm_shared_munmap_raw(void *addr, size_t length)
 
 	ksm_shared_hold();
 	result = ksm_os_munmap_raw(addr, length);
-	if (result == 0 && ksm_shared_is_any())
-		ksm_shared_forget(addr, ksm_align_up(length, KSM_PAGE));
-	ksm_shared_let_go();
 	if (result == 0)
-		ksm_readable_forget(addr, length);
+		ksm_shared_is_gone(addr, length);
+	ksm_shared_let_go();
 	return result;
 }
 

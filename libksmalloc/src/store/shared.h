@@ -86,6 +86,9 @@ bool ksm_shared_is_giving_back(int advice);
 /* Something else was mapped there, or nothing is any more. */
 void ksm_shared_forget(const void *addr, size_t length);
 
+/* The same of memory that nobody can read any more, whether anything of it was shared or not. While it is held (ksm_shared_hold()). */
+void ksm_shared_is_gone(const void *addr, size_t length);
+
 /*
  * mmap(2), munmap(2) and mremap(2), errno too, after which what they have replaced or unmapped is forgotten, also where the kernel has
  * chosen the place: the loader may have unmapped shared pages there by itself. What is to

@@ -72,16 +72,24 @@ static void close_file(struct ksm_store_file *file)
 	forget_file(file);
 }
 
+/* What was begun of a file that nobody else has. */
+static void drop_built(struct ksm_store *store)
+{
+	close_file(&store->built);
+	store->built_pages = 0;
+	store->built_huge_bytes = 0;
+}
+
 /* Opens what a holder is said to have, if it is that file and one of the store's. */
 static int open_held(const struct ksm_store *store, const struct ksmalloc_store_holder *holder, uint64_t inode,
 		     struct ksm_store_file *file)
 {
 	struct ksm_os_file facts;
 	struct ksm_share_file opened;
-	char path[64];
+	char path[KSM_STORE_HELD_PATH];
 	int error;
 
-	snprintf(path, sizeof(path), "/proc/%u/fd/%u", holder->pid, holder->descriptor);
+	ksm_store_table_name_held(holder, path);
 	/* Before it is opened: what else there may be does something when it is. */
 	error = ksm_os_describe_path(path, &facts);
 	if (error)
@@ -213,9 +221,7 @@ static void become_member(struct ksm_store *store)
 
 	if (store->pid == pid)
 		return;
-	close_file(&store->built);
-	store->built_pages = 0;
-	store->built_huge_bytes = 0;
+	drop_built(store);
 	/* It tells of that itself. */
 	store->has_written = false;
 	/* What its parent has taken of it since is not its own. */
@@ -230,9 +236,7 @@ void ksm_store_heed_user(struct ksm_store *store)
 	if (ksm_os_may_be_user(store->user))
 		return;
 	store->user = ksm_os_user();
-	close_file(&store->built);
-	store->built_pages = 0;
-	store->built_huge_bytes = 0;
+	drop_built(store);
 	for (uint32_t i = 0; i < KSM_STORE_FILES; i++)
 		close_file(&store->files[i]);
 }
@@ -433,7 +437,7 @@ static bool may_publish(struct ksm_store *store, uint32_t spare)
 	struct ksmalloc_store_list *head = &store->tables->head;
 	bool mine = false;
 
-	if (!store->has_swept && free_record(store, SPARE_OF_SMALL) < 0) {
+	if (!store->has_swept && !ksm_store_has_places(store)) {
 		store->has_swept = true;
 		ksm_store_table_sweep(store);
 	}
@@ -516,9 +520,7 @@ static void end_lease(struct ksm_store *store)
 
 void ksm_store_give_up(struct ksm_store *store)
 {
-	close_file(&store->built);
-	store->built_pages = 0;
-	store->built_huge_bytes = 0;
+	drop_built(store);
 	end_lease(store);
 }
 

@@ -125,14 +125,19 @@ bool ksm_store_table_is_held(const struct ksmalloc_store_record *record)
 	return false;
 }
 
+void ksm_store_table_name_held(const struct ksmalloc_store_holder *holder, char path[KSM_STORE_HELD_PATH])
+{
+	snprintf(path, KSM_STORE_HELD_PATH, "/proc/%u/fd/%u", holder->pid, holder->descriptor);
+}
+
 /* Of whom it cannot be told it is believed. */
 static bool has_file(const struct ksmalloc_store_holder *holder, uint64_t inode)
 {
 	struct ksm_os_file facts;
-	char path[64];
+	char path[KSM_STORE_HELD_PATH];
 	int error;
 
-	snprintf(path, sizeof(path), "/proc/%u/fd/%u", holder->pid, holder->descriptor);
+	ksm_store_table_name_held(holder, path);
 	error = ksm_os_describe_path(path, &facts);
 	return error ? error != -ENOENT : facts.inode == inode;
 }

@@ -106,6 +106,10 @@ int ksm_store_table_check(struct ksm_store *store);
 /* True if there is such a process. */
 bool ksm_store_table_is_alive(const struct ksmalloc_store_holder *holder);
 
+/* By which path others open what a holder has: of a file that is its, if it has not closed it. */
+#define KSM_STORE_HELD_PATH 64
+void ksm_store_table_name_held(const struct ksmalloc_store_holder *holder, char path[KSM_STORE_HELD_PATH]);
+
 /* True if one of the file's holders lives. */
 bool ksm_store_table_is_held(const struct ksmalloc_store_record *record);
 

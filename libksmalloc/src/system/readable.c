@@ -54,6 +54,8 @@ void ksm_readable_forget(const void *begin, size_t length)
 
 void ksm_readable_forget_all(void)
 {
+	if (!atomic_load(&is_used))
+		return;
 	atomic_fetch_add(&forgotten, 1);
 	for (uint32_t i = 0; i < KSM_READABLE_PAGES; i++)
 		atomic_store_explicit(&ksm_readable_pages[i], 0, memory_order_relaxed);
